@@ -1,0 +1,220 @@
+// Package store is the contract of a database that holds executions: what the
+// engine asks for, in the engine's words, and nothing else.
+//
+// A store keeps events, bytes and times. It decides nothing about state
+// machines; a new one passes [github.com/steppehq/steppe/store/storetest.Run]
+// and is done.
+//
+// Executions are hashed to shards. A shard has one owner at a time, who holds a
+// [Shard] with an epoch; every commit carries the epoch and the number of the
+// first event it adds, and is refused if either has moved. So two engines that
+// both believe they own a shard cannot both move an execution.
+//
+// Stability: may move in any minor release.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// The errors that decide something. All others mean that the store is broken;
+// nothing is known of the outcome then either.
+var (
+	// ErrFenced: the shard's epoch has moved, or another event holds the place
+	// of the transition's first. Nothing was written. It is final: the handle
+	// never commits again, everything its owner holds for the shard in memory
+	// is worthless, and no effect of the refused transition may be performed.
+	ErrFenced = errors.New("store: fenced: the shard has another owner")
+	// ErrUnknown: the outcome of a commit is not known; it may or may not be
+	// durable. The owner acquires the shard anew and reads what is true.
+	ErrUnknown = errors.New("store: outcome of the commit is unknown")
+	// ErrBusy: back-pressure, nothing was written; the caller slows down.
+	ErrBusy = errors.New("store: busy")
+	// ErrNotFound: there is no such record.
+	ErrNotFound = errors.New("store: not found")
+	// ErrExists: a new execution's name is taken. Nothing was written.
+	ErrExists = errors.New("store: name exists")
+	// ErrVersion: a catalogue entry is not at the version the caller saw.
+	// Nothing was written.
+	ErrVersion = errors.New("store: version conflict")
+	// ErrClosed: the store was closed.
+	ErrClosed = errors.New("store: closed")
+)
+
+// ShardID numbers a shard, from 0. How many there are is fixed when a store is
+// created.
+type ShardID uint16
+
+// ExecutionID names an execution inside a store: shard (2 bytes, big endian),
+// start in milliseconds (6 bytes), random (8 bytes). It is ordered by time
+// inside a shard and routes itself.
+type ExecutionID [16]byte
+
+// Shard is the shard that holds the execution.
+func (id ExecutionID) Shard() ShardID { return ShardID(id[0])<<8 | ShardID(id[1]) }
+
+// Status is the life of an execution as the API tells it.
+type Status uint8
+
+// The statuses. Running is the only one that is not final but for a redrive.
+const (
+	Running Status = iota + 1
+	Succeeded
+	Failed
+	TimedOut
+	Aborted
+)
+
+// Store is one open database. All methods may be called from any goroutine.
+type Store interface {
+	// Shards is the number of shards.
+	Shards() int
+	// Acquire makes the caller the owner of a shard: its epoch grows by one,
+	// durably, and every earlier handle of the shard is fenced.
+	Acquire(ctx context.Context, shard ShardID, owner string) (Shard, error)
+
+	// Execution reads the record of an execution. Like all reads it may be
+	// asked on any node, is never fenced, and sees every commit that returned
+	// before it began. ErrNotFound.
+	Execution(ctx context.Context, id ExecutionID) (*Record, error)
+	// Lookup finds the newest execution of that name of a state machine (its
+	// unqualified name in the machine's namespace). ErrNotFound.
+	Lookup(ctx context.Context, key NameKey) (ExecutionID, error)
+	// History reads chunks in order, or from the last backwards: those that
+	// hold events from number from on (up to from, when reverse), at most
+	// limit chunks (0: all). An unknown execution has none.
+	History(ctx context.Context, id ExecutionID, from int64, limit int, reverse bool) ([]Chunk, error)
+	// List gives the records of executions, newest start first, and a token
+	// for the next page, "" at the end. Pages never repeat or skip an
+	// execution that did not change between them.
+	List(ctx context.Context, q ListQuery) ([]Record, string, error)
+
+	// Get reads a catalogue entry. ErrNotFound.
+	Get(ctx context.Context, key string) (Entry, error)
+	// Scan reads up to limit (0: all) catalogue entries whose key has the
+	// prefix and is greater than after, in byte order of their keys.
+	Scan(ctx context.Context, prefix, after string, limit int) ([]Entry, error)
+	// Put writes catalogue entries, all or none, durably. Each edit names the
+	// version its entry must have, 0 for one that must not exist yet; versions
+	// count from 1 and start again after a deletion. ErrVersion.
+	Put(ctx context.Context, edits ...Edit) error
+
+	// Retain deletes executions that closed before the given time, at most
+	// max of them, with their history and names, and tells how many it was.
+	Retain(ctx context.Context, before time.Time, max int) (int, error)
+	// Close releases the store. Commits in flight end first.
+	Close() error
+}
+
+// Shard is the right to commit to a shard, as long as nobody else acquires it.
+type Shard interface {
+	// ID is the shard's number.
+	ID() ShardID
+	// Epoch is the number of this ownership.
+	Epoch() uint64
+	// Running reads the running executions of the shard in the order of their
+	// ids, at most limit of them (0: all) after the given one.
+	Running(ctx context.Context, after ExecutionID, limit int) ([]RunningRecord, error)
+	// Commit makes one transition durable, all or nothing, before it returns.
+	// It is called by thousands of goroutines at once, at most one for each
+	// execution; the store makes one fsync or round trip of those that wait.
+	// The store does not keep t or its slices after it returned.
+	// ErrFenced, ErrUnknown, ErrBusy, ErrExists.
+	Commit(ctx context.Context, t *Transition) error
+	// Release gives the shard up: this handle is fenced.
+	Release(ctx context.Context) error
+}
+
+// NameKey is the name of an execution in its namespace: the hash of account,
+// region, state machine and name that the engine made.
+type NameKey [16]byte
+
+// Transition is one step of one execution.
+type Transition struct {
+	Execution ExecutionID
+	// Chunk holds the events the step recorded; First is the number after the
+	// last one committed before, 1 for a new execution.
+	Chunk Chunk
+	// New is set in the first transition of an execution.
+	New *NewExecution
+	// Status is the execution's status after the step, Stop the time it
+	// ended, zero while it is running. The store moves lists and retention
+	// itself.
+	Status Status
+	Stop   time.Time
+	// Wake is the earliest time at which the execution wants to be woken, zero
+	// for never. Busy tells that it also has effects whose outcome is not
+	// recorded, so that it must be loaded when the shard is taken over.
+	Wake time.Time
+	Busy bool
+	// Redrives is the number of redrives so far, Redriven the last one's time.
+	Redrives int
+	Redriven time.Time
+}
+
+// Chunk is a run of consecutive events of one execution, encoded by package
+// history.
+type Chunk struct {
+	First, Last int64
+	Data        []byte
+}
+
+// NewExecution is what a store must know of an execution beside its history.
+type NewExecution struct {
+	// Name must be unique among executions that are not yet retained away,
+	// unless Unnamed is set: then the engine made the name at random, and
+	// no check is needed, but the execution can be looked up by it all the same.
+	Key     NameKey
+	Unnamed bool
+	// Machine groups executions for List: the state machine's number in the
+	// catalogue. 0 leaves the execution out of all lists.
+	Machine uint32
+	Start   time.Time
+	// Meta is kept for the engine: ARNs and what else Describe needs.
+	Meta []byte
+}
+
+// Record is what a store knows of an execution beside its history.
+type Record struct {
+	ID       ExecutionID
+	Machine  uint32
+	Status   Status
+	Start    time.Time
+	Stop     time.Time // zero while it is running
+	Last     int64     // number of its last event
+	Redrives int
+	Redriven time.Time
+	Meta     []byte
+}
+
+// RunningRecord is what a taking-over owner needs of a running execution.
+type RunningRecord struct {
+	ID   ExecutionID
+	Last int64
+	Wake time.Time
+	Busy bool
+}
+
+// ListQuery selects executions.
+type ListQuery struct {
+	Machine uint32
+	Status  Status // 0: any
+	Limit   int    // at most; 0: 100
+	After   string // the token of the page before, "" for the first
+}
+
+// Entry is a named, versioned value: a state machine, an activity, tags.
+type Entry struct {
+	Key     string
+	Version uint64
+	Value   []byte
+}
+
+// Edit writes or deletes one catalogue entry.
+type Edit struct {
+	Key     string
+	Version uint64 // the version the entry must have; 0: it must not exist
+	Value   []byte // nil deletes the entry
+}

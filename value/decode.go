@@ -1,0 +1,145 @@
+package value
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxDepth is how deep arrays and objects may nest in a decoded text. It
+// protects the process, so nothing lifts it; Jackson, which AWS uses, has the
+// same limit.
+const MaxDepth = 1000
+
+// ErrTooDeep is wrapped by the error of a text that nests deeper than
+// [MaxDepth].
+var ErrTooDeep = errors.New("nesting depth exceeds 1000")
+
+// SyntaxError tells where a text is not JSON.
+type SyntaxError struct {
+	Offset int64  // bytes before the place
+	Reason string // what is wrong there, in plain words
+	err    error
+}
+
+// Error names the place and the reason.
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("invalid JSON at byte %d: %s", e.Offset, e.Reason)
+}
+
+// Unwrap gives the cause: [ErrTooDeep], or what the decoder said.
+func (e *SyntaxError) Unwrap() error { return e.err }
+
+// Decode reads one JSON text (RFC 8259) that fills b but for white space.
+// Member order and number text are kept; where a name occurs twice in an
+// object the last value stands, at the place of the first, as in Jackson.
+// Invalid UTF-8, control characters in strings, a second value and nesting
+// beyond [MaxDepth] are refused with a [*SyntaxError]. b is not kept.
+func Decode(b []byte) (Value, error) {
+	d := newDecoder(b)
+	v, err := d.value(0)
+	if err != nil {
+		return Value{}, d.fail(err)
+	}
+	if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		if err == nil {
+			err = errors.New("text after the end of the value")
+		}
+		return Value{}, d.fail(err)
+	}
+	return v, nil
+}
+
+// DecodeString is [Decode] of a string.
+func DecodeString(s string) (Value, error) { return Decode([]byte(s)) }
+
+type decoder struct {
+	dec  *jsontext.Decoder
+	size int
+}
+
+func newDecoder(b []byte) *decoder {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(true))
+	return &decoder{dec, len(b)}
+}
+
+func (d *decoder) fail(err error) error {
+	at := d.dec.InputOffset()
+	reason := err.Error()
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		at = syntax.ByteOffset
+		if syntax.Err != nil {
+			reason = syntax.Err.Error()
+		}
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		at, reason = int64(d.size), "unexpected end of input"
+	}
+	return &SyntaxError{at, reason, err}
+}
+
+func (d *decoder) value(depth int) (Value, error) {
+	tok, err := d.dec.ReadToken()
+	if err != nil {
+		return Value{}, err
+	}
+	switch tok.Kind() {
+	case 'n':
+		return NullValue, nil
+	case 't', 'f':
+		return Of(tok.Bool()), nil
+	case '"':
+		return Str(tok.String()), nil
+	case '0':
+		return Num(tok.String()), nil
+	case '[':
+		return d.array(depth + 1)
+	case '{':
+		return d.object(depth + 1)
+	}
+	return Value{}, fmt.Errorf("unexpected %q", tok.String())
+}
+
+func (d *decoder) array(depth int) (Value, error) {
+	if depth > MaxDepth {
+		return Value{}, ErrTooDeep
+	}
+	var items []Value
+	for d.dec.PeekKind() != ']' {
+		item, err := d.value(depth)
+		if err != nil {
+			return Value{}, err
+		}
+		items = append(items, item)
+	}
+	if _, err := d.dec.ReadToken(); err != nil {
+		return Value{}, err
+	}
+	return Arr(items...), nil
+}
+
+func (d *decoder) object(depth int) (Value, error) {
+	if depth > MaxDepth {
+		return Value{}, ErrTooDeep
+	}
+	b := NewObject(0)
+	for d.dec.PeekKind() != '}' {
+		name, err := d.dec.ReadToken()
+		if err != nil {
+			return Value{}, err
+		}
+		key := name.String()
+		item, err := d.value(depth)
+		if err != nil {
+			return Value{}, err
+		}
+		b.Set(key, item)
+	}
+	if _, err := d.dec.ReadToken(); err != nil {
+		return Value{}, err
+	}
+	return b.Value(), nil
+}

@@ -1,0 +1,63 @@
+package value
+
+// Doc is a payload: a JSON value together with its encoding. It is decoded at
+// most once and encoded at most once, so that a payload passes through states
+// and into history as the same bytes.
+//
+// Raw may be read from any goroutine once the Doc has raw bytes, which one from
+// [DocOf] has from the first call of Raw on; the first call of Value or Raw
+// must not race with another. A nil *Doc is the absent payload.
+type Doc struct {
+	raw     []byte
+	tree    Value
+	decoded bool
+}
+
+// NewDoc makes a document of raw, which must be valid JSON: it has been through
+// [Decode] once, here or at its source. It takes ownership of raw.
+func NewDoc(raw []byte) *Doc { return &Doc{raw: raw} }
+
+// ParseDoc makes a document of raw after checking it as [Decode] does. It takes
+// ownership of raw and keeps the decoded value.
+func ParseDoc(raw []byte) (*Doc, error) {
+	tree, err := Decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	return &Doc{raw: raw, tree: tree, decoded: true}, nil
+}
+
+// DocOf makes a document of a value; it is encoded when its bytes are first
+// asked for. Undefined becomes null.
+func DocOf(v Value) *Doc {
+	if v.IsUndefined() {
+		v = NullValue
+	}
+	return &Doc{tree: v, decoded: true}
+}
+
+// Value gives the decoded value.
+func (d *Doc) Value() Value {
+	if !d.decoded {
+		tree, err := Decode(d.raw)
+		if err != nil {
+			panic("value: a document holds invalid JSON: " + err.Error())
+		}
+		d.tree, d.decoded = tree, true
+	}
+	return d.tree
+}
+
+// Raw gives the encoded value. The caller must not change it.
+func (d *Doc) Raw() []byte {
+	if d.raw == nil {
+		d.raw = d.tree.Append(nil)
+	}
+	return d.raw
+}
+
+// Size is the length of the encoding in bytes.
+func (d *Doc) Size() int { return len(d.Raw()) }
+
+// String gives the encoded value as a string.
+func (d *Doc) String() string { return string(d.Raw()) }

@@ -1,0 +1,184 @@
+package value
+
+import (
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+)
+
+// numberForm tells where the number of a Value stands.
+type numberForm uint8
+
+const (
+	textForm  numberForm = iota // in text, as it was written
+	intForm                     // in bits, an int64
+	floatForm                   // in bits, a float64
+)
+
+// Int makes a number.
+func Int(i int64) Value { return Value{kind: Number, form: intForm, bits: uint64(i)} }
+
+// Float makes a number. A NaN or an infinity, which JSON cannot hold, becomes
+// the string AWS shows for it: "NaN", "Infinity", "-Infinity".
+func Float(f float64) Value {
+	switch {
+	case math.IsNaN(f):
+		return Str("NaN")
+	case math.IsInf(f, 1):
+		return Str("Infinity")
+	case math.IsInf(f, -1):
+		return Str("-Infinity")
+	}
+	return Value{kind: Number, form: floatForm, bits: math.Float64bits(f)}
+}
+
+// Num makes a number of its JSON text, which the caller has checked. The text
+// is kept: 1.0 stays 1.0, and integers of any size stay exact.
+func Num(text string) Value { return Value{kind: Number, form: textForm, text: text} }
+
+// Int64 gives the number as an integer. It is false when v is no number, has a
+// fraction that is not zero, or does not fit.
+func (v Value) Int64() (int64, bool) {
+	if v.kind != Number {
+		return 0, false
+	}
+	switch v.form {
+	case intForm:
+		return int64(v.bits), true
+	case textForm:
+		if i, err := strconv.ParseInt(v.text, 10, 64); err == nil {
+			return i, true
+		}
+	case floatForm:
+	}
+	f := v.Float64()
+	if f != math.Trunc(f) || f < -(1<<63) || f >= 1<<63 {
+		return 0, false
+	}
+	return int64(f), true
+}
+
+// Float64 gives the number as a float, rounded to the nearest; 0 when v is no
+// number. Numbers beyond the range of a float64 give an infinity.
+func (v Value) Float64() float64 {
+	if v.kind != Number {
+		return 0
+	}
+	switch v.form {
+	case intForm:
+		return float64(int64(v.bits))
+	case floatForm:
+		return math.Float64frombits(v.bits)
+	case textForm:
+	}
+	f, _ := strconv.ParseFloat(v.text, 64)
+	return f
+}
+
+// IsInteger reports whether v is a number written without fraction and
+// exponent, or computed as an integer.
+func (v Value) IsInteger() bool {
+	if v.kind != Number {
+		return false
+	}
+	switch v.form {
+	case intForm:
+		return true
+	case floatForm:
+		return false
+	case textForm:
+	}
+	return !strings.ContainsAny(v.text, ".eE")
+}
+
+// CompareNumbers compares two numbers by value, exactly also where a float64
+// would round: -1, 0 or 1.
+func CompareNumbers(a, b Value) int {
+	if i, ok := a.exactInt(); ok {
+		if j, ok := b.exactInt(); ok {
+			switch {
+			case i < j:
+				return -1
+			case i > j:
+				return 1
+			}
+			return 0
+		}
+	}
+	f, g := a.Float64(), b.Float64()
+	switch {
+	case f < g:
+		return -1
+	case f > g:
+		return 1
+	case math.Abs(f) < 1<<53:
+		return 0
+	}
+	return a.big().Cmp(b.big())
+}
+
+func (v Value) exactInt() (int64, bool) {
+	switch v.form {
+	case intForm:
+		return int64(v.bits), true
+	case textForm:
+		i, err := strconv.ParseInt(v.text, 10, 64)
+		return i, err == nil
+	case floatForm:
+	}
+	return 0, false
+}
+
+// big gives the exact number. Exponents beyond a float64's, whose exact form
+// would be huge, give the largest float instead.
+func (v Value) big() *big.Float {
+	if v.form == textForm {
+		if f := v.Float64(); math.IsInf(f, 0) {
+			return new(big.Float).SetInf(f < 0)
+		}
+		if x, _, err := big.ParseFloat(v.text, 10, 2048, big.ToNearestEven); err == nil {
+			return x
+		}
+	}
+	if i, ok := v.exactInt(); ok {
+		return new(big.Float).SetInt64(i)
+	}
+	return big.NewFloat(v.Float64())
+}
+
+// appendNumber writes a number: the text it was written with, or for computed
+// ones what the service's Java runtime prints.
+func (v Value) appendNumber(dst []byte) []byte {
+	switch v.form {
+	case textForm:
+		return append(dst, v.text...)
+	case intForm:
+		return strconv.AppendInt(dst, int64(v.bits), 10)
+	case floatForm:
+	}
+	return AppendFloat(dst, math.Float64frombits(v.bits))
+}
+
+// AppendFloat writes a finite float as AWS does: integral ones that fit an
+// int64 without a fraction, all others as Java's Double.toString does
+// (9.223372036854776E18).
+func AppendFloat(dst []byte, f float64) []byte {
+	abs := math.Abs(f)
+	if f == math.Trunc(f) && abs < 1<<63 {
+		return strconv.AppendInt(dst, int64(f), 10)
+	}
+	if abs >= 1e-3 && abs < 1e7 {
+		return strconv.AppendFloat(dst, f, 'f', -1, 64)
+	}
+	text := strconv.FormatFloat(f, 'E', -1, 64)
+	mantissa, exponent, _ := strings.Cut(text, "E")
+	if !strings.Contains(mantissa, ".") {
+		mantissa += ".0"
+	}
+	sign, digits := exponent[:1], strings.TrimLeft(exponent[1:], "0")
+	if sign == "+" {
+		sign = ""
+	}
+	return append(append(append(append(dst, mantissa...), 'E'), sign...), digits...)
+}
