@@ -1,0 +1,34 @@
+package asl
+
+import (
+	"github.com/steppehq/steppe/query"
+	"github.com/steppehq/steppe/value"
+)
+
+// ChoiceRule is a data-test expression: [*Comparison], [*And], [*Or], [*Not].
+//
+//sumtype:decl
+type ChoiceRule interface{ rule() }
+
+// And holds when all of its rules do, Or when one of them does, Not when its
+// rule does not.
+type (
+	And struct{ Rules []ChoiceRule }
+	Or  struct{ Rules []ChoiceRule }
+	Not struct{ Rule ChoiceRule }
+)
+
+// Comparison compares what Variable picks with a constant or with what a path
+// picks.
+type Comparison struct {
+	Variable *query.Path
+	Operator *Operator
+	// Operand is the constant, undefined when Path is set.
+	Operand value.Value
+	Path    *query.Path
+}
+
+func (*And) rule()        {}
+func (*Or) rule()         {}
+func (*Not) rule()        {}
+func (*Comparison) rule() {}

@@ -1,0 +1,73 @@
+// Package asl is the Amazon States Language as a tree: parsing, validation, and
+// diagnostics in AWS's words.
+//
+// A parsed [StateMachine] is immutable and holds no run-time state, so any
+// number of executions may share it. All expressions in it are compiled.
+//
+// Stability: promised after 1.0.
+package asl
+
+import "github.com/steppehq/steppe/query"
+
+// StateMachine is a parsed definition (spec, "Top-level fields").
+type StateMachine struct {
+	Comment       string
+	Version       string
+	QueryLanguage query.Language
+	// TimeoutSeconds bounds an execution; 0 is no bound.
+	TimeoutSeconds int64
+	States         *States
+}
+
+// States is a group of states of which one is the first: the top level of a
+// state machine, a branch of a Parallel state, the processor of a Map state.
+type States struct {
+	Comment string
+	StartAt string
+	Start   State
+	// All holds the states in the order of the definition.
+	All    []State
+	byName map[string]State
+}
+
+// State gives the named state of the group, nil when there is none.
+func (s *States) State(name string) State { return s.byName[name] }
+
+// State is one of the eight state types: [*Pass], [*Task], [*Choice], [*Wait],
+// [*Succeed], [*Fail], [*Parallel], [*Map].
+//
+//sumtype:decl
+type State interface {
+	// Base gives what all state types have.
+	Base() *Base
+	state()
+}
+
+// Base holds what all state types have.
+type Base struct {
+	Name    string
+	Type    string // "Pass", as it is written in the definition
+	Comment string
+	// Language is the state's own query language, or the machine's.
+	Language query.Language
+	// Flow is the state's data flow: InputPath, Parameters, Arguments,
+	// ResultSelector, ResultPath, OutputPath, Output, Assign.
+	Flow query.Flow
+	// Next names the state that follows; "" when the state ends its group,
+	// and for Choice, Succeed and Fail.
+	Next string
+	// To is the state that Next names.
+	To State
+}
+
+// Base gives b itself.
+func (b *Base) Base() *Base { return b }
+
+func (*Pass) state()     {}
+func (*Task) state()     {}
+func (*Choice) state()   {}
+func (*Wait) state()     {}
+func (*Succeed) state()  {}
+func (*Fail) state()     {}
+func (*Parallel) state() {}
+func (*Map) state()      {}
