@@ -1,0 +1,106 @@
+// Package history is the record of an execution: the API's event types and
+// their details, the private facts that ride on them, and their stored form.
+//
+// An execution is what its events add up to; there is no second record of
+// truth. What AWS's history does not say but a replay needs (the branch of an
+// event, when a retry is due) stands in private fields of the public events, so
+// that ids equal AWS's. The API leaves the private fields out.
+//
+// The package knows neither states nor stores. Stability: promised after 1.0.
+package history
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// Type is the type of an event.
+type Type uint8
+
+// String gives the type's name in the API model.
+func (t Type) String() string {
+	if int(t) < len(vocabulary) && t > 0 {
+		return vocabulary[t].name
+	}
+	return fmt.Sprintf("Type(%d)", uint8(t))
+}
+
+// Types gives all event types.
+func Types() []Type {
+	all := make([]Type, 0, len(vocabulary)-1)
+	for t := range vocabulary[1:] {
+		all = append(all, Type(t+1))
+	}
+	return all
+}
+
+// ErrorOutput is an Error Output: an Error Name and a cause, either of which
+// may be absent.
+type ErrorOutput struct {
+	Error, Cause *string
+}
+
+// Variable is a variable that a state assigned.
+type Variable struct {
+	Name  string
+	Value *value.Doc
+}
+
+// Event is one entry of an execution's history. Which fields an event has is
+// told by its type, as in the API model; all others are zero. Events are
+// immutable once recorded.
+type Event struct {
+	// ID counts from 1 without a gap. Previous is smaller; 0 where AWS has 0.
+	ID, Previous int64
+	// Millis is the time of the event in milliseconds since 1970 (UTC).
+	Millis int64
+	Type   Type
+
+	// Name is the name of a state, or for iterations of their Map state.
+	Name string
+	// Input is the input of an execution, state, function or activity, or the
+	// parameters of a task. Output is what one of them gave.
+	Input, Output *value.Doc
+	Failure       ErrorOutput
+	// Resource names an integration's action, function or activity.
+	Resource, ResourceType, Region string
+	// Timeout and Heartbeat are in seconds, 0 where a task has none.
+	Timeout, Heartbeat int64
+	// Index numbers an iteration from 0. Length is the number of a Map's items.
+	Index, Length int64
+	// Assigned holds the variables in the order AWS shows them.
+	Assigned []Variable
+	// Location is the field whose expression failed.
+	Location  string
+	Worker    string
+	MapRunArn string
+	// RoleArn, VersionArn and AliasArn are those of the state machine.
+	RoleArn, VersionArn, AliasArn string
+	RedriveCount                  int64
+	// Credentials are a task's, as it was scheduled with.
+	Credentials *value.Doc
+
+	Private
+}
+
+// Private holds the facts that a replay needs and the API leaves out.
+type Private struct {
+	// Branch numbers the branch the event belongs to: 0 is the top level.
+	Branch int64
+	// Due is when a Wait state ends, when a failed state is tried again, or
+	// when an execution times out: milliseconds since 1970, 0 for never.
+	Due int64
+	// Retrier numbers from 1 the retrier that Due belongs to.
+	Retrier int64
+	// Items is what a Map iterates over, or the input of a Parallel's branches.
+	Items *value.Doc
+	// Limit is how many iterations of a Map may run at once, 0 for no limit.
+	Limit int64
+	// Token marks a task that waits for a callback with a task token.
+	Token bool
+}
+
+// Time is the time of the event, to the millisecond.
+func (e *Event) Time() time.Time { return time.UnixMilli(e.Millis).UTC() }

@@ -1,0 +1,146 @@
+package history_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/value"
+)
+
+// full is an event with every field set, so that a field that is forgotten in
+// the stored form shows.
+func full(id int64, t history.Type) history.Event {
+	doc := func(s string) *value.Doc { return value.NewDoc([]byte(s)) }
+	return history.Event{
+		ID: id, Previous: id - 1, Millis: 1_700_000_000_123 + id, Type: t,
+		Name: "State", Input: doc(`{"a":1}`), Output: doc(`[1.0]`),
+		Failure:  history.ErrorOutput{Error: new("E"), Cause: new("")},
+		Resource: "invoke", ResourceType: "lambda", Region: "us-east-1",
+		Timeout: 5, Heartbeat: 3, Index: 7, Length: 9,
+		Assigned: []history.Variable{{Name: "x", Value: doc("42")}},
+		Location: "Output/a", Worker: "w", MapRunArn: "arn", RoleArn: "role",
+		VersionArn: "version", AliasArn: "alias", RedriveCount: 2, Credentials: doc(`{"RoleArn":"r"}`),
+		Private: history.Private{
+			Branch: 3, Due: 1_700_000_009_999, Retrier: 1, Items: doc(`[]`), Limit: 40, Token: true,
+		},
+	}
+}
+
+func equalDocs(a, b *value.Doc) bool {
+	return (a == nil) == (b == nil) && (a == nil || a.String() == b.String())
+}
+
+func TestStoredFormKeepsEveryField(t *testing.T) {
+	var events []history.Event
+	for i, typ := range history.Types() {
+		events = append(events, full(int64(i+5), typ))
+	}
+	for i, n := 0, reflect.TypeFor[history.Event]().NumField(); i < n; i++ {
+		if reflect.ValueOf(events[3]).Field(i).IsZero() {
+			t.Fatalf("field %d of the event is zero: extend the test", i)
+		}
+	}
+	data := history.Encode(nil, events)
+	got, err := history.Decode(nil, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(events, got, cmp.Comparer(equalDocs)); diff != "" {
+		t.Errorf("decoded events differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestStoredFormHoldsAPayloadOnce(t *testing.T) {
+	doc := value.NewDoc([]byte(`"payload payload payload payload"`))
+	var events []history.Event
+	for id := int64(1); id <= 20; id++ {
+		events = append(events, history.Event{ID: id, Previous: id - 1, Millis: 1, Type: history.PassStateEntered, Name: "A", Input: doc})
+	}
+	one, twenty := len(history.Encode(nil, events[:1])), len(history.Encode(nil, events))
+	if grown := twenty - one; grown > 19*8 {
+		t.Errorf("19 more events with the same payload take %d bytes more", grown)
+	}
+}
+
+func TestDecodeRefusesDamage(t *testing.T) {
+	data := history.Encode(nil, []history.Event{full(1, history.TaskScheduled), full(2, history.TaskStarted)})
+	if _, err := history.Decode(nil, nil); !errors.Is(err, history.ErrCorrupt) {
+		t.Errorf("empty chunk: %v", err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20000 {
+		bad := append([]byte(nil), data...)
+		bad[r.IntN(len(bad))] ^= byte(1 + r.IntN(255))
+		_, _ = history.Decode(nil, bad[:r.IntN(len(bad)+1)]) // no panic, no hang
+	}
+}
+
+func TestAppendJSON(t *testing.T) {
+	doc := value.NewDoc([]byte(`{"k":"v"}`))
+	tests := []struct {
+		name  string
+		event history.Event
+		data  bool
+		want  string
+	}{
+		{
+			"entered", history.Event{ID: 2, Millis: 1700000000005, Type: history.PassStateEntered, Name: "A", Input: doc}, true,
+			`{"timestamp":1700000000.005,"type":"PassStateEntered","id":2,"previousEventId":0,"stateEnteredEventDetails":{"name":"A","input":"{\"k\":\"v\"}","inputDetails":{"truncated":false}}}`,
+		},
+		{
+			"without data", history.Event{ID: 2, Type: history.PassStateEntered, Name: "A", Input: doc}, false,
+			`{"timestamp":0.000,"type":"PassStateEntered","id":2,"previousEventId":0,"stateEnteredEventDetails":{"name":"A"}}`,
+		},
+		{
+			"no details", history.Event{ID: 5, Previous: 4, Type: history.MapStateFailed}, true,
+			`{"timestamp":0.000,"type":"MapStateFailed","id":5,"previousEventId":4}`,
+		},
+		{
+			"empty failure", history.Event{ID: 5, Type: history.ExecutionAborted}, true,
+			`{"timestamp":0.000,"type":"ExecutionAborted","id":5,"previousEventId":0,"executionAbortedEventDetails":{}}`,
+		},
+		{
+			"variables", history.Event{ID: 3, Previous: 2, Type: history.PassStateExited, Name: "A", Output: doc, Assigned: []history.Variable{{Name: "x", Value: value.NewDoc([]byte(`"s"`))}}}, true,
+			`{"timestamp":0.000,"type":"PassStateExited","id":3,"previousEventId":2,"stateExitedEventDetails":{"name":"A","output":"{\"k\":\"v\"}","outputDetails":{"truncated":false},"assignedVariables":{"x":"\"s\""},"assignedVariablesDetails":{"truncated":false}}}`,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := string(tt.event.AppendJSON(nil, tt.data))
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestEveryTypeHasItsDetails(t *testing.T) {
+	for i, typ := range history.Types() {
+		ev := full(int64(i+2), typ)
+		v, err := value.Decode(ev.AppendJSON(nil, true))
+		if err != nil {
+			t.Errorf("%v: %v", typ, err)
+		}
+		if got := v.Get("type").Str(); got != typ.String() {
+			t.Errorf("type = %q, want %q", got, typ)
+		}
+	}
+	if n := len(history.Types()); n != 62 {
+		t.Errorf("%d types, the model has 62", n)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(history.Encode(nil, []history.Event{full(1, history.TaskScheduled)}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		events, err := history.Decode(nil, data)
+		if err == nil && len(events) > len(data) {
+			t.Errorf("%d events of %d bytes", len(events), len(data))
+		}
+	})
+}

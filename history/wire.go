@@ -1,0 +1,234 @@
+package history
+
+import (
+	"strconv"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// shape tells which fields the details of an event have.
+type shape uint8
+
+const (
+	noShape shape = iota
+	failureShape
+	activityScheduledShape
+	workerShape
+	outputShape
+	enteredShape
+	exitedShape
+	startedShape
+	lambdaScheduledShape
+	iterationShape
+	lengthShape
+	taskFailureShape
+	taskScheduledShape
+	taskShape
+	taskOutputShape
+	mapRunShape
+	redrivenShape
+	mapRunRedrivenShape
+	evaluationShape
+)
+
+// AppendJSON writes the event as the API's HistoryEvent. Without data, inputs
+// and outputs are left out, as GetExecutionHistory does when
+// includeExecutionData is false; a task's parameters stay, as on AWS.
+func (e *Event) AppendJSON(dst []byte, data bool) []byte {
+	w := writer{dst: append(dst, '{'), data: data}
+	w.dst = append(w.dst, `"timestamp":`...)
+	w.dst = AppendSeconds(w.dst, e.Millis)
+	w.first = false
+	w.str("type", e.Type.String())
+	w.num("id", e.ID)
+	w.num("previousEventId", e.Previous)
+	if v := vocabulary[e.Type]; v.member != "" {
+		w.name(v.member)
+		w.dst = append(w.dst, '{')
+		w.first = true
+		w.details(e, v.shape)
+		w.dst = append(w.dst, '}')
+	}
+	return append(w.dst, '}')
+}
+
+// AppendSeconds writes a time in milliseconds as the API does: seconds with
+// three decimals.
+func AppendSeconds(dst []byte, millis int64) []byte {
+	dst = strconv.AppendInt(dst, millis/1000, 10)
+	rest := millis % 1000
+	return append(dst, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+}
+
+type writer struct {
+	dst   []byte
+	data  bool
+	first bool
+}
+
+func (w *writer) details(e *Event, s shape) {
+	switch s {
+	case noShape:
+	case failureShape:
+		w.failure(e.Failure)
+	case activityScheduledShape:
+		w.str("resource", e.Resource)
+		w.payload("input", e.Input)
+		w.timeouts(e)
+	case workerShape:
+		w.opt("workerName", e.Worker)
+	case outputShape:
+		w.payload("output", e.Output)
+	case enteredShape:
+		w.str("name", e.Name)
+		w.payload("input", e.Input)
+	case exitedShape:
+		w.str("name", e.Name)
+		w.payload("output", e.Output)
+		w.assigned(e.Assigned)
+	case startedShape:
+		w.payload("input", e.Input)
+		w.opt("roleArn", e.RoleArn)
+		w.opt("stateMachineAliasArn", e.AliasArn)
+		w.opt("stateMachineVersionArn", e.VersionArn)
+	case lambdaScheduledShape:
+		w.str("resource", e.Resource)
+		w.payload("input", e.Input)
+		w.timeouts(e)
+		w.credentials(e.Credentials)
+	case iterationShape:
+		w.str("name", e.Name)
+		w.num("index", e.Index)
+	case lengthShape:
+		w.num("length", e.Length)
+	case taskFailureShape:
+		w.task(e)
+		w.failure(e.Failure)
+	case taskScheduledShape:
+		w.task(e)
+		w.str("region", e.Region)
+		w.doc("parameters", e.Input)
+		w.timeouts(e)
+		w.credentials(e.Credentials)
+	case taskShape:
+		w.task(e)
+	case taskOutputShape:
+		w.task(e)
+		w.payload("output", e.Output)
+	case mapRunShape:
+		w.str("mapRunArn", e.MapRunArn)
+	case redrivenShape:
+		w.num("redriveCount", e.RedriveCount)
+	case mapRunRedrivenShape:
+		w.str("mapRunArn", e.MapRunArn)
+		w.num("redriveCount", e.RedriveCount)
+	case evaluationShape:
+		w.failure(e.Failure)
+		w.opt("location", e.Location)
+		w.str("state", e.Name)
+	}
+}
+
+func (w *writer) name(name string) {
+	if !w.first {
+		w.dst = append(w.dst, ',')
+	}
+	w.first = false
+	w.dst = append(append(append(w.dst, '"'), name...), '"', ':')
+}
+
+func (w *writer) str(name, s string) {
+	w.name(name)
+	w.dst = value.AppendString(w.dst, s)
+}
+
+func (w *writer) opt(name, s string) {
+	if s != "" {
+		w.str(name, s)
+	}
+}
+
+func (w *writer) num(name string, n int64) {
+	w.name(name)
+	w.dst = strconv.AppendInt(w.dst, n, 10)
+}
+
+// doc writes a payload as the text that the API's members hold.
+func (w *writer) doc(name string, d *value.Doc) {
+	if d != nil {
+		w.str(name, d.String())
+	}
+}
+
+func (w *writer) payload(name string, d *value.Doc) {
+	if !w.data || d == nil {
+		return
+	}
+	w.doc(name, d)
+	w.truncated(name + "Details")
+}
+
+func (w *writer) truncated(name string) {
+	w.name(name)
+	w.dst = append(w.dst, `{"truncated":false}`...)
+}
+
+func (w *writer) failure(f ErrorOutput) {
+	if f.Error != nil {
+		w.str("error", *f.Error)
+	}
+	if f.Cause != nil {
+		w.str("cause", *f.Cause)
+	}
+}
+
+func (w *writer) timeouts(e *Event) {
+	if e.Timeout != 0 {
+		w.num("timeoutInSeconds", e.Timeout)
+	}
+	if e.Heartbeat != 0 {
+		w.num("heartbeatInSeconds", e.Heartbeat)
+	}
+}
+
+func (w *writer) task(e *Event) {
+	w.str("resourceType", e.ResourceType)
+	w.str("resource", e.Resource)
+}
+
+// credentials writes a task's credentials as the structure that the model has
+// for them, which knows the role only.
+func (w *writer) credentials(d *value.Doc) {
+	if d == nil {
+		return
+	}
+	w.name("taskCredentials")
+	w.dst = append(w.dst, '{')
+	if role := d.Value().Get("RoleArn"); role.Kind() == value.String {
+		w.first = true
+		w.str("roleArn", role.Str())
+	}
+	w.dst = append(w.dst, '}')
+	w.first = false
+}
+
+func (w *writer) assigned(vars []Variable) {
+	if len(vars) == 0 || !w.data {
+		return
+	}
+	w.name("assignedVariables")
+	w.dst = append(w.dst, '{')
+	w.first = true
+	for _, v := range vars {
+		if !w.first {
+			w.dst = append(w.dst, ',')
+		}
+		w.first = false
+		w.dst = value.AppendString(w.dst, v.Name)
+		w.dst = append(w.dst, ':')
+		w.dst = value.AppendString(w.dst, v.Value.String())
+	}
+	w.dst = append(w.dst, '}')
+	w.first = false
+	w.truncated("assignedVariablesDetails")
+}
