@@ -1,0 +1,90 @@
+package asl
+
+import "strings"
+
+// ResourceKind tells which family of history events a Task has.
+type ResourceKind uint8
+
+// The kinds of what a Task's Resource names.
+const (
+	// FunctionResource is a Lambda function named by its own ARN.
+	FunctionResource ResourceKind = iota + 1
+	// ActivityResource is an activity, whose workers poll for tasks.
+	ActivityResource
+	// ServiceResource is an integration: arn:aws:states:::service:action.
+	ServiceResource
+)
+
+// Pattern tells when a Task that names a service integration is done.
+type Pattern uint8
+
+// The service integration patterns.
+const (
+	// RequestResponse: when the service has answered.
+	RequestResponse Pattern = iota
+	// RunJob (".sync", ".sync:2"): when the job that was started has ended.
+	RunJob
+	// WaitForTaskToken: when somebody sends the task token back.
+	WaitForTaskToken
+)
+
+// Resource is what the Resource field of a Task names.
+type Resource struct {
+	Kind ResourceKind
+	ARN  string
+	// Service is "lambda" or "aws-sdk:dynamodb"; Action is "invoke" without,
+	// Name with the suffix of its pattern: "invoke.waitForTaskToken".
+	Service, Action, Name string
+	Pattern               Pattern
+}
+
+// ParseResource reads the Resource field of a Task. It is false when the text
+// is no ARN of a function, an activity or a service integration.
+func ParseResource(arn string) (Resource, bool) {
+	r := Resource{ARN: arn}
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) != 6 || parts[0] != "arn" || parts[1] == "" || parts[5] == "" {
+		return r, false
+	}
+	rest := parts[5]
+	switch service := parts[2]; {
+	case service == "lambda" && strings.HasPrefix(rest, "function:"):
+		r.Kind = FunctionResource
+		return r, len(rest) > len("function:")
+	case service == "states" && strings.HasPrefix(rest, "activity:"):
+		r.Kind = ActivityResource
+		return r, len(rest) > len("activity:")
+	case service == "states" && parts[3] == "" && parts[4] == "":
+		return r.integration(rest)
+	}
+	return r, false
+}
+
+// integration reads service:action[.pattern] of an integration's ARN.
+func (r Resource) integration(rest string) (Resource, bool) {
+	cut := strings.IndexByte(rest, ':')
+	if strings.HasPrefix(rest, "aws-sdk:") {
+		if next := strings.IndexByte(rest[cut+1:], ':'); next >= 0 {
+			cut += 1 + next
+		} else {
+			return r, false
+		}
+	}
+	if cut <= 0 || cut == len(rest)-1 {
+		return r, false
+	}
+	r.Kind = ServiceResource
+	r.Service, r.Name = rest[:cut], rest[cut+1:]
+	action, suffix, _ := strings.Cut(r.Name, ".")
+	r.Action = action
+	switch suffix {
+	case "":
+	case "sync", "sync:2":
+		r.Pattern = RunJob
+	case "waitForTaskToken":
+		r.Pattern = WaitForTaskToken
+	default:
+		return r, false
+	}
+	return r, action != ""
+}
