@@ -44,10 +44,10 @@ const (
 	hasCredentials
 	hasBranch
 	hasDue
-	hasRetrier
+	hasRetry
+	hasNext
 	hasItems
 	hasLimit
-	hasToken
 )
 
 // Encode appends the stored form of events, which must be consecutive.
@@ -150,10 +150,10 @@ func (ev *Event) mask() uint64 {
 	set(hasCredentials, ev.Credentials != nil)
 	set(hasBranch, ev.Branch != 0)
 	set(hasDue, ev.Due != 0)
-	set(hasRetrier, ev.Retrier != 0)
+	set(hasRetry, ev.Retry != nil)
+	set(hasNext, ev.Next != "")
 	set(hasItems, ev.Items != nil)
 	set(hasLimit, ev.Limit != 0)
-	set(hasToken, ev.Token)
 	return mask
 }
 
@@ -207,13 +207,17 @@ func (e *encoder) field(ev *Event, bit uint64) {
 		e.int(ev.Branch)
 	case hasDue:
 		e.int(ev.Due - ev.Millis)
-	case hasRetrier:
-		e.int(ev.Retrier)
+	case hasRetry:
+		e.int(ev.Retry.Branch)
+		e.int(ev.Retry.Retrier)
+		e.int(ev.Retry.Due - ev.Millis)
+		e.int(ev.Retry.Previous)
+	case hasNext:
+		e.str(ev.Next)
 	case hasItems:
 		e.doc(ev.Items)
 	case hasLimit:
 		e.int(ev.Limit)
-	case hasToken:
 	}
 }
 
@@ -328,7 +332,7 @@ func (d *decoder) event(id, millis int64) Event {
 	}
 	ev.Millis = millis + d.int()
 	mask := d.uint()
-	if mask >= hasToken<<1 {
+	if mask >= hasLimit<<1 {
 		d.fail()
 	}
 	for bit := uint64(1); bit <= mask && !d.bad; bit <<= 1 {
@@ -385,14 +389,14 @@ func (d *decoder) field(ev *Event, bit uint64) {
 		ev.Branch = d.int()
 	case hasDue:
 		ev.Due = ev.Millis + d.int()
-	case hasRetrier:
-		ev.Retrier = d.int()
+	case hasRetry:
+		ev.Retry = &Retry{d.int(), d.int(), ev.Millis + d.int(), d.int()}
+	case hasNext:
+		ev.Next = d.str()
 	case hasItems:
 		ev.Items = d.doc()
 	case hasLimit:
 		ev.Limit = d.int()
-	case hasToken:
-		ev.Token = true
 	}
 }
 

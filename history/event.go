@@ -89,17 +89,27 @@ type Event struct {
 type Private struct {
 	// Branch numbers the branch the event belongs to: 0 is the top level.
 	Branch int64
-	// Due is when a Wait state ends, when a failed state is tried again, or
-	// when an execution times out: milliseconds since 1970, 0 for never.
+	// Due is when a Wait state ends or an execution times out: milliseconds
+	// since 1970, 0 for never.
 	Due int64
-	// Retrier numbers from 1 the retrier that Due belongs to.
-	Retrier int64
-	// Items is what a Map iterates over, or the input of a Parallel's branches.
+	// Retry is set on the last event of a failure that will be tried again.
+	Retry *Retry
+	// Next names the state that an Exited event leads to where that is not
+	// the state's own Next: a Choice, or a failure that was caught.
+	Next string
+	// Items is what a Map iterates over, or the input of a Parallel's branches
+	// or of an iteration.
 	Items *value.Doc
 	// Limit is how many iterations of a Map may run at once, 0 for no limit.
 	Limit int64
-	// Token marks a task that waits for a callback with a task token.
-	Token bool
+}
+
+// Retry tells that a state failed and will be tried again.
+type Retry struct {
+	Branch   int64 // the branch whose state is tried again
+	Retrier  int64 // the number of the retrier that decided it, from 0
+	Due      int64 // when, in milliseconds since 1970
+	Previous int64 // the event that the next attempt's first event links to
 }
 
 // Time is the time of the event, to the millisecond.

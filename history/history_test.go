@@ -26,7 +26,8 @@ func full(id int64, t history.Type) history.Event {
 		Location: "Output/a", Worker: "w", MapRunArn: "arn", RoleArn: "role",
 		VersionArn: "version", AliasArn: "alias", RedriveCount: 2, Credentials: doc(`{"RoleArn":"r"}`),
 		Private: history.Private{
-			Branch: 3, Due: 1_700_000_009_999, Retrier: 1, Items: doc(`[]`), Limit: 40, Token: true,
+			Branch: 3, Due: 1_700_000_009_999, Retry: &history.Retry{Branch: 1, Retrier: 2, Due: 1_700_000_008_888, Previous: 4},
+			Next: "B", Items: doc(`[]`), Limit: 40,
 		},
 	}
 }
