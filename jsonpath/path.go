@@ -1,0 +1,141 @@
+// Package jsonpath is AWS's dialect of JSONPath. The service behaves exactly as
+// Jayway json-path 2.0.0 over Jackson's JsonNode does, quirks included, so that
+// is what this package implements: a recorded run of that library is its test.
+//
+// [Path] picks values out of a document, [Reference] names one place in it.
+// Both are compiled once and may be used from any goroutine.
+//
+// Stability: promised after 1.0.
+package jsonpath
+
+import (
+	"fmt"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// Limits of what is compiled. They protect the process; no path that AWS takes
+// comes near them.
+const (
+	maxLength = 64 << 10
+	maxTokens = 1000
+)
+
+// Path is a compiled path.
+type Path struct {
+	text     string
+	tokens   []token
+	definite bool
+}
+
+// SyntaxError says that a text is no path.
+type SyntaxError struct{ Path, Reason string }
+
+// Error gives path and reason.
+func (e *SyntaxError) Error() string { return fmt.Sprintf("invalid path %q: %s", e.Path, e.Reason) }
+
+// Error says that a path could not be applied to a document, in the words that
+// AWS shows.
+type Error struct {
+	Message string
+	// NotFound tells that a part of the path is not there, rather than of a
+	// kind that the path cannot be applied to.
+	NotFound bool
+}
+
+// Error gives the message.
+func (e *Error) Error() string { return e.Message }
+
+// String is the text that the path was compiled from.
+func (p *Path) String() string { return p.text }
+
+// Definite reports whether the path picks at most one value. An indefinite
+// path always gives an array.
+func (p *Path) Definite() bool { return p.definite }
+
+// Eval picks what the path names out of a document: for a definite path the
+// value, for an indefinite one an array of all values, which may be empty. The
+// error is an [*Error]. An index beyond the end of an array gives null.
+func (p *Path) Eval(root value.Value) (value.Value, error) {
+	if p.definite {
+		return p.evalDefinite(root)
+	}
+	e := evaluation{root: root, path: p}
+	if err := e.eval(0, root, true); err != nil {
+		return value.Value{}, err
+	}
+	return value.Arr(e.results...), nil
+}
+
+// evalDefinite walks straight down.
+func (p *Path) evalDefinite(at value.Value) (value.Value, error) {
+	wrapped := true // Jayway sees members of objects unwrapped, items as nodes
+	for i := range p.tokens {
+		t := &p.tokens[i]
+		switch t.kind {
+		case property:
+			member, ok := at.Lookup(t.names[0])
+			if !ok {
+				return value.Value{}, p.noMember(i, at)
+			}
+			at, wrapped = member, false
+		case properties:
+			return p.pick(i, at)
+		case index:
+			item, err := t.item(at, wrapped, func() string { return p.prefix(i) })
+			if err != nil {
+				return value.Value{}, err
+			}
+			wrapped = !item.IsUndefined()
+			if at = item; !wrapped {
+				at = value.NullValue
+			}
+		case indexes, slice, wildcard, scan, filter:
+			panic("jsonpath: indefinite token in a definite path")
+		}
+	}
+	return at, nil
+}
+
+// noMember is the error for token i, a property that at has not.
+func (p *Path) noMember(i int, at value.Value) error {
+	switch {
+	case at.Kind() != value.Object:
+		return notFound("Property " + p.tokens[i].String() + " not found in path " + p.prefix(i))
+	case i == len(p.tokens)-1:
+		return notFound("No results for path: " + p.prefix(i+1))
+	}
+	return notFound("Missing property in path " + p.prefix(i+1))
+}
+
+// pick makes the object of several members that token i names.
+func (p *Path) pick(i int, at value.Value) (value.Value, error) {
+	switch {
+	case at.Kind() != value.Object:
+		return value.Value{}, p.noMember(i, at)
+	case i < len(p.tokens)-1:
+		return value.Value{}, &Error{Message: "Multi properties can only be used as path leafs: " + p.prefix(i+1)}
+	}
+	return p.tokens[i].merge(at), nil
+}
+
+func (t *token) merge(at value.Value) value.Value {
+	merged := value.NewObject(len(t.names))
+	for _, name := range t.names {
+		if member, ok := at.Lookup(name); ok {
+			merged.Set(name, member)
+		}
+	}
+	return merged.Value()
+}
+
+// prefix is the first n tokens as messages show them.
+func (p *Path) prefix(n int) string {
+	text := "$"
+	for i := range p.tokens[:n] {
+		text += p.tokens[i].String()
+	}
+	return text
+}
+
+func notFound(message string) error { return &Error{Message: message, NotFound: true} }

@@ -1,0 +1,75 @@
+package jsonpath
+
+import (
+	"strconv"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// Reference is a Reference Path: it names one place in a document, by names
+// and indexes only (spec, "Reference Paths").
+type Reference struct {
+	text   string
+	tokens []token
+}
+
+// CompileReference reads a reference path. The error is a [*SyntaxError].
+func CompileReference(text string) (*Reference, error) {
+	p, err := Compile(text)
+	if err != nil {
+		return nil, err
+	}
+	for i := range p.tokens {
+		if t := &p.tokens[i]; t.kind != property && t.kind != index || t.back || t.kind == index && t.numbers[0] < 0 {
+			return nil, &SyntaxError{text, "a reference path has only names and indexes"}
+		}
+	}
+	return &Reference{text, p.tokens}, nil
+}
+
+// String is the text that the path was compiled from.
+func (r *Reference) String() string { return r.text }
+
+// Root reports whether the path names the whole document.
+func (r *Reference) Root() bool { return len(r.tokens) == 0 }
+
+// Set gives a document like root that holds v at the place that the path
+// names. Objects on the way that are not there are made; what is there and is
+// no object or array is an [*Error].
+func (r *Reference) Set(root, v value.Value) (value.Value, error) {
+	return r.set(0, root, v)
+}
+
+func (r *Reference) set(i int, at, v value.Value) (value.Value, error) {
+	if i == len(r.tokens) {
+		return v, nil
+	}
+	t := &r.tokens[i]
+	if t.kind == index {
+		return r.setItem(i, at, v)
+	}
+	if k := at.Kind(); k != value.Object && (k != value.Undefined || i == 0) {
+		return value.Value{}, r.unable(i)
+	}
+	below, err := r.set(i+1, at.Get(t.names[0]), v)
+	if err != nil {
+		return value.Value{}, err
+	}
+	return at.With(t.names[0], below), nil
+}
+
+func (r *Reference) setItem(i int, at, v value.Value) (value.Value, error) {
+	n := r.tokens[i].numbers[0]
+	if at.Kind() != value.Array || n >= at.Len() {
+		return value.Value{}, r.unable(i)
+	}
+	below, err := r.set(i+1, at.At(n), v)
+	if err != nil {
+		return value.Value{}, err
+	}
+	return at.WithItem(n, below), nil
+}
+
+func (r *Reference) unable(i int) error {
+	return &Error{Message: "the part " + r.tokens[i].String() + " (number " + strconv.Itoa(i+1) + ") of the path " + r.text + " does not fit the document"}
+}

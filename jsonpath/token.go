@@ -1,0 +1,120 @@
+package jsonpath
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/steppehq/steppe/value"
+)
+
+type tokenKind uint8
+
+const (
+	property   tokenKind = iota // .name ['name']
+	properties                  // ['a','b']
+	index                       // [0] [(@.length-1)]
+	indexes                     // [0,1]
+	slice                       // [1:2]
+	wildcard                    // .* [*]
+	scan                        // ..
+	filter                      // [?(…)]
+)
+
+// token is one step of a path.
+type token struct {
+	kind    tokenKind
+	names   []string // of properties
+	numbers []int    // of indexes; from and to of a slice
+	open    [2]bool  // which ends of a slice are open
+	back    bool     // numbers[0] counts from the end
+	test    test     // of a filter
+	// forward tells whether all tokens after this one are definite.
+	forward bool
+}
+
+func (k tokenKind) definite() bool { return k == property || k == properties || k == index }
+
+// String is the token as messages show it.
+func (t *token) String() string {
+	switch t.kind {
+	case property, properties:
+		return "['" + strings.Join(t.names, "', '") + "']"
+	case index, indexes:
+		parts := make([]string, len(t.numbers))
+		for i, n := range t.numbers {
+			parts[i] = strconv.Itoa(n)
+		}
+		return "[" + strings.Join(parts, ",") + "]"
+	case slice:
+		ends := [2]string{}
+		for i, open := range t.open {
+			if !open {
+				ends[i] = strconv.Itoa(t.numbers[i])
+			}
+		}
+		return "[" + ends[0] + ":" + ends[1] + "]"
+	case wildcard:
+		return "[*]"
+	case scan:
+		return ".."
+	case filter:
+	}
+	return "[?]"
+}
+
+// item picks the item of an index token out of a value: undefined beyond the
+// ends of the array.
+func (t *token) item(at value.Value, wrapped bool, path func() string) (value.Value, error) {
+	if err := t.checkArray(at, wrapped, path); err != nil {
+		return value.Value{}, err
+	}
+	i := t.numbers[0]
+	if t.back {
+		i = at.Len() - i
+	}
+	return at.At(i), nil
+}
+
+// checkArray refuses what array tokens cannot be applied to.
+func (t *token) checkArray(at value.Value, wrapped bool, path func() string) error {
+	if at.Kind() == value.Array {
+		return nil
+	}
+	if at.Kind() == value.Null && !wrapped {
+		return notFound("The path " + path() + " is null")
+	}
+	return &Error{Message: "Filter: " + t.String() + " can only be applied to arrays. Current context is: " + shown(at, wrapped)}
+}
+
+// shown is a value as Java prints it: a string that has been unwrapped has no
+// quotes.
+func shown(v value.Value, wrapped bool) string {
+	if v.Kind() == value.String && !wrapped {
+		return v.Str()
+	}
+	return v.String()
+}
+
+// bounds gives the range of indexes that a slice stands for. As in Jayway,
+// indexes between two given ends are not counted from the end of the array: they
+// name nothing.
+func (t *token) bounds(length int) (from, to int) {
+	switch {
+	case t.open[1]: // [n:]
+		from = t.numbers[0]
+		if from < 0 {
+			from += length
+		}
+		return max(from, 0), length
+	case t.open[0]: // [:n]
+		to = t.numbers[1]
+		if to < 0 {
+			to += length
+		}
+		return 0, min(to, length)
+	}
+	if length == 0 {
+		return 0, 0
+	}
+	return t.numbers[0], min(t.numbers[1], length)
+}
