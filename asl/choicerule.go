@@ -8,7 +8,11 @@ import (
 // ChoiceRule is a data-test expression: [*Comparison], [*And], [*Or], [*Not].
 //
 //sumtype:decl
-type ChoiceRule interface{ rule() }
+type ChoiceRule interface {
+	// Holds evaluates the rule. The error is a [*query.Error].
+	Holds(s *query.Scope) (bool, error)
+	rule()
+}
 
 // And holds when all of its rules do, Or when one of them does, Not when its
 // rule does not.

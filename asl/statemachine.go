@@ -39,12 +39,12 @@ func (s *States) State(name string) State { return s.byName[name] }
 //sumtype:decl
 type State interface {
 	// Base gives what all state types have.
-	Base() *Base
+	Base() *Common
 	state()
 }
 
-// Base holds what all state types have.
-type Base struct {
+// Common holds what all state types have.
+type Common struct {
 	Name    string
 	Type    string // "Pass", as it is written in the definition
 	Comment string
@@ -61,7 +61,7 @@ type Base struct {
 }
 
 // Base gives b itself.
-func (b *Base) Base() *Base { return b }
+func (b *Common) Base() *Common { return b }
 
 func (*Pass) state()     {}
 func (*Task) state()     {}

@@ -7,14 +7,14 @@ import (
 
 // Pass passes its input, or a fixed Result, to its output.
 type Pass struct {
-	Base
+	Common
 	// Result is undefined where the definition has none.
 	Result value.Value
 }
 
 // Task has work done by a service integration, an activity or a function.
 type Task struct {
-	Base
+	Common
 	Resource string
 	// Timeout and Heartbeat are nil where the definition has none.
 	Timeout, Heartbeat *Seconds
@@ -34,11 +34,11 @@ type Seconds struct {
 
 // Choice picks the state that follows by the first of its rules that holds.
 type Choice struct {
-	Base
+	Common
 	Choices []Choices
 	// Default is "" where the definition has none.
-	Default string
-	To      State // the state that Default names
+	Default   string
+	DefaultTo State // the state that Default names
 }
 
 // Choices is one entry of the field of that name: a rule and where it leads.
@@ -55,7 +55,7 @@ type Choices struct {
 
 // Wait delays. Exactly one of its four forms is set.
 type Wait struct {
-	Base
+	Common
 	Seconds   *Seconds
 	Timestamp *Timestamp
 }
@@ -68,11 +68,11 @@ type Timestamp struct {
 }
 
 // Succeed ends its group of states with success.
-type Succeed struct{ Base }
+type Succeed struct{ Common }
 
 // Fail ends the execution with an error.
 type Fail struct {
-	Base
+	Common
 	// Error and Cause are nil where the definition has none.
 	Error, Cause *Text
 }
@@ -87,7 +87,7 @@ type Text struct {
 
 // Parallel runs its branches side by side and collects their outputs.
 type Parallel struct {
-	Base
+	Common
 	Branches []*States
 	Retry    []Retrier
 	Catch    []Catcher
@@ -95,7 +95,7 @@ type Parallel struct {
 
 // Map runs its processor for each item of an array.
 type Map struct {
-	Base
+	Common
 	Processor *States
 	// ItemsPath is nil where the definition has none: the whole input.
 	ItemsPath *query.Path

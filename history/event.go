@@ -114,3 +114,14 @@ type Retry struct {
 
 // Time is the time of the event, to the millisecond.
 func (e *Event) Time() time.Time { return time.UnixMilli(e.Millis).UTC() }
+
+// Entered reports whether t says that a state was entered.
+func (t Type) Entered() bool { return t != 0 && vocabulary[t].shape == enteredShape }
+
+// Exited reports whether t says that a state was left.
+func (t Type) Exited() bool { return t != 0 && vocabulary[t].shape == exitedShape }
+
+// Scheduled reports whether t says that a task was scheduled.
+func (t Type) Scheduled() bool {
+	return t == TaskScheduled || t == LambdaFunctionScheduled || t == ActivityScheduled
+}

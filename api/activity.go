@@ -1,0 +1,107 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/store"
+)
+
+// activity finds the activity that a request names.
+func (a *api) activity(ctx context.Context, arn string) (*engine.Activity, error) {
+	name, err := parseARN(arn, "activity")
+	if err != nil {
+		return nil, err
+	}
+	if len(name.Path) == 1 {
+		found, err := a.Engine.Activity(ctx, name.Tenant, name.Path[0])
+		if !errors.Is(err, store.ErrNotFound) {
+			return found, err
+		}
+	}
+	return nil, awsjson.Fail("ActivityDoesNotExist", "Activity Does Not Exist: '"+arn+"'")
+}
+
+func (a *api) createActivity(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	act := engine.Activity{Tenant: tenant(r), Name: r.Str("name"), Created: time.Now(), Tags: tags(r)}
+	if err := checkName(act.Name); err != nil {
+		return nil, err
+	}
+	if r.Has("encryptionConfiguration") {
+		encryption := r.Input.Get("encryptionConfiguration")
+		if encryption.Get("type").Str() != "AWS_OWNED_KEY" {
+			return nil, awsjson.Fail("InvalidEncryptionConfiguration", "Encryption with customer managed keys is not implemented yet.")
+		}
+		act.Encryption = encryption.Append(nil)
+	}
+	err := a.Engine.PutActivity(ctx, act)
+	if errors.Is(err, store.ErrVersion) {
+		old, err := a.Engine.Activity(ctx, act.Tenant, act.Name)
+		if err != nil {
+			return nil, err
+		}
+		act = *old
+	} else if err != nil {
+		return nil, err
+	}
+	var o awsjson.Object
+	return o.Str("activityArn", act.ARN()).Time("creationDate", act.Created).JSON(), nil
+}
+
+func (a *api) deleteActivity(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	arn := r.Str("activityArn")
+	if _, err := parseARN(arn, "activity"); err != nil {
+		return nil, err
+	}
+	for range attempts {
+		act, err := a.activity(ctx, arn)
+		if e, gone := errors.AsType[*awsjson.Exception](err); gone && e.Type == "ActivityDoesNotExist" {
+			return []byte("{}"), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err = a.Engine.DeleteActivity(ctx, act); !errors.Is(err, store.ErrVersion) {
+			return []byte("{}"), err
+		}
+	}
+	return nil, errConflict
+}
+
+func (a *api) describeActivity(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	act, err := a.activity(ctx, r.Str("activityArn"))
+	if err != nil {
+		return nil, err
+	}
+	var o awsjson.Object
+	o.Str("activityArn", act.ARN()).Str("name", act.Name).Time("creationDate", act.Created)
+	return o.Raw("encryptionConfiguration", orElse(act.Encryption, []byte(`{"type":"AWS_OWNED_KEY"}`))).JSON(), nil
+}
+
+func (a *api) listActivities(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	t := tenant(r)
+	asked := t.Account + "/" + t.Region
+	after, err := a.position(r, asked)
+	if err != nil {
+		return nil, err
+	}
+	size := pageSize(r)
+	found, err := a.Engine.Activities(ctx, t, after, size+1)
+	if err != nil {
+		return nil, err
+	}
+	page := found[:min(size, len(found))]
+	var o awsjson.Object
+	o.List("activities", len(page), func(dst []byte, i int) []byte {
+		var item awsjson.Object
+		item.Str("activityArn", page[i].ARN()).Str("name", page[i].Name).Time("creationDate", page[i].Created)
+		return append(dst, item.JSON()...)
+	})
+	if len(found) > size {
+		o.Str("nextToken", a.nextToken(r, asked, page[size-1].Name))
+	}
+	return o.JSON(), nil
+}

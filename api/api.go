@@ -1,0 +1,171 @@
+// Package api is the Step Functions API (2016-11-23): its operations, one file
+// for each kind of resource, and its exceptions.
+//
+// It checks what callers give, in AWS's order and words, and tells them what
+// the engine and the store know. It decides nothing about executions.
+//
+// Stability: may move in any minor release.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/internal/awsjson"
+)
+
+// Config is what the API is made of. Engine, Integrations and Log are required.
+type Config struct {
+	Engine       *engine.Engine
+	Integrations *integration.Registry
+	Log          *slog.Logger
+	// Account and Region are those of callers whose requests tell none.
+	Account, Region string
+	// ActivityPoll is how long GetActivityTask waits for a task; 60 seconds,
+	// as on AWS, when 0.
+	ActivityPoll time.Duration
+}
+
+// maxBody bounds a request: a definition of 1 MiB, escaped, and some more.
+const maxBody = 4 << 20
+
+type api struct {
+	Config
+}
+
+// New makes the handler of the API's operations.
+func New(cfg Config) http.Handler {
+	if cfg.ActivityPoll == 0 {
+		cfg.ActivityPoll = 60 * time.Second
+	}
+	a := &api{cfg}
+	return &awsjson.Server{
+		Prefix: "AWSStepFunctions.", Model: model, Operations: a.operations(),
+		MaxBody: maxBody, Account: cfg.Account, Region: cfg.Region, Log: cfg.Log,
+	}
+}
+
+// operations is the table of all operations.
+func (a *api) operations() map[string]awsjson.Handler {
+	table := map[string]awsjson.Handler{
+		"CreateActivity":                   a.createActivity,
+		"CreateStateMachine":               a.createStateMachine,
+		"DeleteActivity":                   a.deleteActivity,
+		"DeleteStateMachine":               a.deleteStateMachine,
+		"DescribeActivity":                 a.describeActivity,
+		"DescribeExecution":                a.describeExecution,
+		"DescribeStateMachine":             a.describeStateMachine,
+		"DescribeStateMachineForExecution": a.describeStateMachineForExecution,
+		"GetActivityTask":                  a.getActivityTask,
+		"GetExecutionHistory":              a.getExecutionHistory,
+		"ListActivities":                   a.listActivities,
+		"ListExecutions":                   a.listExecutions,
+		"ListStateMachines":                a.listStateMachines,
+		"ListTagsForResource":              a.listTagsForResource,
+		"SendTaskFailure":                  a.sendTaskFailure,
+		"SendTaskHeartbeat":                a.sendTaskHeartbeat,
+		"SendTaskSuccess":                  a.sendTaskSuccess,
+		"StartExecution":                   a.startExecution,
+		"StartSyncExecution":               a.startSyncExecution,
+		"StopExecution":                    a.stopExecution,
+		"TagResource":                      a.tagResource,
+		"UntagResource":                    a.untagResource,
+		"UpdateStateMachine":               a.updateStateMachine,
+		"ValidateStateMachineDefinition":   a.validateStateMachineDefinition,
+	}
+	for name := range model {
+		if table[name] == nil {
+			table[name] = notYet
+		}
+	}
+	return table
+}
+
+// notYet answers the operations that are to come.
+func notYet(_ context.Context, r *awsjson.Request) ([]byte, error) {
+	return nil, awsjson.Fail("UnsupportedOperationException", r.Operation+" is not implemented yet.")
+}
+
+// tenant is the account and region whose resources a request is about.
+func tenant(r *awsjson.Request) engine.Tenant {
+	return engine.Tenant{Account: r.Account, Region: r.Region}
+}
+
+// parseARN reads an ARN that must be of one of the given kinds.
+func parseARN(arn string, kinds ...string) (engine.Name, error) {
+	if !strings.HasPrefix(arn, "arn:") {
+		return engine.Name{}, invalidARN("Invalid ARN prefix: " + arn)
+	}
+	name, ok := engine.ParseARN(arn)
+	if !ok {
+		return name, invalidARN("Invalid ARN: " + arn)
+	}
+	for _, kind := range kinds {
+		if name.Kind == kind {
+			return name, nil
+		}
+	}
+	return name, invalidARN("Resource type not valid in this context: " + name.Kind)
+}
+
+func invalidARN(reason string) error {
+	return awsjson.Fail("InvalidArn", "Invalid Arn: '"+reason+"'")
+}
+
+// checkName holds a name against the rule for names of state machines,
+// executions and activities.
+func checkName(name string) error {
+	for _, c := range name {
+		if strings.ContainsRune("<>{}[]?*\"#%\\^|~`$&,;:/", c) || unicode.IsSpace(c) || unicode.IsControl(c) ||
+			c == 0xFFFE || c == 0xFFFF || c == 0x10FFFF || c == unicode.ReplacementChar {
+			return awsjson.Fail("InvalidName", "Invalid Name: '"+name+"'")
+		}
+	}
+	return nil
+}
+
+// pageToken is where a list goes on. It is bound to what was asked for, and
+// expires after a day.
+type pageToken struct {
+	Asked   string
+	At      string
+	Expires int64
+}
+
+const tokenLife = 24 * time.Hour
+
+// nextToken makes the token for the page after position at.
+func (a *api) nextToken(r *awsjson.Request, asked, at string) string {
+	data, _ := json.Marshal(pageToken{asked, at, time.Now().Add(tokenLife).Unix()}) // three plain fields
+	return a.Engine.Seal(r.Operation, data)
+}
+
+// position reads the token of a request: where its list goes on, "" at the
+// beginning.
+func (a *api) position(r *awsjson.Request, asked string) (string, error) {
+	text := r.Str("nextToken")
+	if text == "" {
+		return "", nil
+	}
+	var token pageToken
+	data, ok := a.Engine.Unseal(r.Operation, text)
+	if !ok || json.Unmarshal(data, &token) != nil || token.Asked != asked || token.Expires < time.Now().Unix() {
+		return "", awsjson.Fail("InvalidToken", "Invalid Token: 'Invalid token'")
+	}
+	return token.At, nil
+}
+
+// pageSize is a request's maxResults; absent or 0 it is the default.
+func pageSize(r *awsjson.Request) int {
+	if n := r.Int("maxResults"); n > 0 {
+		return int(n)
+	}
+	return 100
+}

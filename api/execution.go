@@ -1,0 +1,254 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/value"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func executionDoesNotExist(arn string) error {
+	return awsjson.Fail("ExecutionDoesNotExist", "Execution Does Not Exist: '"+arn+"'")
+}
+
+var errThrottled = awsjson.Fail("ThrottlingException", "Rate exceeded")
+
+var statusNames = map[store.Status]string{
+	store.Running: "RUNNING", store.Succeeded: "SUCCEEDED", store.Failed: "FAILED",
+	store.TimedOut: "TIMED_OUT", store.Aborted: "ABORTED",
+}
+
+// execution finds the execution that a request names.
+func (a *api) execution(ctx context.Context, arn string) (*engine.Description, error) {
+	if _, err := parseARN(arn, "execution"); err != nil {
+		return nil, err
+	}
+	d, err := a.Engine.Describe(ctx, arn)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, executionDoesNotExist(arn)
+	}
+	return d, err
+}
+
+// startRequest checks what StartExecution and StartSyncExecution are given.
+func (a *api) startRequest(ctx context.Context, r *awsjson.Request) (engine.StartRequest, error) {
+	req := engine.StartRequest{Name: r.Str("name"), TraceHeader: r.Str("traceHeader")}
+	if err := checkName(req.Name); err != nil {
+		return req, err
+	}
+	if trace := r.HTTP.Header.Get("X-Amzn-Trace-Id"); trace != "" {
+		req.TraceHeader = trace
+	}
+	var err error
+	if req.Machine, err = a.machine(ctx, r.Str("stateMachineArn")); err != nil {
+		return req, err
+	}
+	input := "{}"
+	if r.Has("input") {
+		input = r.Str("input")
+	}
+	if req.Input, err = value.ParseDoc([]byte(input)); err != nil {
+		return req, awsjson.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+value.JacksonMessage([]byte(input))+"'")
+	}
+	return req, nil
+}
+
+func (a *api) startExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	req, err := a.startRequest(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	started, err := a.Engine.Start(ctx, req)
+	switch {
+	case errors.Is(err, engine.ErrAlreadyExists):
+		return nil, awsjson.Fail("ExecutionAlreadyExists", "Execution Already Exists: '"+started.ARN+"'")
+	case errors.Is(err, engine.ErrBusy), errors.Is(err, store.ErrBusy):
+		return nil, errThrottled
+	case err != nil:
+		return nil, err
+	}
+	var o awsjson.Object
+	return o.Str("executionArn", started.ARN).Time("startDate", started.At).JSON(), nil
+}
+
+func (a *api) stopExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	arn := r.Str("executionArn")
+	if _, err := parseARN(arn, "execution"); err != nil {
+		return nil, err
+	}
+	at, err := a.Engine.Stop(ctx, arn, failure(r))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, executionDoesNotExist(arn)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var o awsjson.Object
+	return o.Time("stopDate", at).JSON(), nil
+}
+
+// failure reads the members error and cause.
+func failure(r *awsjson.Request) history.ErrorOutput {
+	var f history.ErrorOutput
+	if r.Has("error") {
+		f.Error = new(r.Str("error"))
+	}
+	if r.Has("cause") {
+		f.Cause = new(r.Str("cause"))
+	}
+	return f
+}
+
+var dataIncluded = []byte(`{"included":true}`)
+
+func (a *api) describeExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	d, err := a.execution(ctx, r.Str("executionArn"))
+	if err != nil {
+		return nil, err
+	}
+	var o awsjson.Object
+	o.Str("executionArn", d.ARN).Str("stateMachineArn", d.MachineARN).Str("name", d.Name)
+	o.Str("status", statusNames[d.Status]).Time("startDate", d.Start).Time("stopDate", d.Stop)
+	if r.Str("includedData") != "METADATA_ONLY" {
+		o.Doc("input", d.Input).Raw("inputDetails", dataIncluded)
+		if d.Output != nil {
+			o.Doc("output", d.Output).Raw("outputDetails", dataIncluded)
+		}
+		o.Ptr("error", d.Failure.Error).Ptr("cause", d.Failure.Cause)
+	}
+	o.Opt("traceHeader", d.TraceHeader).Opt("stateMachineVersionArn", d.VersionARN).Opt("stateMachineAliasArn", d.AliasARN)
+	o.Int("redriveCount", int64(d.Redrives)).Time("redriveDate", d.Redriven)
+	switch d.Status {
+	case store.Running, store.Succeeded:
+		o.Str("redriveStatus", "NOT_REDRIVABLE").Str("redriveStatusReason", "Execution is "+statusNames[d.Status]+" and cannot be redriven")
+	case store.Failed, store.TimedOut, store.Aborted:
+		o.Str("redriveStatus", "REDRIVABLE")
+	}
+	return o.JSON(), nil
+}
+
+func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	arn, status := r.Str("stateMachineArn"), r.Str("statusFilter")
+	if r.Has("mapRunArn") {
+		return nil, awsjson.Fail("UnsupportedOperationException", "ListExecutions of a Map Run is not implemented yet.")
+	}
+	if arn == "" {
+		return nil, awsjson.Fail("ValidationException", "Must specify either a StateMachineArn or a MapRunArn")
+	}
+	if status == "PENDING_REDRIVE" || r.Has("redriveFilter") {
+		return nil, awsjson.Fail("ValidationException", "PENDING_REDRIVE and redriveFilter need a MapRunArn")
+	}
+	m, err := a.machine(ctx, arn)
+	if err != nil {
+		return nil, err
+	}
+	if m.Type == engine.Express {
+		return nil, typeNotSupported
+	}
+	asked := arn + "?" + status
+	after, err := a.position(r, asked)
+	if err != nil {
+		return nil, err
+	}
+	var wanted store.Status
+	for s, name := range statusNames {
+		if name == status {
+			wanted = s
+		}
+	}
+	list, next, err := a.Engine.List(ctx, m, wanted, pageSize(r), after)
+	if err != nil {
+		return nil, err
+	}
+	var o awsjson.Object
+	o.List("executions", len(list), func(dst []byte, i int) []byte { return append(dst, listItem(list[i])...) })
+	if next != "" {
+		o.Str("nextToken", a.nextToken(r, asked, next))
+	}
+	return o.JSON(), nil
+}
+
+func listItem(d *engine.Description) []byte {
+	var o awsjson.Object
+	o.Str("executionArn", d.ARN).Str("stateMachineArn", d.MachineARN).Str("name", d.Name)
+	o.Str("status", statusNames[d.Status]).Time("startDate", d.Start).Time("stopDate", d.Stop)
+	o.Opt("stateMachineVersionArn", d.VersionARN).Opt("stateMachineAliasArn", d.AliasARN)
+	return o.Int("redriveCount", int64(d.Redrives)).Time("redriveDate", d.Redriven).JSON()
+}
+
+func (a *api) getExecutionHistory(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	arn := r.Str("executionArn")
+	if _, err := parseARN(arn, "execution"); err != nil {
+		return nil, err
+	}
+	id, err := a.Engine.Find(ctx, arn)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, executionDoesNotExist(arn)
+	}
+	if err != nil {
+		return nil, err
+	}
+	reverse := r.Bool("reverseOrder", false)
+	asked := arn + "?" + strconv.FormatBool(reverse)
+	at, err := a.position(r, asked)
+	if err != nil {
+		return nil, err
+	}
+	from, _ := strconv.ParseInt(at, 10, 64)
+	size := pageSize(r)
+	events, err := a.Engine.History(ctx, id, from, size+1, reverse)
+	if err != nil {
+		return nil, err
+	}
+	data := r.Bool("includeExecutionData", true)
+	var o awsjson.Object
+	o.List("events", min(size, len(events)), func(dst []byte, i int) []byte { return events[i].AppendJSON(dst, data) })
+	if len(events) > size {
+		o.Str("nextToken", a.nextToken(r, asked, strconv.FormatInt(events[size].ID, 10)))
+	}
+	return o.JSON(), nil
+}
+
+var typeNotSupported = awsjson.Fail("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")
+
+// billedMemory is what the smallest Express execution is billed for, in MB.
+const billedMemory = 64
+
+func (a *api) startSyncExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	req, err := a.startRequest(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if req.Machine.Type != engine.Express {
+		return nil, typeNotSupported
+	}
+	result, err := a.Engine.StartSync(ctx, req)
+	if errors.Is(err, engine.ErrBusy) {
+		return nil, errThrottled
+	}
+	if err != nil {
+		return nil, err
+	}
+	var o awsjson.Object
+	o.Str("executionArn", result.ARN).Str("stateMachineArn", req.Machine.ARN()).Str("name", result.Name)
+	o.Time("startDate", result.Start).Time("stopDate", result.Stop).Str("status", syncStatus(result))
+	o.Ptr("error", result.Failure.Error).Ptr("cause", result.Failure.Cause)
+	if r.Str("includedData") != "METADATA_ONLY" {
+		o.Doc("input", req.Input).Raw("inputDetails", dataIncluded)
+		if result.Output != nil {
+			o.Doc("output", result.Output).Raw("outputDetails", dataIncluded)
+		}
+	}
+	o.Opt("traceHeader", req.TraceHeader)
+	billed := (result.Stop.Sub(result.Start).Milliseconds() + 99) / 100 * 100
+	var billing awsjson.Object
+	billing.Int("billedMemoryUsedInMB", billedMemory).Int("billedDurationInMilliseconds", max(billed, 100))
+	return o.Raw("billingDetails", billing.JSON()).JSON(), nil
+}

@@ -1,0 +1,379 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/value"
+)
+
+// attempts bounds how often an edit of the catalogue is tried again after
+// another one came first.
+const attempts = 10
+
+func machineDoesNotExist(arn string) error {
+	return awsjson.Fail("StateMachineDoesNotExist", "State Machine Does Not Exist: '"+arn+"'")
+}
+
+// machine finds the state machine that a request names.
+func (a *api) machine(ctx context.Context, arn string) (*engine.Machine, error) {
+	if _, err := parseARN(arn, "stateMachine"); err != nil {
+		return nil, err
+	}
+	m, err := a.Engine.Machine(ctx, arn)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, machineDoesNotExist(arn)
+	}
+	return m, err
+}
+
+// configuration checks what a request says of logging, tracing and encryption
+// and puts it into a machine.
+func configuration(r *awsjson.Request, m *engine.Machine) error {
+	if r.Has("loggingConfiguration") {
+		logging := r.Input.Get("loggingConfiguration")
+		if level := logging.Get("level").Str(); level != "" && level != "OFF" && logging.Get("destinations").Len() != 1 {
+			return awsjson.Fail("InvalidLoggingConfiguration", "Invalid Logging Configuration: Must specify exactly one Log Destination.")
+		}
+		m.Logging = logging.Append(nil)
+	}
+	if r.Has("tracingConfiguration") {
+		m.Tracing = r.Input.Get("tracingConfiguration").Append(nil)
+	}
+	if r.Has("encryptionConfiguration") {
+		encryption := r.Input.Get("encryptionConfiguration")
+		if encryption.Get("type").Str() != "AWS_OWNED_KEY" {
+			return awsjson.Fail("InvalidEncryptionConfiguration", "Encryption with customer managed keys is not implemented yet.")
+		}
+		m.Encryption = encryption.Append(nil)
+	}
+	return nil
+}
+
+// definition parses a definition and refuses one that cannot run here.
+func (a *api) definition(text string, typ engine.MachineType) (*asl.StateMachine, error) {
+	parsed, diagnostics := asl.Parse([]byte(text))
+	if typ == engine.Express && parsed != nil {
+		diagnostics = append(diagnostics, asl.ExpressUnsupported(parsed)...)
+	}
+	if parsed != nil {
+		diagnostics = append(diagnostics, asl.Unsupported(parsed)...)
+	}
+	if message := asl.InvalidDefinition(diagnostics); message != "" {
+		return nil, awsjson.Fail("InvalidDefinition", message)
+	}
+	return parsed, a.resources(parsed.States, "")
+}
+
+// resources refuses Task states whose resource no integration here performs.
+func (a *api) resources(states *asl.States, location string) error {
+	for _, st := range states.All {
+		at := location + "/States/" + st.Base().Name
+		switch st := st.(type) {
+		case *asl.Task:
+			resource, ok := asl.ParseResource(st.Resource)
+			if !ok || resource.Kind == asl.ActivityResource {
+				continue // the one has been refused before, the other is ours
+			}
+			if _, err := a.Integrations.Lookup(resource); err != nil {
+				return awsjson.Fail("InvalidDefinition", "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: The resource provided "+
+					st.Resource+" is not recognized: "+err.Error()+" at "+at+"/Resource'")
+			}
+		case *asl.Parallel:
+			for i, branch := range st.Branches {
+				if err := a.resources(branch, at+"/Branches["+itoa(i)+"]"); err != nil {
+					return err
+				}
+			}
+		case *asl.Map:
+			if err := a.resources(st.Processor, at+"/ItemProcessor"); err != nil {
+				return err
+			}
+		case *asl.Pass, *asl.Choice, *asl.Wait, *asl.Succeed, *asl.Fail:
+		}
+	}
+	return nil
+}
+
+func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	m := engine.Machine{
+		Tenant: tenant(r), Name: r.Str("name"), Type: engine.Standard,
+		RoleARN: r.Str("roleArn"), Definition: r.Str("definition"), Created: time.Now(), Tags: tags(r),
+	}
+	m.Updated = m.Created
+	if t := r.Str("type"); t != "" {
+		m.Type = engine.MachineType(t)
+	}
+	if err := checkName(m.Name); err != nil {
+		return nil, err
+	}
+	if err := checkRole(m.RoleARN); err != nil {
+		return nil, err
+	}
+	if err := noVersions(r); err != nil {
+		return nil, err
+	}
+	if err := configuration(r, &m); err != nil {
+		return nil, err
+	}
+	parsed, err := a.definition(m.Definition, m.Type)
+	if err != nil {
+		return nil, err
+	}
+	created, err := a.create(ctx, m, parsed)
+	if err != nil {
+		return nil, err
+	}
+	var o awsjson.Object
+	return o.Str("stateMachineArn", created.ARN()).Time("creationDate", created.Created).JSON(), nil
+}
+
+// create adds a machine, or gives the one that is there when it is the same
+// (CreateStateMachine, "idempotent").
+func (a *api) create(ctx context.Context, m engine.Machine, parsed *asl.StateMachine) (*engine.Machine, error) {
+	for range attempts {
+		old, err := a.Engine.Machine(ctx, m.ARN())
+		if err == nil {
+			if !sameMachine(old, &m) {
+				return nil, awsjson.Fail("StateMachineAlreadyExists", "State Machine Already Exists: '"+m.ARN()+"'")
+			}
+			return old, nil
+		}
+		if !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		created, err := a.Engine.CreateMachine(ctx, m, parsed)
+		if !errors.Is(err, store.ErrVersion) {
+			return created, err
+		}
+	}
+	return nil, errConflict
+}
+
+var errConflict = &awsjson.Exception{Type: "ConflictException", Message: "Too many concurrent changes of the same resource. Try again.", Status: 409}
+
+func sameMachine(a, b *engine.Machine) bool {
+	return a.Definition == b.Definition && a.Type == b.Type &&
+		string(a.Logging) == string(b.Logging) && string(a.Tracing) == string(b.Tracing) && string(a.Encryption) == string(b.Encryption)
+}
+
+func checkRole(arn string) error {
+	if !strings.HasPrefix(arn, "arn:") {
+		return invalidARN("Invalid ARN prefix: " + arn)
+	}
+	return nil
+}
+
+// noVersions refuses what needs versions, which are to come.
+func noVersions(r *awsjson.Request) error {
+	publish := r.Bool("publish", false)
+	if r.Has("versionDescription") && !publish {
+		return awsjson.Fail("ValidationException", "Version description can only be set when publish is true")
+	}
+	if publish {
+		return awsjson.Fail("UnsupportedOperationException", r.Operation+" with publish is not implemented yet.")
+	}
+	return nil
+}
+
+func (a *api) updateStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	arn := r.Str("stateMachineArn")
+	if err := noVersions(r); err != nil {
+		return nil, err
+	}
+	for range attempts {
+		old, err := a.machine(ctx, arn)
+		if err != nil {
+			return nil, err
+		}
+		updated, err := a.update(ctx, r, old)
+		if errors.Is(err, store.ErrVersion) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		var o awsjson.Object
+		o.Time("updateDate", updated.Updated)
+		if updated.RevisionID != old.RevisionID {
+			o.Str("revisionId", updated.RevisionID)
+		}
+		return o.JSON(), nil
+	}
+	return nil, errConflict
+}
+
+func (a *api) update(ctx context.Context, r *awsjson.Request, old *engine.Machine) (*engine.Machine, error) {
+	m := *old
+	if !r.Has("definition") && !r.Has("roleArn") && !r.Has("loggingConfiguration") && !r.Has("tracingConfiguration") && !r.Has("encryptionConfiguration") {
+		return nil, awsjson.Fail("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, the TracingConfiguration or the EncryptionConfiguration must be specified")
+	}
+	if err := configuration(r, &m); err != nil {
+		return nil, err
+	}
+	parsed := old.Parsed()
+	if r.Has("definition") {
+		m.Definition = r.Str("definition")
+		var err error
+		if parsed, err = a.definition(m.Definition, m.Type); err != nil {
+			return nil, err
+		}
+	}
+	if r.Has("roleArn") {
+		m.RoleARN = r.Str("roleArn")
+		if err := checkRole(m.RoleARN); err != nil {
+			return nil, err
+		}
+	}
+	m.Updated = time.Now()
+	changed := m.RoleARN != old.RoleARN || !sameMachine(&m, old)
+	if changed {
+		m.RevisionID = engine.UUID()
+	}
+	return a.Engine.PutMachine(ctx, m, parsed, changed)
+}
+
+func (a *api) deleteStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	arn := r.Str("stateMachineArn")
+	if _, err := parseARN(arn, "stateMachine"); err != nil {
+		return nil, err
+	}
+	for range attempts {
+		m, err := a.Engine.Machine(ctx, arn)
+		if errors.Is(err, store.ErrNotFound) {
+			return []byte("{}"), nil
+		}
+		if err == nil {
+			err = a.Engine.DeleteMachine(ctx, m)
+		}
+		if !errors.Is(err, store.ErrVersion) {
+			return []byte("{}"), err
+		}
+	}
+	return nil, errConflict
+}
+
+// Defaults of what a machine may leave out.
+var (
+	noLogging  = []byte(`{"level":"OFF","includeExecutionData":false}`)
+	noTracing  = []byte(`{"enabled":false}`)
+	noMetadata = "{}"
+)
+
+func orElse(given json.RawMessage, otherwise []byte) []byte {
+	if len(given) == 0 {
+		return otherwise
+	}
+	return given
+}
+
+// logging is a machine's logging configuration with its defaults.
+func logging(m *engine.Machine) []byte {
+	if len(m.Logging) == 0 {
+		return noLogging
+	}
+	given, err := value.Decode(m.Logging)
+	if err != nil {
+		return noLogging
+	}
+	if !given.Get("includeExecutionData").Bool() {
+		given = given.With("includeExecutionData", value.Of(false))
+	}
+	if given.Get("level").IsUndefined() {
+		given = given.With("level", value.Str("OFF"))
+	}
+	return given.Append(nil)
+}
+
+func (a *api) describeStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	m, err := a.machine(ctx, r.Str("stateMachineArn"))
+	if err != nil {
+		return nil, err
+	}
+	var o awsjson.Object
+	o.Str("stateMachineArn", m.ARN()).Str("name", m.Name).Str("status", "ACTIVE")
+	o.Str("definition", definitionText(r, m.Definition)).Str("roleArn", m.RoleARN).Str("type", string(m.Type))
+	o.Time("creationDate", m.Created).Raw("loggingConfiguration", logging(m)).Raw("tracingConfiguration", orElse(m.Tracing, noTracing))
+	o.Opt("revisionId", m.RevisionID)
+	if len(m.Encryption) > 0 {
+		o.Raw("encryptionConfiguration", m.Encryption)
+	}
+	return references(&o, m.Parsed()).JSON(), nil
+}
+
+// definitionText is a definition as includedData asks for it.
+func definitionText(r *awsjson.Request, definition string) string {
+	if r.Str("includedData") == "METADATA_ONLY" {
+		return noMetadata
+	}
+	return definition
+}
+
+// references adds the variables that each state refers to.
+func references(o *awsjson.Object, m *asl.StateMachine) *awsjson.Object {
+	refs := asl.VariableReferences(m)
+	if refs.Len() > 0 {
+		o.Raw("variableReferences", refs.Append(nil))
+	}
+	return o
+}
+
+func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	d, err := a.execution(ctx, r.Str("executionArn"))
+	if err != nil {
+		return nil, err
+	}
+	definition, err := a.Engine.Definition(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	var o awsjson.Object
+	o.Str("stateMachineArn", d.MachineARN).Str("name", d.MachineName()).Str("definition", definitionText(r, definition)).Str("roleArn", d.RoleARN)
+	m, err := a.Engine.Machine(ctx, d.MachineARN)
+	switch {
+	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
+		o.Time("updateDate", d.Start).Raw("loggingConfiguration", noLogging).Raw("tracingConfiguration", noTracing)
+	case err != nil:
+		return nil, err
+	default:
+		o.Time("updateDate", m.Updated).Raw("loggingConfiguration", logging(m)).Raw("tracingConfiguration", orElse(m.Tracing, noTracing))
+		o.Opt("revisionId", m.RevisionID)
+	}
+	if parsed, _ := asl.Parse([]byte(definition)); parsed != nil {
+		references(&o, parsed)
+	}
+	return o.JSON(), nil
+}
+
+func (a *api) listStateMachines(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	t := tenant(r)
+	asked := t.Account + "/" + t.Region
+	after, err := a.position(r, asked)
+	if err != nil {
+		return nil, err
+	}
+	size := pageSize(r)
+	machines, err := a.Engine.Machines(ctx, t, after, size+1)
+	if err != nil {
+		return nil, err
+	}
+	var o awsjson.Object
+	page := machines[:min(size, len(machines))]
+	o.List("stateMachines", len(page), func(dst []byte, i int) []byte {
+		var item awsjson.Object
+		m := page[i]
+		item.Str("stateMachineArn", m.ARN()).Str("name", m.Name).Str("type", string(m.Type)).Time("creationDate", m.Created)
+		return append(dst, item.JSON()...)
+	})
+	if len(machines) > size {
+		o.Str("nextToken", a.nextToken(r, asked, page[size-1].Name))
+	}
+	return o.JSON(), nil
+}

@@ -1,0 +1,111 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/value"
+)
+
+// maxTags is how many tags a resource may have (AWS's quota).
+const maxTags = 50
+
+// tags reads the member tags.
+func tags(r *awsjson.Request) []engine.Tag {
+	list := make([]engine.Tag, 0, r.Input.Get("tags").Len())
+	for _, t := range r.Input.Get("tags").Items() {
+		list = append(list, engine.Tag{Key: t.Get("key").Str(), Value: t.Get("value").Str()})
+	}
+	return list
+}
+
+// editTags changes the tags of the resource that a request names. A change
+// that gives nil leaves them as they are.
+func (a *api) editTags(ctx context.Context, arn string, change func([]engine.Tag) ([]engine.Tag, error)) error {
+	name, err := parseARN(arn, "stateMachine", "activity")
+	if err != nil {
+		return err
+	}
+	for range attempts {
+		if err = a.editTagsOnce(ctx, arn, name, change); !errors.Is(err, store.ErrVersion) {
+			break
+		}
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return &awsjson.Exception{
+			Type: "ResourceNotFound", Message: "Resource not found: '" + arn + "'",
+			Members: []value.Member{{Name: "resourceName", Value: value.Str(arn)}},
+		}
+	}
+	return err
+}
+
+func (a *api) editTagsOnce(ctx context.Context, arn string, name engine.Name, change func([]engine.Tag) ([]engine.Tag, error)) error {
+	if name.Kind == "activity" {
+		act, err := a.Engine.Activity(ctx, name.Tenant, name.Path[0])
+		if err != nil {
+			return err
+		}
+		edited := *act
+		if edited.Tags, err = change(act.Tags); err != nil || edited.Tags == nil {
+			return err
+		}
+		return a.Engine.PutActivity(ctx, edited)
+	}
+	m, err := a.Engine.Machine(ctx, arn)
+	if err != nil {
+		return err
+	}
+	edited := *m
+	if edited.Tags, err = change(m.Tags); err != nil || edited.Tags == nil {
+		return err
+	}
+	_, err = a.Engine.PutMachine(ctx, edited, m.Parsed(), false)
+	return err
+}
+
+func (a *api) tagResource(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	added := tags(r)
+	err := a.editTags(ctx, r.Str("resourceArn"), func(old []engine.Tag) ([]engine.Tag, error) {
+		edited := append([]engine.Tag{}, old...)
+		for _, t := range added {
+			if i := slices.IndexFunc(edited, func(o engine.Tag) bool { return o.Key == t.Key }); i >= 0 {
+				edited[i] = t
+			} else {
+				edited = append(edited, t)
+			}
+		}
+		if len(edited) > maxTags {
+			return nil, awsjson.Fail("TooManyTags", "Too Many Tags: '"+r.Str("resourceArn")+"'")
+		}
+		return edited, nil
+	})
+	return []byte("{}"), err
+}
+
+func (a *api) untagResource(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	keys := make(map[string]bool)
+	for _, key := range r.Input.Get("tagKeys").Items() {
+		keys[key.Str()] = true
+	}
+	err := a.editTags(ctx, r.Str("resourceArn"), func(old []engine.Tag) ([]engine.Tag, error) {
+		return slices.DeleteFunc(append([]engine.Tag{}, old...), func(t engine.Tag) bool { return keys[t.Key] }), nil
+	})
+	return []byte("{}"), err
+}
+
+func (a *api) listTagsForResource(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	var o awsjson.Object
+	err := a.editTags(ctx, r.Str("resourceArn"), func(list []engine.Tag) ([]engine.Tag, error) {
+		o.List("tags", len(list), func(dst []byte, i int) []byte {
+			var item awsjson.Object
+			return append(dst, item.Str("key", list[i].Key).Str("value", list[i].Value).JSON()...)
+		})
+		return nil, nil
+	})
+	return o.JSON(), err
+}

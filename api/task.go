@@ -1,0 +1,72 @@
+package api
+
+import (
+	"context"
+	"errors"
+
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/value"
+)
+
+// syncStatus is the status of a synchronous execution in the API's words.
+func syncStatus(r *engine.SyncResult) string {
+	switch r.Status {
+	case interpreter.Succeeded:
+		return "SUCCEEDED"
+	case interpreter.TimedOut:
+		return "TIMED_OUT"
+	case interpreter.Running, interpreter.Failed, interpreter.Aborted:
+	}
+	return "FAILED"
+}
+
+// sendTask delivers a message to the task that a request's token names.
+func (a *api) sendTask(ctx context.Context, r *awsjson.Request, msg interpreter.Message) ([]byte, error) {
+	err := a.Engine.SendTask(ctx, r.Str("taskToken"), msg)
+	switch {
+	case errors.Is(err, engine.ErrInvalidToken):
+		return nil, awsjson.Fail("InvalidToken", "Invalid Token: 'Invalid token'")
+	case errors.Is(err, engine.ErrStale):
+		return nil, awsjson.Fail("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
+	}
+	return []byte("{}"), err
+}
+
+func (a *api) sendTaskSuccess(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	output, err := value.ParseDoc([]byte(r.Str("output")))
+	if err != nil {
+		return nil, awsjson.Fail("InvalidOutput", "Invalid Output: '"+value.JacksonMessage([]byte(r.Str("output")))+"'")
+	}
+	return a.sendTask(ctx, r, interpreter.Message{Kind: interpreter.TaskSucceeded, Output: output})
+}
+
+func (a *api) sendTaskFailure(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	return a.sendTask(ctx, r, interpreter.Message{Kind: interpreter.TaskFailed, Failure: failure(r)})
+}
+
+func (a *api) sendTaskHeartbeat(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	return a.sendTask(ctx, r, interpreter.Message{Kind: interpreter.TaskHeartbeat})
+}
+
+func (a *api) getActivityTask(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	arn := r.Str("activityArn")
+	if _, err := a.activity(ctx, arn); err != nil {
+		return nil, err
+	}
+	wait, cancel := context.WithTimeout(ctx, a.ActivityPoll)
+	defer cancel()
+	token, input, err := a.Engine.ActivityTask(wait, arn, r.Str("workerName"))
+	if errors.Is(err, engine.ErrTooManyPollers) {
+		return nil, awsjson.Fail("ActivityWorkerLimitExceeded", "Activity Worker Limit Exceeded: '"+arn+"'")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if token == "" {
+		return []byte(`{"taskToken":null}`), nil
+	}
+	var o awsjson.Object
+	return o.Str("taskToken", token).Doc("input", input).JSON(), nil
+}

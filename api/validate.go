@@ -1,0 +1,27 @@
+package api
+
+import (
+	"context"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/internal/awsjson"
+)
+
+func (a *api) validateStateMachineDefinition(_ context.Context, r *awsjson.Request) ([]byte, error) {
+	report := asl.Validate([]byte(r.Str("definition")), asl.ValidateOptions{
+		Express: r.Str("type") == "EXPRESS", Warnings: r.Str("severity") == "WARNING", MaxResults: int(r.Int("maxResults")),
+	})
+	var o awsjson.Object
+	result := "OK"
+	if report.Failed {
+		result = "FAIL"
+	}
+	o.Str("result", result)
+	o.List("diagnostics", len(report.Diagnostics), func(dst []byte, i int) []byte {
+		d := &report.Diagnostics[i]
+		var item awsjson.Object
+		item.Str("severity", string(d.Severity)).Str("code", string(d.Code)).Str("message", d.Message).Opt("location", d.Location)
+		return append(dst, item.JSON()...)
+	})
+	return o.Bool("truncated", report.Truncated).JSON(), nil
+}

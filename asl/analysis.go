@@ -1,0 +1,163 @@
+package asl
+
+import (
+	"slices"
+
+	"github.com/steppehq/steppe/query"
+	"github.com/steppehq/steppe/value"
+)
+
+// walk visits all states, outer ones first, with the path to each.
+func walk(group *States, path []string, visit func(st State, path []string)) {
+	for _, st := range group.All {
+		at := append(path[:len(path):len(path)], "States", st.Base().Name)
+		visit(st, at)
+		switch st := st.(type) {
+		case *Parallel:
+			for i, branch := range st.Branches {
+				walk(branch, append(at[:len(at):len(at)], "Branches", itoa(i)), visit)
+			}
+		case *Map:
+			walk(st.Processor, append(at[:len(at):len(at)], "ItemProcessor"), visit)
+		case *Pass, *Task, *Choice, *Wait, *Succeed, *Fail:
+		}
+	}
+}
+
+func problem(path []string, message string) Diagnostic {
+	return Diagnostic{Severity: SeverityError, Code: SchemaValidationFailed, Message: message, Location: location(path), Path: path}
+}
+
+// Unsupported names what is part of the language and cannot be run here yet.
+func Unsupported(m *StateMachine) []Diagnostic {
+	var found []Diagnostic
+	walk(m.States, nil, func(st State, path []string) {
+		if st.Base().Language == query.JSONata {
+			found = append(found, problem(path, "the query language JSONata is not implemented yet"))
+		}
+		if st, ok := st.(*Map); ok && st.Distributed != nil {
+			found = append(found, problem(path, "the Map mode DISTRIBUTED is not implemented yet"))
+		}
+	})
+	return found
+}
+
+// ExpressUnsupported names what a machine has that Express machines must not.
+func ExpressUnsupported(m *StateMachine) []Diagnostic {
+	var found []Diagnostic
+	walk(m.States, nil, func(st State, path []string) {
+		task, ok := st.(*Task)
+		if !ok {
+			return
+		}
+		at := append(path, "Resource")
+		resource, _ := ParseResource(task.Resource)
+		switch {
+		case resource.Kind == ActivityResource:
+			found = append(found, problem(at, "Express state machine does not support Activity ARN"))
+		case resource.Pattern == WaitForTaskToken:
+			found = append(found, problem(at, "Express state machine does not support '.waitForTaskToken' service integration "))
+		case resource.Pattern == RunJob:
+			found = append(found, problem(at, "Express state machine does not support '.sync' service integration "))
+		}
+	})
+	return found
+}
+
+// VariableReferences tells for each state the variables it refers to, in the
+// order of their names (DescribeStateMachine, variableReferences).
+func VariableReferences(m *StateMachine) value.Value {
+	refs := value.NewObject(0)
+	walk(m.States, nil, func(st State, _ []string) {
+		names := st.Base().Flow.Variables()
+		names = append(names, ownVariables(st)...)
+		if len(names) == 0 {
+			return
+		}
+		slices.Sort(names)
+		names = slices.Compact(names)
+		list := make([]value.Value, len(names))
+		for i, name := range names {
+			list[i] = value.Str(name)
+		}
+		refs.Set(st.Base().Name, value.Arr(list...))
+	})
+	return refs.Value()
+}
+
+// ownVariables gives the variables that the fields of a state's own type refer
+// to.
+func ownVariables(st State) []string {
+	var names []string
+	path := func(p *query.Path) {
+		if p != nil {
+			names = append(names, p.Variables()...)
+		}
+	}
+	seconds := func(list ...*Seconds) {
+		for _, s := range list {
+			if s != nil {
+				path(s.Path)
+			}
+		}
+	}
+	template := func(t *query.Template) {
+		if t != nil {
+			names = append(names, t.Variables()...)
+		}
+	}
+	catch := func(list []Catcher) {
+		for i := range list {
+			names = append(names, list[i].Flow.Variables()...)
+		}
+	}
+	switch st := st.(type) {
+	case *Task:
+		seconds(st.Timeout, st.Heartbeat)
+		template(st.Credentials)
+		catch(st.Catch)
+	case *Choice:
+		for i := range st.Choices {
+			ruleVariables(st.Choices[i].Rule, path)
+			template(st.Choices[i].Flow.Assign)
+		}
+	case *Wait:
+		seconds(st.Seconds)
+		if st.Timestamp != nil {
+			path(st.Timestamp.Path)
+		}
+	case *Fail:
+		for _, t := range []*Text{st.Error, st.Cause} {
+			if t != nil {
+				path(t.Path)
+			}
+		}
+	case *Parallel:
+		catch(st.Catch)
+	case *Map:
+		path(st.ItemsPath)
+		template(st.ItemSelector)
+		seconds(st.Concurrency, st.ToleratedCount, st.ToleratedPercentage)
+		catch(st.Catch)
+	case *Pass, *Succeed:
+	}
+	return names
+}
+
+func ruleVariables(rule ChoiceRule, path func(*query.Path)) {
+	switch rule := rule.(type) {
+	case *And:
+		for _, r := range rule.Rules {
+			ruleVariables(r, path)
+		}
+	case *Or:
+		for _, r := range rule.Rules {
+			ruleVariables(r, path)
+		}
+	case *Not:
+		ruleVariables(rule.Rule, path)
+	case *Comparison:
+		path(rule.Variable)
+		path(rule.Path)
+	}
+}

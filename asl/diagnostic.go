@@ -1,0 +1,169 @@
+package asl
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// Severity tells whether a diagnostic keeps a definition from being used.
+type Severity string
+
+// The severities.
+const (
+	SeverityError   Severity = "ERROR"
+	SeverityWarning Severity = "WARNING"
+)
+
+// Code names a kind of diagnostic, in AWS's words.
+type Code string
+
+// The codes of errors.
+const (
+	// InvalidJSONDescription: the definition is not JSON.
+	//
+	// Example: {"StartAt": A}
+	InvalidJSONDescription Code = "INVALID_JSON_DESCRIPTION"
+	// SchemaValidationFailed: a field is missing, not known, or holds what it
+	// cannot.
+	//
+	// Example: {"StartAt":"A"}
+	SchemaValidationFailed Code = "SCHEMA_VALIDATION_FAILED"
+	// MissingTransitionTarget: a transition leads to a state that is not there,
+	// or no transition leads to a state.
+	//
+	// Example: {"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"}}}
+	MissingTransitionTarget Code = "MISSING_TRANSITION_TARGET"
+	// MissingEndState: no state ends the machine.
+	//
+	// Example: {"StartAt":"A","States":{"A":{"Type":"Pass","Next":"A"}}}
+	MissingEndState Code = "MISSING_END_STATE"
+	// InvalidStateName: a state's name is empty or longer than 80 characters.
+	//
+	// Example: {"StartAt":"","States":{"":{"Type":"Succeed"}}}
+	InvalidStateName Code = "INVALID_STATE_NAME"
+	// DuplicateStateName: two states of a machine have one name.
+	//
+	// Example: {"StartAt":"A","States":{"A":{"Type":"Parallel","End":true,"Branches":[{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}]}}}
+	DuplicateStateName Code = "DUPLICATE_STATE_NAME"
+	// TooDeeplyNested: Parallel and Map states are nested beyond any use.
+	TooDeeplyNested Code = "TOO_DEEPLY_NESTED"
+	// InvalidResource: Resource names nothing that can be invoked.
+	InvalidResource Code = "INVALID_RESOURCE"
+)
+
+// The codes of warnings.
+const (
+	// NoDollar: a member looks like a path, but its name does not end in ".$".
+	//
+	// Example: {"StartAt":"A","States":{"A":{"Type":"Pass","Parameters":{"x":"$.a"},"End":true}}}
+	NoDollar Code = "NO_DOLLAR"
+	// PassResultIsStatic: the Result of a Pass state looks like a path.
+	//
+	// Example: {"StartAt":"A","States":{"A":{"Type":"Pass","Result":"$.a","End":true}}}
+	PassResultIsStatic Code = "PASS_RESULT_IS_STATIC"
+)
+
+// Diagnostic is something to be said about a definition.
+type Diagnostic struct {
+	Severity Severity
+	Code     Code
+	Message  string
+	// Location is AWS's form of the place: "/States/A/Next".
+	Location string
+	// Path leads to the place in the document, for [value.Locate].
+	Path []string
+}
+
+// String gives code, message and location as CreateStateMachine does.
+func (d Diagnostic) String() string {
+	text := string(d.Code) + ": " + d.Message
+	if d.Location != "" {
+		text += " at " + d.Location
+	}
+	return text
+}
+
+// location writes a path as AWS does: indexes in brackets.
+func location(path []string) string {
+	if len(path) == 0 {
+		return "/"
+	}
+	var b strings.Builder
+	for _, part := range path {
+		if _, err := strconv.Atoi(part); err == nil {
+			b.WriteString("[" + part + "]")
+			continue
+		}
+		b.WriteString("/" + part)
+	}
+	return b.String()
+}
+
+// InvalidDefinition is the message of the exception InvalidDefinition, "" when
+// no diagnostic is an error.
+func InvalidDefinition(diagnostics []Diagnostic) string {
+	var errors []string
+	for _, d := range diagnostics {
+		if d.Severity == SeverityError {
+			errors = append(errors, d.String())
+		}
+	}
+	if len(errors) == 0 {
+		return ""
+	}
+	return "Invalid State Machine Definition: '" + strings.Join(errors, ", ") + "'"
+}
+
+// ValidateOptions are the arguments of ValidateStateMachineDefinition.
+type ValidateOptions struct {
+	Express    bool
+	Warnings   bool // tell warnings too
+	MaxResults int  // 0: 100
+}
+
+// Report is what ValidateStateMachineDefinition tells.
+type Report struct {
+	Failed      bool
+	Diagnostics []Diagnostic
+	Truncated   bool
+}
+
+// Validate examines a definition.
+func Validate(definition []byte, opts ValidateOptions) Report {
+	var r Report
+	m, diagnostics := Parse(definition)
+	if m != nil && opts.Express {
+		diagnostics = append(diagnostics, ExpressUnsupported(m)...)
+	}
+	limit := opts.MaxResults
+	if limit == 0 {
+		limit = 100
+	}
+	for _, d := range diagnostics {
+		if d.Severity == SeverityError {
+			r.Failed = true
+		} else if !opts.Warnings {
+			continue
+		}
+		if len(r.Diagnostics) == limit {
+			r.Truncated = true
+			break
+		}
+		r.Diagnostics = append(r.Diagnostics, d)
+	}
+	return r
+}
+
+// Locate gives the place of a diagnostic in the JSON text of the definition.
+func (d Diagnostic) Locate(definition []byte) value.Position {
+	if d.Code == InvalidJSONDescription {
+		if _, err := value.Decode(definition); err != nil {
+			if syntax, ok := err.(*value.SyntaxError); ok { //nolint:errorlint // Decode gives no other
+				return value.PositionAt(definition, int(syntax.Offset))
+			}
+		}
+	}
+	return value.Locate(definition, d.Path)
+}

@@ -1,0 +1,120 @@
+package asl
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/steppehq/steppe/query"
+	"github.com/steppehq/steppe/value"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func readChoice(o *object, b Common) State {
+	st := &Choice{Common: b}
+	o.require("Choices")
+	o.flow(&st.Common, "InputPath", "OutputPath", "Assign")
+	st.Default = o.str("Default")
+	o.each("Choices", func(v value.Value, path []string) {
+		if v.Kind() != value.Object {
+			o.p.fail(path, "Expected value of type Object")
+			return
+		}
+		rule := o.p.object(v, path)
+		rule.require("Next")
+		entry := Choices{Next: rule.str("Next"), Flow: st.Flow}
+		rule.str("Comment")
+		if b.Language == query.JSONata {
+			rule.require("Condition")
+			rule.get("Condition")
+			rule.get("Assign")
+			rule.get("Output")
+		} else {
+			if rule.has("Assign") {
+				entry.Flow.Assign = rule.assign()
+			}
+			entry.Rule = o.p.rule(rule, 1)
+		}
+		rule.done()
+		st.Choices = append(st.Choices, entry)
+	})
+	return st
+}
+
+// rule reads a data-test expression.
+func (p *parser) rule(o *object, depth int) ChoiceRule {
+	if depth > maxNesting {
+		p.report(SeverityError, TooDeeplyNested, o.path, "Choice rules are nested too deeply")
+		return nil
+	}
+	switch {
+	case o.has("And"):
+		return &And{p.rules(o, "And", depth)}
+	case o.has("Or"):
+		return &Or{p.rules(o, "Or", depth)}
+	case o.has("Not"):
+		v, ok := o.of("Not", value.Object)
+		if !ok {
+			return nil
+		}
+		return &Not{p.nested(v, o.at("Not"), depth)}
+	}
+	return p.comparison(o)
+}
+
+func (p *parser) rules(o *object, field string, depth int) []ChoiceRule {
+	var rules []ChoiceRule
+	o.each(field, func(v value.Value, path []string) {
+		if v.Kind() != value.Object {
+			p.fail(path, "Expected value of type Object")
+			return
+		}
+		rules = append(rules, p.nested(v, path, depth))
+	})
+	return rules
+}
+
+// nested reads a rule inside of another, which leads nowhere itself.
+func (p *parser) nested(v value.Value, path []string, depth int) ChoiceRule {
+	o := p.object(v, path)
+	o.str("Comment")
+	rule := p.rule(o, depth+1)
+	o.done()
+	return rule
+}
+
+func (p *parser) comparison(o *object) ChoiceRule {
+	o.require("Variable")
+	c := &Comparison{Variable: o.pathField("Variable")}
+	found := 0
+	for _, name := range o.value.Names() {
+		operator, isPath := operators[name], false
+		if operator == nil {
+			var base string
+			if base, isPath = strings.CutSuffix(name, "Path"); isPath {
+				operator = operators[base]
+			}
+		}
+		if operator == nil || isPath && !operator.takesPath {
+			continue
+		}
+		found++
+		c.Operator = operator
+		if isPath {
+			c.Path = o.pathField(name)
+			continue
+		}
+		v, _ := o.get(name)
+		if !operator.accepts(v) {
+			o.fail(name, "Expected value of type %s", operator.wants)
+		}
+		c.Operand = v
+	}
+	switch {
+	case found == 0:
+		p.fail(o.path, "A Choice Rule must contain exactly one comparison operator")
+	case found > 1:
+		p.fail(o.path, "A Choice Rule must contain only one comparison operator")
+	}
+	return c
+}

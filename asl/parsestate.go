@@ -1,0 +1,410 @@
+package asl
+
+import (
+	"strings"
+
+	"github.com/steppehq/steppe/query"
+	"github.com/steppehq/steppe/value"
+)
+
+// Fields that only one of the query languages has.
+var (
+	onlyJSONPath = []string{
+		"InputPath", "Parameters", "ResultSelector", "ResultPath", "OutputPath", "TimeoutSecondsPath", "HeartbeatSecondsPath",
+		"SecondsPath", "TimestampPath", "ErrorPath", "CausePath", "ItemsPath", "MaxConcurrencyPath",
+		"ToleratedFailureCountPath", "ToleratedFailurePercentagePath", "Result",
+	}
+	onlyJSONata = []string{"Arguments", "Output", "Items"}
+)
+
+// state reads one state; nil when its type is not known.
+func (p *parser) state(name string, v value.Value, path []string) State {
+	if v.Kind() != value.Object {
+		p.fail(path, "Expected value of type Object")
+		return nil
+	}
+	o := p.object(v, path)
+	o.require("Type")
+	typ, _ := o.of("Type", value.String)
+	base := Common{Name: name, Type: typ.Str(), Comment: o.str("Comment"), Language: p.stateLanguage(o)}
+	o.languageFields(base.Language)
+	read := readers[base.Type]
+	if read == nil {
+		if typ.Kind() == value.String {
+			o.fail("Type", "Value is not valid, must be one of [Choice, Fail, Map, Parallel, Pass, Succeed, Task, Wait]")
+		}
+		return nil
+	}
+	st := read(o, base)
+	o.done()
+	return st
+}
+
+func (p *parser) stateLanguage(o *object) query.Language {
+	language, given := o.language()
+	if !given {
+		return p.language
+	}
+	if language == query.JSONPath && p.language == query.JSONata {
+		p.fail(o.path, "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine")
+	}
+	return language
+}
+
+// languageFields reports the fields of the other query language.
+func (o *object) languageFields(language query.Language) {
+	wrong, other := onlyJSONata, query.JSONata
+	if language == query.JSONata {
+		wrong, other = onlyJSONPath, query.JSONPath
+	}
+	for _, field := range wrong {
+		if o.has(field) {
+			o.known = append(o.known, field)
+			o.p.fail(o.path, "The QueryLanguage is set to '%s', but field '%s' is only supported for the '%s' QueryLanguage", language, field, other)
+		}
+	}
+}
+
+// readers has the reader of each state type.
+var readers map[string]func(*object, Common) State
+
+func init() { // states hold states
+	readers = map[string]func(*object, Common) State{
+		"Pass": readPass, "Task": readTask, "Choice": readChoice, "Wait": readWait,
+		"Succeed": readSucceed, "Fail": readFail, "Parallel": readParallel, "Map": readMap,
+	}
+}
+
+// next reads Next and End.
+func (o *object) next(b *Common) {
+	b.Next = o.str("Next")
+	end, _ := o.of("End", value.Bool)
+	o.exclusive(true, "End", "Next")
+	if o.has("End") && !end.Bool() && !o.has("Next") {
+		o.fail("End", "Value must be true")
+	}
+}
+
+// flow reads the parts of the data flow that the state type has.
+func (o *object) flow(b *Common, parts ...string) {
+	f := &b.Flow
+	if b.Language == query.JSONata {
+		for _, part := range parts {
+			switch part {
+			case "Parameters":
+				o.get("Arguments")
+			case "OutputPath":
+				o.get("Output")
+			case "Assign":
+				o.get("Assign")
+			}
+		}
+		return
+	}
+	for _, part := range parts {
+		switch part {
+		case "InputPath":
+			f.Input, f.NoInput = o.nullablePath(part)
+		case "Parameters":
+			f.Parameters = o.template(part, false)
+		case "ResultSelector":
+			f.Selector = o.template(part, true)
+		case "ResultPath":
+			f.Place, f.NoResult = o.reference(part)
+		case "OutputPath":
+			f.Output, f.NoOutput = o.nullablePath(part)
+		case "Assign":
+			f.Assign = o.assign()
+		}
+	}
+}
+
+func readPass(o *object, b Common) State {
+	st := &Pass{Common: b}
+	o.next(&st.Common)
+	o.flow(&st.Common, "InputPath", "Parameters", "ResultPath", "OutputPath", "Assign")
+	if v, ok := o.get("Result"); ok && b.Language == query.JSONPath {
+		st.Result = v
+		if strings.HasPrefix(v.Str(), "$.") {
+			o.p.report(SeverityWarning, PassResultIsStatic, o.at("Result"), "The Result of a Pass state is static; use Parameters to reference the input")
+		}
+	}
+	return st
+}
+
+func readSucceed(o *object, b Common) State {
+	st := &Succeed{Common: b}
+	o.flow(&st.Common, "InputPath", "OutputPath")
+	return st
+}
+
+func readTask(o *object, b Common) State {
+	st := &Task{Common: b}
+	o.require("Resource")
+	o.next(&st.Common)
+	o.flow(&st.Common, "InputPath", "Parameters", "ResultSelector", "ResultPath", "OutputPath", "Assign")
+	st.Resource = o.str("Resource")
+	if o.has("Resource") {
+		if _, ok := ParseResource(st.Resource); !ok {
+			o.fail("Resource", "Value is not a valid resource ARN")
+		}
+	}
+	st.Timeout = o.seconds("TimeoutSeconds", b.Language, 1, 99999999)
+	st.Heartbeat = o.seconds("HeartbeatSeconds", b.Language, 1, 99999999)
+	if t, h := st.Timeout, st.Heartbeat; t != nil && h != nil && t.Path == nil && h.Path == nil && t.Literal > 0 && h.Literal >= t.Literal {
+		o.p.fail(o.path, "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'")
+	}
+	st.Credentials = o.credentials(b.Language)
+	st.Retry, st.Catch = o.retry(), o.catch(b.Language)
+	return st
+}
+
+func (o *object) credentials(language query.Language) *query.Template {
+	v, ok := o.of("Credentials", value.Object)
+	if !ok {
+		return nil
+	}
+	role := v.Get("RoleArn")
+	if role.IsUndefined() && v.Get("RoleArn.$").IsUndefined() {
+		o.fail("Credentials", "The field 'RoleArn' is required but was missing")
+		return nil
+	}
+	if language == query.JSONata {
+		return nil
+	}
+	return o.template("Credentials", true)
+}
+
+// seconds reads a duration: a number, for JSONPath also in the field with
+// "Path" at its end, for JSONata also an expression.
+func (o *object) seconds(field string, language query.Language, low, high int64) *Seconds {
+	if language == query.JSONata {
+		if v, ok := o.get(field); ok && isJSONata(v) {
+			return &Seconds{}
+		}
+	}
+	o.exclusive(false, field, field+"Path")
+	if language == query.JSONPath {
+		if path := o.pathField(field + "Path"); path != nil {
+			return &Seconds{Path: path}
+		}
+	}
+	if !o.has(field) {
+		return nil
+	}
+	return &Seconds{Literal: o.integer(field, low, high, low)}
+}
+
+func readWait(o *object, b Common) State {
+	st := &Wait{Common: b}
+	o.next(&st.Common)
+	o.flow(&st.Common, "InputPath", "OutputPath", "Assign")
+	o.exclusive(true, "Seconds", "SecondsPath", "Timestamp", "TimestampPath")
+	st.Seconds = o.seconds("Seconds", b.Language, 0, 99999999)
+	if b.Language == query.JSONPath {
+		if path := o.pathField("TimestampPath"); path != nil {
+			st.Timestamp = &Timestamp{Path: path}
+		}
+	}
+	text, ok := o.of("Timestamp", value.String)
+	switch {
+	case !ok:
+	case b.Language == query.JSONata && isJSONata(text):
+		st.Timestamp = &Timestamp{Literal: text.Str()}
+	default:
+		if _, ok := ParseTimestamp(text.Str()); !ok {
+			o.fail("Timestamp", "String does not match RFC3339 timestamp")
+		}
+		st.Timestamp = &Timestamp{Literal: text.Str()}
+	}
+	return st
+}
+
+func readFail(o *object, b Common) State {
+	st := &Fail{Common: b}
+	st.Error, st.Cause = o.text("Error", b.Language), o.text("Cause", b.Language)
+	return st
+}
+
+// text reads a string given literally, or by a path or intrinsic function.
+func (o *object) text(field string, language query.Language) *Text {
+	o.exclusive(false, field, field+"Path")
+	if language == query.JSONPath {
+		if v, ok := o.of(field+"Path", value.String); ok {
+			path, err := query.CompileExpr(v.Str())
+			if err != nil {
+				o.fail(field+"Path", "Value is not a valid JSONPath or intrinsic function")
+				return nil
+			}
+			return &Text{Path: path}
+		}
+	}
+	v, ok := o.of(field, value.String)
+	if !ok {
+		return nil
+	}
+	return &Text{Literal: v.Str()}
+}
+
+func readParallel(o *object, b Common) State {
+	st := &Parallel{Common: b}
+	o.require("Branches")
+	o.next(&st.Common)
+	o.flow(&st.Common, "InputPath", "Parameters", "ResultSelector", "ResultPath", "OutputPath", "Assign")
+	o.each("Branches", func(v value.Value, path []string) {
+		if v.Kind() != value.Object {
+			o.p.fail(path, "Expected value of type Object")
+			return
+		}
+		branch := o.p.object(v, path)
+		comment := branch.str("Comment")
+		group := o.p.states(branch)
+		group.Comment = comment
+		branch.done()
+		st.Branches = append(st.Branches, group)
+	})
+	st.Retry, st.Catch = o.retry(), o.catch(b.Language)
+	return st
+}
+
+func readMap(o *object, b Common) State {
+	st := &Map{Common: b}
+	o.next(&st.Common)
+	parts := []string{"InputPath", "ResultSelector", "ResultPath", "OutputPath", "Assign"}
+	o.flow(&st.Common, parts...)
+	if b.Language == query.JSONata {
+		o.get("Items")
+		o.get("ItemSelector")
+	} else {
+		o.exclusive(false, "ItemSelector", "Parameters")
+		st.ItemsPath = o.pathField("ItemsPath")
+		if st.ItemSelector = o.template("ItemSelector", false); st.ItemSelector == nil {
+			st.ItemSelector = o.template("Parameters", false)
+		}
+	}
+	st.Concurrency = o.seconds("MaxConcurrency", b.Language, 0, 99999999)
+	st.ToleratedCount = o.seconds("ToleratedFailureCount", b.Language, 0, 99999999)
+	st.ToleratedPercentage = o.seconds("ToleratedFailurePercentage", b.Language, 0, 100)
+	o.processor(st)
+	st.Retry, st.Catch = o.retry(), o.catch(b.Language)
+	return st
+}
+
+// processor reads ItemProcessor or the legacy Iterator, and what only a
+// Distributed Map has.
+func (o *object) processor(st *Map) {
+	o.exclusive(true, "ItemProcessor", "Iterator")
+	field := "ItemProcessor"
+	if o.has("Iterator") {
+		field = "Iterator"
+	}
+	distributed := &Distributed{Label: o.str("Label")}
+	for _, part := range []struct {
+		name string
+		to   *value.Value
+	}{{"ItemReader", &distributed.ItemReader}, {"ItemBatcher", &distributed.ItemBatcher}, {"ResultWriter", &distributed.ResultWriter}} {
+		*part.to, _ = o.of(part.name, value.Object)
+	}
+	v, ok := o.of(field, value.Object)
+	o.get("ItemProcessor")
+	o.get("Iterator")
+	if !ok {
+		return
+	}
+	inner := o.p.object(v, o.at(field))
+	comment := inner.str("Comment")
+	if config, ok := inner.of("ProcessorConfig", value.Object); ok {
+		c := o.p.object(config, inner.at("ProcessorConfig"))
+		distributed.ExecutionType = c.str("ExecutionType")
+		switch mode := c.str("Mode"); mode {
+		case "DISTRIBUTED":
+			st.Distributed = distributed
+		case "", "INLINE":
+		default:
+			c.fail("Mode", "Value is not valid, must be one of [INLINE, DISTRIBUTED]")
+		}
+		c.done()
+	}
+	st.Processor = o.p.states(inner)
+	st.Processor.Comment = comment
+	inner.done()
+}
+
+// retry reads Retry.
+func (o *object) retry() []Retrier {
+	var list []Retrier
+	o.handlers("Retry", func(r *object, names []string) {
+		retrier := Retrier{
+			ErrorEquals:     names,
+			IntervalSeconds: r.integer("IntervalSeconds", 1, 99999999, 1),
+			MaxAttempts:     r.integer("MaxAttempts", 0, 99999999, 3),
+			MaxDelaySeconds: r.integer("MaxDelaySeconds", 1, 31622400, 0),
+			BackoffRate:     2,
+		}
+		if rate, ok := r.of("BackoffRate", value.Number); ok {
+			if retrier.BackoffRate = rate.Float64(); retrier.BackoffRate < 1 {
+				r.fail("BackoffRate", "Numeric value must be greater than or equal to 1.0")
+			}
+		}
+		switch jitter := r.str("JitterStrategy"); jitter {
+		case "FULL":
+			retrier.FullJitter = true
+		case "", "NONE":
+		default:
+			r.fail("JitterStrategy", "Value is not valid, must be one of [FULL, NONE]")
+		}
+		if retrier.MaxDelaySeconds != 0 && retrier.MaxDelaySeconds <= retrier.IntervalSeconds {
+			r.fail("MaxDelaySeconds", "MaxDelaySeconds must be greater than IntervalSeconds")
+		}
+		list = append(list, retrier)
+	})
+	return list
+}
+
+// catch reads Catch.
+func (o *object) catch(language query.Language) []Catcher {
+	var list []Catcher
+	o.handlers("Catch", func(c *object, names []string) {
+		c.require("Next")
+		catcher := Catcher{ErrorEquals: names, Next: c.str("Next")}
+		if language == query.JSONata {
+			c.get("Output")
+			c.get("Assign")
+		} else {
+			catcher.Flow.Place, catcher.Flow.NoResult = c.reference("ResultPath")
+			catcher.Flow.Assign = c.assign()
+		}
+		list = append(list, catcher)
+	})
+	return list
+}
+
+// handlers reads the entries of Retry or Catch, which have ErrorEquals.
+func (o *object) handlers(field string, read func(h *object, names []string)) {
+	list, _ := o.of(field, value.Array)
+	for i, item := range list.Items() {
+		path := append(o.at(field), itoa(i))
+		if item.Kind() != value.Object {
+			o.p.fail(path, "Expected value of type Object")
+			continue
+		}
+		h := o.p.object(item, path)
+		h.require("ErrorEquals")
+		h.str("Comment")
+		var names []string
+		h.each("ErrorEquals", func(name value.Value, at []string) {
+			if name.Kind() != value.String {
+				o.p.fail(at, "Expected value of type String")
+			}
+			names = append(names, name.Str())
+		})
+		for _, name := range names {
+			if name == "States.ALL" && (len(names) > 1 || i < list.Len()-1) {
+				h.fail("ErrorEquals", "States.ALL must appear alone and must be in the last entry")
+				break
+			}
+		}
+		read(h, names)
+		h.done()
+	}
+}

@@ -1,0 +1,261 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/value"
+)
+
+// Activity is an activity as the catalogue has it.
+type Activity struct {
+	Tenant
+	Name       string
+	Created    time.Time
+	Encryption json.RawMessage
+	Tags       []Tag
+
+	version uint64
+}
+
+// ARN is the activity's name in the API.
+func (a *Activity) ARN() string { return a.Tenant.ARN("activity", a.Name) }
+
+func activityKey(t Tenant, name string) string {
+	return "activity/" + t.Account + "/" + t.Region + "/" + name
+}
+
+// Activity reads an activity. store.ErrNotFound.
+func (e *Engine) Activity(ctx context.Context, t Tenant, name string) (*Activity, error) {
+	entry, err := e.store.Get(ctx, activityKey(t, name))
+	if err != nil {
+		return nil, err
+	}
+	return decodeActivity(entry)
+}
+
+func decodeActivity(entry store.Entry) (*Activity, error) {
+	a := new(Activity)
+	if err := json.Unmarshal(entry.Value, a); err != nil {
+		return nil, fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
+	}
+	a.version = entry.Version
+	return a, nil
+}
+
+// Activities lists the activities of a tenant by name, at most limit of them
+// after the given name.
+func (e *Engine) Activities(ctx context.Context, t Tenant, after string, limit int) ([]*Activity, error) {
+	prefix := activityKey(t, "")
+	if after != "" {
+		after = prefix + after
+	}
+	entries, err := e.store.Scan(ctx, prefix, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*Activity, 0, len(entries))
+	for _, entry := range entries {
+		a, err := decodeActivity(entry)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, a)
+	}
+	return found, nil
+}
+
+// PutActivity adds an activity, or replaces the one that was read.
+// store.ErrVersion.
+func (e *Engine) PutActivity(ctx context.Context, a Activity) error {
+	encoded, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("engine: encode activity: %w", err)
+	}
+	return e.store.Put(ctx, store.Edit{Key: activityKey(a.Tenant, a.Name), Version: a.version, Value: encoded})
+}
+
+// DeleteActivity takes an activity out of the catalogue; its tasks in line
+// stay until they time out. store.ErrVersion.
+func (e *Engine) DeleteActivity(ctx context.Context, a *Activity) error {
+	return e.store.Put(ctx, store.Edit{Key: activityKey(a.Tenant, a.Name), Version: a.version})
+}
+
+// activityTask is a task in line for a worker.
+type activityTask struct {
+	id    effectID
+	token string
+	input *value.Doc
+}
+
+// activities holds the lines of tasks, one for each activity. They derive from
+// the running executions, as timers do.
+type activities struct {
+	mu      sync.Mutex
+	lines   map[string]*activityLine
+	waiting map[effectID]string // the tasks in all lines, with their activity
+}
+
+type activityLine struct {
+	tasks   []activityTask
+	pollers []chan activityTask
+}
+
+func (a *activities) init() {
+	a.lines = make(map[string]*activityLine)
+	a.waiting = make(map[effectID]string)
+}
+
+func (a *activities) line(arn string) *activityLine {
+	l := a.lines[arn]
+	if l == nil {
+		l = new(activityLine)
+		a.lines[arn] = l
+	}
+	return l
+}
+
+func (a *activities) has(id store.ExecutionID, event int64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, ok := a.waiting[effectID{id, event}]
+	return ok
+}
+
+// add puts a task in line, or hands it to a worker that waits.
+func (a *activities) add(arn string, t activityTask) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, twice := a.waiting[t.id]; twice {
+		return
+	}
+	l := a.line(arn)
+	if len(l.pollers) > 0 {
+		l.pollers[0] <- t
+		l.pollers = l.pollers[1:]
+		return
+	}
+	l.tasks = append(l.tasks, t)
+	a.waiting[t.id] = arn
+}
+
+// cancel takes a task out of its line.
+func (a *activities) cancel(arn string, id effectID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, ok := a.waiting[id]; !ok {
+		return
+	}
+	delete(a.waiting, id)
+	l := a.lines[arn]
+	for i := range l.tasks {
+		if l.tasks[i].id == id {
+			l.tasks = append(l.tasks[:i], l.tasks[i+1:]...)
+			break
+		}
+	}
+	if len(l.tasks) == 0 && len(l.pollers) == 0 {
+		delete(a.lines, arn)
+	}
+}
+
+// MaxPollers is how many workers may poll one activity at once (AWS's quota).
+const MaxPollers = 1000
+
+// ErrTooManyPollers: [MaxPollers] workers poll the activity already.
+var ErrTooManyPollers = errors.New("engine: too many workers poll the activity")
+
+// take gives the first task in line, or a channel on which one will come.
+func (a *activities) take(arn string) (activityTask, chan activityTask, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	l := a.line(arn)
+	if len(l.tasks) > 0 {
+		t := l.tasks[0]
+		l.tasks = l.tasks[1:]
+		delete(a.waiting, t.id)
+		return t, nil, nil
+	}
+	if len(l.pollers) >= MaxPollers {
+		return activityTask{}, nil, ErrTooManyPollers
+	}
+	c := make(chan activityTask, 1)
+	l.pollers = append(l.pollers, c)
+	return activityTask{}, c, nil
+}
+
+// leave ends a worker's waiting. It gives the task that had come meanwhile.
+func (a *activities) leave(arn string, c chan activityTask) (activityTask, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	l := a.line(arn)
+	for i, p := range l.pollers {
+		if p == c {
+			l.pollers = append(l.pollers[:i], l.pollers[i+1:]...)
+			break
+		}
+	}
+	if len(l.tasks) == 0 && len(l.pollers) == 0 {
+		delete(a.lines, arn)
+	}
+	select {
+	case t := <-c:
+		return t, true
+	default:
+		return activityTask{}, false
+	}
+}
+
+// ActivityTask gives a worker the next task of an activity, waiting for one
+// until the context ends: "", nil then. The task's start is durable.
+// ErrTooManyPollers.
+func (e *Engine) ActivityTask(ctx context.Context, arn, worker string) (token string, input *value.Doc, err error) {
+	for {
+		t, wait, err := e.activities.take(arn)
+		if err != nil {
+			return "", nil, err
+		}
+		if wait != nil {
+			select {
+			case t = <-wait:
+			case <-ctx.Done():
+				var came bool
+				if t, came = e.activities.leave(arn, wait); !came {
+					return "", nil, nil
+				}
+			}
+		}
+		_, err = e.Deliver(context.WithoutCancel(ctx), t.id.execution, interpreter.Message{
+			Kind: interpreter.TaskStarted, Cause: t.id.event, Worker: worker,
+		})
+		switch {
+		case err == nil:
+			return t.token, t.input, nil
+		case errors.Is(err, ErrStale), errors.Is(err, ErrNotRunning), errors.Is(err, ErrNotOwner):
+			continue // it was cancelled, or has timed out
+		}
+		e.activities.add(arn, t)
+		return "", nil, err
+	}
+}
+
+// SendTask delivers a message about the task that a token names.
+// ErrInvalidToken; ErrStale when the task is over.
+func (e *Engine) SendTask(ctx context.Context, token string, msg interpreter.Message) error {
+	id, event, ok := e.tokens.parse(token)
+	if !ok {
+		return ErrInvalidToken
+	}
+	msg.Cause, msg.FromToken = event, true
+	_, err := e.Deliver(ctx, id, msg)
+	if errors.Is(err, ErrNotRunning) || errors.Is(err, store.ErrNotFound) {
+		return ErrStale
+	}
+	return err
+}

@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
+
+	"github.com/steppehq/steppe/store"
+)
+
+// Tenant is an account in a region: the namespace of all names.
+type Tenant struct {
+	Account, Region string
+}
+
+// partition is the part of an ARN that tells AWS's own clouds apart.
+func (t Tenant) partition() string {
+	switch {
+	case strings.HasPrefix(t.Region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(t.Region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}
+
+// ARN makes the ARN of a resource of Step Functions.
+func (t Tenant) ARN(kind, name string) string {
+	return "arn:" + t.partition() + ":states:" + t.Region + ":" + t.Account + ":" + kind + ":" + name
+}
+
+// Name is what an ARN of Step Functions names.
+type Name struct {
+	Tenant
+	Kind string   // "stateMachine", "execution", "express", "activity", "mapRun"
+	Path []string // the parts after the kind
+}
+
+// ParseARN splits an ARN of Step Functions. It is false when the text is none.
+func ParseARN(arn string) (Name, bool) {
+	parts := strings.Split(arn, ":")
+	if len(parts) < 7 || parts[0] != "arn" || parts[2] != "states" || parts[3] == "" || parts[4] == "" || parts[5] == "" {
+		return Name{}, false
+	}
+	return Name{Tenant{parts[4], parts[3]}, parts[5], parts[6:]}, true
+}
+
+// nameKey is where the store looks up an execution by its name.
+func nameKey(t Tenant, machine, name string) store.NameKey {
+	h := sha256.New()
+	for _, part := range []string{t.Account, t.Region, machine, name} {
+		var size [8]byte
+		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
+		h.Write(size[:])
+		h.Write([]byte(part))
+	}
+	var key store.NameKey
+	copy(key[:], h.Sum(nil))
+	return key
+}

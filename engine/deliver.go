@@ -1,0 +1,437 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/store"
+)
+
+// delivery is a message on its way to an execution.
+type delivery struct {
+	msg interpreter.Message
+	// resume asks for nothing but that effects without outcome are performed.
+	resume bool
+	done   chan result // nil for the goroutine that does the work itself
+}
+
+type result struct {
+	at  time.Time
+	err error
+}
+
+// Deliver hands a message to a running execution and returns when what it
+// brought about is durable. ErrNotRunning, ErrStale, ErrNotOwner.
+func (e *Engine) Deliver(ctx context.Context, id store.ExecutionID, msg interpreter.Message) (time.Time, error) {
+	s, err := e.shard(id)
+	if err != nil {
+		return time.Time{}, err
+	}
+	r := s.resident(id)
+	if r == nil {
+		return time.Time{}, ErrNotRunning
+	}
+	return e.deliver(ctx, r, delivery{msg: msg})
+}
+
+// deliver puts a delivery in the resident's line, and works the line off when
+// nobody else is at it.
+func (e *Engine) deliver(ctx context.Context, r *resident, d delivery) (time.Time, error) {
+	r.mu.Lock()
+	if r.busy {
+		d.done = make(chan result, 1)
+		r.queue = append(r.queue, d)
+		r.mu.Unlock()
+		select {
+		case res := <-d.done:
+			return res.at, res.err
+		case <-ctx.Done():
+			return time.Time{}, ctx.Err()
+		}
+	}
+	r.busy = true
+	r.mu.Unlock()
+	own := e.work1(r, []delivery{d})
+	e.workOff(r)
+	return own.at, own.err
+}
+
+// workOff does what came in while a delivery was worked on.
+func (e *Engine) workOff(r *resident) {
+	for {
+		r.mu.Lock()
+		batch := r.queue
+		r.queue = nil
+		if len(batch) == 0 {
+			r.busy = false
+			r.mu.Unlock()
+			return
+		}
+		r.mu.Unlock()
+		e.work1(r, batch)
+	}
+}
+
+// work1 delivers a batch in one step and one commit and tells everybody. It
+// gives the result of the first delivery.
+func (e *Engine) work1(r *resident, batch []delivery) result {
+	// The commit must not be given up when one of the callers is.
+	results := e.process(e.closing, r, batch)
+	for i, d := range batch {
+		if d.done != nil {
+			d.done <- results[i]
+		}
+	}
+	return results[0]
+}
+
+// attempts bounds how often a batch is tried again after the outcome of its
+// commit was unknown or the shard was taken anew.
+const attempts = 5
+
+// process steps an execution through a batch of messages and commits what they
+// bring about. When the outcome of the commit is unknown, the shard is acquired
+// anew and the batch delivered again to what is true then: messages that had
+// their effect are stale.
+func (e *Engine) process(ctx context.Context, r *resident, batch []delivery) []result {
+	var err error
+	unknown := false
+	for range attempts {
+		var results []result
+		results, err = e.try(ctx, r, batch)
+		if err == nil {
+			if unknown {
+				landed(results)
+			}
+			return results
+		}
+		s := e.shards[r.id.Shard()]
+		failed := r.drop()
+		switch {
+		case errors.Is(err, store.ErrUnknown):
+			unknown = true
+			if again := e.reacquire(ctx, s, failed); again != nil {
+				err = errors.Join(err, again)
+				return e.all(batch, err)
+			}
+		case errors.Is(err, store.ErrFenced):
+			if s.handle() == failed {
+				e.lost(s, failed)
+				return e.all(batch, ErrNotOwner)
+			}
+		default:
+			return e.all(batch, err)
+		}
+	}
+	return e.all(batch, err)
+}
+
+// landed takes messages that are stale, at the second delivery after a commit
+// of unknown outcome, for ones that had their effect at the first.
+func landed(results []result) {
+	for i := range results {
+		if errors.Is(results[i].err, ErrStale) || errors.Is(results[i].err, ErrNotRunning) {
+			results[i].err = nil
+		}
+	}
+}
+
+func (e *Engine) all(batch []delivery, err error) []result {
+	results := make([]result, len(batch))
+	for i := range results {
+		results[i].err = err
+	}
+	return results
+}
+
+// drop takes a resident's execution out of memory and gives the ownership
+// under which it was there.
+func (r *resident) drop() store.Shard {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.loaded == nil {
+		return nil
+	}
+	handle := r.loaded.handle
+	r.loaded = nil
+	return handle
+}
+
+// try does a batch once.
+func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) ([]result, error) {
+	l, fresh, err := e.load(ctx, r)
+	if err != nil {
+		if errors.Is(err, ErrNotRunning) {
+			return e.all(batch, err), nil
+		}
+		return nil, err
+	}
+	env := e.env(r)
+	results := make([]result, len(batch))
+	st := stepping{e: e, r: r, l: l}
+	for i, d := range batch {
+		if d.resume {
+			st.resume = true
+			continue
+		}
+		out := interpreter.Step(l.x, d.msg, env)
+		results[i].at = env.Now
+		switch {
+		case out.Stale && l.x.Status() != interpreter.Running && l.x.Last() == st.last():
+			results[i].err = ErrNotRunning
+		case out.Stale:
+			results[i].err = ErrStale
+		}
+		st.take(out)
+	}
+	if fresh || st.resume {
+		st.effects = append(st.effects, e.unperformed(l.x, r, st.effects)...)
+	}
+	return results, st.finish(ctx, env)
+}
+
+// last is the event up to which the execution was before this batch.
+func (st *stepping) last() int64 {
+	if len(st.events) > 0 {
+		return st.events[0].ID - 1
+	}
+	return st.l.x.Last()
+}
+
+// stepping collects what steps decide until it is committed.
+type stepping struct {
+	e       *Engine
+	r       *resident
+	l       *loaded
+	new     *store.NewExecution
+	events  []history.Event
+	effects []interpreter.Effect
+	resume  bool
+}
+
+func (st *stepping) take(out interpreter.Outcome) {
+	st.events = append(st.events, out.Events...)
+	st.effects = append(st.effects, out.Effects...)
+}
+
+// finish commits what was decided, lets branches that can go on do so, and
+// has the effects performed.
+func (st *stepping) finish(ctx context.Context, env interpreter.Env) error {
+	for {
+		if err := st.commit(ctx); err != nil {
+			return err
+		}
+		st.settle()
+		if !st.l.x.Ready() {
+			return nil
+		}
+		env.Now = st.e.now()
+		st.take(interpreter.Step(st.l.x, interpreter.Message{Kind: interpreter.Continue}, env))
+	}
+}
+
+// commit makes the events durable.
+func (st *stepping) commit(ctx context.Context) error {
+	if len(st.events) == 0 || st.r.express != nil {
+		return nil
+	}
+	x := st.l.x
+	t := store.Transition{
+		Execution: st.r.id,
+		New:       st.new,
+		Status:    statuses[x.Status()],
+		Chunk: store.Chunk{
+			First: st.events[0].ID, Last: x.Last(),
+			Data: history.Encode(nil, st.events),
+		},
+	}
+	if x.Status() != interpreter.Running {
+		t.Stop = st.events[len(st.events)-1].Time()
+	} else {
+		if wake := x.Wake(); wake != 0 {
+			t.Wake = time.UnixMilli(wake)
+		}
+		t.Busy = x.Ready() || len(x.Pending(st.e.token(st.r))) > 0
+	}
+	return st.e.commit(ctx, st.l.handle, &t)
+}
+
+// commit asks the store until it is not busy.
+func (e *Engine) commit(ctx context.Context, handle store.Shard, t *store.Transition) error {
+	pause := time.Millisecond
+	for {
+		err := handle.Commit(ctx, t)
+		if !errors.Is(err, store.ErrBusy) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, 100*time.Millisecond)
+	}
+}
+
+var statuses = map[interpreter.Status]store.Status{
+	interpreter.Running: store.Running, interpreter.Succeeded: store.Succeeded, interpreter.Failed: store.Failed,
+	interpreter.TimedOut: store.TimedOut, interpreter.Aborted: store.Aborted,
+}
+
+// settle brings about what was committed: it tells the observer, sets the
+// timer, starts the effects, and parks or removes the resident.
+func (st *stepping) settle() {
+	e, r, x := st.e, st.r, st.l.x
+	if e.cfg.Observe != nil && len(st.events) > 0 {
+		e.cfg.Observe(Step{Info: x.Info(), Events: st.events})
+	}
+	if r.express != nil {
+		r.express.events = append(r.express.events, st.events...)
+	}
+	st.new, st.events = nil, nil
+	effects := st.effects
+	st.effects = nil
+	if x.Status() != interpreter.Running {
+		e.remove(e.shards[r.id.Shard()], r)
+		r.end(x)
+	} else {
+		wake := x.Wake()
+		e.timers.set(r, wake)
+		if !x.Ready() && e.parks(r, x, wake, effects) {
+			r.drop()
+		}
+	}
+	for i := range effects {
+		e.perform(r, st.l.meta, &effects[i])
+	}
+}
+
+// parkAfter is how long nothing must be due for an execution to be parked.
+const parkAfter = time.Minute
+
+// parks reports whether an execution is better dropped from memory: nothing is
+// due soon, and no task of it is being performed here.
+func (e *Engine) parks(r *resident, x *interpreter.Execution, wake int64, effects []interpreter.Effect) bool {
+	if r.express != nil || wake != 0 && wake < e.now().Add(parkAfter).UnixMilli() || len(effects) > 0 {
+		return false
+	}
+	return !e.pools.performing(r.id)
+}
+
+// env is the outside world for a step of an execution.
+func (e *Engine) env(r *resident) interpreter.Env {
+	return interpreter.Env{Now: e.now(), Limits: e.cfg.Limits, Token: e.token(r)}
+}
+
+func (e *Engine) token(r *resident) func(int64) string {
+	return func(event int64) string { return e.tokens.make(r.id, event) }
+}
+
+// load gives the resident's execution, rebuilt by replay when it was parked;
+// fresh tells that it was.
+func (e *Engine) load(ctx context.Context, r *resident) (l *loaded, fresh bool, err error) {
+	r.mu.Lock()
+	l = r.loaded
+	if l != nil && l.dropped {
+		l, r.loaded = nil, nil
+	}
+	r.mu.Unlock()
+	if l != nil {
+		return l, false, nil
+	}
+	if r.express != nil {
+		return nil, false, ErrNotRunning
+	}
+	s := e.shards[r.id.Shard()]
+	handle := s.handle()
+	if handle == nil {
+		return nil, false, ErrNotOwner
+	}
+	record, err := e.store.Execution(ctx, r.id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && record.Status != store.Running {
+		e.remove(s, r)
+		return nil, false, ErrNotRunning
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("engine: load execution: %w", err)
+	}
+	l = &loaded{handle: handle}
+	if l.meta, err = decodeMeta(record.Meta); err != nil {
+		return nil, false, err
+	}
+	if l.x, err = e.replay(ctx, r.id, l.meta); err != nil {
+		return nil, false, err
+	}
+	r.mu.Lock()
+	r.loaded = l
+	r.mu.Unlock()
+	return l, true, nil
+}
+
+func (e *Engine) replay(ctx context.Context, id store.ExecutionID, m meta) (*interpreter.Execution, error) {
+	machine, err := e.parsedRevision(ctx, revisionKey{m.Machine, m.Revision})
+	if err != nil {
+		return nil, err
+	}
+	events, err := e.events(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return interpreter.Replay(machine, m.info(), events)
+}
+
+// events reads the whole history of an execution.
+func (e *Engine) events(ctx context.Context, id store.ExecutionID) ([]history.Event, error) {
+	chunks, err := e.store.History(ctx, id, 1, 0, false)
+	if err != nil {
+		return nil, fmt.Errorf("engine: read history: %w", err)
+	}
+	var events []history.Event
+	for _, chunk := range chunks {
+		if events, err = history.Decode(events, chunk.Data); err != nil {
+			return nil, err
+		}
+	}
+	return events, nil
+}
+
+// unperformed gives the effects without recorded outcome that are neither
+// being performed nor among those that are about to be.
+func (e *Engine) unperformed(x *interpreter.Execution, r *resident, starting []interpreter.Effect) []interpreter.Effect {
+	var again []interpreter.Effect
+	for _, effect := range x.Pending(e.token(r)) {
+		if e.underWay(r.id, effect, starting) {
+			continue
+		}
+		again = append(again, effect)
+	}
+	return again
+}
+
+func (e *Engine) underWay(id store.ExecutionID, effect interpreter.Effect, starting []interpreter.Effect) bool {
+	for i := range starting {
+		if starting[i].Cause == effect.Cause && starting[i].Kind == interpreter.Invoke {
+			return true
+		}
+	}
+	return e.pools.has(id, effect.Cause) || e.activities.has(id, effect.Cause)
+}
+
+// retryDelivery is the pause before a delivery that nobody waits for is tried
+// again.
+const retryDelivery = time.Second
+
+// deliveryFailed sees to it that a message that nobody waits for is not lost
+// with the error: the execution is woken again, and then resumed.
+func (e *Engine) deliveryFailed(r *resident, err error) {
+	switch {
+	case errors.Is(err, ErrNotRunning), errors.Is(err, ErrStale), errors.Is(err, ErrNotOwner):
+		return
+	}
+	e.log.Error("delivery failed; trying again", "error", err)
+	e.timers.set(r, e.now().Add(retryDelivery).UnixMilli())
+}

@@ -1,0 +1,194 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/value"
+)
+
+// Description is what can be told of an execution.
+type Description struct {
+	ID                   store.ExecutionID
+	ARN, Name            string
+	MachineARN           string
+	Status               store.Status
+	Start, Stop          time.Time
+	Input, Output        *value.Doc // Input is nil in lists, Output too
+	Failure              history.ErrorOutput
+	RoleARN              string
+	VersionARN, AliasARN string
+	TraceHeader          string
+	Redrives             int
+	Redriven             time.Time
+
+	meta meta
+}
+
+// Find gives the id of the execution of that ARN. store.ErrNotFound.
+func (e *Engine) Find(ctx context.Context, arn string) (store.ExecutionID, error) {
+	name, ok := ParseARN(arn)
+	if !ok || name.Kind != "execution" || len(name.Path) != 2 {
+		return store.ExecutionID{}, store.ErrNotFound
+	}
+	return e.store.Lookup(ctx, nameKey(name.Tenant, name.Path[0], name.Path[1]))
+}
+
+// Describe tells of an execution. store.ErrNotFound.
+func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error) {
+	id, err := e.Find(ctx, arn)
+	if err != nil {
+		return nil, err
+	}
+	return e.describe(ctx, id)
+}
+
+func (e *Engine) describe(ctx context.Context, id store.ExecutionID) (*Description, error) {
+	record, err := e.store.Execution(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	d, err := summary(record)
+	if err != nil {
+		return nil, err
+	}
+	first, err := e.store.History(ctx, id, 1, 1, false)
+	if err != nil {
+		return nil, fmt.Errorf("engine: read history: %w", err)
+	}
+	if len(first) == 0 {
+		return nil, store.ErrNotFound
+	}
+	events, err := history.Decode(nil, first[0].Data)
+	if err != nil {
+		return nil, err
+	}
+	d.Input = events[0].Input
+	if d.Status == store.Running {
+		return d, nil
+	}
+	if record.Last != first[0].Last {
+		last, err := e.store.History(ctx, id, record.Last, 1, true)
+		if err != nil || len(last) == 0 {
+			return nil, fmt.Errorf("engine: read the end of a history: %w", err)
+		}
+		if events, err = history.Decode(nil, last[0].Data); err != nil {
+			return nil, err
+		}
+	}
+	end := &events[len(events)-1]
+	d.Output, d.Failure = end.Output, end.Failure
+	return d, nil
+}
+
+// summary is what a list tells of an execution.
+func summary(r *store.Record) (*Description, error) {
+	m, err := decodeMeta(r.Meta)
+	if err != nil {
+		return nil, err
+	}
+	return &Description{
+		ID: r.ID, ARN: m.executionARN(), Name: m.Name, MachineARN: m.machineARN(),
+		Status: r.Status, Start: r.Start, Stop: r.Stop,
+		RoleARN: m.RoleARN, VersionARN: m.VersionARN, AliasARN: m.AliasARN, TraceHeader: m.TraceHeader,
+		Redrives: r.Redrives, Redriven: r.Redriven, meta: m,
+	}, nil
+}
+
+// List tells of the executions of a state machine, newest first; status 0 is
+// any. The token is for the next page, "" at the end.
+func (e *Engine) List(ctx context.Context, m *Machine, status store.Status, limit int, token string) ([]*Description, string, error) {
+	records, next, err := e.store.List(ctx, store.ListQuery{Machine: m.Number, Status: status, Limit: limit, After: token})
+	if err != nil {
+		return nil, "", err
+	}
+	list := make([]*Description, 0, len(records))
+	for i := range records {
+		d, err := summary(&records[i])
+		if err != nil {
+			return nil, "", err
+		}
+		list = append(list, d)
+	}
+	return list, next, nil
+}
+
+// History reads events of an execution: limit of them from number from on, or
+// from there backwards when reverse; from 0 is the first, or the last.
+// store.ErrNotFound.
+func (e *Engine) History(ctx context.Context, id store.ExecutionID, from int64, limit int, reverse bool) ([]history.Event, error) {
+	if from == 0 {
+		from = 1
+		if reverse {
+			record, err := e.store.Execution(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			from = record.Last
+		}
+	}
+	const chunksAtOnce = 32
+	events := make([]history.Event, 0, min(limit, 1000))
+	for len(events) < limit {
+		chunks, err := e.store.History(ctx, id, from, chunksAtOnce, reverse)
+		if err != nil {
+			return nil, fmt.Errorf("engine: read history: %w", err)
+		}
+		for _, chunk := range chunks {
+			decoded, err := history.Decode(nil, chunk.Data)
+			if err != nil {
+				return nil, err
+			}
+			events, from = appendFrom(events, decoded, from, reverse)
+		}
+		if len(chunks) < chunksAtOnce {
+			break
+		}
+	}
+	return events[:min(len(events), limit)], nil
+}
+
+// appendFrom appends the events of a chunk from number from on, in the order
+// asked for, and gives the number that follows.
+func appendFrom(events, chunk []history.Event, from int64, reverse bool) ([]history.Event, int64) {
+	if reverse {
+		for i := len(chunk) - 1; i >= 0; i-- {
+			if chunk[i].ID <= from {
+				events = append(events, chunk[i])
+			}
+		}
+		return events, chunk[0].ID - 1
+	}
+	for i := range chunk {
+		if chunk[i].ID >= from {
+			events = append(events, chunk[i])
+		}
+	}
+	return events, chunk[len(chunk)-1].ID + 1
+}
+
+// Stop ends a running execution. An execution that has ended already gives
+// the time at which it did. store.ErrNotFound.
+func (e *Engine) Stop(ctx context.Context, arn string, failure history.ErrorOutput) (time.Time, error) {
+	id, err := e.Find(ctx, arn)
+	if err != nil {
+		return time.Time{}, err
+	}
+	at, err := e.Deliver(ctx, id, interpreter.Message{Kind: interpreter.Stop, Failure: failure})
+	if !errors.Is(err, ErrNotRunning) {
+		return at, err
+	}
+	record, err := e.store.Execution(ctx, id)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return record.Stop, nil
+}
+
+// MachineName is the name of the execution's state machine.
+func (d *Description) MachineName() string { return d.meta.MachineName }

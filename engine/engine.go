@@ -1,0 +1,225 @@
+// Package engine makes executions durable: it delivers messages to them,
+// commits what they decide, and only then brings their effects about.
+//
+// Everything that happens to an execution is a delivery: load it (from memory,
+// or by replay of its history), have the interpreter step it, commit the step,
+// perform the effects. Whoever delivers does that work in its own goroutine; a
+// delivery to an execution that is busy joins the queue of the one at work, so
+// one commit carries all messages that came meanwhile.
+//
+// The engine owns the store's shards and is their only writer, so a running
+// execution is never read back on the hot path. An execution that waits for
+// long is parked: dropped to its id and its wake time, and rebuilt by replay.
+//
+// Wall clock and entropy enter here and nowhere below. Time passes by [Engine.Tick],
+// which [Engine.Run] calls as it becomes due.
+//
+// Stability: may move in any minor release.
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/store"
+)
+
+// Config is what an engine is made of. Store and Integrations are required.
+type Config struct {
+	Store        store.Store
+	Integrations *integration.Registry
+	Logger       *slog.Logger
+	// Limits bounds executions; the zero value stands for AWS's quotas.
+	Limits interpreter.Limits
+	// Owner names this engine to others that share the store.
+	Owner string
+	// Concurrency bounds the tasks of one integration that are performed at
+	// once, 256 by default. More wait in line.
+	Concurrency int
+	// MaxQueued bounds the tasks that wait in line; beyond it new executions
+	// are refused with [ErrBusy]. 200,000 by default.
+	MaxQueued int
+	// Clock gives the time, the wall clock by default.
+	Clock func() time.Time
+	// Go starts concurrent work, by default in a goroutine of its own. A
+	// simulation puts it in a line instead.
+	Go func(work func())
+	// Observe is told of each step after it was committed, in order for each
+	// execution. It must not block.
+	Observe func(Step)
+}
+
+// Step is what an observer is told.
+type Step struct {
+	Info   interpreter.Info
+	Events []history.Event
+}
+
+// The errors of deliveries.
+var (
+	// ErrBusy: too much is under way; try again later.
+	ErrBusy = errors.New("engine: too many tasks in line")
+	// ErrNotRunning: the execution has ended, or never was.
+	ErrNotRunning = errors.New("engine: the execution is not running")
+	// ErrStale: nobody awaits the message.
+	ErrStale = errors.New("engine: nobody awaits the message")
+	// ErrNotOwner: another engine owns the execution's shard.
+	ErrNotOwner = errors.New("engine: another engine owns the shard")
+	// ErrInvalidToken: the task token was not made by this store.
+	ErrInvalidToken = errors.New("engine: invalid task token")
+)
+
+// Engine runs executions. Its methods may be called from any goroutine.
+type Engine struct {
+	cfg        Config
+	store      store.Store
+	log        *slog.Logger
+	catalogue  *catalogue
+	tokens     tokens
+	shards     []*shard
+	timers     timers
+	pools      pools
+	activities activities
+	queued     atomic.Int64
+
+	// work counts what was started and has not ended; closed refuses more.
+	work    sync.WaitGroup
+	closing context.Context
+	close   context.CancelFunc
+}
+
+// Open acquires the store's shards and takes up the executions that run in
+// them: their timers are set, and the effects whose outcome was not recorded
+// are performed again. The engine works as soon as [Engine.Run] does.
+func Open(ctx context.Context, cfg Config) (*Engine, error) {
+	e := &Engine{cfg: cfg.withDefaults(), store: cfg.Store, catalogue: newCatalogue(cfg.Store)}
+	e.log = e.cfg.Logger
+	e.closing, e.close = context.WithCancel(context.Background())
+	e.timers.init()
+	e.pools.init(e)
+	e.activities.init()
+	if err := e.loadKey(ctx); err != nil {
+		return nil, err
+	}
+	e.shards = make([]*shard, cfg.Store.Shards())
+	for i := range e.shards {
+		e.shards[i] = newShard(store.ShardID(i))
+	}
+	for _, s := range e.shards {
+		if err := e.Acquire(ctx, s.id); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Limits == (interpreter.Limits{}) {
+		cfg.Limits = interpreter.AWSLimits
+	}
+	if cfg.Concurrency == 0 {
+		cfg.Concurrency = 256
+	}
+	if cfg.MaxQueued == 0 {
+		cfg.MaxQueued = 200_000
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Go == nil {
+		cfg.Go = func(work func()) { go work() }
+	}
+	return cfg
+}
+
+// loadKey reads the key that task tokens are made with, or makes it.
+func (e *Engine) loadKey(ctx context.Context) error {
+	const key = "secret/task-token"
+	entry, err := e.store.Get(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		secret := make([]byte, 32)
+		_, _ = rand.Read(secret) // never fails (crypto/rand)
+		err = e.store.Put(ctx, store.Edit{Key: key, Value: secret})
+		if errors.Is(err, store.ErrVersion) {
+			return e.loadKey(ctx)
+		}
+		entry.Value = secret
+	}
+	if err != nil {
+		return fmt.Errorf("engine: task token key: %w", err)
+	}
+	e.tokens.key = entry.Value
+	return nil
+}
+
+// Run does what becomes due until the context ends.
+func (e *Engine) Run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.closing.Done():
+			return
+		case <-timer.C:
+		case <-e.timers.nudge:
+		}
+		now := e.cfg.Clock()
+		e.Tick(ctx, now)
+		next := e.timers.next()
+		if next == 0 {
+			timer.Reset(time.Hour)
+			continue
+		}
+		timer.Reset(time.UnixMilli(next).Sub(now))
+	}
+}
+
+// Close stops taking up work, waits for commits and tasks under way to notice,
+// and gives the shards up. The store stays open.
+func (e *Engine) Close(ctx context.Context) error {
+	e.close()
+	done := make(chan struct{})
+	go func() {
+		e.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	var failed error
+	for _, s := range e.shards {
+		if h := s.handle(); h != nil {
+			failed = errors.Join(failed, h.Release(ctx))
+		}
+	}
+	return failed
+}
+
+func (e *Engine) now() time.Time { return e.cfg.Clock() }
+
+// spawn starts concurrent work that Close waits for.
+func (e *Engine) spawn(work func()) {
+	if e.closing.Err() != nil {
+		return
+	}
+	e.work.Add(1)
+	e.cfg.Go(func() {
+		defer e.work.Done()
+		work()
+	})
+}

@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/store"
+)
+
+// shard is a shard of the store and what the engine holds in memory of its
+// running executions.
+type shard struct {
+	id store.ShardID
+
+	mu        sync.Mutex
+	owned     store.Shard // nil when another engine has it
+	residents map[store.ExecutionID]*resident
+	// acquiring lets one goroutine at a time take the shard.
+	acquiring sync.Mutex
+}
+
+func newShard(id store.ShardID) *shard {
+	return &shard{id: id, residents: make(map[store.ExecutionID]*resident)}
+}
+
+func (s *shard) handle() store.Shard {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owned
+}
+
+func (e *Engine) shard(id store.ExecutionID) (*shard, error) {
+	if int(id.Shard()) >= len(e.shards) {
+		return nil, store.ErrNotFound
+	}
+	return e.shards[id.Shard()], nil
+}
+
+// Acquire makes this engine the owner of a shard and takes up what runs in it.
+func (e *Engine) Acquire(ctx context.Context, id store.ShardID) error {
+	s := e.shards[id]
+	s.acquiring.Lock()
+	defer s.acquiring.Unlock()
+	return e.acquire(ctx, s)
+}
+
+// reacquire takes a shard anew after a commit on a handle failed, unless that
+// has been done since.
+func (e *Engine) reacquire(ctx context.Context, s *shard, failed store.Shard) error {
+	s.acquiring.Lock()
+	defer s.acquiring.Unlock()
+	if current := s.handle(); current != nil && current != failed {
+		return nil
+	}
+	return e.acquire(ctx, s)
+}
+
+func (e *Engine) acquire(ctx context.Context, s *shard) error {
+	handle, err := e.store.Acquire(ctx, s.id, e.cfg.Owner)
+	if err != nil {
+		return fmt.Errorf("engine: acquire shard %d: %w", s.id, err)
+	}
+	s.mu.Lock()
+	s.owned = handle
+	for _, r := range s.residents {
+		r.forget()
+	}
+	s.mu.Unlock()
+	const page = 1000
+	var after store.ExecutionID
+	for {
+		running, err := handle.Running(ctx, after, page)
+		if err != nil {
+			return fmt.Errorf("engine: read running executions of shard %d: %w", s.id, err)
+		}
+		for i := range running {
+			e.takeUp(s, &running[i])
+		}
+		if len(running) < page {
+			return nil
+		}
+		after = running[len(running)-1].ID
+	}
+}
+
+// takeUp enters a running execution into memory, parked. One with effects
+// under way is loaded, and the effects performed again.
+func (e *Engine) takeUp(s *shard, running *store.RunningRecord) {
+	s.mu.Lock()
+	r := s.residents[running.ID]
+	if r == nil {
+		r = &resident{id: running.ID}
+		s.residents[running.ID] = r
+	}
+	s.mu.Unlock()
+	if !running.Wake.IsZero() {
+		e.timers.set(r, running.Wake.UnixMilli())
+	}
+	if running.Busy {
+		e.spawn(func() {
+			if _, err := e.deliver(e.closing, r, delivery{resume: true}); err != nil && !errors.Is(err, ErrNotRunning) {
+				e.log.Error("resume execution", "error", err)
+			}
+		})
+	}
+}
+
+// lost forgets a shard that another engine has taken.
+func (e *Engine) lost(s *shard, handle store.Shard) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owned != handle {
+		return
+	}
+	s.owned = nil
+	for id, r := range s.residents {
+		e.timers.clear(r)
+		delete(s.residents, id)
+	}
+	e.log.Warn("lost a shard to another engine", "shard", int(s.id))
+}
+
+// resident gives what memory holds of a running execution; nil when it is not
+// known to run.
+func (s *shard) resident(id store.ExecutionID) *resident {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.residents[id]
+}
+
+func (s *shard) add(r *resident) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.residents[r.id] = r
+}
+
+func (e *Engine) remove(s *shard, r *resident) {
+	e.timers.clear(r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.residents[r.id] == r {
+		delete(s.residents, r.id)
+	}
+}
+
+// resident is a running execution in memory. A parked one has only its id and
+// its timer.
+type resident struct {
+	id    store.ExecutionID
+	timer timer
+
+	mu      sync.Mutex
+	busy    bool       // a goroutine is at work on it
+	queue   []delivery // what came meanwhile
+	loaded  *loaded
+	express *express // of a synchronous Express execution, which is not stored
+}
+
+// loaded is what a parked execution drops.
+type loaded struct {
+	x       *interpreter.Execution
+	meta    meta
+	handle  store.Shard // the ownership under which it was loaded
+	dropped bool        // the ownership has passed: load it again
+}
+
+// forget makes the next delivery load the execution anew.
+func (r *resident) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.loaded != nil {
+		r.loaded.dropped = true
+	}
+}

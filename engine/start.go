@@ -1,0 +1,272 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/value"
+)
+
+// meta is what the store keeps of an execution beside its history.
+type meta struct {
+	Account, Region string
+	Name            string // the execution's
+	MachineName     string
+	Machine         uint32 // its number
+	Revision        uint64
+	Type            MachineType `json:",omitempty"` // "" is Standard
+	RoleARN         string
+	VersionARN      string `json:",omitempty"`
+	AliasARN        string `json:",omitempty"`
+	TraceHeader     string `json:",omitempty"`
+	ID              string `json:",omitempty"` // the last part of an Express execution's ARN
+}
+
+func (m *meta) tenant() Tenant { return Tenant{m.Account, m.Region} }
+
+func (m *meta) machineARN() string { return m.tenant().ARN("stateMachine", m.MachineName) }
+
+func (m *meta) executionARN() string {
+	if m.Type == Express {
+		return m.tenant().ARN("express", m.MachineName+":"+m.Name+":"+m.ID)
+	}
+	return m.tenant().ARN("execution", m.MachineName+":"+m.Name)
+}
+
+func (m *meta) info() interpreter.Info {
+	key := nameKey(m.tenant(), m.MachineName, m.Name+m.ID)
+	return interpreter.Info{
+		ARN: m.executionARN(), Name: m.Name,
+		StateMachineARN: m.machineARN(), MachineName: m.MachineName,
+		RoleARN: m.RoleARN, VersionARN: m.VersionARN, AliasARN: m.AliasARN,
+		Region: m.Region, Seed: binary.BigEndian.Uint64(key[8:]),
+	}
+}
+
+func decodeMeta(b []byte) (meta, error) {
+	var m meta
+	if err := json.Unmarshal(b, &m); err != nil {
+		return m, fmt.Errorf("engine: record of an execution: %w", err)
+	}
+	return m, nil
+}
+
+// StartRequest asks for an execution.
+type StartRequest struct {
+	Machine *Machine
+	// Name is "" for one made at random.
+	Name                 string
+	Input                *value.Doc
+	TraceHeader          string
+	VersionARN, AliasARN string
+}
+
+func (req *StartRequest) meta() meta {
+	m := req.Machine
+	name := req.Name
+	if name == "" {
+		name = UUID()
+	}
+	x := meta{
+		Account: m.Account, Region: m.Region, Name: name, MachineName: m.Name,
+		Machine: m.Number, Revision: m.Revision, RoleARN: m.RoleARN,
+		VersionARN: req.VersionARN, AliasARN: req.AliasARN, TraceHeader: req.TraceHeader,
+	}
+	if m.Type == Express {
+		x.Type, x.ID = Express, UUID()
+	}
+	return x
+}
+
+// Started tells of an execution that was started.
+type Started struct {
+	ARN string
+	At  time.Time
+}
+
+// ErrAlreadyExists: the name is that of another execution.
+var ErrAlreadyExists = errors.New("engine: an execution of that name exists")
+
+// Start begins an execution and returns when its start is durable. A name that
+// is taken gives [ErrAlreadyExists], unless the execution of that name is still
+// running and has the same input: then its start is told again (StartExecution,
+// "idempotent"). ErrBusy.
+func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
+	if e.queued.Load() > int64(e.cfg.MaxQueued) {
+		return Started{}, ErrBusy
+	}
+	m := req.meta()
+	key := nameKey(m.tenant(), m.MachineName, m.Name+m.ID)
+	s := e.shards[int(key[0])%len(e.shards)]
+	started, err := e.start(req, m, key, s)
+	switch {
+	case errors.Is(err, store.ErrExists):
+		return e.same(ctx, key, req.Input)
+	case errors.Is(err, store.ErrUnknown):
+		if again := e.reacquire(ctx, s, nil); again != nil {
+			return Started{}, errors.Join(err, again)
+		}
+	}
+	return started, err
+}
+
+func (e *Engine) start(req StartRequest, m meta, key store.NameKey, s *shard) (Started, error) {
+	handle := s.handle()
+	if handle == nil {
+		return Started{}, ErrNotOwner
+	}
+	now := e.now()
+	r := &resident{id: newID(s.id, now), busy: true}
+	encoded, err := json.Marshal(&m)
+	if err != nil {
+		return Started{}, fmt.Errorf("engine: encode record: %w", err)
+	}
+	env := e.env(r)
+	x, out := interpreter.Start(req.Machine.parsed, m.info(), req.Input, env)
+	l := &loaded{x: x, meta: m, handle: handle}
+	st := stepping{e: e, r: r, l: l}
+	st.new = &store.NewExecution{Key: key, Unnamed: req.Name == "" || m.Type == Express, Start: now, Meta: encoded}
+	if m.Type != Express {
+		st.new.Machine = m.Machine
+	}
+	st.take(out)
+	started := Started{ARN: m.executionARN(), At: time.UnixMilli(now.UnixMilli())}
+	if x.Status() == interpreter.Running {
+		r.loaded = l
+		s.add(r)
+	}
+	if err := st.commit(e.closing); err != nil {
+		e.remove(s, r)
+		return started, err
+	}
+	st.settle()
+	if x.Ready() {
+		// The start is durable; what follows is not part of it.
+		if err := e.runOn(r); err != nil {
+			e.deliveryFailed(r, err)
+		}
+	}
+	e.workOff(r)
+	return started, nil
+}
+
+// runOn continues a resident that its caller is at work on.
+func (e *Engine) runOn(r *resident) error {
+	return e.work1(r, []delivery{{msg: interpreter.Message{Kind: interpreter.Continue}}}).err
+}
+
+// same answers the start of an execution whose name is taken.
+func (e *Engine) same(ctx context.Context, key store.NameKey, input *value.Doc) (Started, error) {
+	id, err := e.store.Lookup(ctx, key)
+	if err != nil {
+		return Started{}, err
+	}
+	d, err := e.describe(ctx, id)
+	if err != nil {
+		return Started{}, err
+	}
+	if d.Status != store.Running || d.Input == nil || !value.Equal(d.Input.Value(), input.Value()) {
+		return Started{ARN: d.ARN}, ErrAlreadyExists
+	}
+	return Started{ARN: d.ARN, At: d.Start}, nil
+}
+
+// newID makes the id of an execution that starts now.
+func newID(s store.ShardID, now time.Time) store.ExecutionID {
+	var id store.ExecutionID
+	binary.BigEndian.PutUint64(id[:8], uint64(s)<<48|uint64(now.UnixMilli())&(1<<48-1))
+	_, _ = rand.Read(id[8:]) // never fails (crypto/rand)
+	return id
+}
+
+// express is the run of a synchronous Express execution: it lives in memory.
+type express struct {
+	events []history.Event
+	done   chan struct{}
+}
+
+// end tells whoever waits for a synchronous execution that it is over.
+func (r *resident) end(*interpreter.Execution) {
+	if r.express != nil {
+		close(r.express.done)
+	}
+}
+
+// SyncResult is the end of a synchronous execution.
+type SyncResult struct {
+	ARN, Name   string
+	Status      interpreter.Status
+	Start, Stop time.Time
+	Output      *value.Doc
+	Failure     history.ErrorOutput
+	Events      []history.Event
+}
+
+// expressTimeout is how long an Express execution may run.
+const expressTimeout = 5 * time.Minute
+
+// StartSync runs an Express execution to its end. It lives in memory only, at
+// most once; when the context ends it is stopped.
+func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, error) {
+	if e.queued.Load() > int64(e.cfg.MaxQueued) {
+		return nil, ErrBusy
+	}
+	m := req.meta()
+	now := e.now()
+	s := e.shards[0]
+	r := &resident{id: newID(s.id, now), busy: true, express: &express{done: make(chan struct{})}}
+	info := m.info()
+	x, out := interpreter.Start(req.Machine.parsed, info, req.Input, e.env(r))
+	r.loaded = &loaded{x: x, meta: m}
+	st := stepping{e: e, r: r, l: r.loaded}
+	st.take(out)
+	if x.Status() == interpreter.Running {
+		s.add(r)
+	}
+	st.settle()
+	if x.Ready() {
+		_ = e.runOn(r) // nothing is stored, so nothing can fail
+	}
+	e.workOff(r)
+	if err := e.awaitSync(ctx, r, now); err != nil {
+		return nil, err
+	}
+	events := r.express.events
+	return &SyncResult{
+		ARN: info.ARN, Name: m.Name, Status: x.Status(), Start: now, Stop: events[len(events)-1].Time(),
+		Output: x.Output(), Failure: x.Failure(), Events: events,
+	}, nil
+}
+
+// awaitSync waits for the end of a synchronous execution, and brings it about
+// when its time is over or nobody waits any more.
+func (e *Engine) awaitSync(ctx context.Context, r *resident, started time.Time) error {
+	select {
+	case <-r.express.done:
+		return nil
+	default:
+	}
+	limit := time.NewTimer(started.Add(expressTimeout).Sub(e.now()))
+	defer limit.Stop()
+	select {
+	case <-r.express.done:
+		return nil
+	case <-ctx.Done():
+	case <-e.closing.Done():
+		return e.closing.Err()
+	case <-limit.C:
+		if _, err := e.deliver(e.closing, r, delivery{msg: interpreter.Message{Kind: interpreter.Expire}}); err == nil {
+			return nil
+		}
+	}
+	_, _ = e.deliver(e.closing, r, delivery{msg: interpreter.Message{Kind: interpreter.Stop}})
+	return ctx.Err()
+}

@@ -1,0 +1,131 @@
+package engine
+
+import (
+	"container/heap"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/steppehq/steppe/interpreter"
+)
+
+// timer is a resident's place in the heap.
+type timer struct {
+	at    int64 // milliseconds since 1970; 0: not set
+	index int   // in the heap, from 1; 0: not in it
+}
+
+// timers wakes residents. There is no timer on disk: the wake time of an
+// execution derives from its state.
+type timers struct {
+	mu    sync.Mutex
+	heap  timerHeap
+	nudge chan struct{} // the earliest time has moved
+}
+
+func (t *timers) init() { t.nudge = make(chan struct{}, 1) }
+
+// set wakes a resident at a time, instead of the time set before.
+func (t *timers) set(r *resident, at int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case at == r.timer.at:
+		return
+	case at == 0:
+		t.take(r)
+		return
+	case r.timer.index > 0:
+		r.timer.at = at
+		heap.Fix(&t.heap, r.timer.index-1)
+	default:
+		r.timer.at = at
+		heap.Push(&t.heap, r)
+	}
+	if t.heap[0] == r {
+		select {
+		case t.nudge <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (t *timers) clear(r *resident) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.take(r)
+}
+
+func (t *timers) take(r *resident) {
+	if r.timer.index > 0 {
+		heap.Remove(&t.heap, r.timer.index-1)
+	}
+	r.timer = timer{}
+}
+
+// next is the earliest time that is set, 0 for none.
+func (t *timers) next() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.heap) == 0 {
+		return 0
+	}
+	return t.heap[0].timer.at
+}
+
+// due takes out a resident whose time has come, nil when there is none.
+func (t *timers) due(now int64) *resident {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.heap) == 0 || t.heap[0].timer.at > now {
+		return nil
+	}
+	r := t.heap[0]
+	t.take(r)
+	return r
+}
+
+type timerHeap []*resident
+
+func (h timerHeap) Len() int           { return len(h) }
+func (h timerHeap) Less(i, j int) bool { return h[i].timer.at < h[j].timer.at }
+func (h timerHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].timer.index, h[j].timer.index = i+1, j+1
+}
+
+// Push is for package heap.
+func (h *timerHeap) Push(x any) {
+	r := x.(*resident)
+	*h = append(*h, r)
+	r.timer.index = len(*h)
+}
+
+// Pop is for package heap.
+func (h *timerHeap) Pop() any {
+	old := *h
+	r := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	r.timer.index = 0
+	return r
+}
+
+// maxWaking bounds the executions that are woken at once.
+const maxWaking = 1024
+
+// Tick does all that is due at the given time, and returns when it was begun.
+func (e *Engine) Tick(ctx context.Context, now time.Time) {
+	for ctx.Err() == nil {
+		r := e.timers.due(now.UnixMilli())
+		if r == nil {
+			return
+		}
+		e.pools.wakes.start(func() {
+			_, err := e.deliver(e.closing, r, delivery{msg: interpreter.Message{Kind: interpreter.Wake}})
+			if err != nil && e.closing.Err() == nil {
+				e.deliveryFailed(r, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,136 @@
+// Package integration is the contract of a service integration, and the
+// registry that finds one by what a Task state's Resource names.
+//
+// An integration is the only place where the world outside is touched. It is
+// handed a [Task] that was durably scheduled before, performs it, and gives the
+// result or an Error Name with a cause. It may be handed the same task twice
+// after a crash, with the same Idempotency key both times, which it passes on
+// wherever its target has a place for one.
+//
+// A new integration passes
+// [github.com/steppehq/steppe/integration/integrationtest.Run] and is done.
+//
+// Stability: may move in any minor release.
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/value"
+)
+
+// Task is a piece of work for an integration.
+type Task struct {
+	Resource asl.Resource
+	// Input is the function's input, or the parameters of a service
+	// integration.
+	Input *value.Doc
+	// Idempotency is the same each time the same attempt of the same task is
+	// performed, and differs otherwise: 32 hexadecimal digits.
+	Idempotency string
+	// ExecutionARN, StateMachineARN and StateName tell who asks; Account and
+	// Region where it is.
+	ExecutionARN, StateMachineARN, StateName string
+	Account, Region                          string
+	// TimeoutSeconds bounds the task, 0 for no bound. The context has the
+	// same deadline.
+	TimeoutSeconds int64
+	Credentials    *value.Doc
+	// TraceHeader is the execution's, "" for none.
+	TraceHeader string
+}
+
+// Integration performs the tasks of one service.
+type Integration interface {
+	// Supports reports whether the integration can perform such a task at
+	// all: its action and its pattern. It answers at once, without touching
+	// the service.
+	Supports(resource asl.Resource) bool
+	// Perform does the task and gives its result. A task that failed gives a
+	// [*Failure]; any other error says that the integration is broken, and
+	// becomes States.TaskFailed with the error's text. Perform ends soon after
+	// the context does; its answer is not used then. It is called by many
+	// goroutines at once, as many as [Bounded] allows.
+	Perform(ctx context.Context, task Task) (*value.Doc, error)
+}
+
+// Failure is the Error Output of a task that failed. Error and Cause are what
+// Retry, Catch and the history see.
+type Failure struct {
+	Error, Cause string
+}
+
+// Failed makes a failure as an error value.
+func Failed(name, cause string) error { return &failureError{Failure{name, cause}} }
+
+type failureError struct{ Failure }
+
+// Error gives Error Name and cause.
+func (f *failureError) Error() string { return f.Failure.Error + ": " + f.Cause }
+
+// FailureOf gives the Error Output that an error of Perform stands for.
+func FailureOf(err error) Failure {
+	if f, ok := errors.AsType[*failureError](err); ok {
+		return f.Failure
+	}
+	return Failure{"States.TaskFailed", err.Error()}
+}
+
+// Registry finds integrations. The zero value is empty and ready.
+type Registry struct {
+	mu       sync.RWMutex
+	services map[string]Integration
+}
+
+// FunctionService is the name under which the integration stands that invokes
+// functions named by their own ARN.
+const FunctionService = "function"
+
+// Register adds the integration of a service: "lambda", "aws-sdk:dynamodb", or
+// [FunctionService]. "aws-sdk:*" stands for all SDK services that have none of
+// their own. A later one takes the place of an earlier.
+func (r *Registry) Register(service string, i Integration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.services == nil {
+		r.services = make(map[string]Integration)
+	}
+	r.services[service] = i
+}
+
+// Lookup finds the integration for a resource. The error, for one that nobody
+// supports, names the service and those that are there.
+func (r *Registry) Lookup(resource asl.Resource) (Integration, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	service := resource.Service
+	if resource.Kind == asl.FunctionResource {
+		service = FunctionService
+	}
+	i, ok := r.services[service]
+	if !ok && strings.HasPrefix(service, "aws-sdk:") {
+		i, ok = r.services["aws-sdk:*"]
+	}
+	if !ok {
+		return nil, fmt.Errorf("no integration for %q is available; there are: %s", service, strings.Join(r.names(), ", "))
+	}
+	if !i.Supports(resource) {
+		return nil, fmt.Errorf("the integration %q does not support %q", service, resource.Name)
+	}
+	return i, nil
+}
+
+func (r *Registry) names() []string {
+	names := make([]string, 0, len(r.services))
+	for name := range r.services {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,93 @@
+"""Runs a Lambda function written in Python: asks the Runtime API for
+invocations, calls the handler, reports what it returned or raised."""
+import http.client
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+
+API = os.environ["AWS_LAMBDA_RUNTIME_API"]
+BASE = "/2018-06-01/runtime"
+ROOT = os.environ["LAMBDA_TASK_ROOT"]
+
+
+class Context:
+    """What a handler is told of its invocation."""
+
+    def __init__(self, headers):
+        self.aws_request_id = headers.get("Lambda-Runtime-Aws-Request-Id")
+        self.invoked_function_arn = headers.get("Lambda-Runtime-Invoked-Function-Arn")
+        self.deadline = int(headers.get("Lambda-Runtime-Deadline-Ms") or 0)
+        self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+        self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
+        self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.identity = None
+        self.client_context = None
+
+    def get_remaining_time_in_millis(self):
+        return max(0, self.deadline - int(time.time() * 1000))
+
+
+def call(connection, method, path, body=None, headers=None):
+    connection.request(method, BASE + path, body, headers or {})
+    response = connection.getresponse()
+    return response, response.read()
+
+
+def failure(error, request_id=None):
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
+    trace = [line for line in traceback.format_list(frames)]
+    told = {"errorMessage": str(error), "errorType": type(error).__name__}
+    if request_id:
+        told["requestId"] = request_id
+    told["stackTrace"] = trace
+    return json.dumps(told).encode()
+
+
+def load():
+    sys.path.insert(0, ROOT)
+    module, _, name = os.environ["_HANDLER"].rpartition(".")
+    return getattr(importlib.import_module(module.replace("/", ".")), name)
+
+
+def main():
+    connection = http.client.HTTPConnection(API)
+    try:
+        handler = load()
+    except BaseException as error:
+        if isinstance(error, ImportError):
+            kind = "Runtime.ImportModuleError"
+        elif isinstance(error, AttributeError):
+            kind = "Runtime.HandlerNotFound"
+        else:
+            kind = type(error).__name__
+        told = json.loads(failure(error))
+        told["errorType"] = kind
+        call(connection, "POST", "/init/error", json.dumps(told).encode())
+        traceback.print_exc()
+        sys.exit(1)
+    while True:
+        response, event = call(connection, "GET", "/invocation/next")
+        context = Context(response.headers)
+        path = "/invocation/" + context.aws_request_id
+        try:
+            result = handler(json.loads(event), context)
+            try:
+                body = json.dumps(result, ensure_ascii=False).encode()
+            except (TypeError, ValueError) as error:
+                raise type("Runtime.MarshalError", (Exception,), {})(
+                    "Unable to marshal response: " + str(error)
+                ) from None
+            call(connection, "POST", path + "/response", body)
+        except Exception as error:
+            traceback.print_exc()
+            call(connection, "POST", path + "/error", failure(error, context.aws_request_id))
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+main()

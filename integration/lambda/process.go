@@ -1,0 +1,275 @@
+package lambda
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Process says how a function runs as processes on this machine.
+type Process struct {
+	Name string
+	// Runtime is "python", "nodejs" (with or without a version, as Lambda
+	// names them) or "provided": then Handler is the executable.
+	Runtime string
+	// Handler is "module.function".
+	Handler string
+	// Dir holds the code.
+	Dir string
+	// Env is added to the environment.
+	Env map[string]string
+	// Timeout bounds an invocation, 3 s (Lambda's default) when 0.
+	Timeout time.Duration
+	// Concurrency bounds the workers, 10 when 0. More invocations wait.
+	Concurrency int
+	// Log is told what the function prints, line by line, and may be nil.
+	Log func(line string)
+}
+
+//go:embed bootstrap
+var bootstraps embed.FS
+
+// processes is a function whose code runs in worker processes. Each worker
+// handles one invocation at a time and stays warm.
+type processes struct {
+	Process
+	command []string
+	files   string // where the bootstrap was put, "" for none
+	slots   chan struct{}
+
+	mu      sync.Mutex
+	idle    []*worker
+	all     map[*worker]bool
+	stopped bool
+}
+
+// NewProcess makes a function of code on this machine. It starts no process
+// before the first invocation.
+func NewProcess(p Process) (Function, error) {
+	if p.Timeout == 0 {
+		p.Timeout = 3 * time.Second
+	}
+	if p.Concurrency == 0 {
+		p.Concurrency = 10
+	}
+	dir, err := filepath.Abs(p.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("lambda: function %s: %w", p.Name, err)
+	}
+	p.Dir = dir
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("lambda: function %s: its code directory %s is not there", p.Name, dir)
+	}
+	f := &processes{Process: p, slots: make(chan struct{}, p.Concurrency), all: make(map[*worker]bool)}
+	return f, f.prepare()
+}
+
+// prepare finds the command that runs a worker.
+func (f *processes) prepare() error {
+	switch {
+	case strings.HasPrefix(f.Runtime, "python"):
+		return f.interpreted("bootstrap.py", "python3", "python")
+	case strings.HasPrefix(f.Runtime, "nodejs"):
+		return f.interpreted("bootstrap.mjs", "node")
+	case strings.HasPrefix(f.Runtime, "provided"):
+		path := f.Handler
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(f.Dir, path)
+		}
+		if _, err := exec.LookPath(path); err != nil {
+			return fmt.Errorf("lambda: function %s: %w", f.Name, err)
+		}
+		f.command = []string{path}
+		return nil
+	}
+	return fmt.Errorf("lambda: function %s: the runtime %q is not known; there are python, nodejs and provided", f.Name, f.Runtime)
+}
+
+// interpreted writes the bootstrap of an interpreter to a file and finds the
+// interpreter.
+func (f *processes) interpreted(bootstrap string, interpreters ...string) error {
+	if module, function, ok := strings.Cut(f.Handler, "."); !ok || module == "" || function == "" {
+		return fmt.Errorf("lambda: function %s: the handler %q is not of the form module.function", f.Name, f.Handler)
+	}
+	code, err := bootstraps.ReadFile("bootstrap/" + bootstrap)
+	if err != nil {
+		return fmt.Errorf("lambda: %w", err)
+	}
+	for _, name := range interpreters {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		if f.files, err = os.MkdirTemp("", "steppe-function-"); err != nil {
+			return fmt.Errorf("lambda: function %s: %w", f.Name, err)
+		}
+		file := filepath.Join(f.files, bootstrap)
+		if err := os.WriteFile(file, code, 0o600); err != nil {
+			return fmt.Errorf("lambda: function %s: %w", f.Name, err)
+		}
+		f.command = []string{path, file}
+		return nil
+	}
+	return fmt.Errorf("lambda: function %s: %s is not installed", f.Name, interpreters[0])
+}
+
+// Invoke hands the payload to an idle worker, or to a new one.
+func (f *processes) Invoke(ctx context.Context, in Invocation) (*Response, error) {
+	if in.Event {
+		go func() { _, _ = f.invoke(context.WithoutCancel(ctx), in) }() // nobody is told
+		return &Response{Status: http.StatusAccepted, Version: "$LATEST", RequestID: in.Idempotency, Header: header(in.Idempotency, 0)}, nil
+	}
+	return f.invoke(ctx, in)
+}
+
+func (f *processes) invoke(ctx context.Context, in Invocation) (*Response, error) {
+	select {
+	case f.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("lambda: %w", ctx.Err())
+	}
+	defer func() { <-f.slots }()
+	r := &Response{Status: http.StatusOK, Version: "$LATEST", RequestID: requestID(in.Idempotency)}
+	w, err := f.worker(ctx)
+	if err != nil {
+		if failed, ok := err.(*initError); ok { //nolint:errorlint // worker returns it bare
+			r.FunctionError, r.Payload = "Unhandled", failed.payload
+			r.Header = header(r.RequestID, len(r.Payload))
+			return r, nil
+		}
+		return nil, err
+	}
+	ok := w.invoke(ctx, in, r, f.Timeout)
+	f.release(w, ok)
+	r.Header = header(r.RequestID, len(r.Payload))
+	return r, nil
+}
+
+// requestID makes the invocation's request id, a UUID in form, of the task's
+// idempotency key: the same when the task is performed again.
+func requestID(key string) string {
+	if len(key) != 32 {
+		return key
+	}
+	return key[:8] + "-" + key[8:12] + "-" + key[12:16] + "-" + key[16:20] + "-" + key[20:]
+}
+
+// worker gives an idle worker, or starts one.
+func (f *processes) worker(ctx context.Context) (*worker, error) {
+	f.mu.Lock()
+	if f.stopped {
+		f.mu.Unlock()
+		return nil, errStopped
+	}
+	for len(f.idle) > 0 {
+		w := f.idle[len(f.idle)-1]
+		f.idle = f.idle[:len(f.idle)-1]
+		if !w.exited() {
+			f.mu.Unlock()
+			return w, nil
+		}
+		delete(f.all, w)
+	}
+	f.mu.Unlock()
+	w, err := startWorker(f)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	f.all[w] = true
+	stopped := f.stopped
+	f.mu.Unlock()
+	if stopped {
+		w.kill()
+		return nil, errStopped
+	}
+	if err := w.ready(ctx); err != nil {
+		f.release(w, false)
+		return nil, err
+	}
+	return w, nil
+}
+
+// release puts a worker back, or ends one that is of no use any more.
+func (f *processes) release(w *worker, useful bool) {
+	f.mu.Lock()
+	if useful && !f.stopped {
+		f.idle = append(f.idle, w)
+		f.mu.Unlock()
+		return
+	}
+	delete(f.all, w)
+	f.mu.Unlock()
+	w.kill()
+}
+
+// Close ends all workers.
+func (f *processes) Close() error {
+	f.mu.Lock()
+	f.stopped = true
+	workers := slices.Collect(maps.Keys(f.all))
+	f.mu.Unlock()
+	for _, w := range workers {
+		w.kill()
+	}
+	if f.files != "" {
+		return os.RemoveAll(f.files)
+	}
+	return nil
+}
+
+// environment is what a worker sees of the world, with the variables that
+// Lambda's runtimes set.
+func (f *processes) environment(address string) []string {
+	env := append(os.Environ(),
+		"AWS_LAMBDA_RUNTIME_API="+address,
+		"AWS_LAMBDA_FUNCTION_NAME="+f.Name,
+		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
+		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/"+f.Name,
+		"AWS_LAMBDA_LOG_STREAM_NAME=local",
+		"LAMBDA_TASK_ROOT="+f.Dir,
+		"_HANDLER="+f.Handler,
+	)
+	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
+		env = append(env, name+"="+f.Env[name])
+	}
+	return env
+}
+
+// logLines passes what a worker prints to the log, line by line.
+func (f *processes) logLines(r io.Reader) {
+	const longest = 64 << 10
+	buf := make([]byte, 0, 4096)
+	chunk := make([]byte, 4096)
+	for {
+		n, err := r.Read(chunk)
+		for _, c := range chunk[:n] {
+			if c != '\n' && len(buf) < longest {
+				buf = append(buf, c)
+				continue
+			}
+			f.Log(string(buf))
+			buf = buf[:0]
+		}
+		if err != nil {
+			if len(buf) > 0 {
+				f.Log(string(buf))
+			}
+			return
+		}
+	}
+}
+
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 2, 64) }

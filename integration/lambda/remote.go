@@ -1,0 +1,188 @@
+package lambda
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// maxResponse bounds what is read of a function's answer: Lambda's own limit
+// for synchronous calls.
+const maxResponse = 6<<20 + 1<<10
+
+func newClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 256
+	return &http.Client{Transport: transport}
+}
+
+// URLFunction makes a function of an HTTP server: the payload is posted to the
+// URL, and the answer's body is the result. A status of 400 or more is an error
+// of the function.
+func URLFunction(target string) Function { return &urlFunction{target, newClient()} }
+
+type urlFunction struct {
+	target string
+	client *http.Client
+}
+
+// Invoke posts the payload.
+func (u *urlFunction) Invoke(ctx context.Context, in Invocation) (*Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.target, bytes.NewReader(in.Payload))
+	if err != nil {
+		return nil, fmt.Errorf("lambda: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Idempotency-Key", in.Idempotency)
+	if in.TraceHeader != "" {
+		req.Header.Set("X-Amzn-Trace-Id", in.TraceHeader)
+	}
+	httpResponse, body, err := exchange(u.client, req)
+	if err != nil {
+		return nil, err
+	}
+	r := &Response{Payload: body, Status: http.StatusOK, Version: "$LATEST", RequestID: in.Idempotency}
+	if httpResponse.StatusCode >= http.StatusBadRequest && !describesError(body) {
+		r.fail(fmt.Sprintf("HTTP.%d", httpResponse.StatusCode), strings.TrimSpace(string(body)))
+	} else if httpResponse.StatusCode >= http.StatusBadRequest {
+		r.FunctionError = "Handled"
+	}
+	r.Header = header(r.RequestID, len(r.Payload))
+	return r, nil
+}
+
+// describesError reports whether a body is an error as functions give it.
+func describesError(body []byte) bool {
+	v, err := value.Decode(body)
+	return err == nil && v.Get("errorType").Kind() == value.String
+}
+
+// Close drops idle connections.
+func (u *urlFunction) Close() error {
+	u.client.CloseIdleConnections()
+	return nil
+}
+
+func exchange(client *http.Client, req *http.Request) (*http.Response, []byte, error) {
+	response, err := client.Do(req)
+	if err != nil {
+		return nil, nil, fmt.Errorf("lambda: %w", err)
+	}
+	defer response.Body.Close() //nolint:errcheck // it was read
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
+	if err != nil {
+		return nil, nil, fmt.Errorf("lambda: read the answer of %s: %w", req.URL, err)
+	}
+	return response, body, nil
+}
+
+// Endpoint makes a function of a server that has Lambda's Invoke operation: it
+// stands for all functions of that server.
+func Endpoint(base string) (Function, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("lambda: the endpoint %q is no URL like http://127.0.0.1:9001", base)
+	}
+	return &endpoint{strings.TrimSuffix(base, "/"), newClient()}, nil
+}
+
+type endpoint struct {
+	base   string
+	client *http.Client
+}
+
+// Invoke calls the Invoke operation.
+func (e *endpoint) Invoke(ctx context.Context, in Invocation) (*Response, error) {
+	target := e.base + "/2015-03-31/functions/" + url.PathEscape(in.FunctionARN) + "/invocations"
+	if in.Qualifier != "" {
+		target += "?Qualifier=" + url.QueryEscape(in.Qualifier)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(in.Payload))
+	if err != nil {
+		return nil, fmt.Errorf("lambda: %w", err)
+	}
+	e.headers(req, in)
+	response, body, err := exchange(e.client, req)
+	if err != nil {
+		return nil, err
+	}
+	id := response.Header.Get("X-Amzn-Requestid")
+	if response.StatusCode >= http.StatusBadRequest {
+		return nil, serviceError(response, body, id)
+	}
+	return &Response{
+		Payload: body, FunctionError: response.Header.Get("X-Amz-Function-Error"),
+		Version: response.Header.Get("X-Amz-Executed-Version"), Status: response.StatusCode, RequestID: id,
+		Header: awsCase(response.Header),
+	}, nil
+}
+
+func (e *endpoint) headers(req *http.Request, in Invocation) {
+	kind := "RequestResponse"
+	if in.Event {
+		kind = "Event"
+	}
+	req.Header.Set("X-Amz-Invocation-Type", kind)
+	if in.Tail {
+		req.Header.Set("X-Amz-Log-Type", "Tail")
+	}
+	if in.ClientContext != "" {
+		req.Header.Set("X-Amz-Client-Context", in.ClientContext)
+	}
+	if in.TraceHeader != "" {
+		req.Header.Set("X-Amzn-Trace-Id", in.TraceHeader)
+	}
+}
+
+// awsCase gives headers the spelling that Lambda has them in, which Go's
+// canonical form loses.
+func awsCase(h http.Header) http.Header {
+	spelling := map[string]string{
+		"X-Amzn-Requestid": "x-amzn-RequestId", "X-Amzn-Remapped-Content-Length": "x-amzn-Remapped-Content-Length",
+	}
+	out := make(http.Header, len(h))
+	for name, values := range h {
+		if s, ok := spelling[name]; ok {
+			name = s
+		}
+		out[name] = values
+	}
+	if out["Connection"] == nil {
+		out["Connection"] = []string{"keep-alive"}
+	}
+	return out
+}
+
+func serviceError(response *http.Response, body []byte, id string) error {
+	e := &ServiceError{Status: response.StatusCode, RequestID: id}
+	e.Code, _, _ = strings.Cut(response.Header.Get("X-Amzn-Errortype"), ":")
+	var told struct{ Message string } // encoding/json matches "message" too
+	if json.Unmarshal(body, &told) == nil {
+		e.Message = told.Message
+	}
+	if e.Code == "" {
+		e.Code = "ServiceException"
+	}
+	return e
+}
+
+// Close drops idle connections.
+func (e *endpoint) Close() error {
+	e.client.CloseIdleConnections()
+	return nil
+}
+
+// errStopped: the function was closed.
+var errStopped = errors.New("lambda: the function was stopped")
+
+// initTimeout bounds the start of a worker, as Lambda does.
+const initTimeout = 10 * time.Second

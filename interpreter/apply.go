@@ -1,0 +1,235 @@
+package interpreter
+
+import (
+	"fmt"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/value"
+)
+
+// replay applies an event that was recorded earlier, after checking that it
+// can follow.
+func (x *Execution) replay(ev *history.Event) error {
+	if ev.ID != x.last+1 || x.status != Running || (ev.ID == 1) != (ev.Type == history.ExecutionStarted) {
+		return fmt.Errorf("interpreter: replay: event %d (%v) cannot follow event %d", ev.ID, ev.Type, x.last)
+	}
+	b := x.branch(ev.Branch)
+	if b == nil && ev.ID > 1 {
+		return fmt.Errorf("interpreter: replay: event %d (%v) is of branch %d, which is not there", ev.ID, ev.Type, ev.Branch)
+	}
+	if ev.Type.Entered() && b.group.State(ev.Name) == nil {
+		return fmt.Errorf("interpreter: replay: event %d enters the state %q, which the definition has not", ev.ID, ev.Name)
+	}
+	x.apply(b, ev)
+	return nil
+}
+
+// apply changes the execution by one event of branch b. Nothing else does.
+func (x *Execution) apply(b *branch, ev *history.Event) {
+	x.last = ev.ID
+	switch ev.Type {
+	case history.ExecutionStarted:
+		x.started, x.input, x.due = ev.Millis, ev.Input, ev.Due
+		x.open(nil, x.machine.States, 0, 0, ev.Input)
+	case history.ExecutionSucceeded:
+		x.output = ev.Output
+		x.close(Succeeded, ev)
+	case history.ExecutionFailed:
+		x.close(Failed, ev)
+	case history.ExecutionTimedOut:
+		x.close(TimedOut, ev)
+	case history.ExecutionAborted:
+		x.close(Aborted, ev)
+	default:
+		x.applyToBranch(b, ev)
+	}
+	if ev.Retry != nil {
+		x.applyRetry(ev)
+	}
+}
+
+func (x *Execution) close(status Status, ev *history.Event) {
+	x.status, x.failure, x.due = status, ev.Failure, 0
+	x.live, x.ready = nil, nil
+}
+
+func (x *Execution) applyToBranch(b *branch, ev *history.Event) {
+	switch t := ev.Type; {
+	case t.Entered():
+		x.enter(b, ev)
+	case t.Exited():
+		x.exit(b, ev)
+	case t.Scheduled():
+		b.schedule(ev)
+	default:
+		x.applyInside(b, ev)
+	}
+}
+
+// applyInside applies the events between a state's Entered and Exited.
+func (x *Execution) applyInside(b *branch, ev *history.Event) {
+	switch ev.Type {
+	case history.ActivityStarted:
+		b.prev = ev.ID
+		b.task.start(ev.Millis)
+	case history.TaskSubmitted:
+		b.prev = ev.ID
+		b.task.started = true
+	case history.TaskStarted, history.LambdaFunctionStarted, history.EvaluationFailed:
+		b.prev = ev.ID
+	case history.ParallelStateStarted:
+		b.prev = ev.ID
+		x.fork(b, ev)
+	case history.ParallelStateFailed, history.MapStateFailed:
+		b.prev = ev.ID
+		x.abandon(b)
+	case history.MapStateStarted:
+		b.prev = ev.ID
+		b.join = &join{outputs: make([]*value.Doc, ev.Length), items: ev.Items.Value(), limit: ev.Limit, link: ev.ID}
+		x.wakeUp(b, spawning)
+	case history.MapIterationStarted:
+		x.iterate(b, ev)
+	case history.MapIterationSucceeded:
+		x.finish(b, ev)
+	case history.ParallelStateSucceeded, history.MapStateSucceeded,
+		history.MapIterationFailed, history.MapIterationAborted,
+		history.TaskStateAborted, history.WaitStateAborted, history.MapStateAborted, history.ParallelStateAborted:
+		// They say what other events have done already.
+	default:
+		// The rest are the ends of a task: …Succeeded, …Failed, …TimedOut.
+		b.prev = ev.ID
+		b.task = nil
+		b.phase = inside
+	}
+}
+
+func (x *Execution) enter(b *branch, ev *history.Event) {
+	b.state = b.group.State(ev.Name)
+	b.to = nil
+	b.phase = inside
+	b.before, b.prev = b.prev, ev.ID
+	b.entered, b.since, b.input = ev.ID, ev.Millis, ev.Input
+	b.attempts, b.retries = nil, 0
+	if ev.Due != 0 {
+		b.phase, b.due = waiting, ev.Due
+	}
+}
+
+func (x *Execution) exit(b *branch, ev *history.Event) {
+	base := b.state.Base()
+	b.assign(ev.Assigned)
+	b.prev, b.task, b.join, b.due = ev.ID, nil, nil, 0
+	to := base.To
+	if ev.Next != "" {
+		to = b.group.State(ev.Next)
+	}
+	if to != nil {
+		b.to, b.input = to, ev.Output
+		x.wakeUp(b, arriving)
+		return
+	}
+	b.phase, b.output = ended, ev.Output
+	if b.parent != nil {
+		if _, parallel := b.parent.state.(*asl.Parallel); parallel {
+			x.finish(b, ev)
+		}
+	}
+}
+
+func (b *branch) schedule(ev *history.Event) {
+	resource, _ := asl.ParseResource(b.state.(*asl.Task).Resource)
+	b.prev, b.phase, b.due = ev.ID, tasking, 0
+	b.task = &task{
+		scheduled: ev.ID, resource: resource, input: ev.Input, name: b.state.Base().Name,
+		timeout: ev.Timeout, heartbeat: ev.Heartbeat, creds: ev.Credentials,
+	}
+	// The clocks of an activity's task begin when a worker has taken it.
+	if resource.Kind != asl.ActivityResource {
+		b.task.clocks(ev.Millis)
+	}
+}
+
+func (t *task) start(now int64) {
+	t.started = true
+	t.clocks(now)
+}
+
+func (t *task) clocks(now int64) {
+	if t.timeout > 0 {
+		t.due = now + t.timeout*1000
+	}
+	if t.heartbeat > 0 {
+		t.beat = now + t.heartbeat*1000
+	}
+}
+
+func (x *Execution) fork(b *branch, ev *history.Event) {
+	branches := b.state.(*asl.Parallel).Branches
+	b.phase, b.due = joining, 0
+	b.join = &join{outputs: make([]*value.Doc, len(branches))}
+	for i, group := range branches {
+		x.open(b, group, int64(i), ev.ID, ev.Items)
+	}
+}
+
+// iterate opens the branch of an iteration of b.
+func (x *Execution) iterate(b *branch, ev *history.Event) {
+	j := b.join
+	value := j.items.At(int(ev.Index))
+	input := ev.Items
+	child := x.open(b, b.state.(*asl.Map).Processor, ev.Index, ev.ID, input)
+	child.item = &item{value}
+	j.next++
+	j.running++
+	b.phase = joining
+}
+
+// finish ends a branch of a Parallel or an iteration of a Map: its last event
+// is ev.
+func (x *Execution) finish(b *branch, ev *history.Event) {
+	parent := b.parent
+	j := parent.join
+	j.outputs[b.index] = b.output
+	j.done++
+	j.running--
+	j.link = b.prev
+	parent.prev = ev.ID
+	x.drop(func(o *branch) bool { return o == b })
+	if j.next < int64(len(j.outputs)) && parent.phase == joining {
+		if _, isMap := parent.state.(*asl.Map); isMap {
+			x.wakeUp(parent, spawning)
+		}
+	}
+}
+
+// abandon drops all branches inside of b.
+func (x *Execution) abandon(b *branch) {
+	x.drop(func(o *branch) bool { return o.within(b) })
+	x.ready = deleteBranch(x.ready, b)
+	b.join, b.task, b.phase = nil, nil, inside
+}
+
+func deleteBranch(list []*branch, b *branch) []*branch {
+	for i, o := range list {
+		if o == b {
+			return append(list[:i:i], list[i+1:]...)
+		}
+	}
+	return list
+}
+
+func (x *Execution) applyRetry(ev *history.Event) {
+	r := ev.Retry
+	b := x.branch(r.Branch)
+	if b == nil {
+		return
+	}
+	x.abandon(b)
+	b.phase, b.due, b.prev = retrying, r.Due, r.Previous
+	for int64(len(b.attempts)) <= r.Retrier {
+		b.attempts = append(b.attempts, 0)
+	}
+	b.attempts[r.Retrier]++
+	b.retries++
+}

@@ -1,0 +1,303 @@
+package interpreter
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/value"
+)
+
+// Status is the life of an execution.
+type Status uint8
+
+// The statuses.
+const (
+	Running Status = iota
+	Succeeded
+	Failed
+	TimedOut
+	Aborted
+)
+
+// Execution is one run of a state machine: the sum of its events. It belongs
+// to one goroutine at a time.
+type Execution struct {
+	machine *asl.StateMachine
+	info    Info
+
+	status  Status
+	last    int64 // id of the last event
+	started int64 // milliseconds
+	due     int64 // when it times out; 0: never
+	input   *value.Doc
+	output  *value.Doc
+	failure history.ErrorOutput
+
+	// live holds the branches that have not ended, oldest first; numbers are
+	// given out in that order and never again.
+	live     []*branch
+	branches int64
+	// ready holds the branches that can move without news, in the order in
+	// which their last events happened.
+	ready []*branch
+}
+
+func newExecution(m *asl.StateMachine, info Info) *Execution {
+	return &Execution{machine: m, info: info}
+}
+
+// Status tells whether and how the execution has ended.
+func (x *Execution) Status() Status { return x.status }
+
+// Last is the id of the last event.
+func (x *Execution) Last() int64 { return x.last }
+
+// Output is the output of an execution that succeeded.
+func (x *Execution) Output() *value.Doc { return x.output }
+
+// Failure is the Error Output of one that did not.
+func (x *Execution) Failure() history.ErrorOutput { return x.failure }
+
+// Info gives what the execution was started with.
+func (x *Execution) Info() Info { return x.info }
+
+// Wake is the earliest time, in milliseconds since 1970, at which a Wake
+// message would change something; 0 for never.
+func (x *Execution) Wake() int64 {
+	wake := x.due
+	for _, b := range x.live {
+		if due := b.wake(); due != 0 && (wake == 0 || due < wake) {
+			wake = due
+		}
+	}
+	return wake
+}
+
+// Ready tells that branches can go on: the execution wants a Continue.
+func (x *Execution) Ready() bool { return len(x.ready) > 0 }
+
+// Pending gives the effects whose outcome is not recorded: what must be
+// performed again when the execution is taken over. token makes task tokens as
+// in [Env].
+func (x *Execution) Pending(token func(event int64) string) []Effect {
+	var pending []Effect
+	for _, b := range x.live {
+		if t := b.task; t != nil && !t.started {
+			pending = append(pending, t.effect(token))
+		}
+	}
+	return pending
+}
+
+// phase tells what a branch waits for.
+type phase uint8
+
+const (
+	arriving phase = iota + 1 // ready: about to enter the state in to
+	spawning                  // ready: a Map that may start iterations
+	inside                    // in a state, in the middle of a step
+	waiting                   // in a Wait state until due
+	retrying                  // in a state that failed, until due
+	tasking                   // in a Task state that was scheduled
+	joining                   // in a Parallel or Map whose branches run
+	ended                     // at the end of its group of states
+)
+
+func (p phase) String() string {
+	return [...]string{"", "arriving", "spawning", "inside", "waiting", "retrying", "tasking", "joining", "ended"}[p]
+}
+
+// branch is one thread of an execution: the top level, a branch of a Parallel
+// state, an iteration of a Map state.
+type branch struct {
+	number int64
+	parent *branch
+	index  int64 // among the parent's branches or iterations
+	group  *asl.States
+	phase  phase
+	prev   int64 // the branch's last event, which its next one links to
+	vars   []history.Variable
+
+	to      asl.State // the state to enter, when arriving
+	state   asl.State // the state it is in
+	input   *value.Doc
+	output  *value.Doc // when ended
+	entered int64      // id of the Entered event
+	since   int64      // its time
+	before  int64      // the event before it
+	due     int64      // when a Wait or the pause before a retry ends
+
+	attempts []int64 // retries so far, by retrier
+	retries  int64   // retries so far of the state
+	task     *task
+	join     *join
+	item     *item // of a Map's iteration
+}
+
+// task is a scheduled task of a Task state.
+type task struct {
+	scheduled int64 // id of the Scheduled event
+	resource  asl.Resource
+	input     *value.Doc
+	started   bool  // an activity worker or the job has it
+	timeout   int64 // seconds, 0: none
+	heartbeat int64
+	due       int64 // when it times out
+	beat      int64 // when it must have given a sign of life
+	creds     *value.Doc
+	name      string
+}
+
+// join is the inside of a Parallel or Map state.
+type join struct {
+	outputs []*value.Doc
+	done    int64
+	// A Map's:
+	items   value.Value
+	next    int64 // the iteration to start next
+	running int64
+	limit   int64 // 0: none
+	link    int64 // the event that the next iteration's start links to
+}
+
+type item struct {
+	value value.Value
+}
+
+func (t *task) effect(token func(int64) string) Effect {
+	e := Effect{
+		Kind: Invoke, Cause: t.scheduled, Resource: t.resource, Input: t.input,
+		Timeout: t.timeout, Heartbeat: t.heartbeat, Credentials: t.creds, StateName: t.name,
+	}
+	if t.resource.Kind == asl.ActivityResource || t.resource.Pattern == asl.WaitForTaskToken {
+		e.Token = token(t.scheduled)
+	}
+	return e
+}
+
+func (b *branch) wake() int64 {
+	switch b.phase {
+	case waiting, retrying:
+		return b.due
+	case tasking:
+		if b.task.beat != 0 && (b.task.due == 0 || b.task.beat < b.task.due) {
+			return b.task.beat
+		}
+		return b.task.due
+	case arriving, spawning, inside, joining, ended:
+	}
+	return 0
+}
+
+// Lookup gives the value of a variable that the branch can see: its own or one
+// of an outer scope.
+func (b *branch) Lookup(name string) (value.Value, bool) {
+	for scope := b; scope != nil; scope = scope.parent {
+		for i := range scope.vars {
+			if scope.vars[i].Name == name {
+				return scope.vars[i].Value.Value(), true
+			}
+		}
+	}
+	return value.Value{}, false
+}
+
+func (b *branch) assign(vars []history.Variable) {
+	for _, v := range vars {
+		i := slices.IndexFunc(b.vars, func(old history.Variable) bool { return old.Name == v.Name })
+		if i >= 0 {
+			b.vars[i] = v
+		} else {
+			b.vars = append(b.vars, v)
+		}
+	}
+}
+
+func (x *Execution) branch(number int64) *branch {
+	for _, b := range x.live {
+		if b.number == number {
+			return b
+		}
+	}
+	return nil
+}
+
+func (x *Execution) open(parent *branch, group *asl.States, index, prev int64, input *value.Doc) *branch {
+	b := &branch{
+		number: x.branches, parent: parent, index: index, group: group,
+		phase: arriving, prev: prev, to: group.Start, input: input,
+	}
+	x.branches++
+	x.live = append(x.live, b)
+	x.ready = append(x.ready, b)
+	return b
+}
+
+// drop takes a branch, or all inside of it, out of the execution.
+func (x *Execution) drop(gone func(*branch) bool) {
+	x.live = slices.DeleteFunc(x.live, gone)
+	x.ready = slices.DeleteFunc(x.ready, gone)
+}
+
+func (b *branch) within(outer *branch) bool {
+	for p := b.parent; p != nil; p = p.parent {
+		if p == outer {
+			return true
+		}
+	}
+	return false
+}
+
+// wakeUp makes a branch ready.
+func (x *Execution) wakeUp(b *branch, p phase) {
+	if b.phase != p || !slices.Contains(x.ready, b) {
+		b.phase = p
+		x.ready = append(x.ready, b)
+	}
+}
+
+// sortReady puts the ready branches into the order that a live execution has
+// them in.
+func (x *Execution) sortReady() {
+	slices.SortStableFunc(x.ready, func(a, b *branch) int {
+		return cmp.Or(cmp.Compare(a.prev, b.prev), cmp.Compare(a.number, b.number))
+	})
+}
+
+// String describes the execution in full, for tests that compare a live one
+// with its replay.
+func (x *Execution) String() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "status %d last %d due %d", x.status, x.last, x.due)
+	for _, b := range x.live {
+		fmt.Fprintf(&out, "\nbranch %d.%d %v prev %d", b.number, b.index, b.phase, b.prev)
+		if b.state != nil {
+			fmt.Fprintf(&out, " in %s #%d", b.state.Base().Name, b.entered)
+		}
+		if b.phase == arriving {
+			fmt.Fprintf(&out, " to %s", b.to.Base().Name)
+		}
+		fmt.Fprintf(&out, " input %v due %d retries %d %v", b.input, b.wake(), b.retries, b.attempts)
+		if t := b.task; t != nil {
+			fmt.Fprintf(&out, " task %d %v", t.scheduled, t.started)
+		}
+		if j := b.join; j != nil {
+			fmt.Fprintf(&out, " join %d/%d next %d running %d link %d", j.done, len(j.outputs), j.next, j.running, j.link)
+			for _, o := range j.outputs {
+				fmt.Fprintf(&out, " %v", o)
+			}
+		}
+		for _, v := range b.vars {
+			fmt.Fprintf(&out, " $%s=%v", v.Name, v.Value)
+		}
+	}
+	out.WriteString("\nready")
+	for _, b := range x.ready {
+		fmt.Fprintf(&out, " %d", b.number)
+	}
+	return out.String()
+}

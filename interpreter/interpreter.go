@@ -1,0 +1,206 @@
+// Package interpreter is what a state machine means: a pure function from
+// (state machine, execution, message) to (events, effects).
+//
+// [Start] and [Step] decide what happens and record it as events; [Replay]
+// rebuilds an execution from its events. Inside, one function applies events to
+// an execution and nothing else changes one, so an execution is what its
+// history adds up to. Effects are values: nothing here reads a clock, touches
+// the world or waits.
+//
+// The rules that callers rest on:
+//
+//  1. Event ids are 1, 2, 3 … without a gap; Previous is smaller than ID.
+//  2. Replay of the events gives the execution, at every event.
+//  3. Effects must be performed only after the events of the same [Outcome]
+//     are durable; they may be performed twice, with the same Cause.
+//  4. A message whose cause no branch awaits changes nothing (Outcome.Stale).
+//  5. After a terminal event nothing follows.
+//  6. The same arguments give the same bytes.
+//
+// The one exception to "only events change an execution" is a heartbeat: AWS
+// records none, so it moves a deadline that a replay starts afresh.
+//
+// Stability: promised after 1.0.
+package interpreter
+
+import (
+	"time"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/value"
+)
+
+// Env is the whole outside world of one step.
+type Env struct {
+	Now    time.Time
+	Limits Limits
+	// Token makes the task token of the task that the event with that id
+	// schedules.
+	Token func(event int64) string
+}
+
+// Limits bounds an execution. The zero value of a field is no bound, but for
+// RunAhead.
+type Limits struct {
+	// PayloadBytes bounds every input, output and result, encoded.
+	PayloadBytes int
+	// Events bounds a history, the last event included.
+	Events int64
+	// RunAhead is the number of events after which a step stops although
+	// branches could go on; Outcome.More is set then. 0 counts as 1000.
+	RunAhead int
+	// Iterations bounds how many iterations of one inline Map run at once
+	// where the Map itself has a higher limit or none.
+	Iterations int64
+}
+
+// AWSLimits are the service's quotas.
+var AWSLimits = Limits{PayloadBytes: 262144, Events: 25000, RunAhead: 1000, Iterations: 40}
+
+// Info is what an execution knows of itself beside its history. It never
+// changes.
+type Info struct {
+	// ARN and Name are the execution's, the others those of its state machine
+	// at the start.
+	ARN, Name                    string
+	StateMachineARN, MachineName string
+	RoleARN                      string
+	VersionARN, AliasARN         string
+	Region                       string
+	// Seed is where States.UUID, States.MathRandom and jitter draw from,
+	// together with the event id. Two executions should not share it.
+	Seed uint64
+}
+
+// MessageKind tells what happened in the outside world.
+type MessageKind uint8
+
+// The kinds of messages.
+const (
+	// Wake: time has passed. All that is due by Env.Now happens.
+	Wake MessageKind = iota + 1
+	// Continue: the step before stopped at Limits.RunAhead.
+	Continue
+	// TaskStarted: an activity worker took the task.
+	TaskStarted
+	// TaskSubmitted: the job was started, or the request that carries the
+	// task token was accepted. Output is the answer.
+	TaskSubmitted
+	// TaskSucceeded and TaskFailed: the task is done.
+	TaskSucceeded
+	TaskFailed
+	// TaskHeartbeat: the task is alive.
+	TaskHeartbeat
+	// Stop: somebody ends the execution.
+	Stop
+	// Expire: the execution's time is over for a reason outside its
+	// definition, as that of an Express execution after five minutes.
+	Expire
+)
+
+// Message is news for an execution.
+type Message struct {
+	Kind MessageKind
+	// Cause is the event that scheduled the task; 0 for Wake, Continue, Stop.
+	Cause   int64
+	Output  *value.Doc
+	Failure history.ErrorOutput
+	Worker  string
+	// FromToken marks an answer that came by task token, which only tasks that
+	// wait for one (and activities) take.
+	FromToken bool
+}
+
+// Outcome is what a step decided: what to record, and what to bring about once
+// that is durable.
+type Outcome struct {
+	Events  []history.Event
+	Effects []Effect
+	// More tells that branches could go on: commit, then send Continue.
+	More bool
+	// Stale tells that no branch awaited the message; there are no events.
+	Stale bool
+}
+
+// EffectKind tells what to bring about.
+type EffectKind uint8
+
+// The kinds of effects.
+const (
+	// Invoke: have the task's resource do its work.
+	Invoke EffectKind = iota + 1
+	// Cancel: nobody waits for the task any more; stop it if that is easy.
+	Cancel
+)
+
+// Effect is one thing to bring about in the outside world.
+type Effect struct {
+	Kind EffectKind
+	// Cause is the event that scheduled the task: messages about the task
+	// carry it back, and idempotency tokens derive from it.
+	Cause    int64
+	Resource asl.Resource
+	// Input is the function's or activity's input, or the parameters.
+	Input *value.Doc
+	// Token is the task token of activities and of tasks that wait for one.
+	Token string
+	// Timeout is in seconds, 0 for none. Heartbeat likewise.
+	Timeout, Heartbeat int64
+	Credentials        *value.Doc
+	// StateName names the Task state.
+	StateName string
+}
+
+// Start begins an execution. The input must be within limits.
+func Start(m *asl.StateMachine, info Info, input *value.Doc, env Env) (*Execution, Outcome) {
+	x := newExecution(m, info)
+	s := newStep(x, env)
+	started := history.Event{
+		Type: history.ExecutionStarted, Input: input,
+		RoleArn: info.RoleARN, VersionArn: info.VersionARN, AliasArn: info.AliasARN,
+	}
+	if m.TimeoutSeconds > 0 {
+		started.Due = s.now + m.TimeoutSeconds*1000
+	}
+	s.emit(nil, started)
+	s.run()
+	return x, s.out
+}
+
+// Step delivers a message to an execution, which it changes.
+func Step(x *Execution, msg Message, env Env) Outcome {
+	s := newStep(x, env)
+	if x.status != Running {
+		s.out.Stale = true
+		return s.out
+	}
+	switch msg.Kind {
+	case Wake:
+		s.wake()
+	case Continue:
+	case Stop:
+		s.end(history.Event{Type: history.ExecutionAborted, Failure: msg.Failure})
+	case Expire:
+		s.timeOutExecution()
+	case TaskStarted, TaskSubmitted, TaskSucceeded, TaskFailed, TaskHeartbeat:
+		s.taskMessage(msg)
+	}
+	if !s.out.Stale {
+		s.run()
+	}
+	return s.out
+}
+
+// Replay rebuilds an execution from its events, which must be whole from the
+// first one on.
+func Replay(m *asl.StateMachine, info Info, events []history.Event) (*Execution, error) {
+	x := newExecution(m, info)
+	for i := range events {
+		if err := x.replay(&events[i]); err != nil {
+			return nil, err
+		}
+	}
+	x.sortReady()
+	return x, nil
+}

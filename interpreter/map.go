@@ -1,0 +1,157 @@
+package interpreter
+
+import (
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/query"
+	"github.com/steppehq/steppe/value"
+)
+
+// startMap picks the items of a Map state and starts it.
+func (s *step) startMap(b *branch, st *asl.Map) {
+	items, err := s.items(b, st)
+	if err != nil {
+		s.fail(b, s.evaluation(b, err))
+		return
+	}
+	limit, err := s.concurrency(b, st)
+	if err != nil {
+		s.fail(b, s.evaluation(b, err))
+		return
+	}
+	s.emit(b, history.Event{
+		Type: history.MapStateStarted, Length: int64(items.Len()),
+		Private: history.Private{Items: s.document(b, items), Limit: limit},
+	})
+	if items.Len() == 0 {
+		s.x.ready = deleteBranch(s.x.ready, b)
+		s.joinMap(b, st)
+	}
+}
+
+func (s *step) items(b *branch, st *asl.Map) (value.Value, error) {
+	scope := s.scopeOf(b)
+	effective, _, err := st.Flow.Arguments(scope)
+	if err != nil {
+		return value.Value{}, err
+	}
+	items := effective
+	if st.ItemsPath != nil {
+		scope.Input = effective
+		if items, err = st.ItemsPath.Eval(scope); err != nil {
+			return value.Value{}, st.ItemsPath.Invalid(err)
+		}
+	}
+	if items.Kind() != value.Array {
+		path := "$"
+		if st.ItemsPath != nil {
+			path = st.ItemsPath.String()
+		}
+		return value.Value{}, runtimeError("Reference path \"" + path + "\" must point to array.")
+	}
+	return items, nil
+}
+
+// concurrency is how many iterations may run at once, 0 for no limit.
+func (s *step) concurrency(b *branch, st *asl.Map) (int64, error) {
+	limit, err := s.seconds(b, st.Concurrency, "MaxConcurrency")
+	if err != nil {
+		return 0, err
+	}
+	if most := s.env.Limits.Iterations; most > 0 && (limit == 0 || limit > most) {
+		limit = most
+	}
+	return limit, nil
+}
+
+// spawnBatch bounds the iterations that one turn starts.
+const spawnBatch = 250
+
+// spawn starts iterations of a Map as far as its limit allows.
+func (s *step) spawn(b *branch) {
+	st := b.state.(*asl.Map)
+	j := b.join
+	b.phase = joining
+	for n := 0; j.next < int64(len(j.outputs)) && (j.limit == 0 || j.running < j.limit); n++ {
+		if n == spawnBatch {
+			s.x.wakeUp(b, spawning)
+			return
+		}
+		input, err := s.itemInput(b, st, j.next)
+		if err != nil {
+			s.fail(b, s.evaluation(b, err))
+			return
+		}
+		s.emitLinked(b, history.Event{
+			Type: history.MapIterationStarted, Name: st.Name, Index: j.next,
+			Private: history.Private{Items: input},
+		}, j.link)
+	}
+}
+
+// itemInput is the input of an iteration: the item, or what the ItemSelector
+// makes of it.
+func (s *step) itemInput(b *branch, st *asl.Map, index int64) (*value.Doc, error) {
+	item := b.join.items.At(int(index))
+	if st.ItemSelector == nil {
+		return value.DocOf(item), nil
+	}
+	s.item = &iteration{index, item}
+	defer func() { s.item = nil }()
+	scope := s.scopeOf(b)
+	effective, _, err := st.Flow.Arguments(scope)
+	if err != nil {
+		return nil, err
+	}
+	scope.Input = effective
+	selected, err := st.ItemSelector.Eval(scope)
+	if err != nil {
+		return nil, err
+	}
+	return value.DocOf(selected), nil
+}
+
+// joinMap leaves a Map state all of whose iterations have ended.
+func (s *step) joinMap(b *branch, st *asl.Map) {
+	s.emit(b, history.Event{Type: history.MapStateSucceeded})
+	s.leaveJoined(b, &st.Common)
+}
+
+// seconds evaluates a number that a field gives literally or by a path; 0
+// where there is none.
+func (s *step) seconds(b *branch, n *asl.Seconds, field string) (int64, error) {
+	switch {
+	case n == nil:
+		return 0, nil
+	case n.Path == nil:
+		return n.Literal, nil
+	}
+	scope := s.scopeOf(b)
+	effective, err := b.state.Base().Flow.Effective(scope)
+	if err != nil {
+		return 0, err
+	}
+	scope.Input = effective
+	v, err := n.Path.Eval(scope)
+	if err != nil {
+		return 0, n.Path.Invalid(err)
+	}
+	i, whole := v.Int64()
+	if !whole || v.Kind() != value.Number {
+		return 0, runtimeError("The " + field + "Path field refers to value \"" + textOf(v) + "\" which is not a valid integer: " + n.Path.String())
+	}
+	if i < 0 {
+		return 0, runtimeError(field + " cannot be negative.")
+	}
+	return i, nil
+}
+
+// textOf is a value as AWS's messages show it: strings without quotes.
+func textOf(v value.Value) string {
+	if v.Kind() == value.String {
+		return v.Str()
+	}
+	return v.String()
+}
+
+func runtimeError(cause string) error { return &query.Error{Name: "States.Runtime", Cause: cause} }

@@ -1,0 +1,133 @@
+package interpreter
+
+import (
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/value"
+)
+
+// pass leaves a Pass state with its Result, or its input.
+func (s *step) pass(b *branch, st *asl.Pass) {
+	effective, result, err := st.Flow.Arguments(s.scopeOf(b))
+	if err != nil {
+		s.fail(b, s.evaluation(b, err))
+		return
+	}
+	if !st.Result.IsUndefined() {
+		result = st.Result
+	}
+	s.leave(b, &st.Flow, effective, result, "")
+}
+
+// succeed ends a branch.
+func (s *step) succeed(b *branch) {
+	flow := &b.state.Base().Flow
+	effective, result, err := flow.Arguments(s.scopeOf(b))
+	if err != nil {
+		s.fail(b, s.evaluation(b, err))
+		return
+	}
+	s.leave(b, flow, effective, result, "")
+}
+
+// failState fails with what a Fail state says.
+func (s *step) failState(b *branch, st *asl.Fail) {
+	var f failure
+	for _, field := range []struct {
+		text *asl.Text
+		name string
+		to   **string
+	}{{st.Error, "Error", &f.Error}, {st.Cause, "Cause", &f.Cause}} {
+		text, err := s.text(b, field.text, field.name)
+		if err != nil {
+			s.fail(b, s.evaluation(b, err))
+			return
+		}
+		*field.to = text
+	}
+	s.fail(b, f)
+}
+
+// text evaluates a string of a Fail state; nil where there is none.
+func (s *step) text(b *branch, t *asl.Text, field string) (*string, error) {
+	switch {
+	case t == nil:
+		return nil, nil
+	case t.Path != nil:
+		return s.pathText(b, t, field+"Path")
+	}
+	return &t.Literal, nil
+}
+
+func (s *step) pathText(b *branch, t *asl.Text, field string) (*string, error) {
+	v, err := t.Path.Eval(s.scopeOf(b))
+	if err != nil {
+		return nil, t.Path.NotFound(field, b.input.Value(), err)
+	}
+	if v.Kind() != value.String {
+		return nil, runtimeError("The " + field + " field does not reference a string: " + t.Path.String() + " == " + v.String())
+	}
+	return new(v.Str()), nil
+}
+
+// choose leaves a Choice state by the first rule that holds.
+func (s *step) choose(b *branch, st *asl.Choice) {
+	scope := s.scopeOf(b)
+	effective, _, err := st.Flow.Arguments(scope)
+	if err != nil {
+		s.fail(b, s.evaluation(b, err))
+		return
+	}
+	scope.Input = effective
+	for i := range st.Choices {
+		choice := &st.Choices[i]
+		holds, err := choice.Rule.Holds(scope)
+		if err != nil {
+			s.fail(b, s.evaluation(b, err))
+			return
+		}
+		if holds {
+			s.leave(b, &choice.Flow, effective, effective, choice.Next)
+			return
+		}
+	}
+	if st.Default == "" {
+		s.fail(b, s.raised(b, "States.NoChoiceMatched", "Failed to transition out of the state. The state's input does not match any of the Choice Rules, and there is no default transition."))
+		return
+	}
+	s.leave(b, &st.Flow, effective, effective, st.Default)
+}
+
+// fork starts the branches of a Parallel state.
+func (s *step) fork(b *branch, st *asl.Parallel) {
+	_, args, err := st.Flow.Arguments(s.scopeOf(b))
+	if err != nil {
+		s.fail(b, s.evaluation(b, err))
+		return
+	}
+	s.emit(b, history.Event{
+		Type:    history.ParallelStateStarted,
+		Private: history.Private{Items: s.document(b, args)},
+	})
+}
+
+// joinParallel leaves a Parallel state all of whose branches have ended.
+func (s *step) joinParallel(b *branch, st *asl.Parallel) {
+	s.emit(b, history.Event{Type: history.ParallelStateSucceeded})
+	s.leaveJoined(b, &st.Common)
+}
+
+// leaveJoined leaves a Parallel or Map state with the outputs of what ran
+// inside of it.
+func (s *step) leaveJoined(b *branch, base *asl.Common) {
+	outputs := make([]value.Value, len(b.join.outputs))
+	for i, d := range b.join.outputs {
+		outputs[i] = d.Value()
+	}
+	effective, _, err := base.Flow.Arguments(s.scopeOf(b))
+	if err != nil {
+		s.fail(b, s.evaluation(b, err))
+		return
+	}
+	s.leave(b, &base.Flow, effective, value.Arr(outputs...), "")
+}

@@ -1,0 +1,344 @@
+package interpreter
+
+import (
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/query"
+	"github.com/steppehq/steppe/value"
+)
+
+const defaultRunAhead = 1000
+
+// step is the work on one message.
+type step struct {
+	x     *Execution
+	env   Env
+	now   int64
+	out   Outcome
+	scope query.Scope
+	at    *branch // the branch whose context object scope gives
+	token int64   // the event that schedules the task whose token it has; 0: none
+	item  *iteration
+}
+
+// iteration is the Map.Item of the context object while an ItemSelector is
+// evaluated.
+type iteration struct {
+	index int64
+	value value.Value
+}
+
+func newStep(x *Execution, env Env) *step {
+	return &step{x: x, env: env, now: env.Now.UnixMilli()}
+}
+
+// overflow is thrown when the history is full; nothing but an ending event
+// fits then.
+type overflow struct{}
+
+// guarded runs what a message brings about, and fails the execution when its
+// history overflows on the way.
+func (s *step) guarded(work func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, full := r.(overflow); !full {
+				panic(r)
+			}
+			s.overflow()
+		}
+	}()
+	work()
+}
+
+// run moves ready branches, the one whose last event is oldest first, until
+// all are blocked or the step is long enough.
+func (s *step) run() {
+	limit := s.env.Limits.RunAhead
+	if limit == 0 {
+		limit = defaultRunAhead
+	}
+	s.guarded(func() {
+		for len(s.x.ready) > 0 && len(s.out.Events) < limit {
+			b := s.x.ready[0]
+			s.x.ready = s.x.ready[1:]
+			s.turn(b)
+		}
+	})
+	s.out.More = len(s.x.ready) > 0
+}
+
+// turn moves a branch through one state, or starts iterations of a Map.
+func (s *step) turn(b *branch) {
+	switch b.phase {
+	case arriving:
+		s.enter(b)
+	case spawning:
+		s.spawn(b)
+	case inside, waiting, retrying, tasking, joining, ended:
+	}
+}
+
+// record adds an event to the history and applies it.
+func (s *step) record(b *branch, ev history.Event) *history.Event {
+	ev.ID = s.x.last + 1
+	ev.Millis = s.now
+	if b != nil {
+		ev.Branch = b.number
+	}
+	s.out.Events = append(s.out.Events, ev)
+	last := &s.out.Events[len(s.out.Events)-1]
+	s.x.apply(b, last)
+	return last
+}
+
+// emit records an event of a branch that links to the branch's last one.
+func (s *step) emit(b *branch, ev history.Event) {
+	if b != nil {
+		s.emitLinked(b, ev, b.prev)
+		return
+	}
+	s.emitLinked(nil, ev, 0)
+}
+
+// emitLinked records an event that links to the given one.
+func (s *step) emitLinked(b *branch, ev history.Event, previous int64) {
+	if limit := s.env.Limits.Events; limit > 0 && s.x.last >= limit-1 {
+		panic(overflow{})
+	}
+	ev.Previous = previous
+	s.record(b, ev)
+}
+
+// end records the last event of the execution. Tasks that nobody waits for any
+// more are cancelled.
+func (s *step) end(ev history.Event) {
+	s.cancelInside(nil)
+	s.record(nil, ev)
+}
+
+func (s *step) overflow() {
+	cause := "The execution reached the maximum number of history events (" + itoa(s.env.Limits.Events) + ")."
+	s.end(history.Event{
+		Type: history.ExecutionFailed, Previous: s.x.last,
+		Failure: history.ErrorOutput{Error: new("States.Runtime"), Cause: &cause},
+	})
+}
+
+// cancelInside asks for the end of the tasks inside of a branch, of all when
+// it is nil.
+func (s *step) cancelInside(outer *branch) {
+	for _, b := range s.x.live {
+		if b.task != nil && (outer == nil || b.within(outer)) {
+			s.cancel(b.task)
+		}
+	}
+}
+
+func (s *step) cancel(t *task) {
+	s.out.Effects = append(s.out.Effects, Effect{
+		Kind: Cancel, Cause: t.scheduled, Resource: t.resource, Input: t.input, StateName: t.name,
+	})
+}
+
+// enteredType gives the event type that says that a state was entered.
+func enteredType(st asl.State) history.Type {
+	switch st.(type) {
+	case *asl.Pass:
+		return history.PassStateEntered
+	case *asl.Task:
+		return history.TaskStateEntered
+	case *asl.Choice:
+		return history.ChoiceStateEntered
+	case *asl.Wait:
+		return history.WaitStateEntered
+	case *asl.Succeed:
+		return history.SucceedStateEntered
+	case *asl.Fail:
+		return history.FailStateEntered
+	case *asl.Parallel:
+		return history.ParallelStateEntered
+	case *asl.Map:
+		return history.MapStateEntered
+	}
+	panic("interpreter: unknown state type")
+}
+
+// exitedType gives the event type that says that a state was left. A Fail
+// state is not.
+func exitedType(st asl.State) history.Type {
+	switch st.(type) {
+	case *asl.Pass:
+		return history.PassStateExited
+	case *asl.Task:
+		return history.TaskStateExited
+	case *asl.Choice:
+		return history.ChoiceStateExited
+	case *asl.Wait:
+		return history.WaitStateExited
+	case *asl.Succeed:
+		return history.SucceedStateExited
+	case *asl.Parallel:
+		return history.ParallelStateExited
+	case *asl.Map:
+		return history.MapStateExited
+	}
+	panic("interpreter: a Fail state has no exit")
+}
+
+// enter has a branch enter the state that it arrives at, and does all of the
+// state's work that needs no news.
+func (s *step) enter(b *branch) {
+	st := b.to
+	entered := history.Event{Type: enteredType(st), Name: st.Base().Name, Input: b.input}
+	if wait, ok := st.(*asl.Wait); ok {
+		s.enterWait(b, wait, entered)
+		return
+	}
+	s.emit(b, entered)
+	s.perform(b)
+}
+
+// perform does the work of the state that b is in: after it was entered, and
+// again at each retry.
+func (s *step) perform(b *branch) {
+	switch st := b.state.(type) {
+	case *asl.Pass:
+		s.pass(b, st)
+	case *asl.Task:
+		s.schedule(b, st)
+	case *asl.Choice:
+		s.choose(b, st)
+	case *asl.Wait:
+	case *asl.Succeed:
+		s.succeed(b)
+	case *asl.Fail:
+		s.failState(b, st)
+	case *asl.Parallel:
+		s.fork(b, st)
+	case *asl.Map:
+		s.startMap(b, st)
+	}
+}
+
+// leave evaluates what a state makes of its result, and leaves it.
+func (s *step) leave(b *branch, flow *query.Flow, effective, result value.Value, next string) {
+	scope := s.scopeOf(b)
+	output, selected, err := flow.Result(scope, effective, result)
+	if err != nil {
+		s.fail(b, s.evaluation(b, err))
+		return
+	}
+	assigned, err := flow.AssignVariables(scope, selected)
+	if err != nil {
+		s.fail(b, s.evaluation(b, err))
+		return
+	}
+	s.exit(b, s.document(b, output), variables(assigned), next)
+}
+
+// exit leaves a state. When that ends the branch, what is around it goes on.
+func (s *step) exit(b *branch, output *value.Doc, assigned []history.Variable, next string) {
+	if s.tooLarge(output) {
+		s.fail(b, dataLimit(b.state.Base().Name))
+		return
+	}
+	s.emit(b, history.Event{
+		Type: exitedType(b.state), Name: b.state.Base().Name, Output: output, Assigned: assigned,
+		Private: history.Private{Next: next},
+	})
+	if b.phase == ended {
+		s.ended(b)
+	}
+}
+
+// ended goes on after a branch reached the end of its group of states.
+func (s *step) ended(b *branch) {
+	parent := b.parent
+	if parent == nil {
+		s.emit(b, history.Event{Type: history.ExecutionSucceeded, Output: b.output})
+		return
+	}
+	switch st := parent.state.(type) {
+	case *asl.Parallel:
+		if parent.join.done == int64(len(parent.join.outputs)) {
+			s.joinParallel(parent, st)
+		}
+	case *asl.Map:
+		s.emit(b, history.Event{Type: history.MapIterationSucceeded, Name: st.Name, Index: b.index})
+		if parent.join.done == int64(len(parent.join.outputs)) {
+			s.joinMap(parent, st)
+		}
+	case *asl.Pass, *asl.Task, *asl.Choice, *asl.Wait, *asl.Succeed, *asl.Fail:
+	}
+}
+
+// document gives the document of a value; when the value is the state's input,
+// the same one, so that a payload that passes through is stored once.
+func (s *step) document(b *branch, v value.Value) *value.Doc {
+	if v == b.input.Value() {
+		return b.input
+	}
+	return value.DocOf(v)
+}
+
+func (s *step) tooLarge(d *value.Doc) bool {
+	limit := s.env.Limits.PayloadBytes
+	return limit > 0 && d.Size() > limit
+}
+
+// variables turns assignments into what an event records.
+func variables(assigned []query.Assignment) []history.Variable {
+	if len(assigned) == 0 {
+		return nil
+	}
+	vars := make([]history.Variable, len(assigned))
+	for i, a := range assigned {
+		vars[i] = history.Variable{Name: a.Name, Value: value.DocOf(a.Value)}
+	}
+	return vars
+}
+
+// wake does all that is due, in the order in which it became due.
+func (s *step) wake() {
+	s.guarded(func() {
+		for s.x.status == Running {
+			if s.x.due != 0 && s.x.due <= s.now && s.nextDue(s.x.due) == nil {
+				s.timeOutExecution()
+				return
+			}
+			b := s.nextDue(s.now)
+			if b == nil {
+				return
+			}
+			s.due(b)
+		}
+	})
+}
+
+func (s *step) timeOutExecution() {
+	s.end(history.Event{Type: history.ExecutionTimedOut, Failure: history.ErrorOutput{Error: new("States.Timeout")}})
+}
+
+// nextDue gives the branch that was due first, if one was by the given time.
+func (s *step) nextDue(by int64) *branch {
+	var first *branch
+	for _, b := range s.x.live {
+		due := b.wake()
+		if due != 0 && due <= by && (first == nil || due < first.wake()) {
+			first = b
+		}
+	}
+	return first
+}
+
+func (s *step) due(b *branch) {
+	switch b.phase {
+	case waiting:
+		s.endWait(b)
+	case retrying:
+		s.perform(b)
+	case tasking:
+		s.timeOut(b)
+	case arriving, spawning, inside, joining, ended:
+	}
+}

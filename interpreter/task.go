@@ -1,0 +1,199 @@
+package interpreter
+
+import (
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/value"
+)
+
+// schedule has the work of a Task state done.
+func (s *step) schedule(b *branch, st *asl.Task) {
+	resource, ok := asl.ParseResource(st.Resource)
+	if !ok {
+		s.fail(b, s.raised(b, "States.Runtime", "The resource '"+st.Resource+"' is not supported."))
+		return
+	}
+	ev := history.Event{Type: history.TaskScheduled, Resource: resource.Name, ResourceType: resource.Service, Region: s.x.info.Region}
+	switch resource.Kind {
+	case asl.FunctionResource:
+		ev.Type, ev.Resource, ev.ResourceType, ev.Region = history.LambdaFunctionScheduled, st.Resource, "", ""
+	case asl.ActivityResource:
+		ev.Type, ev.Resource, ev.ResourceType, ev.Region = history.ActivityScheduled, st.Resource, "", ""
+	case asl.ServiceResource:
+		if resource.Pattern == asl.WaitForTaskToken {
+			s.token = s.x.last + 1
+			defer func() { s.token = 0 }()
+		}
+	}
+	if err := s.arguments(b, st, &ev); err != nil {
+		s.fail(b, s.evaluation(b, err))
+		return
+	}
+	if s.tooLarge(ev.Input) {
+		s.fail(b, dataLimit(st.Name))
+		return
+	}
+	s.emit(b, ev)
+	s.out.Effects = append(s.out.Effects, b.task.effect(s.env.Token))
+	switch resource.Kind {
+	case asl.FunctionResource:
+		s.emit(b, history.Event{Type: history.LambdaFunctionStarted})
+	case asl.ServiceResource:
+		s.emit(b, history.Event{Type: history.TaskStarted, ResourceType: resource.Service, Resource: resource.Name})
+	case asl.ActivityResource: // when a worker takes it
+	}
+}
+
+// arguments evaluates what a task is scheduled with.
+func (s *step) arguments(b *branch, st *asl.Task, ev *history.Event) error {
+	scope := s.scopeOf(b)
+	_, args, err := st.Flow.Arguments(scope)
+	if err != nil {
+		return err
+	}
+	ev.Input = s.document(b, args)
+	if ev.Timeout, err = s.seconds(b, st.Timeout, "TimeoutSeconds"); err != nil {
+		return err
+	}
+	if ev.Heartbeat, err = s.seconds(b, st.Heartbeat, "HeartbeatSeconds"); err != nil {
+		return err
+	}
+	if st.Credentials != nil {
+		creds, err := st.Credentials.Eval(s.scopeOf(b))
+		if err != nil {
+			return err
+		}
+		ev.Credentials = value.DocOf(creds)
+	}
+	return nil
+}
+
+// tasked gives the branch that awaits the task that an event scheduled.
+func (x *Execution) tasked(cause int64) *branch {
+	for _, b := range x.live {
+		if b.task != nil && b.task.scheduled == cause {
+			return b
+		}
+	}
+	return nil
+}
+
+// taskMessage handles news of a task. A message that no branch awaits changes
+// nothing.
+func (s *step) taskMessage(msg Message) {
+	b := s.x.tasked(msg.Cause)
+	if b == nil || msg.FromToken && !b.task.tokened() {
+		s.out.Stale = true
+		return
+	}
+	s.guarded(func() {
+		switch msg.Kind {
+		case TaskStarted:
+			s.taskStarted(b, msg)
+		case TaskSubmitted:
+			s.taskSubmitted(b, msg)
+		case TaskSucceeded:
+			s.taskSucceeded(b, msg)
+		case TaskFailed:
+			s.taskFailed(b, msg.Failure)
+		case TaskHeartbeat:
+			if b.task.heartbeat > 0 && b.task.beat != 0 {
+				b.task.beat = s.now + b.task.heartbeat*1000
+			}
+		case Wake, Continue, Stop, Expire:
+		}
+	})
+}
+
+func (t *task) tokened() bool {
+	return t.resource.Kind == asl.ActivityResource || t.resource.Pattern == asl.WaitForTaskToken
+}
+
+func (s *step) taskStarted(b *branch, msg Message) {
+	if b.task.resource.Kind != asl.ActivityResource || b.task.started {
+		s.out.Stale = true
+		return
+	}
+	s.emit(b, history.Event{Type: history.ActivityStarted, Worker: msg.Worker})
+}
+
+func (s *step) taskSubmitted(b *branch, msg Message) {
+	if b.task.resource.Pattern == asl.RequestResponse || b.task.started {
+		s.out.Stale = true
+		return
+	}
+	if s.tooLarge(msg.Output) {
+		s.taskFailed(b, dataLimit(b.state.Base().Name).ErrorOutput)
+		return
+	}
+	s.emit(b, b.task.event(history.TaskSubmitted, msg.Output))
+}
+
+// event is an event of the task's service integration.
+func (t *task) event(typ history.Type, output *value.Doc) history.Event {
+	return history.Event{Type: typ, ResourceType: t.resource.Service, Resource: t.resource.Name, Output: output}
+}
+
+func (s *step) taskSucceeded(b *branch, msg Message) {
+	st, t := b.state.(*asl.Task), b.task
+	if s.tooLarge(msg.Output) {
+		name := st.Name
+		if t.resource.Kind != asl.ServiceResource {
+			name = st.Resource
+		}
+		s.taskFailed(b, dataLimit(name).ErrorOutput)
+		return
+	}
+	ev := t.event(history.TaskSucceeded, msg.Output)
+	switch t.resource.Kind {
+	case asl.FunctionResource:
+		ev.Type = history.LambdaFunctionSucceeded
+	case asl.ActivityResource:
+		ev.Type = history.ActivitySucceeded
+	case asl.ServiceResource:
+	}
+	s.emit(b, ev)
+	effective, _, err := s.effective(b)
+	if err != nil {
+		s.fail(b, s.evaluation(b, err))
+		return
+	}
+	s.leave(b, &st.Flow, effective, msg.Output.Value(), "")
+}
+
+// effective is the input of a state after InputPath.
+func (s *step) effective(b *branch) (value.Value, value.Value, error) {
+	v, err := b.state.Base().Flow.Effective(s.scopeOf(b))
+	return v, v, err
+}
+
+func (s *step) taskFailed(b *branch, output history.ErrorOutput) {
+	ev := b.task.event(history.TaskFailed, nil)
+	switch b.task.resource.Kind {
+	case asl.FunctionResource:
+		ev.Type = history.LambdaFunctionFailed
+	case asl.ActivityResource:
+		ev.Type = history.ActivityFailed
+	case asl.ServiceResource:
+	}
+	s.fail(b, failure{ErrorOutput: output, event: &ev, task: true})
+}
+
+// timeOut fails a task whose time is over, or that gave no sign of life.
+func (s *step) timeOut(b *branch) {
+	t := b.task
+	ev := t.event(history.TaskTimedOut, nil)
+	switch t.resource.Kind {
+	case asl.FunctionResource:
+		ev.Type = history.LambdaFunctionTimedOut
+	case asl.ActivityResource:
+		ev.Type = history.ActivityTimedOut
+	case asl.ServiceResource:
+	}
+	f := failure{ErrorOutput: history.ErrorOutput{Error: new("States.Timeout")}, event: &ev, task: true}
+	if t.due == 0 || t.due > s.now {
+		f.also = "States.HeartbeatTimeout"
+	}
+	s.cancel(t)
+	s.fail(b, f)
+}

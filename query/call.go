@@ -1,0 +1,245 @@
+package query
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// maxCallDepth is how deep intrinsic functions may be nested (AWS's limit).
+const maxCallDepth = 10
+
+// call is an intrinsic function applied to arguments.
+type call struct {
+	text string
+	fn   *intrinsic
+	args []argument
+}
+
+// argument is a literal, a path, or a call.
+type argument struct {
+	literal value.Value // undefined when it is none
+	// raw is a literal string with its escapes of braces, which
+	// States.Format looks at.
+	raw  string
+	path *Path
+	text string
+}
+
+type callParser struct {
+	text string
+	pos  int
+}
+
+// parseCall reads an intrinsic function: States.Name(argument, …).
+func parseCall(text string) (*call, error) {
+	p := &callParser{text: text}
+	c, err := p.call(1)
+	if err != nil {
+		return nil, err
+	}
+	p.blanks()
+	if p.pos != len(text) {
+		return nil, fmt.Errorf("unexpected %q after the intrinsic function", text[p.pos:])
+	}
+	return c, nil
+}
+
+func (p *callParser) blanks() {
+	for p.pos < len(p.text) && strings.IndexByte(" \t\r\n", p.text[p.pos]) >= 0 {
+		p.pos++
+	}
+}
+
+func (p *callParser) peek() byte {
+	if p.pos < len(p.text) {
+		return p.text[p.pos]
+	}
+	return 0
+}
+
+func (p *callParser) call(depth int) (*call, error) {
+	if depth > maxCallDepth {
+		return nil, fmt.Errorf("intrinsic functions are nested deeper than %d", maxCallDepth)
+	}
+	start := p.pos
+	open := strings.IndexByte(p.text[p.pos:], '(')
+	if open < 0 {
+		return nil, errors.New("an intrinsic function needs parentheses")
+	}
+	name := p.text[p.pos : p.pos+open]
+	fn := intrinsics[strings.TrimSpace(name)]
+	if fn == nil {
+		return nil, fmt.Errorf("the intrinsic function %q is not known", name)
+	}
+	c := &call{fn: fn}
+	p.pos += open + 1
+	for {
+		p.blanks()
+		if p.peek() == ')' && len(c.args) == 0 {
+			break
+		}
+		arg, err := p.argument(depth)
+		if err != nil {
+			return nil, err
+		}
+		c.args = append(c.args, arg)
+		p.blanks()
+		if p.peek() != ',' {
+			break
+		}
+		p.pos++
+	}
+	if p.peek() != ')' {
+		return nil, fmt.Errorf("a ) is missing at position %d of the intrinsic function", p.pos)
+	}
+	p.pos++
+	c.text = p.text[start:p.pos]
+	if n := len(c.args); n < fn.min || fn.max >= 0 && n > fn.max {
+		return nil, fmt.Errorf("%s does not take %d arguments", name, n)
+	}
+	return c, nil
+}
+
+func (p *callParser) argument(depth int) (argument, error) {
+	start := p.pos
+	var arg argument
+	var err error
+	switch c := p.peek(); {
+	case c == '\'':
+		arg.raw, err = p.quoted()
+		arg.literal = value.Str(unescapeBraces(arg.raw))
+	case c == '$':
+		arg.path, err = p.path()
+	case c == '-' || c >= '0' && c <= '9':
+		arg.literal, err = p.number()
+	case strings.HasPrefix(p.text[p.pos:], "States."):
+		var inner *call
+		if inner, err = p.call(depth + 1); err == nil {
+			arg.path = &Path{text: inner.text, call: inner}
+		}
+	default:
+		arg.literal, err = p.word()
+	}
+	arg.text = p.text[start:p.pos]
+	return arg, err
+}
+
+// quoted reads 'text'. The escapes are \' \\ \{ \}; those of braces stay.
+func (p *callParser) quoted() (string, error) {
+	var b strings.Builder
+	for p.pos++; p.pos < len(p.text); p.pos++ {
+		c := p.text[p.pos]
+		if c == '\'' {
+			p.pos++
+			return b.String(), nil
+		}
+		if c != '\\' {
+			b.WriteByte(c)
+			continue
+		}
+		p.pos++
+		switch e := p.peek(); e {
+		case '\'':
+			b.WriteByte(e)
+		case '{', '}', '\\':
+			b.WriteByte('\\')
+			b.WriteByte(e)
+		default:
+			return "", fmt.Errorf("\\%c is no escape; there are \\' \\{ \\} \\\\", e)
+		}
+	}
+	return "", errors.New("a ' is missing")
+}
+
+// unescapeBraces takes the escapes that quoted leaves.
+func unescapeBraces(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	return strings.NewReplacer(`\{`, `{`, `\}`, `}`, `\\`, `\`).Replace(s)
+}
+
+// path reads a path up to the comma or parenthesis that ends the argument.
+func (p *callParser) path() (*Path, error) {
+	start := p.pos
+	depth, quote := 0, false
+	for ; p.pos < len(p.text); p.pos++ {
+		c := p.text[p.pos]
+		switch {
+		case c == '\'':
+			quote = !quote
+		case quote:
+		case c == '(' || c == '[':
+			depth++
+		case depth > 0 && (c == ')' || c == ']'):
+			depth--
+		case depth == 0 && (c == ',' || c == ')'):
+			return CompilePath(strings.TrimSpace(p.text[start:p.pos]))
+		}
+	}
+	return nil, errors.New("a ) is missing")
+}
+
+func (p *callParser) number() (value.Value, error) {
+	start := p.pos
+	for p.pos < len(p.text) && strings.IndexByte("+-.0123456789eE", p.text[p.pos]) >= 0 {
+		p.pos++
+	}
+	text := p.text[start:p.pos]
+	v, err := value.DecodeString(text)
+	if err != nil || v.Kind() != value.Number {
+		return v, fmt.Errorf("%q is no number", text)
+	}
+	return v, nil
+}
+
+func (p *callParser) word() (value.Value, error) {
+	for _, word := range []struct {
+		text  string
+		value value.Value
+	}{{"true", value.Of(true)}, {"false", value.Of(false)}, {"null", value.NullValue}} {
+		if strings.HasPrefix(p.text[p.pos:], word.text) {
+			p.pos += len(word.text)
+			return word.value, nil
+		}
+	}
+	return value.Value{}, fmt.Errorf("%q is neither a path, a literal nor an intrinsic function", p.text[p.pos:])
+}
+
+func (c *call) variables(names []string) []string {
+	for i := range c.args {
+		if c.args[i].path != nil {
+			names = append(names, c.args[i].path.Variables()...)
+		}
+	}
+	return names
+}
+
+// eval applies the function. Its error is an [*Error].
+func (c *call) eval(s *Scope) (value.Value, error) {
+	args := make([]value.Value, len(c.args))
+	for i := range c.args {
+		arg := &c.args[i]
+		if arg.path == nil {
+			args[i] = arg.literal
+			continue
+		}
+		v, err := arg.path.Eval(s)
+		if err != nil {
+			if q, ok := errors.AsType[*Error](err); ok {
+				return v, q
+			}
+			return v, runtime("The function '" + c.text + "' had the following error: The JsonPath argument for the field '" +
+				arg.text + "' could not be found in the input '" + s.Input.String() + "'")
+		}
+		args[i] = v
+	}
+	v, err := c.fn.apply(&application{scope: s, call: c}, args)
+	if err != nil {
+		return v, &Error{Name: "States.IntrinsicFailure", Cause: "The function '" + c.text + "' had the following error: " + err.Error()}
+	}
+	return v, nil
+}

@@ -1,0 +1,155 @@
+package query
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/steppehq/steppe/jsonpath"
+	"github.com/steppehq/steppe/value"
+)
+
+// Flow is what a state does to its data. Parts that are nil have their default;
+// the zero Flow passes everything through.
+type Flow struct {
+	// Input is InputPath; NoInput is InputPath null.
+	Input   *Path
+	NoInput bool
+	// Parameters makes the arguments.
+	Parameters *Template
+	// Selector is ResultSelector.
+	Selector *Template
+	// Place is ResultPath; NoResult is ResultPath null.
+	Place    *jsonpath.Reference
+	NoResult bool
+	// Output is OutputPath; NoOutput is OutputPath null.
+	Output   *Path
+	NoOutput bool
+	// Assign makes the variables.
+	Assign *Template
+}
+
+// Assignment is a variable and its new value.
+type Assignment struct {
+	Name  string
+	Value value.Value
+}
+
+// Effective is the state's input as InputPath leaves it. The scope's Input is
+// the state's input.
+func (f *Flow) Effective(s *Scope) (value.Value, error) {
+	switch {
+	case f.NoInput:
+		return value.Obj(), nil
+	case f.Input == nil:
+		return s.Input, nil
+	}
+	v, err := f.Input.Eval(s)
+	if err != nil {
+		return v, f.Input.Invalid(err)
+	}
+	return v, nil
+}
+
+// Arguments is the first stage: the effective input, and what the state works
+// on, which Parameters make of it. The scope's Input is the state's input.
+func (f *Flow) Arguments(s *Scope) (effective, arguments value.Value, err error) {
+	if effective, err = f.Effective(s); err != nil || f.Parameters == nil {
+		return effective, effective, err
+	}
+	inner := *s
+	inner.Input = effective
+	arguments, err = f.Parameters.Eval(&inner)
+	return effective, arguments, err
+}
+
+// Result is the second stage: ResultSelector, ResultPath and OutputPath make
+// the state's output of its effective input and its result. selected is the
+// result after ResultSelector, which the third stage works on. An absent
+// effective input is what a Catcher has: the state's input.
+func (f *Flow) Result(s *Scope, effective, result value.Value) (output, selected value.Value, err error) {
+	inner := *s
+	selected = result
+	if f.Selector != nil {
+		inner.Input = result
+		if selected, err = f.Selector.Eval(&inner); err != nil {
+			return output, selected, err
+		}
+	}
+	if output, err = f.place(effective, selected); err != nil {
+		return output, selected, err
+	}
+	switch {
+	case f.NoOutput:
+		return value.Obj(), selected, nil
+	case f.Output == nil:
+		return output, selected, nil
+	}
+	inner.Input = output
+	v, err := f.Output.Eval(&inner)
+	if err != nil {
+		return v, selected, f.Output.Invalid(err)
+	}
+	return v, selected, nil
+}
+
+// place applies ResultPath.
+func (f *Flow) place(effective, result value.Value) (value.Value, error) {
+	switch {
+	case f.NoResult:
+		return effective, nil
+	case f.Place == nil:
+		return result, nil
+	}
+	v, err := f.Place.Set(effective, result)
+	if err != nil {
+		return v, &Error{
+			Name:  "States.ResultPathMatchFailure",
+			Cause: "Unable to apply ReferencePath " + f.Place.String() + " to input " + effective.String(),
+		}
+	}
+	return v, nil
+}
+
+// AssignVariables is the third stage: the variables that Assign makes of the
+// result that the second stage selected, in the order of their names.
+func (f *Flow) AssignVariables(s *Scope, selected value.Value) ([]Assignment, error) {
+	if f.Assign == nil {
+		return nil, nil
+	}
+	inner := *s
+	inner.Input = selected
+	v, err := f.Assign.Eval(&inner)
+	if err != nil {
+		return nil, err
+	}
+	assigned := make([]Assignment, v.Len())
+	for i, name := range v.Names() {
+		assigned[i] = Assignment{name, v.At(i)}
+	}
+	slices.SortFunc(assigned, func(a, b Assignment) int { return strings.Compare(a.Name, b.Name) })
+	return assigned, nil
+}
+
+// Variables gives the names of the variables that the flow refers to.
+func (f *Flow) Variables() []string {
+	var names []string
+	for _, p := range []*Path{f.Input, f.Output} {
+		if p != nil {
+			names = append(names, p.Variables()...)
+		}
+	}
+	for _, t := range []*Template{f.Parameters, f.Selector, f.Assign} {
+		if t != nil {
+			names = append(names, t.Variables()...)
+		}
+	}
+	return names
+}
+
+// IsNotFound reports whether err of [Path.Eval] says that there is nothing,
+// rather than that an intrinsic function failed.
+func IsNotFound(err error) bool {
+	_, failed := errors.AsType[*Error](err)
+	return err != nil && !failed
+}

@@ -1,0 +1,145 @@
+package query
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/steppehq/steppe/jsonpath"
+	"github.com/steppehq/steppe/value"
+)
+
+// root is what a path begins at.
+type root uint8
+
+const (
+	inputRoot    root = iota // $
+	contextRoot              // $$
+	variableRoot             // $name
+)
+
+// Path is a path as the fields of states have it: into the input ($.a), the
+// Context Object ($$.Execution.Id) or a variable ($name.a); or, where a field
+// takes one, an intrinsic function.
+type Path struct {
+	text string
+	root root
+	name string // of the variable
+	path *jsonpath.Path
+	call *call
+}
+
+// CompilePath reads a path.
+func CompilePath(text string) (*Path, error) {
+	p := &Path{text: text}
+	rest := text
+	switch {
+	case strings.HasPrefix(text, "$$"):
+		p.root, rest = contextRoot, text[1:]
+	case strings.HasPrefix(text, "$"):
+		if name := identifier(text[1:]); name != "" {
+			p.root, p.name, rest = variableRoot, name, "$"+text[1+len(name):]
+		}
+	default:
+		return nil, &jsonpath.SyntaxError{Path: text, Reason: "it does not begin with $"}
+	}
+	var err error
+	p.path, err = jsonpath.Compile(rest)
+	return p, err
+}
+
+// CompileExpr reads a path or an intrinsic function.
+func CompileExpr(text string) (*Path, error) {
+	if !strings.HasPrefix(text, "States.") {
+		return CompilePath(text)
+	}
+	c, err := parseCall(text)
+	if err != nil {
+		return nil, err
+	}
+	return &Path{text: text, call: c}, nil
+}
+
+// identifier gives the Unicode identifier that text begins with.
+func identifier(text string) string {
+	for i, c := range text {
+		if !(unicode.IsLetter(c) || c == '_' || i > 0 && (unicode.IsDigit(c) || unicode.Is(unicode.Mn, c) || unicode.Is(unicode.Mc, c))) {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// IsVariableName reports whether a name may be a variable's: a Unicode
+// identifier of at most 80 characters.
+func IsVariableName(name string) bool {
+	return name != "" && utf8.RuneCountInString(name) <= 80 && identifier(name) == name
+}
+
+// String is the text that the path was compiled from.
+func (p *Path) String() string { return p.text }
+
+// IsCall reports whether the path is an intrinsic function.
+func (p *Path) IsCall() bool { return p.call != nil }
+
+// Definite reports whether the path picks at most one value.
+func (p *Path) Definite() bool { return p.call != nil || p.path.Definite() }
+
+// Root reports whether the path is "$".
+func (p *Path) Root() bool { return p.text == "$" }
+
+// Variables gives the names of the variables that the path refers to.
+func (p *Path) Variables() []string {
+	switch {
+	case p.call != nil:
+		return p.call.variables(nil)
+	case p.root == variableRoot:
+		return []string{p.name}
+	}
+	return nil
+}
+
+// errNoVariable: a path begins at a variable that is not there.
+var errNoVariable = errors.New("the variable is not defined")
+
+// Eval picks what the path names. The error of a path is one of package
+// jsonpath, for which the field has the words ([Path.NotFound], [Path.Invalid]);
+// that of an intrinsic function is an [*Error].
+func (p *Path) Eval(s *Scope) (value.Value, error) {
+	if p.call != nil {
+		return p.call.eval(s)
+	}
+	from := s.Input
+	switch p.root {
+	case inputRoot:
+	case contextRoot:
+		from = s.Context()
+	case variableRoot:
+		ok := false
+		if s.Vars != nil {
+			from, ok = s.Vars.Lookup(p.name)
+		}
+		if !ok {
+			return value.Value{}, errNoVariable
+		}
+	}
+	return p.path.Eval(from)
+}
+
+// NotFound is the error of a field that must name something, of which Eval gave
+// err, on the input that is shown.
+func (p *Path) NotFound(field string, input value.Value, err error) error {
+	if q, ok := errors.AsType[*Error](err); ok {
+		return q
+	}
+	return runtime("The JSONPath '" + p.text + "' specified for the field '" + field + "' could not be found in the input '" + input.String() + "'")
+}
+
+// Invalid is the error of a field like InputPath, of which Eval gave err.
+func (p *Path) Invalid(err error) error {
+	if q, ok := errors.AsType[*Error](err); ok {
+		return q
+	}
+	return runtime("Invalid path '" + p.text + "' : " + err.Error())
+}

@@ -1,0 +1,108 @@
+// Package query is the one door to the query languages: paths, payload
+// templates and intrinsic functions, compiled once and evaluated on a scope.
+//
+// What a state does to its data is a [Flow] of three stages, whichever language
+// it is in: the arguments it works on, the output it makes of its result, the
+// variables it assigns. JSONPath fills the stages now.
+//
+// An evaluation that fails gives an [*Error], an Error Name and a cause in
+// AWS's words.
+//
+// Stability: promised after 1.0.
+package query
+
+import (
+	"github.com/steppehq/steppe/value"
+)
+
+// Language is a query language.
+type Language uint8
+
+// The query languages.
+const (
+	JSONPath Language = iota
+	JSONata
+)
+
+// String is the language's name in a definition.
+func (l Language) String() string {
+	if l == JSONata {
+		return "JSONata"
+	}
+	return "JSONPath"
+}
+
+// Variables looks up the variables that a state can see.
+type Variables interface {
+	Lookup(name string) (value.Value, bool)
+}
+
+// Scope is all that an expression may see.
+type Scope struct {
+	// Input is what $ stands for.
+	Input value.Value
+	// Context builds the Context Object when it is first asked for.
+	Context func() value.Value
+	// Vars may be nil.
+	Vars    Variables
+	Entropy *Entropy
+}
+
+// Error is an evaluation that failed.
+type Error struct {
+	// Name is an Error Name; Cause is what the execution's history shows.
+	Name, Cause string
+	// Location is the field, for JSONata only.
+	Location string
+}
+
+// Error gives name and cause.
+func (e *Error) Error() string { return e.Name + ": " + e.Cause }
+
+// runtime makes a States.Runtime error.
+func runtime(cause string) error { return &Error{Name: "States.Runtime", Cause: cause} }
+
+// Entropy is a source of random numbers that gives the same ones for the same
+// seed (splitmix64).
+type Entropy struct{ state uint64 }
+
+// NewEntropy makes a source.
+func NewEntropy(seed uint64) *Entropy { return &Entropy{seed} }
+
+// Uint64 gives the next number.
+func (e *Entropy) Uint64() uint64 {
+	e.state += 0x9E3779B97F4A7C15
+	z := e.state
+	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+	z = (z ^ z>>27) * 0x94D049BB133111EB
+	return z ^ z>>31
+}
+
+// Float64 gives a number from 0 up to but not including 1.
+func (e *Entropy) Float64() float64 { return float64(e.Uint64()>>11) / (1 << 53) }
+
+// javaRandom is java.util.Random, which AWS's seeded functions show.
+type javaRandom struct{ state uint64 }
+
+func newJavaRandom(seed int64) *javaRandom {
+	return &javaRandom{(uint64(seed) ^ 0x5DEECE66D) & (1<<48 - 1)}
+}
+
+func (r *javaRandom) next(bits uint) int32 {
+	r.state = (r.state*0x5DEECE66D + 0xB) & (1<<48 - 1)
+	return int32(r.state >> (48 - bits))
+}
+
+// intn gives a number from 0 up to but not including bound.
+func (r *javaRandom) intn(bound int32) int32 {
+	if bound&-bound == bound {
+		return int32(int64(bound) * int64(r.next(31)) >> 31)
+	}
+	for {
+		bits := r.next(31)
+		n := bits % bound
+		if bits-n+(bound-1) >= 0 {
+			return n
+		}
+	}
+}

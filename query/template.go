@@ -1,0 +1,203 @@
+package query
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// Template is a payload template: a JSON value in which the members whose
+// names end in ".$" are evaluated (spec, "Payload Template").
+type Template struct {
+	root node
+	text value.Value
+}
+
+// node is a part of a template. static parts are taken as they are.
+type node struct {
+	static bool
+	value  value.Value
+	names  []string // of an object; nil for an array
+	parts  []node
+	expr   *Path
+	field  string // the member's name as it is written, for messages
+}
+
+// TemplateError says which part of a template cannot be compiled.
+type TemplateError struct {
+	// Path leads from the template to the object that holds the member.
+	Path []string
+	// Field is the member, with its ".$".
+	Field string
+	Err   error
+}
+
+// Error names the member and the reason.
+func (e *TemplateError) Error() string {
+	return fmt.Sprintf("the value for the field '%s' must be a valid JSONPath or a valid intrinsic function call: %v", e.Field, e.Err)
+}
+
+// Unwrap gives the reason.
+func (e *TemplateError) Unwrap() error { return e.Err }
+
+// CompileTemplate reads a payload template. The error is a [*TemplateError].
+func CompileTemplate(v value.Value) (*Template, error) {
+	n, err := compileNode(v, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Template{n, v}, nil
+}
+
+func compileNode(v value.Value, path []string) (node, error) {
+	switch v.Kind() {
+	case value.Object:
+		return compileObject(v, path)
+	case value.Array:
+		return compileArray(v, path)
+	case value.Undefined, value.Null, value.Bool, value.Number, value.String:
+	}
+	return node{static: true, value: v}, nil
+}
+
+func compileArray(v value.Value, path []string) (node, error) {
+	n := node{static: true, value: v}
+	for i, item := range v.Items() {
+		part, err := compileNode(item, append(path, fmt.Sprint(i)))
+		if err != nil {
+			return n, err
+		}
+		n.static = n.static && part.static
+		n.parts = append(n.parts, part)
+	}
+	return n, nil
+}
+
+func compileObject(v value.Value, path []string) (node, error) {
+	n := node{static: true, value: v}
+	order := javaOrder(v.Names())
+	n.names = make([]string, 0, len(order))
+	for _, i := range order {
+		name := v.Names()[i]
+		bare, dynamic := strings.CutSuffix(name, ".$")
+		if !dynamic {
+			part, err := compileNode(v.At(i), append(path, name))
+			if err != nil {
+				return n, err
+			}
+			n.static = n.static && part.static
+			n.names, n.parts = append(n.names, name), append(n.parts, part)
+			continue
+		}
+		expr, err := compileMember(v.At(i))
+		if err != nil {
+			return n, &TemplateError{append([]string(nil), path...), name, err}
+		}
+		n.static = false
+		n.names, n.parts = append(n.names, bare), append(n.parts, node{expr: expr, field: name})
+	}
+	return n, nil
+}
+
+func compileMember(v value.Value) (*Path, error) {
+	if v.Kind() != value.String {
+		return nil, fmt.Errorf("it is no text")
+	}
+	return CompileExpr(v.Str())
+}
+
+// Eval makes the value that the template stands for: members with fixed values
+// first, in the order of the template, then those that were evaluated, in the
+// order that AWS has them in. The error is an [*Error].
+func (t *Template) Eval(s *Scope) (value.Value, error) { return t.root.eval(s) }
+
+func (n *node) eval(s *Scope) (value.Value, error) {
+	switch {
+	case n.static:
+		return n.value, nil
+	case n.expr != nil:
+		v, err := n.expr.Eval(s)
+		if err != nil {
+			return v, n.expr.NotFound(n.field, s.Input, err)
+		}
+		return v, nil
+	case n.names == nil:
+		items := make([]value.Value, len(n.parts))
+		for i := range n.parts {
+			var err error
+			if items[i], err = n.parts[i].eval(s); err != nil {
+				return value.Value{}, err
+			}
+		}
+		return value.Arr(items...), nil
+	}
+	object := value.NewObject(len(n.parts))
+	for i := range n.parts {
+		v, err := n.parts[i].eval(s)
+		if err != nil {
+			return value.Value{}, err
+		}
+		object.Set(n.names[i], v)
+	}
+	return object.Value(), nil
+}
+
+// Value is what the template was compiled from.
+func (t *Template) Value() value.Value { return t.text }
+
+// Variables gives the names of the variables that the template refers to, in
+// the order of evaluation.
+func (t *Template) Variables() []string { return t.root.variables(nil) }
+
+func (n *node) variables(names []string) []string {
+	if n.expr != nil {
+		return append(names, n.expr.Variables()...)
+	}
+	for i := range n.parts {
+		names = n.parts[i].variables(names)
+	}
+	return names
+}
+
+// javaOrder gives the order in which AWS has the members of a template: those
+// with fixed values as they stand, then the ".$" ones as a Java HashMap of
+// their bare names iterates.
+func javaOrder(names []string) []int {
+	order := make([]int, 0, len(names))
+	var dynamic []int
+	for i, name := range names {
+		if strings.HasSuffix(name, ".$") {
+			dynamic = append(dynamic, i)
+		} else {
+			order = append(order, i)
+		}
+	}
+	capacity := 16
+	for len(dynamic)*4 > capacity*3 {
+		capacity *= 2
+	}
+	for bucket := range capacity {
+		for _, i := range dynamic {
+			if int(javaHash(strings.TrimSuffix(names[i], ".$")))&(capacity-1) == bucket {
+				order = append(order, i)
+			}
+		}
+	}
+	return order
+}
+
+// javaHash is HashMap's hash of a string: that of java.lang.String over UTF-16
+// units, its high half folded into the low one.
+func javaHash(s string) uint32 {
+	var h uint32
+	for _, c := range s {
+		if c >= 0x10000 {
+			c -= 0x10000
+			h = 31*h + uint32(0xD800+c>>10)
+			c = 0xDC00 + c&0x3FF
+		}
+		h = 31*h + uint32(c)
+	}
+	return h ^ h>>16
+}
