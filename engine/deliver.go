@@ -287,7 +287,7 @@ var statuses = map[interpreter.Status]store.Status{
 func (st *stepping) settle() {
 	e, r, x := st.e, st.r, st.l.x
 	if e.cfg.Observe != nil && len(st.events) > 0 {
-		e.cfg.Observe(Step{Info: x.Info(), Events: st.events})
+		e.cfg.Observe(Step{Info: x.Info(), Events: st.events, Token: e.token(r)})
 	}
 	if r.express != nil {
 		r.express.events = append(r.express.events, st.events...)

@@ -62,6 +62,8 @@ type Config struct {
 type Step struct {
 	Info   interpreter.Info
 	Events []history.Event
+	// Token makes the task token of the task that an event scheduled.
+	Token func(event int64) string
 }
 
 // The errors of deliveries.

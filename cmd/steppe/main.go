@@ -1,0 +1,81 @@
+// Command steppe runs Amazon States Language state machines durably and answers
+// the AWS Step Functions API.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the whole surface: each command is a struct with a Run method in a
+// file of its own.
+type cli struct {
+	Serve    serveCommand    `cmd:"" help:"Answer the Step Functions API."`
+	Run      runCommand      `cmd:"" help:"Run one execution of a state machine and show what happens."`
+	Validate validateCommand `cmd:"" help:"Check definitions and show what is wrong, with line and column."`
+	History  historyCommand  `cmd:"" help:"Show the history of an execution as a tree."`
+	Approve  approveCommand  `cmd:"" help:"End a task that waits for its task token."`
+	Version  versionCommand  `cmd:"" help:"Show the version."`
+}
+
+// console is where commands read and write.
+type console struct {
+	out, err io.Writer
+	colours  bool
+}
+
+// exitCode is an error that only sets the exit status.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func main() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// Main runs the command line and gives the exit status: 0 for success, 1 for
+// failure, 2 for a command line that is not right; run gives more (see there).
+func Main(args []string, stdout, stderr io.Writer) int {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c,
+		kong.Name("steppe"),
+		kong.Description("AWS Step Functions that you can own."),
+		kong.UsageOnError(),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "steppe:", err)
+		return 1
+	}
+	ctx, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited // --help
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "steppe: %v\nTry: steppe --help\n", err)
+		return 2
+	}
+	err = ctx.Run(&console{stdout, stderr, isTerminal(stdout)})
+	if code, ok := errors.AsType[exitCode](err); ok {
+		return int(code)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "steppe:", err)
+		return 1
+	}
+	return 0
+}
+
+// isTerminal reports whether colours make sense.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

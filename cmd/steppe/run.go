@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/value"
+)
+
+type runCommand struct {
+	File    string `arg:"" help:"Definition (JSON or YAML), or a folder that holds one."`
+	Input   string `help:"Input as JSON, or @FILE. Default: input.json beside the definition, or {}." placeholder:"JSON"`
+	Config  string `help:"Configuration file; otherwise functions are found beside the definition." placeholder:"FILE"`
+	Approve bool   `help:"Approve every task that waits for a task token, with {\"approved\":true}."`
+	Addr    string `help:"Where task tokens are taken while an execution waits." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
+	JSON    bool   `help:"Write the events as JSON, one a line." name:"json"`
+}
+
+// Exit statuses of run beside 0, for an execution that succeeded.
+const (
+	exitFailed   = exitCode(1)
+	exitTimedOut = exitCode(3)
+	exitAborted  = exitCode(4)
+)
+
+// runName is the name of the state machine that run makes.
+const runName = "run"
+
+// Run runs one execution in this process. The exit status tells how it ended:
+// 0 succeeded, 1 failed, 3 timed out, 4 aborted.
+func (c *runCommand) Run(con *console) error {
+	file, err := findDefinition(c.File)
+	if err != nil {
+		return err
+	}
+	d, err := loadDefinition(file)
+	if err != nil {
+		return err
+	}
+	parsed, diagnostics := asl.Parse(d.json)
+	if parsed != nil {
+		diagnostics = append(diagnostics, asl.Unsupported(parsed)...)
+	}
+	if asl.InvalidDefinition(diagnostics) != "" {
+		show := &validateCommand{JSON: c.JSON}
+		for _, diagnostic := range diagnostics {
+			show.show(con, d, diagnostic)
+		}
+		return exitFailed
+	}
+	input, err := c.input(file)
+	if err != nil {
+		return err
+	}
+	r := &runner{command: c, con: con, tree: newTree(con), events: make(chan engine.Step, 1024)}
+	cfg := steppe.Config{Observe: func(s engine.Step) { r.events <- s }, FunctionLog: r.functionLog}
+	if c.Config != "" {
+		cfg.Functions, err = loadConfig(c.Config)
+	} else {
+		cfg.Functions, err = findFunctions(filepath.Dir(file))
+	}
+	if err != nil {
+		return err
+	}
+	if r.server, err = steppe.Open(cfg); err != nil {
+		return err
+	}
+	status, err := r.run(d, parsed, input)
+	if err := errors.Join(err, r.server.Close()); err != nil {
+		return err
+	}
+	return status
+}
+
+// input reads the execution's input.
+func (c *runCommand) input(file string) (*value.Doc, error) {
+	text := []byte(c.Input)
+	from := "--input"
+	switch {
+	case strings.HasPrefix(c.Input, "@"):
+		from = c.Input[1:]
+		var err error
+		if text, err = os.ReadFile(from); err != nil {
+			return nil, err
+		}
+	case c.Input == "":
+		from = filepath.Join(filepath.Dir(file), "input.json")
+		var err error
+		if text, err = os.ReadFile(from); err != nil {
+			text = []byte("{}")
+		}
+	}
+	doc, err := value.ParseDoc([]byte(strings.TrimSpace(string(text))))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from, err)
+	}
+	return doc, nil
+}
+
+// runner is one run of the command.
+type runner struct {
+	command *runCommand
+	con     *console
+	tree    *tree
+	server  *steppe.Server
+	events  chan engine.Step
+	serving func()
+}
+
+func (r *runner) functionLog(name, line string) {
+	if !r.command.JSON {
+		fmt.Fprintf(r.con.err, "%s\n", r.tree.paint(grey, "               "+name+": "+line))
+	}
+}
+
+func (r *runner) run(d *definition, parsed *asl.StateMachine, input *value.Doc) (error, error) { //nolint:revive // the first is the exit status
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	m, err := r.server.Engine().CreateMachine(ctx, engine.Machine{
+		Tenant: engine.Tenant{Account: steppe.DefaultAccount, Region: steppe.DefaultRegion}, Name: runName, Type: engine.Standard,
+		RoleARN: "arn:aws:iam::" + steppe.DefaultAccount + ":role/" + runName, Definition: string(d.json), Created: time.Now(), Updated: time.Now(),
+	}, parsed)
+	if err != nil {
+		return nil, err
+	}
+	started, err := r.server.Engine().Start(ctx, engine.StartRequest{Machine: m, Input: input})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if r.serving != nil {
+			r.serving()
+		}
+	}()
+	for {
+		select {
+		case step := <-r.events:
+			for i := range step.Events {
+				r.show(&step.Events[i])
+			}
+			if err := r.tokens(ctx, step); err != nil {
+				return nil, err
+			}
+			if status, ended := outcome(&step.Events[len(step.Events)-1]); ended {
+				return status, nil
+			}
+		case <-ctx.Done():
+			_, err := r.server.Engine().Stop(context.Background(), started.ARN, history.ErrorOutput{})
+			return exitAborted, err
+		}
+	}
+}
+
+func (r *runner) show(ev *history.Event) {
+	if r.command.JSON {
+		fmt.Fprintln(r.con.out, string(ev.AppendJSON(nil, true)))
+		return
+	}
+	r.tree.show(ev)
+}
+
+// outcome gives the exit status when an event ends the execution.
+func outcome(ev *history.Event) (error, bool) { //nolint:revive // an exit status, not a failure
+	switch ev.Type {
+	case history.ExecutionSucceeded:
+		return nil, true
+	case history.ExecutionFailed:
+		return exitFailed, true
+	case history.ExecutionTimedOut:
+		return exitTimedOut, true
+	case history.ExecutionAborted:
+		return exitAborted, true
+	}
+	return nil, false
+}
+
+// tokens approves the tasks that wait for their token, or tells how to.
+func (r *runner) tokens(ctx context.Context, step engine.Step) error {
+	for i := range step.Events {
+		ev := &step.Events[i]
+		if ev.Type != history.TaskSubmitted || !strings.HasSuffix(ev.Resource, ".waitForTaskToken") {
+			continue
+		}
+		token := step.Token(ev.Previous - 1) // TaskStarted, and before it TaskScheduled
+		if r.command.Approve {
+			output := value.NewDoc([]byte(`{"approved":true}`))
+			err := r.server.Engine().SendTask(ctx, token, interpreter.Message{Kind: interpreter.TaskSucceeded, Output: output})
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.listen(); err != nil {
+			return err
+		}
+		r.explain(token)
+	}
+	return nil
+}
+
+// listen takes task tokens from other programs while the execution waits.
+func (r *runner) listen() error {
+	if r.serving != nil {
+		return nil
+	}
+	listener, err := net.Listen("tcp", r.command.Addr)
+	if err != nil {
+		return fmt.Errorf("listen for task tokens (give another --addr): %w", err)
+	}
+	r.command.Addr = listener.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = serveHTTP(ctx, listener, r.server.Handler()) // ends with cancel
+	}()
+	r.serving = func() { cancel(); <-done }
+	return nil
+}
+
+func (r *runner) explain(token string) {
+	w := r.con.out
+	if r.command.JSON {
+		w = r.con.err
+	}
+	endpoint := "http://" + r.command.Addr
+	fmt.Fprintf(w, "\nThe execution waits for an approval. In another terminal, either of\n\n")
+	fmt.Fprintf(w, "  aws stepfunctions send-task-success --endpoint-url %s --task-token %s --task-output '{\"approved\":true}'\n\n", endpoint, token)
+	fmt.Fprintf(w, "  steppe approve --endpoint %s %s\n\n", endpoint, token)
+}

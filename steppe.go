@@ -1,0 +1,200 @@
+// Package steppe runs Amazon States Language state machines durably and
+// answers the AWS Step Functions API.
+//
+// [Open] makes a server of a [Config]: an http.Handler for the API, and the
+// engine behind it. It is the one room that knows every concrete type, and the
+// door for Go programs that embed the engine:
+//
+//	server, err := steppe.Open(steppe.Config{Dir: "data"})
+//	server.RegisterFunction("greet", func(ctx context.Context, in Input) (Output, error) { … })
+//	http.ListenAndServe("127.0.0.1:8083", server.Handler())
+//
+// Stability: may move in any minor release.
+package steppe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/steppehq/steppe/api"
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/integration/lambda"
+	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/store/memory"
+	"github.com/steppehq/steppe/store/pebble"
+)
+
+// Defaults of what a caller's credentials do not tell.
+const (
+	DefaultAccount = "000000000000"
+	DefaultRegion  = "us-east-1"
+)
+
+// Config says what a server is to be. The zero value is a server that keeps
+// everything in memory.
+type Config struct {
+	// Dir is the data directory; "" keeps everything in memory.
+	Dir string
+	// Account and Region are those of callers whose credentials tell none.
+	Account, Region string
+	// Functions are the Lambda functions run on this machine.
+	Functions []Function
+	// LambdaEndpoint is the URL of a server with Lambda's Invoke operation, for
+	// the functions that are not among Functions; "" for none.
+	LambdaEndpoint string
+	// Limits bounds executions; the zero value stands for AWS's quotas.
+	Limits interpreter.Limits
+	// Logger is told what operators should know; nil discards it.
+	Logger *slog.Logger
+	// Observe is told of each step of each execution after it was committed.
+	// It must not block.
+	Observe func(engine.Step)
+	// FunctionLog is told what functions print, line by line; nil logs it.
+	FunctionLog func(function, line string)
+}
+
+// Function is a Lambda function: a process on this machine, or an HTTP URL.
+type Function struct {
+	lambda.Process
+	// URL is set for a function that an HTTP server performs.
+	URL string
+}
+
+// Server is a running house. Its methods may be called from any goroutine.
+type Server struct {
+	engine    *engine.Engine
+	store     store.Store
+	functions *lambda.Functions
+	handler   http.Handler
+	account   string
+	region    string
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// Open starts a server. Executions that were running when the data directory
+// was last open go on. Close must be called.
+func Open(cfg Config) (*Server, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Account == "" {
+		cfg.Account = DefaultAccount
+	}
+	if cfg.Region == "" {
+		cfg.Region = DefaultRegion
+	}
+	functions, err := openFunctions(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{functions: functions, account: cfg.Account, region: cfg.Region}
+	if s.store, err = openStore(&cfg); err != nil {
+		return nil, errors.Join(err, functions.Close())
+	}
+	var registry integration.Registry
+	registry.Register(integration.FunctionService, functions.ByARN())
+	registry.Register("lambda", functions.Optimized())
+	s.engine, err = engine.Open(context.Background(), engine.Config{
+		Store: s.store, Integrations: &registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.store.Close(), functions.Close())
+	}
+	s.handler = api.New(api.Config{
+		Engine: s.engine, Integrations: &registry, Log: cfg.Logger, Account: cfg.Account, Region: cfg.Region,
+	})
+	run, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.done.Go(func() { s.engine.Run(run) })
+	return s, nil
+}
+
+func openStore(cfg *Config) (store.Store, error) {
+	if cfg.Dir == "" {
+		return memory.New(memory.Options{}), nil
+	}
+	return pebble.Open(cfg.Dir, pebble.Options{Logger: cfg.Logger})
+}
+
+func openFunctions(cfg *Config) (*lambda.Functions, error) {
+	var fallback lambda.Function
+	if cfg.LambdaEndpoint != "" {
+		var err error
+		if fallback, err = lambda.Endpoint(cfg.LambdaEndpoint); err != nil {
+			return nil, fmt.Errorf("steppe: %w", err)
+		}
+	}
+	set := lambda.NewFunctions(fallback)
+	for _, f := range cfg.Functions {
+		if f.URL != "" {
+			set.Add(f.Name, lambda.URLFunction(f.URL))
+			continue
+		}
+		if f.Log == nil {
+			f.Log = functionLog(cfg, f.Name)
+		}
+		process, err := lambda.NewProcess(f.Process)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("steppe: %w", err), set.Close())
+		}
+		set.Add(f.Name, process)
+	}
+	return set, nil
+}
+
+func functionLog(cfg *Config, name string) func(string) {
+	if cfg.FunctionLog != nil {
+		return func(line string) { cfg.FunctionLog(name, line) }
+	}
+	return func(line string) { cfg.Logger.Info(line, slog.String("function", name)) }
+}
+
+// Handler answers the API.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Engine is the engine behind the API, for programs that start executions
+// without HTTP.
+func (s *Server) Engine() *engine.Engine { return s.engine }
+
+// FunctionARN is the ARN by which Task states name a function of this server.
+func (s *Server) FunctionARN(name string) string {
+	return "arn:aws:lambda:" + s.region + ":" + s.account + ":function:" + name
+}
+
+// RegisterFunction makes a Go function available as a Lambda function of that
+// name. In and Out are what encoding/json can decode and encode. An error
+// becomes an Error Name: the name of its type, or what its method
+// ErrorType() string gives.
+func RegisterFunction[In, Out any](s *Server, name string, fn func(ctx context.Context, in In) (Out, error)) {
+	s.functions.Add(name, lambda.GoFunction(func(ctx context.Context, input json.RawMessage) (any, error) {
+		var in In
+		if err := json.Unmarshal(input, &in); err != nil {
+			return nil, fmt.Errorf("the input of function %s: %w", name, err)
+		}
+		return fn(ctx, in)
+	}))
+}
+
+// closeTimeout bounds how long Close waits for tasks under way.
+const closeTimeout = 10 * time.Second
+
+// Close stops the server. Executions that run are taken up again by the next
+// Open.
+func (s *Server) Close() error {
+	s.stop()
+	s.done.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	err := s.engine.Close(ctx)
+	return errors.Join(err, s.functions.Close(), s.store.Close())
+}

@@ -1,0 +1,427 @@
+// Package memory is a store that forgets at the end of the process: the
+// reference implementation of the contract, the store of tests and simulations,
+// and of servers that are told to keep nothing.
+//
+// Stability: may move in any minor release.
+package memory
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/steppehq/steppe/store"
+)
+
+// Fault is what goes wrong with a commit.
+type Fault uint8
+
+// The faults that a simulation can ask for.
+const (
+	None       Fault = iota
+	LoseBefore       // nothing is written, and the caller is not told so
+	LoseAfter        // it is written, and the caller is not told so
+	Busy             // nothing is written
+)
+
+// Options changes what a store does. The zero value is a store without faults.
+type Options struct {
+	// Shards is the number of shards, 16 when 0.
+	Shards int
+	// Fault decides the fate of each transition; nil: nothing goes wrong.
+	Fault func(t *store.Transition) Fault
+}
+
+// Store is a store in memory.
+type Store struct {
+	opts Options
+
+	mu         sync.Mutex
+	closed     bool
+	epochs     []uint64
+	executions map[store.ExecutionID]*execution
+	names      map[store.NameKey]store.ExecutionID
+	machines   map[uint32]*machine
+	running    []map[store.ExecutionID]bool
+	catalogue  map[string]store.Entry
+	keys       []string // of the catalogue, sorted
+}
+
+type execution struct {
+	record store.Record
+	wake   time.Time
+	busy   bool
+	key    store.NameKey
+	chunks []store.Chunk
+}
+
+// machine lists the executions of a state machine, oldest first.
+type machine struct{ list []store.ExecutionID }
+
+// New makes an empty store.
+func New(opts Options) *Store {
+	if opts.Shards == 0 {
+		opts.Shards = 16
+	}
+	s := &Store{
+		opts: opts, epochs: make([]uint64, opts.Shards),
+		executions: make(map[store.ExecutionID]*execution), names: make(map[store.NameKey]store.ExecutionID),
+		machines: make(map[uint32]*machine), catalogue: make(map[string]store.Entry),
+		running: make([]map[store.ExecutionID]bool, opts.Shards),
+	}
+	for i := range s.running {
+		s.running[i] = make(map[store.ExecutionID]bool)
+	}
+	return s
+}
+
+// lock takes the store for one call.
+func (s *Store) lock() (func(), error) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, store.ErrClosed
+	}
+	return s.mu.Unlock, nil
+}
+
+// Shards is the number of shards.
+func (s *Store) Shards() int { return s.opts.Shards }
+
+// Acquire makes the caller the owner of a shard.
+func (s *Store) Acquire(_ context.Context, id store.ShardID, _ string) (store.Shard, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if int(id) >= len(s.epochs) {
+		return nil, store.ErrNotFound
+	}
+	s.epochs[id]++
+	return &shard{s, id, s.epochs[id]}, nil
+}
+
+// Execution reads the record of an execution.
+func (s *Store) Execution(_ context.Context, id store.ExecutionID) (*store.Record, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	x := s.executions[id]
+	if x == nil {
+		return nil, store.ErrNotFound
+	}
+	record := x.record
+	return &record, nil
+}
+
+// Lookup finds the newest execution of that name.
+func (s *Store) Lookup(_ context.Context, key store.NameKey) (store.ExecutionID, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return store.ExecutionID{}, err
+	}
+	defer unlock()
+	id, ok := s.names[key]
+	if !ok {
+		return id, store.ErrNotFound
+	}
+	return id, nil
+}
+
+// History reads chunks of an execution.
+func (s *Store) History(_ context.Context, id store.ExecutionID, from int64, limit int, reverse bool) ([]store.Chunk, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	x := s.executions[id]
+	if x == nil {
+		return nil, nil
+	}
+	var found []store.Chunk
+	for _, chunk := range x.chunks {
+		if !reverse && chunk.Last >= from || reverse && chunk.First <= from {
+			found = append(found, chunk)
+		}
+	}
+	if reverse {
+		slices.Reverse(found)
+	}
+	if limit > 0 && len(found) > limit {
+		found = found[:limit]
+	}
+	return found, nil
+}
+
+// List gives executions of a machine, newest start first.
+func (s *Store) List(_ context.Context, q store.ListQuery) ([]store.Record, string, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, "", err
+	}
+	defer unlock()
+	m := s.machines[q.Machine]
+	if m == nil {
+		return nil, "", nil
+	}
+	limit := q.Limit
+	if limit == 0 {
+		limit = 100
+	}
+	end := len(m.list)
+	if q.After != "" {
+		after, ok := s.executions[store.ExecutionID([]byte(q.After))]
+		if !ok {
+			return nil, "", nil
+		}
+		end, _ = slices.BinarySearchFunc(m.list, &after.record, s.compare)
+	}
+	var page []store.Record
+	for i := end - 1; i >= 0; i-- {
+		x := s.executions[m.list[i]]
+		if q.Status != 0 && x.record.Status != q.Status {
+			continue
+		}
+		if len(page) == limit {
+			return page, string(page[limit-1].ID[:]), nil
+		}
+		page = append(page, x.record)
+	}
+	return page, "", nil
+}
+
+// compare orders executions by start and id.
+func (s *Store) compare(id store.ExecutionID, r *store.Record) int {
+	x := s.executions[id]
+	return cmp.Or(x.record.Start.Compare(r.Start), bytes.Compare(id[:], r.ID[:]))
+}
+
+// Get reads a catalogue entry.
+func (s *Store) Get(_ context.Context, key string) (store.Entry, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return store.Entry{}, err
+	}
+	defer unlock()
+	entry, ok := s.catalogue[key]
+	if !ok {
+		return entry, store.ErrNotFound
+	}
+	return entry, nil
+}
+
+// Scan reads catalogue entries in the order of their keys.
+func (s *Store) Scan(_ context.Context, prefix, after string, limit int) ([]store.Entry, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	var found []store.Entry
+	start, exact := slices.BinarySearch(s.keys, max(prefix, after))
+	if exact && after >= prefix {
+		start++
+	}
+	for _, key := range s.keys[start:] {
+		if !strings.HasPrefix(key, prefix) || limit > 0 && len(found) == limit {
+			break
+		}
+		found = append(found, s.catalogue[key])
+	}
+	return found, nil
+}
+
+// Put writes catalogue entries, all or none.
+func (s *Store) Put(_ context.Context, edits ...store.Edit) error {
+	unlock, err := s.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for _, e := range edits {
+		if s.catalogue[e.Key].Version != e.Version {
+			return store.ErrVersion
+		}
+	}
+	for _, e := range edits {
+		i, there := slices.BinarySearch(s.keys, e.Key)
+		switch {
+		case e.Value == nil && there:
+			delete(s.catalogue, e.Key)
+			s.keys = slices.Delete(s.keys, i, i+1)
+		case e.Value != nil:
+			s.catalogue[e.Key] = store.Entry{Key: e.Key, Version: e.Version + 1, Value: bytes.Clone(e.Value)}
+			if !there {
+				s.keys = slices.Insert(s.keys, i, e.Key)
+			}
+		}
+	}
+	return nil
+}
+
+// Retain deletes executions that closed before the given time.
+func (s *Store) Retain(_ context.Context, before time.Time, limit int) (int, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
+	deleted := 0
+	for id, x := range s.executions {
+		if deleted == limit {
+			break
+		}
+		if x.record.Status == store.Running || !x.record.Stop.Before(before) {
+			continue
+		}
+		deleted++
+		if m := s.machines[x.record.Machine]; m != nil {
+			if i, ok := slices.BinarySearchFunc(m.list, &x.record, s.compare); ok {
+				m.list = slices.Delete(m.list, i, i+1)
+			}
+		}
+		if s.names[x.key] == id {
+			delete(s.names, x.key)
+		}
+		delete(s.executions, id)
+	}
+	return deleted, nil
+}
+
+// Close makes every later call fail.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}
+
+type shard struct {
+	store *Store
+	id    store.ShardID
+	epoch uint64
+}
+
+// ID is the shard's number.
+func (h *shard) ID() store.ShardID { return h.id }
+
+// Epoch is the number of this ownership.
+func (h *shard) Epoch() uint64 { return h.epoch }
+
+// Running reads the running executions of the shard.
+func (h *shard) Running(_ context.Context, after store.ExecutionID, limit int) ([]store.RunningRecord, error) {
+	s := h.store
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	var found []store.RunningRecord
+	for id := range s.running[h.id] {
+		if bytes.Compare(id[:], after[:]) > 0 {
+			x := s.executions[id]
+			found = append(found, store.RunningRecord{ID: id, Last: x.record.Last, Wake: x.wake, Busy: x.busy})
+		}
+	}
+	slices.SortFunc(found, func(a, b store.RunningRecord) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	if limit > 0 && len(found) > limit {
+		found = found[:limit]
+	}
+	return found, nil
+}
+
+// Commit makes one transition.
+func (h *shard) Commit(_ context.Context, t *store.Transition) error {
+	fault := None
+	if h.store.opts.Fault != nil {
+		fault = h.store.opts.Fault(t) // it may call the store
+	}
+	unlock, err := h.store.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	switch fault {
+	case Busy:
+		return store.ErrBusy
+	case LoseBefore:
+		return store.ErrUnknown
+	case None, LoseAfter:
+	}
+	if err := h.commit(t); err != nil {
+		return err
+	}
+	if fault == LoseAfter {
+		return store.ErrUnknown
+	}
+	return nil
+}
+
+func (h *shard) commit(t *store.Transition) error {
+	s := h.store
+	if s.epochs[h.id] != h.epoch || t.Execution.Shard() != h.id {
+		return store.ErrFenced
+	}
+	x := s.executions[t.Execution]
+	var last int64
+	if x != nil {
+		last = x.record.Last
+	}
+	if t.Chunk.First != last+1 || (x == nil) != (t.New != nil) {
+		return store.ErrFenced
+	}
+	if t.New != nil {
+		if _, taken := s.names[t.New.Key]; taken && !t.New.Unnamed {
+			return store.ErrExists
+		}
+		x = s.create(t)
+	}
+	x.chunks = append(x.chunks, store.Chunk{First: t.Chunk.First, Last: t.Chunk.Last, Data: bytes.Clone(t.Chunk.Data)})
+	r := &x.record
+	r.Status, r.Stop, r.Last, r.Redrives, r.Redriven = t.Status, t.Stop, t.Chunk.Last, t.Redrives, t.Redriven
+	x.wake, x.busy = t.Wake, t.Busy
+	if t.Status == store.Running {
+		s.running[h.id][t.Execution] = true
+	} else {
+		delete(s.running[h.id], t.Execution)
+	}
+	return nil
+}
+
+func (s *Store) create(t *store.Transition) *execution {
+	n := t.New
+	x := &execution{key: n.Key, record: store.Record{ID: t.Execution, Machine: n.Machine, Start: n.Start, Meta: bytes.Clone(n.Meta)}}
+	s.executions[t.Execution] = x
+	s.names[n.Key] = t.Execution
+	if n.Machine != 0 {
+		m := s.machines[n.Machine]
+		if m == nil {
+			m = new(machine)
+			s.machines[n.Machine] = m
+		}
+		i, _ := slices.BinarySearchFunc(m.list, &x.record, s.compare)
+		m.list = slices.Insert(m.list, i, t.Execution)
+	}
+	return x
+}
+
+// Release gives the shard up.
+func (h *shard) Release(context.Context) error {
+	unlock, err := h.store.lock()
+	if err != nil {
+		return nil //nolint:nilerr // a closed store has no owners
+	}
+	defer unlock()
+	if h.store.epochs[h.id] == h.epoch {
+		h.store.epochs[h.id]++
+	}
+	return nil
+}

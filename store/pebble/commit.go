@@ -1,0 +1,225 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	cockroach "github.com/cockroachdb/pebble/v2"
+
+	"github.com/steppehq/steppe/store"
+)
+
+// shard is the right to commit to a shard.
+type shard struct {
+	store *DB
+	id    store.ShardID
+	state *shardState
+	epoch uint64
+}
+
+// ID is the shard's number.
+func (h *shard) ID() store.ShardID { return h.id }
+
+// Epoch is the number of this ownership.
+func (h *shard) Epoch() uint64 { return h.epoch }
+
+// Release gives the shard up.
+func (h *shard) Release(context.Context) error {
+	h.state.mu.Lock()
+	defer h.state.mu.Unlock()
+	if h.state.epoch == h.epoch {
+		h.state.epoch++ // the next owner writes a higher one
+	}
+	return nil
+}
+
+// Running reads the running executions of the shard.
+func (h *shard) Running(_ context.Context, after store.ExecutionID, limit int) ([]store.RunningRecord, error) {
+	s := h.store
+	if !s.enter() {
+		return nil, store.ErrClosed
+	}
+	defer s.leave()
+	lower := append([]byte{prefixRunning}, byte(h.id>>8), byte(h.id))
+	upper := []byte{prefixRunning, byte((h.id + 1) >> 8), byte(h.id + 1)}
+	if after != (store.ExecutionID{}) {
+		lower = append(runningKey(after), 0)
+	}
+	var found []store.RunningRecord
+	err := s.scan(lower, upper, false, func(key, v []byte) (bool, error) {
+		r, err := decodeRunning(store.ExecutionID(key[1:]), v)
+		if err != nil {
+			return false, err
+		}
+		found = append(found, r)
+		return limit == 0 || len(found) < limit, nil
+	})
+	return found, err
+}
+
+// Commit makes one transition durable.
+func (h *shard) Commit(_ context.Context, t *store.Transition) error {
+	s := h.store
+	if !s.enter() {
+		return store.ErrClosed
+	}
+	defer s.leave()
+	if s.stalled.Load() {
+		return store.ErrBusy
+	}
+	h.state.mu.RLock()
+	defer h.state.mu.RUnlock()
+	if h.state.epoch != h.epoch || t.Execution.Shard() != h.id {
+		return store.ErrFenced
+	}
+	batch := s.db.NewBatch()
+	defer batch.Close() //nolint:errcheck // it was committed, or is to be forgotten
+	if t.New != nil {
+		release, err := s.reserve(t.New)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	if err := s.write(batch, t); err != nil {
+		return err
+	}
+	if err := batch.Commit(s.sync); err != nil {
+		return fmt.Errorf("%w: %w", store.ErrUnknown, err)
+	}
+	return nil
+}
+
+// reserve takes the name of a new execution until its commit has ended.
+// store.ErrExists when it is taken.
+func (s *DB) reserve(n *store.NewExecution) (release func(), err error) {
+	if n.Unnamed {
+		return func() {}, nil
+	}
+	s.names.Lock()
+	taken := s.pending[n.Key]
+	s.pending[n.Key] = true
+	s.names.Unlock()
+	release = func() {
+		s.names.Lock()
+		delete(s.pending, n.Key)
+		s.names.Unlock()
+	}
+	if taken {
+		return nil, store.ErrExists
+	}
+	_, err = s.get(nameKey(n.Key))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return release, nil
+	case err == nil:
+		err = store.ErrExists
+	}
+	release()
+	return nil, err
+}
+
+// write puts a transition into a batch, after checking that it follows what is
+// there.
+func (s *DB) write(batch *cockroach.Batch, t *store.Transition) error {
+	if t.New != nil {
+		return s.writeNew(batch, t)
+	}
+	v, err := s.get(runningKey(t.Execution))
+	running := err == nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if running {
+		r, err := decodeRunning(t.Execution, v)
+		if err != nil {
+			return err
+		}
+		if t.Chunk.First != r.Last+1 {
+			return store.ErrFenced
+		}
+		if t.Status == store.Running && t.Redrives == 0 {
+			return s.writeStep(batch, t)
+		}
+	}
+	return s.writeStatus(batch, t, running)
+}
+
+// writeStep writes a step after which the execution runs on.
+func (s *DB) writeStep(batch *cockroach.Batch, t *store.Transition) error {
+	return wrap(
+		batch.Set(chunkKey(t.Execution, t.Chunk.First), encodeChunk(&t.Chunk), nil),
+		batch.Set(runningKey(t.Execution), encodeRunning(&store.RunningRecord{Last: t.Chunk.Last, Wake: t.Wake, Busy: t.Busy}), nil),
+	)
+}
+
+func (s *DB) writeNew(batch *cockroach.Batch, t *store.Transition) error {
+	if t.Chunk.First != 1 {
+		return store.ErrFenced
+	}
+	r := record{Record: store.Record{Machine: t.New.Machine, Start: t.New.Start, Meta: t.New.Meta}, key: t.New.Key}
+	return wrap(
+		batch.Set(nameKey(t.New.Key), t.Execution[:], nil),
+		s.writeRecord(batch, t, &r, false),
+	)
+}
+
+// writeStatus writes a step that changes the execution's record.
+func (s *DB) writeStatus(batch *cockroach.Batch, t *store.Transition, running bool) error {
+	v, err := s.get(recordKey(t.Execution))
+	if errors.Is(err, store.ErrNotFound) {
+		return store.ErrFenced
+	}
+	if err != nil {
+		return err
+	}
+	r, err := decodeRecord(t.Execution, v)
+	if err != nil {
+		return err
+	}
+	if !running && t.Chunk.First != r.Last+1 {
+		return store.ErrFenced
+	}
+	if r.Machine != 0 && r.Status != t.Status {
+		if err := batch.Delete(listKey(r.Machine, r.Status, r.Start, t.Execution), nil); err != nil {
+			return wrap(err)
+		}
+	}
+	if r.Status != store.Running {
+		if err := batch.Delete(retentionKey(r.Stop, t.Execution), nil); err != nil {
+			return wrap(err)
+		}
+	}
+	return s.writeRecord(batch, t, r, running)
+}
+
+// writeRecord writes the record of an execution and what hangs on its status.
+func (s *DB) writeRecord(batch *cockroach.Batch, t *store.Transition, r *record, wasRunning bool) error {
+	r.Status, r.Stop, r.Last = t.Status, t.Stop, t.Chunk.Last
+	r.Redrives, r.Redriven = t.Redrives, t.Redriven
+	err := errors.Join(
+		batch.Set(recordKey(t.Execution), r.encode(), nil),
+		batch.Set(chunkKey(t.Execution, t.Chunk.First), encodeChunk(&t.Chunk), nil),
+	)
+	if r.Machine != 0 {
+		err = errors.Join(err, batch.Set(listKey(r.Machine, r.Status, r.Start, t.Execution), nil, nil))
+	}
+	switch {
+	case t.Status == store.Running:
+		err = errors.Join(err, batch.Set(runningKey(t.Execution), encodeRunning(&store.RunningRecord{Last: t.Chunk.Last, Wake: t.Wake, Busy: t.Busy}), nil))
+	case wasRunning:
+		err = errors.Join(err, batch.Delete(runningKey(t.Execution), nil))
+		fallthrough
+	default:
+		err = errors.Join(err, batch.Set(retentionKey(t.Stop, t.Execution), nil, nil))
+	}
+	return wrap(err)
+}
+
+func wrap(errs ...error) error {
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("store: write: %w", err)
+	}
+	return nil
+}

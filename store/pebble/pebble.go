@@ -1,0 +1,360 @@
+// Package pebble is the store of a single machine: a directory of
+// cockroachdb/pebble. A commit is durable, that is fsynced, before it returns;
+// Pebble itself makes one fsync of all commits that wait.
+//
+// docs/storage.md describes keys and encodings.
+//
+// Stability: may move in any minor release; the format on disk is versioned.
+package pebble
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	cockroach "github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/steppehq/steppe/store"
+)
+
+// Options changes how a store is opened. The zero value is good.
+type Options struct {
+	// Shards is the number of shards of a new store, 16 when 0.
+	Shards int
+	// Logger is told of what operators should know; nil discards it.
+	Logger *slog.Logger
+	// FS is the file system, the real one when nil.
+	FS vfs.FS
+	// MemTableSize and CacheSize are in bytes: 256 MiB and 128 MiB when 0.
+	// Memory is taken as it is needed.
+	MemTableSize, CacheSize int64
+	// NoSync gives durability up. Only tests that prove that they would notice
+	// may set it.
+	NoSync bool
+	// Fatal is told when the disk has failed in a way that leaves no safe way
+	// on. It must not return; by default it ends the process.
+	Fatal func(message string)
+}
+
+// formatVersion is the version of keys and encodings.
+const formatVersion = 1
+
+// DB is an open store.
+type DB struct {
+	db   *cockroach.DB
+	sync *cockroach.WriteOptions
+	log  *slog.Logger
+
+	shards  []*shardState
+	stalled atomic.Bool
+	closed  atomic.Bool
+	flight  sync.RWMutex // held for reading by every call, for writing by Close
+
+	catalogue sync.Mutex // one edit of the catalogue at a time
+
+	names   sync.Mutex
+	pending map[store.NameKey]bool // names whose first commit is under way
+}
+
+// shardState fences the commits to a shard: a commit holds it for reading, a
+// change of the owner for writing.
+type shardState struct {
+	mu    sync.RWMutex
+	epoch uint64
+}
+
+// Open opens the data directory, and makes it when it is not there. The error
+// names the directory and what to do.
+func Open(dir string, opts Options) (*DB, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Shards == 0 {
+		opts.Shards = 16
+	}
+	if opts.FS == nil {
+		opts.FS = vfs.Default
+		if err := checkDirectory(dir); err != nil {
+			return nil, err
+		}
+	}
+	s := &DB{log: opts.Logger, sync: cockroach.Sync, pending: make(map[store.NameKey]bool)}
+	if opts.NoSync {
+		s.sync = cockroach.NoSync
+	}
+	var err error
+	if s.db, err = cockroach.Open(dir, s.options(&opts)); err != nil {
+		return nil, fmt.Errorf("store: open the data directory %s (is another server using it?): %w", dir, err)
+	}
+	if err := s.format(dir, opts.Shards); err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	return s, nil
+}
+
+// checkDirectory refuses a directory that holds something else.
+func checkDirectory(dir string) error {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return fmt.Errorf("store: make the data directory: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("store: read the data directory: %w", err)
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	if found, _ := filepath.Glob(filepath.Join(dir, "MANIFEST-*")); len(found) == 0 {
+		return fmt.Errorf("store: %s is not empty and is no data directory; give another with --data", dir)
+	}
+	return nil
+}
+
+func (s *DB) options(opts *Options) *cockroach.Options {
+	if opts.MemTableSize == 0 {
+		opts.MemTableSize = 256 << 20
+	}
+	if opts.CacheSize == 0 {
+		opts.CacheSize = 128 << 20
+	}
+	fatal := opts.Fatal
+	if fatal == nil {
+		fatal = func(message string) {
+			fmt.Fprintln(os.Stderr, "steppe: the data directory failed:", message)
+			os.Exit(1)
+		}
+	}
+	o := &cockroach.Options{
+		FS:                          opts.FS,
+		FormatMajorVersion:          cockroach.FormatColumnarBlocks,
+		MemTableSize:                uint64(opts.MemTableSize),
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       40,
+		CacheSize:                   opts.CacheSize,
+		WALBytesPerSync:             1 << 20,
+		BytesPerSync:                1 << 20,
+		Logger:                      logger{opts.Logger, fatal},
+		EventListener: &cockroach.EventListener{
+			WriteStallBegin: func(info cockroach.WriteStallBeginInfo) {
+				s.stalled.Store(true)
+				s.log.Warn("the disk cannot keep up; new work waits", slog.String("reason", info.Reason))
+			},
+			WriteStallEnd:   func() { s.stalled.Store(false) },
+			BackgroundError: func(err error) { s.log.Error("background work of the store failed", slog.Any("error", err)) },
+		},
+	}
+	for i := range o.Levels {
+		l := &o.Levels[i]
+		l.FilterPolicy = bloom.FilterPolicy(10)
+		l.FilterType = cockroach.TableFilter
+		l.BlockSize = 16 << 10
+		if i >= 2 {
+			l.Compression = func() *sstable.CompressionProfile { return sstable.ZstdCompression }
+		}
+	}
+	return o
+}
+
+// logger passes what Pebble says on.
+type logger struct {
+	log   *slog.Logger
+	fatal func(string)
+}
+
+func (l logger) Infof(format string, args ...any) {
+	l.log.Debug("pebble", slog.String("message", fmt.Sprintf(format, args...)))
+}
+
+func (l logger) Errorf(format string, args ...any) {
+	l.log.Error("pebble", slog.String("message", fmt.Sprintf(format, args...)))
+}
+
+func (l logger) Fatalf(format string, args ...any) { l.fatal(fmt.Sprintf(format, args...)) }
+
+// format checks the version of the directory, or writes it into a new one.
+func (s *DB) format(dir string, shards int) error {
+	v, closer, err := s.db.Get(formatKey)
+	switch {
+	case errors.Is(err, cockroach.ErrNotFound):
+		if err := s.db.Set(formatKey, []byte{formatVersion, byte(shards >> 8), byte(shards)}, cockroach.Sync); err != nil {
+			return fmt.Errorf("store: write the format of %s: %w", dir, err)
+		}
+	case err != nil:
+		return fmt.Errorf("store: read the format of %s: %w", dir, err)
+	default:
+		version, count := v[0], int(v[1])<<8|int(v[2])
+		if err := closer.Close(); err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		if version != formatVersion {
+			return fmt.Errorf("store: %s has format %d, this program knows format %d; use the program that wrote it", dir, version, formatVersion)
+		}
+		shards = count
+	}
+	s.shards = make([]*shardState, shards)
+	for i := range s.shards {
+		state := new(shardState)
+		epoch, err := s.get(epochKey(store.ShardID(i)))
+		if err == nil {
+			state.epoch = bigEndian(epoch)
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		s.shards[i] = state
+	}
+	return nil
+}
+
+// enter begins a call. It is false when the store is closed; otherwise leave
+// must be called.
+func (s *DB) enter() bool {
+	s.flight.RLock()
+	if s.closed.Load() {
+		s.flight.RUnlock()
+		return false
+	}
+	return true
+}
+
+func (s *DB) leave() { s.flight.RUnlock() }
+
+// Close releases the directory. Calls under way end first.
+func (s *DB) Close() error {
+	s.flight.Lock()
+	defer s.flight.Unlock()
+	if s.closed.Swap(true) {
+		return nil
+	}
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("store: close: %w", err)
+	}
+	return nil
+}
+
+// get reads a value. store.ErrNotFound.
+func (s *DB) get(key []byte) ([]byte, error) {
+	v, closer, err := s.db.Get(key)
+	if errors.Is(err, cockroach.ErrNotFound) {
+		return nil, store.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: read: %w", err)
+	}
+	v = bytes.Clone(v)
+	return v, closer.Close()
+}
+
+// scan visits the entries of a range of keys until visit says no.
+func (s *DB) scan(lower, upper []byte, reverse bool, visit func(key, v []byte) (bool, error)) (err error) {
+	it, err := s.db.NewIter(&cockroach.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return fmt.Errorf("store: read: %w", err)
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	first, next := it.First, it.Next
+	if reverse {
+		first, next = it.Last, it.Prev
+	}
+	for ok := first(); ok; ok = next() {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return fmt.Errorf("store: read: %w", err)
+		}
+		if more, err := visit(it.Key(), v); err != nil || !more {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+// Shards is the number of shards.
+func (s *DB) Shards() int { return len(s.shards) }
+
+// Acquire makes the caller the owner of a shard.
+func (s *DB) Acquire(_ context.Context, id store.ShardID, _ string) (store.Shard, error) {
+	if !s.enter() {
+		return nil, store.ErrClosed
+	}
+	defer s.leave()
+	if int(id) >= len(s.shards) {
+		return nil, store.ErrNotFound
+	}
+	state := s.shards[id]
+	state.mu.Lock()
+	defer state.mu.Unlock()
+	if err := s.db.Set(epochKey(id), appendUint64(nil, state.epoch+1), s.sync); err != nil {
+		return nil, fmt.Errorf("store: acquire shard %d: %w", id, err)
+	}
+	state.epoch++
+	return &shard{s, id, state, state.epoch}, nil
+}
+
+// Retain deletes executions that closed before the given time.
+func (s *DB) Retain(_ context.Context, before time.Time, limit int) (int, error) {
+	if !s.enter() {
+		return 0, store.ErrClosed
+	}
+	defer s.leave()
+	var old []store.ExecutionID
+	err := s.scan([]byte{prefixRetention}, retentionKey(before, store.ExecutionID{}), false, func(key, _ []byte) (bool, error) {
+		if len(old) == limit {
+			return false, nil
+		}
+		old = append(old, store.ExecutionID(key[9:]))
+		return true, nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	batch := s.db.NewBatch()
+	defer batch.Close() //nolint:errcheck // nothing is lost with it
+	for _, id := range old {
+		if err := s.forget(batch, id); err != nil {
+			return 0, err
+		}
+	}
+	if err := batch.Commit(s.sync); err != nil {
+		return 0, fmt.Errorf("store: retain: %w", err)
+	}
+	return len(old), nil
+}
+
+// forget deletes all that is kept of an execution.
+func (s *DB) forget(batch *cockroach.Batch, id store.ExecutionID) error {
+	v, err := s.get(recordKey(id))
+	if err != nil {
+		return err
+	}
+	r, err := decodeRecord(id, v)
+	if err != nil {
+		return err
+	}
+	named, err := s.get(nameKey(r.key))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	err = errors.Join(
+		batch.Delete(recordKey(id), nil),
+		batch.Delete(retentionKey(r.Stop, id), nil),
+		batch.Delete(listKey(r.Machine, r.Status, r.Start, id), nil),
+		batch.DeleteRange(chunkKey(id, 0), chunkKey(id, -1), nil),
+	)
+	if bytes.Equal(named, id[:]) {
+		err = errors.Join(err, batch.Delete(nameKey(r.key), nil))
+	}
+	if err != nil {
+		return fmt.Errorf("store: retain: %w", err)
+	}
+	return nil
+}
