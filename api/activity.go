@@ -78,7 +78,7 @@ func (a *api) describeActivity(ctx context.Context, r *awsjson.Request) ([]byte,
 	}
 	var o awsjson.Object
 	o.Str("activityArn", act.ARN()).Str("name", act.Name).Time("creationDate", act.Created)
-	return o.Raw("encryptionConfiguration", orElse(act.Encryption, []byte(`{"type":"AWS_OWNED_KEY"}`))).JSON(), nil
+	return o.Raw("encryptionConfiguration", orElse(act.Encryption, ownedKey)).JSON(), nil
 }
 
 func (a *api) listActivities(ctx context.Context, r *awsjson.Request) ([]byte, error) {

@@ -135,7 +135,7 @@ func checkName(name string) error {
 // expires after a day.
 type pageToken struct {
 	Asked   string
-	At      string
+	At      []byte
 	Expires int64
 }
 
@@ -143,7 +143,7 @@ const tokenLife = 24 * time.Hour
 
 // nextToken makes the token for the page after position at.
 func (a *api) nextToken(r *awsjson.Request, asked, at string) string {
-	data, _ := json.Marshal(pageToken{asked, at, time.Now().Add(tokenLife).Unix()}) // three plain fields
+	data, _ := json.Marshal(pageToken{asked, []byte(at), time.Now().Add(tokenLife).Unix()}) // three plain fields
 	return a.Engine.Seal(r.Operation, data)
 }
 
@@ -159,7 +159,7 @@ func (a *api) position(r *awsjson.Request, asked string) (string, error) {
 	if !ok || json.Unmarshal(data, &token) != nil || token.Asked != asked || token.Expires < time.Now().Unix() {
 		return "", awsjson.Fail("InvalidToken", "Invalid Token: 'Invalid token'")
 	}
-	return token.At, nil
+	return string(token.At), nil
 }
 
 // pageSize is a request's maxResults; absent or 0 it is the default.

@@ -202,10 +202,7 @@ func (a *api) updateStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 		}
 		var o awsjson.Object
 		o.Time("updateDate", updated.Updated)
-		if updated.RevisionID != old.RevisionID {
-			o.Str("revisionId", updated.RevisionID)
-		}
-		return o.JSON(), nil
+		return o.Opt("revisionId", updated.RevisionID).JSON(), nil
 	}
 	return nil, errConflict
 }
@@ -264,6 +261,7 @@ func (a *api) deleteStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 var (
 	noLogging  = []byte(`{"level":"OFF","includeExecutionData":false}`)
 	noTracing  = []byte(`{"enabled":false}`)
+	ownedKey   = []byte(`{"type":"AWS_OWNED_KEY"}`)
 	noMetadata = "{}"
 )
 
@@ -302,9 +300,7 @@ func (a *api) describeStateMachine(ctx context.Context, r *awsjson.Request) ([]b
 	o.Str("definition", definitionText(r, m.Definition)).Str("roleArn", m.RoleARN).Str("type", string(m.Type))
 	o.Time("creationDate", m.Created).Raw("loggingConfiguration", logging(m)).Raw("tracingConfiguration", orElse(m.Tracing, noTracing))
 	o.Opt("revisionId", m.RevisionID)
-	if len(m.Encryption) > 0 {
-		o.Raw("encryptionConfiguration", m.Encryption)
-	}
+	o.Raw("encryptionConfiguration", orElse(m.Encryption, ownedKey))
 	return references(&o, m.Parsed()).JSON(), nil
 }
 
@@ -340,11 +336,12 @@ func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.R
 	switch {
 	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
 		o.Time("updateDate", d.Start).Raw("loggingConfiguration", noLogging).Raw("tracingConfiguration", noTracing)
+		o.Raw("encryptionConfiguration", ownedKey)
 	case err != nil:
 		return nil, err
 	default:
 		o.Time("updateDate", m.Updated).Raw("loggingConfiguration", logging(m)).Raw("tracingConfiguration", orElse(m.Tracing, noTracing))
-		o.Opt("revisionId", m.RevisionID)
+		o.Opt("revisionId", m.RevisionID).Raw("encryptionConfiguration", orElse(m.Encryption, ownedKey))
 	}
 	if parsed, _ := asl.Parse([]byte(definition)); parsed != nil {
 		references(&o, parsed)

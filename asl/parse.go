@@ -263,7 +263,7 @@ func (p *parser) link(group *States, o *object) {
 		}
 	}
 	for _, st := range group.All {
-		if name := st.Base().Name; !reached[name] {
+		if name := st.Base().Name; !reached[name] && o.has("StartAt") {
 			p.report(SeverityError, MissingTransitionTarget, append(o.at("States"), name), "State \""+name+"\" is not reachable.")
 		}
 	}

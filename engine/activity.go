@@ -18,7 +18,7 @@ type Activity struct {
 	Tenant
 	Name       string
 	Created    time.Time
-	Encryption json.RawMessage
+	Encryption json.RawMessage `json:",omitempty"`
 	Tags       []Tag
 
 	version uint64

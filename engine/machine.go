@@ -39,8 +39,10 @@ type Machine struct {
 	Created    time.Time
 	Updated    time.Time
 	// Logging, Tracing and Encryption are the API's structures, as given.
-	Logging, Tracing, Encryption json.RawMessage
-	Tags                         []Tag
+	Logging    json.RawMessage `json:",omitempty"`
+	Tracing    json.RawMessage `json:",omitempty"`
+	Encryption json.RawMessage `json:",omitempty"`
+	Tags       []Tag
 
 	version uint64
 	parsed  *asl.StateMachine

@@ -191,7 +191,7 @@ func (e *Engine) answer(ctx context.Context, m meta, effect interpreter.Effect, 
 			Resource: effect.Resource, Input: effect.Input, Idempotency: idempotency(id.execution, id.event),
 			ExecutionARN: m.executionARN(), StateMachineARN: m.machineARN(), StateName: effect.StateName,
 			Account: m.Account, Region: m.Region, TimeoutSeconds: effect.Timeout,
-			Credentials: effect.Credentials, TraceHeader: m.TraceHeader,
+			Credentials: effect.Credentials, MaxBytes: e.cfg.Limits.PayloadBytes, TraceHeader: m.TraceHeader,
 		})
 		if err == nil {
 			msg.Kind, msg.Output = interpreter.TaskSucceeded, output

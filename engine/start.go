@@ -47,7 +47,7 @@ func (m *meta) info() interpreter.Info {
 		ARN: m.executionARN(), Name: m.Name,
 		StateMachineARN: m.machineARN(), MachineName: m.MachineName,
 		RoleARN: m.RoleARN, VersionARN: m.VersionARN, AliasARN: m.AliasARN,
-		Region: m.Region, Seed: binary.BigEndian.Uint64(key[8:]),
+		Region: m.Region, Express: m.Type == Express, Seed: binary.BigEndian.Uint64(key[8:]),
 	}
 }
 

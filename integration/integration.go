@@ -42,6 +42,8 @@ type Task struct {
 	// same deadline.
 	TimeoutSeconds int64
 	Credentials    *value.Doc
+	// MaxBytes bounds the result, 0 for no bound (see [TooLarge]).
+	MaxBytes int
 	// TraceHeader is the execution's, "" for none.
 	TraceHeader string
 }
@@ -68,6 +70,13 @@ type Failure struct {
 
 // Failed makes a failure as an error value.
 func Failed(name, cause string) error { return &failureError{Failure{name, cause}} }
+
+// TooLarge is the failure of a task whose result has too many bytes; name is
+// the state's, or the ARN of a function that the state names directly.
+func TooLarge(name string) error {
+	return Failed("States.DataLimitExceeded", "The state/task '"+name+
+		"' returned a result with a size exceeding the maximum number of bytes service limit.")
+}
 
 type failureError struct{ Failure }
 

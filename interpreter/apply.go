@@ -61,7 +61,7 @@ func (x *Execution) applyToBranch(b *branch, ev *history.Event) {
 	case t.Exited():
 		x.exit(b, ev)
 	case t.Scheduled():
-		b.schedule(ev)
+		x.schedule(b, ev)
 	default:
 		x.applyInside(b, ev)
 	}
@@ -76,7 +76,10 @@ func (x *Execution) applyInside(b *branch, ev *history.Event) {
 	case history.TaskSubmitted:
 		b.prev = ev.ID
 		b.task.started = true
-	case history.TaskStarted, history.LambdaFunctionStarted, history.EvaluationFailed:
+	case history.TaskStarted, history.LambdaFunctionStarted:
+		b.prev, b.phase = ev.ID, tasking
+		x.ready = deleteBranch(x.ready, b)
+	case history.EvaluationFailed:
 		b.prev = ev.ID
 	case history.ParallelStateStarted:
 		b.prev = ev.ID
@@ -85,7 +88,7 @@ func (x *Execution) applyInside(b *branch, ev *history.Event) {
 		b.prev = ev.ID
 		x.abandon(b)
 	case history.MapStateStarted:
-		b.prev = ev.ID
+		b.prev, b.due = ev.ID, 0
 		b.join = &join{outputs: make([]*value.Doc, ev.Length), items: ev.Items.Value(), limit: ev.Limit, link: ev.ID}
 		x.wakeUp(b, spawning)
 	case history.MapIterationStarted:
@@ -137,7 +140,7 @@ func (x *Execution) exit(b *branch, ev *history.Event) {
 	}
 }
 
-func (b *branch) schedule(ev *history.Event) {
+func (x *Execution) schedule(b *branch, ev *history.Event) {
 	resource, _ := asl.ParseResource(b.state.(*asl.Task).Resource)
 	b.prev, b.phase, b.due = ev.ID, tasking, 0
 	b.task = &task{
@@ -147,6 +150,7 @@ func (b *branch) schedule(ev *history.Event) {
 	// The clocks of an activity's task begin when a worker has taken it.
 	if resource.Kind != asl.ActivityResource {
 		b.task.clocks(ev.Millis)
+		x.wakeUp(b, starting)
 	}
 }
 

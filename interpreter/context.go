@@ -27,14 +27,7 @@ func (s *step) entropy() *query.Entropy {
 func (s *step) context() value.Value {
 	x, b := s.x, s.at
 	context := value.NewObject(5)
-	context.Set("Execution", value.Obj(
-		value.Member{Name: "Id", Value: value.Str(x.info.ARN)},
-		value.Member{Name: "Input", Value: x.input.Value()},
-		value.Member{Name: "StartTime", Value: timestamp(x.started)},
-		value.Member{Name: "Name", Value: value.Str(x.info.Name)},
-		value.Member{Name: "RoleArn", Value: value.Str(x.info.RoleARN)},
-		value.Member{Name: "RedriveCount", Value: value.Int(0)},
-	))
+	context.Set("Execution", x.executionContext())
 	if b.item != nil || s.item != nil || b.parent != nil {
 		if item, ok := s.mapItem(b); ok {
 			context.Set("Map", value.Obj(value.Member{Name: "Item", Value: item}))
@@ -49,6 +42,19 @@ func (s *step) context() value.Value {
 		context.Set("Task", value.Obj(value.Member{Name: "Token", Value: value.Str(s.env.Token(s.token))}))
 	}
 	return context.Value()
+}
+
+func (x *Execution) executionContext() value.Value {
+	execution := value.NewObject(6)
+	execution.Set("Id", value.Str(x.info.ARN))
+	execution.Set("Input", x.input.Value())
+	execution.Set("StartTime", timestamp(x.started))
+	execution.Set("Name", value.Str(x.info.Name))
+	execution.Set("RoleArn", value.Str(x.info.RoleARN))
+	if !x.info.Express {
+		execution.Set("RedriveCount", value.Int(0))
+	}
+	return execution.Value()
 }
 
 func (s *step) stateContext(b *branch) value.Value {

@@ -99,6 +99,7 @@ type phase uint8
 const (
 	arriving phase = iota + 1 // ready: about to enter the state in to
 	spawning                  // ready: a Map that may start iterations
+	starting                  // ready: its task was scheduled and is to start
 	inside                    // in a state, in the middle of a step
 	waiting                   // in a Wait state until due
 	retrying                  // in a state that failed, until due
@@ -108,7 +109,7 @@ const (
 )
 
 func (p phase) String() string {
-	return [...]string{"", "arriving", "spawning", "inside", "waiting", "retrying", "tasking", "joining", "ended"}[p]
+	return [...]string{"", "arriving", "spawning", "starting", "inside", "waiting", "retrying", "tasking", "joining", "ended"}[p]
 }
 
 // branch is one thread of an execution: the top level, a branch of a Parallel
@@ -183,7 +184,7 @@ func (b *branch) wake() int64 {
 	switch b.phase {
 	case waiting, retrying:
 		return b.due
-	case tasking:
+	case tasking, starting:
 		if b.task.beat != 0 && (b.task.due == 0 || b.task.beat < b.task.due) {
 			return b.task.beat
 		}

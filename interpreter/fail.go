@@ -191,7 +191,7 @@ func (s *step) retryLater(b *branch, retrier int, pause int64) {
 func (s *step) caught(b *branch, c *asl.Catcher, f failure) {
 	output := errorOutput(f.ErrorOutput)
 	scope := s.scopeOf(b)
-	result, selected, err := c.Flow.Result(scope, b.input.Value(), output)
+	result, selected, err := c.Flow.Result(scope, output)
 	if err == nil {
 		var assigned []query.Assignment
 		assigned, err = c.Flow.AssignVariables(scope, selected)

@@ -68,6 +68,8 @@ type Info struct {
 	RoleARN                      string
 	VersionARN, AliasARN         string
 	Region                       string
+	// Express tells the type of the state machine.
+	Express bool
 	// Seed is where States.UUID, States.MathRandom and jitter draw from,
 	// together with the event id. Two executions should not share it.
 	Seed uint64

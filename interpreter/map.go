@@ -136,6 +136,9 @@ func (s *step) seconds(b *branch, n *asl.Seconds, field string) (int64, error) {
 	if err != nil {
 		return 0, n.Path.Invalid(err)
 	}
+	if parsed, err := value.DecodeString(v.Str()); err == nil && v.Kind() == value.String {
+		v = parsed // a number written as text will do (recorded)
+	}
 	i, whole := v.Int64()
 	if !whole || v.Kind() != value.Number {
 		return 0, runtimeError("The " + field + "Path field refers to value \"" + textOf(v) + "\" which is not a valid integer: " + n.Path.String())

@@ -8,7 +8,7 @@ import (
 
 // pass leaves a Pass state with its Result, or its input.
 func (s *step) pass(b *branch, st *asl.Pass) {
-	effective, result, err := st.Flow.Arguments(s.scopeOf(b))
+	_, result, err := st.Flow.Arguments(s.scopeOf(b))
 	if err != nil {
 		s.fail(b, s.evaluation(b, err))
 		return
@@ -16,18 +16,18 @@ func (s *step) pass(b *branch, st *asl.Pass) {
 	if !st.Result.IsUndefined() {
 		result = st.Result
 	}
-	s.leave(b, &st.Flow, effective, result, "")
+	s.leave(b, &st.Flow, result, "")
 }
 
 // succeed ends a branch.
 func (s *step) succeed(b *branch) {
 	flow := &b.state.Base().Flow
-	effective, result, err := flow.Arguments(s.scopeOf(b))
+	_, result, err := flow.Arguments(s.scopeOf(b))
 	if err != nil {
 		s.fail(b, s.evaluation(b, err))
 		return
 	}
-	s.leave(b, flow, effective, result, "")
+	s.leave(b, flow, result, "")
 }
 
 // failState fails with what a Fail state says.
@@ -87,7 +87,7 @@ func (s *step) choose(b *branch, st *asl.Choice) {
 			return
 		}
 		if holds {
-			s.leave(b, &choice.Flow, effective, effective, choice.Next)
+			s.leave(b, &choice.Flow, effective, choice.Next)
 			return
 		}
 	}
@@ -95,7 +95,7 @@ func (s *step) choose(b *branch, st *asl.Choice) {
 		s.fail(b, s.raised(b, "States.NoChoiceMatched", "Failed to transition out of the state. The state's input does not match any of the Choice Rules, and there is no default transition."))
 		return
 	}
-	s.leave(b, &st.Flow, effective, effective, st.Default)
+	s.leave(b, &st.Flow, effective, st.Default)
 }
 
 // fork starts the branches of a Parallel state.
@@ -124,10 +124,5 @@ func (s *step) leaveJoined(b *branch, base *asl.Common) {
 	for i, d := range b.join.outputs {
 		outputs[i] = d.Value()
 	}
-	effective, _, err := base.Flow.Arguments(s.scopeOf(b))
-	if err != nil {
-		s.fail(b, s.evaluation(b, err))
-		return
-	}
-	s.leave(b, &base.Flow, effective, value.Arr(outputs...), "")
+	s.leave(b, &base.Flow, value.Arr(outputs...), "")
 }

@@ -74,6 +74,8 @@ func (s *step) turn(b *branch) {
 		s.enter(b)
 	case spawning:
 		s.spawn(b)
+	case starting:
+		s.started(b)
 	case inside, waiting, retrying, tasking, joining, ended:
 	}
 }
@@ -221,9 +223,9 @@ func (s *step) perform(b *branch) {
 }
 
 // leave evaluates what a state makes of its result, and leaves it.
-func (s *step) leave(b *branch, flow *query.Flow, effective, result value.Value, next string) {
+func (s *step) leave(b *branch, flow *query.Flow, result value.Value, next string) {
 	scope := s.scopeOf(b)
-	output, selected, err := flow.Result(scope, effective, result)
+	output, selected, err := flow.Result(scope, result)
 	if err != nil {
 		s.fail(b, s.evaluation(b, err))
 		return
@@ -339,6 +341,6 @@ func (s *step) due(b *branch) {
 		s.perform(b)
 	case tasking:
 		s.timeOut(b)
-	case arriving, spawning, inside, joining, ended:
+	case arriving, spawning, starting, inside, joining, ended:
 	}
 }

@@ -35,13 +35,17 @@ func (s *step) schedule(b *branch, st *asl.Task) {
 	}
 	s.emit(b, ev)
 	s.out.Effects = append(s.out.Effects, b.task.effect(s.env.Token))
-	switch resource.Kind {
-	case asl.FunctionResource:
-		s.emit(b, history.Event{Type: history.LambdaFunctionStarted})
-	case asl.ServiceResource:
-		s.emit(b, history.Event{Type: history.TaskStarted, ResourceType: resource.Service, Resource: resource.Name})
-	case asl.ActivityResource: // when a worker takes it
+}
+
+// started records that a task has started: in a turn of its own, as all tasks
+// of a Parallel or Map state are scheduled before the first one starts. An
+// activity's starts when a worker takes it.
+func (s *step) started(b *branch) {
+	ev := b.task.event(history.TaskStarted, nil)
+	if b.task.resource.Kind == asl.FunctionResource {
+		ev = history.Event{Type: history.LambdaFunctionStarted}
 	}
+	s.emit(b, ev)
 }
 
 // arguments evaluates what a task is scheduled with.
@@ -87,6 +91,10 @@ func (s *step) taskMessage(msg Message) {
 		return
 	}
 	s.guarded(func() {
+		if b.phase == starting { // news came before the step went on
+			s.x.ready = deleteBranch(s.x.ready, b)
+			s.started(b)
+		}
 		switch msg.Kind {
 		case TaskStarted:
 			s.taskStarted(b, msg)
@@ -153,18 +161,7 @@ func (s *step) taskSucceeded(b *branch, msg Message) {
 	case asl.ServiceResource:
 	}
 	s.emit(b, ev)
-	effective, _, err := s.effective(b)
-	if err != nil {
-		s.fail(b, s.evaluation(b, err))
-		return
-	}
-	s.leave(b, &st.Flow, effective, msg.Output.Value(), "")
-}
-
-// effective is the input of a state after InputPath.
-func (s *step) effective(b *branch) (value.Value, value.Value, error) {
-	v, err := b.state.Base().Flow.Effective(s.scopeOf(b))
-	return v, v, err
+	s.leave(b, &st.Flow, msg.Output.Value(), "")
 }
 
 func (s *step) taskFailed(b *branch, output history.ErrorOutput) {

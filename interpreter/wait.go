@@ -101,5 +101,5 @@ func (s *step) endWait(b *branch) {
 		s.fail(b, s.evaluation(b, err))
 		return
 	}
-	s.leave(b, flow, effective, effective, "")
+	s.leave(b, flow, effective, "")
 }

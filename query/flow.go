@@ -64,10 +64,10 @@ func (f *Flow) Arguments(s *Scope) (effective, arguments value.Value, err error)
 }
 
 // Result is the second stage: ResultSelector, ResultPath and OutputPath make
-// the state's output of its effective input and its result. selected is the
-// result after ResultSelector, which the third stage works on. An absent
-// effective input is what a Catcher has: the state's input.
-func (f *Flow) Result(s *Scope, effective, result value.Value) (output, selected value.Value, err error) {
+// the state's output of its input, before InputPath, and its result. selected
+// is the result after ResultSelector, which the third stage works on. The
+// scope's Input is the state's input.
+func (f *Flow) Result(s *Scope, result value.Value) (output, selected value.Value, err error) {
 	inner := *s
 	selected = result
 	if f.Selector != nil {
@@ -76,7 +76,7 @@ func (f *Flow) Result(s *Scope, effective, result value.Value) (output, selected
 			return output, selected, err
 		}
 	}
-	if output, err = f.place(effective, selected); err != nil {
+	if output, err = f.place(s.Input, selected); err != nil {
 		return output, selected, err
 	}
 	switch {
@@ -94,18 +94,18 @@ func (f *Flow) Result(s *Scope, effective, result value.Value) (output, selected
 }
 
 // place applies ResultPath.
-func (f *Flow) place(effective, result value.Value) (value.Value, error) {
+func (f *Flow) place(input, result value.Value) (value.Value, error) {
 	switch {
 	case f.NoResult:
-		return effective, nil
+		return input, nil
 	case f.Place == nil:
 		return result, nil
 	}
-	v, err := f.Place.Set(effective, result)
+	v, err := f.Place.Set(input, result)
 	if err != nil {
 		return v, &Error{
 			Name:  "States.ResultPathMatchFailure",
-			Cause: "Unable to apply ReferencePath " + f.Place.String() + " to input " + effective.String(),
+			Cause: "Unable to apply ReferencePath " + f.Place.String() + " to input " + input.String(),
 		}
 	}
 	return v, nil

@@ -157,6 +157,9 @@ func stringToJSON(_ *application, args []value.Value) (value.Value, error) {
 	if err := isString(args[0], "the argument"); err != nil {
 		return value.Value{}, err
 	}
+	if strings.TrimSpace(args[0].Str()) == "" {
+		return value.NullValue, nil // recorded
+	}
 	return value.DecodeString(args[0].Str())
 }
 

@@ -180,7 +180,11 @@ func (i byARN) Perform(ctx context.Context, t integration.Task) (*value.Doc, err
 	if err != nil {
 		return nil, failure(err)
 	}
-	return payload(response)
+	doc, err := payload(response, t.MaxBytes, t.Resource.ARN)
+	if f := new(functionError); errors.As(err, &f) {
+		return nil, integration.Failed(f.name, string(response.Payload))
+	}
+	return doc, err
 }
 
 // Optimized is the integration lambda:invoke.
@@ -207,9 +211,7 @@ func (i optimized) Perform(ctx context.Context, t integration.Task) (*value.Doc,
 		Event:         params.Get("InvocationType").Str() == "Event",
 		Tail:          params.Get("LogType").Str() == "Tail",
 	}
-	if p := params.Get("Payload"); !p.IsUndefined() {
-		in.Payload = p.Append(nil)
-	}
+	in.Payload = requestPayload(params.Get("Payload"))
 	fn := parseName(name, t.Account, t.Region)
 	if q := params.Get("Qualifier").Str(); q != "" {
 		fn.qualifier = q
@@ -218,7 +220,10 @@ func (i optimized) Perform(ctx context.Context, t integration.Task) (*value.Doc,
 	if err != nil {
 		return nil, failure(err)
 	}
-	result, err := payload(response)
+	result, err := payload(response, t.MaxBytes, t.StateName)
+	if f := new(functionError); errors.As(err, &f) {
+		return nil, integration.Failed(f.name, f.payload.String())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -255,10 +260,37 @@ func invokeResult(r *Response, payload *value.Doc) *value.Doc {
 	return value.DocOf(out.Value())
 }
 
-// payload reads what a function answered. A failed function's errorType is the
-// Error Name, its whole payload the cause.
-func payload(r *Response) (*value.Doc, error) {
+// requestPayload is the parameter Payload as it is sent: null is nothing, and
+// text that is JSON is taken for the payload itself (recorded).
+func requestPayload(p value.Value) []byte {
+	switch p.Kind() {
+	case value.Undefined, value.Null:
+		return nil
+	case value.String:
+		if _, err := value.DecodeString(p.Str()); err == nil {
+			return []byte(p.Str())
+		}
+	case value.Bool, value.Number, value.Array, value.Object:
+	}
+	return p.Append(nil)
+}
+
+// functionError: the function failed. Its errorType is the Error Name, its
+// payload the cause: as it came for a function named by its ARN, written anew
+// by the optimized integration.
+type functionError struct {
+	name    string
+	payload value.Value
+}
+
+func (e *functionError) Error() string { return e.name }
+
+// payload reads what a function answered, at most limit bytes of it.
+func payload(r *Response, limit int, name string) (*value.Doc, error) {
 	text := r.Payload
+	if limit > 0 && len(text) > limit {
+		return nil, integration.TooLarge(name)
+	}
 	if len(text) == 0 {
 		text = []byte("{}") // of an Event invocation
 	}
@@ -269,12 +301,12 @@ func payload(r *Response) (*value.Doc, error) {
 	if r.FunctionError == "" {
 		return doc, nil
 	}
-	name := doc.Value().Get("errorType").Str()
-	if name == "" {
+	errorType := doc.Value().Get("errorType").Str()
+	if errorType == "" {
 		return nil, integration.Failed("Lambda.Unknown",
 			"The cause could not be determined because Lambda did not return an error type. Returned payload: "+string(text))
 	}
-	return nil, integration.Failed(name, string(text))
+	return nil, &functionError{errorType, doc.Value()}
 }
 
 // failure turns an error of the service into an Error Output: those of the SDK
