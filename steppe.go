@@ -14,15 +14,19 @@ package steppe
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/steppehq/steppe/api"
+	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/integration/lambda"
@@ -30,6 +34,7 @@ import (
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
 	"github.com/steppehq/steppe/store/pebble"
+	"github.com/steppehq/steppe/value"
 )
 
 // Defaults of what a caller's credentials do not tell.
@@ -197,4 +202,79 @@ func (s *Server) Close() error {
 	defer cancel()
 	err := s.engine.Close(ctx)
 	return errors.Join(err, s.functions.Close(), s.store.Close())
+}
+
+// ExecutionError is the end of an execution that did not succeed.
+type ExecutionError struct {
+	// Status is FAILED, TIMED_OUT or ABORTED.
+	Status string
+	// Name and Cause are its Error Output, "" where it has none.
+	Name, Cause string
+}
+
+// Error gives status, Error Name and cause.
+func (e *ExecutionError) Error() string {
+	return strings.TrimSuffix("execution "+e.Status+": "+e.Name+": "+e.Cause, ": ")
+}
+
+// Execute runs a definition to its end and gives its output as JSON. The input
+// is encoded as JSON. An execution that does not succeed gives an
+// [*ExecutionError]; it goes on when the context ends before it does.
+func (s *Server) Execute(ctx context.Context, definition string, input any) (json.RawMessage, error) {
+	encoded, err := json.Marshal(input)
+	if err != nil {
+		return nil, fmt.Errorf("steppe: input: %w", err)
+	}
+	doc, err := value.ParseDoc(encoded)
+	if err != nil {
+		return nil, fmt.Errorf("steppe: input: %w", err)
+	}
+	m, err := s.machine(ctx, definition)
+	if err != nil {
+		return nil, err
+	}
+	started, err := s.engine.Start(ctx, engine.StartRequest{Machine: m, Input: doc})
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.engine.Wait(ctx, started.ARN)
+	if err != nil {
+		return nil, err
+	}
+	if d.Status != store.Succeeded {
+		failed := &ExecutionError{Status: d.Status.String()}
+		if d.Failure.Error != nil {
+			failed.Name = *d.Failure.Error
+		}
+		if d.Failure.Cause != nil {
+			failed.Cause = *d.Failure.Cause
+		}
+		return nil, failed
+	}
+	return json.RawMessage(d.Output.Raw()), nil
+}
+
+// machine gives the state machine that stands for a definition: one for each
+// distinct text.
+func (s *Server) machine(ctx context.Context, definition string) (*engine.Machine, error) {
+	sum := sha256.Sum256([]byte(definition))
+	m := engine.Machine{
+		Tenant: engine.Tenant{Account: s.account, Region: s.region}, Name: "execute-" + hex.EncodeToString(sum[:8]), Type: engine.Standard,
+		RoleARN: "arn:aws:iam::" + s.account + ":role/steppe", Definition: definition, Created: time.Now(), Updated: time.Now(),
+	}
+	if known, err := s.engine.Machine(ctx, m.ARN()); err == nil {
+		return known, nil
+	}
+	parsed, diagnostics := asl.Parse([]byte(definition))
+	if parsed != nil {
+		diagnostics = append(diagnostics, asl.Unsupported(parsed)...)
+	}
+	if message := asl.InvalidDefinition(diagnostics); message != "" {
+		return nil, fmt.Errorf("steppe: %s", message)
+	}
+	created, err := s.engine.CreateMachine(ctx, m, parsed)
+	if errors.Is(err, store.ErrVersion) { // somebody was faster
+		return s.engine.Machine(ctx, m.ARN())
+	}
+	return created, err
 }

@@ -20,11 +20,6 @@ func executionDoesNotExist(arn string) error {
 
 var errThrottled = awsjson.Fail("ThrottlingException", "Rate exceeded")
 
-var statusNames = map[store.Status]string{
-	store.Running: "RUNNING", store.Succeeded: "SUCCEEDED", store.Failed: "FAILED",
-	store.TimedOut: "TIMED_OUT", store.Aborted: "ABORTED",
-}
-
 // execution finds the execution that a request names.
 func (a *api) execution(ctx context.Context, arn string) (*engine.Description, error) {
 	if _, err := parseARN(arn, "execution"); err != nil {
@@ -115,7 +110,7 @@ func (a *api) describeExecution(ctx context.Context, r *awsjson.Request) ([]byte
 	}
 	var o awsjson.Object
 	o.Str("executionArn", d.ARN).Str("stateMachineArn", d.MachineARN).Str("name", d.Name)
-	o.Str("status", statusNames[d.Status]).Time("startDate", d.Start).Time("stopDate", d.Stop)
+	o.Str("status", d.Status.String()).Time("startDate", d.Start).Time("stopDate", d.Stop)
 	if r.Str("includedData") != "METADATA_ONLY" {
 		o.Doc("input", d.Input).Raw("inputDetails", dataIncluded)
 		if d.Output != nil {
@@ -127,7 +122,7 @@ func (a *api) describeExecution(ctx context.Context, r *awsjson.Request) ([]byte
 	o.Int("redriveCount", int64(d.Redrives)).Time("redriveDate", d.Redriven)
 	switch d.Status {
 	case store.Running, store.Succeeded:
-		o.Str("redriveStatus", "NOT_REDRIVABLE").Str("redriveStatusReason", "Execution is "+statusNames[d.Status]+" and cannot be redriven")
+		o.Str("redriveStatus", "NOT_REDRIVABLE").Str("redriveStatusReason", "Execution is "+d.Status.String()+" and cannot be redriven")
 	case store.Failed, store.TimedOut, store.Aborted:
 		o.Str("redriveStatus", "REDRIVABLE")
 	}
@@ -158,8 +153,8 @@ func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, e
 		return nil, err
 	}
 	var wanted store.Status
-	for s, name := range statusNames {
-		if name == status {
+	for s := store.Running; s <= store.Aborted; s++ {
+		if s.String() == status {
 			wanted = s
 		}
 	}
@@ -178,7 +173,7 @@ func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, e
 func listItem(d *engine.Description) []byte {
 	var o awsjson.Object
 	o.Str("executionArn", d.ARN).Str("stateMachineArn", d.MachineARN).Str("name", d.Name)
-	o.Str("status", statusNames[d.Status]).Time("startDate", d.Start).Time("stopDate", d.Stop)
+	o.Str("status", d.Status.String()).Time("startDate", d.Start).Time("stopDate", d.Stop)
 	o.Opt("stateMachineVersionArn", d.VersionARN).Opt("stateMachineAliasArn", d.AliasARN)
 	return o.Int("redriveCount", int64(d.Redrives)).Time("redriveDate", d.Redriven).JSON()
 }

@@ -298,6 +298,7 @@ func (st *stepping) settle() {
 	if x.Status() != interpreter.Running {
 		e.remove(e.shards[r.id.Shard()], r)
 		r.end(x)
+		e.waiters.ended(r.id)
 	} else {
 		wake := x.Wake()
 		e.timers.set(r, wake)

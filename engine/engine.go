@@ -91,6 +91,7 @@ type Engine struct {
 	timers     timers
 	pools      pools
 	activities activities
+	waiters    waiters
 	queued     atomic.Int64
 
 	// work counts what was started and has not ended; closed refuses more.

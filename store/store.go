@@ -67,6 +67,23 @@ const (
 	Aborted
 )
 
+// String is the status in the API's words: "TIMED_OUT".
+func (s Status) String() string {
+	switch s {
+	case Running:
+		return "RUNNING"
+	case Succeeded:
+		return "SUCCEEDED"
+	case Failed:
+		return "FAILED"
+	case TimedOut:
+		return "TIMED_OUT"
+	case Aborted:
+		return "ABORTED"
+	}
+	return ""
+}
+
 // Store is one open database. All methods may be called from any goroutine.
 type Store interface {
 	// Shards is the number of shards.
