@@ -1,0 +1,93 @@
+GO ?= go
+BIN := bin
+TOOLS := $(abspath $(BIN)/tools)
+export CGO_ENABLED ?= 0
+
+# Versions of the tools, in one place.
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOFUMPT := mvdan.cc/gofumpt@v0.12.0
+DEADCODE := golang.org/x/tools/cmd/deadcode@v0.52.0
+BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+SEEDS ?= 2000
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: build
+build: ## Build bin/steppe
+	$(GO) build -trimpath -o $(BIN)/steppe ./cmd/steppe
+
+.PHONY: cross
+cross: ## Build for every platform
+	for os in linux darwin windows; do for arch in amd64 arm64; do \
+		echo $$os/$$arch; GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -o /dev/null ./cmd/steppe || exit 1; done; done
+
+.PHONY: test
+test: ## Run the tests
+	$(GO) test ./...
+
+.PHONY: check
+check: format vet tidy race lint dead ## Run all checks
+
+.PHONY: format
+format: $(TOOLS)/gofumpt
+	@test -z "$$($(TOOLS)/gofumpt -l . | tee /dev/stderr)"
+
+.PHONY: vet
+vet:
+	$(GO) vet ./...
+
+.PHONY: tidy
+tidy:
+	$(GO) mod tidy -diff
+
+.PHONY: race
+race: ## Run the tests with the race detector
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## Run the linters
+	$(TOOLS)/golangci-lint run
+
+.PHONY: dead
+dead: $(TOOLS)/deadcode
+	@test -z "$$($(TOOLS)/deadcode -test ./... | tee /dev/stderr)"
+
+.PHONY: bench
+bench: ## Run all benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: simulate
+simulate: ## Run the simulation with SEEDS seeds
+	$(GO) test ./engine -run Simulation -count=1 -seeds $(SEEDS) -timeout 60m -v
+
+.PHONY: crash
+crash: ## Kill the server at random moments and see that nothing is lost
+	$(GO) test ./cmd/steppe -run Crash -count=1 -kills 200 -timeout 60m -v
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME
+	$(GO) test ./jsonpath -run '^$$' -fuzz FuzzPath -fuzztime $(FUZZTIME)
+	$(GO) test ./query -run '^$$' -fuzz FuzzExpr -fuzztime $(FUZZTIME)
+	$(GO) test ./asl -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME)
+	$(GO) test ./history -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME)
+	$(GO) test ./value -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME)
+
+.PHONY: conformance
+conformance: build ## Run the AWS SDK for Go against the server
+	cd conformance && $(GO) test -count=1 ./...
+
+$(TOOLS)/golangci-lint:
+	GOBIN=$(TOOLS) $(GO) install $(GOLANGCI)
+
+$(TOOLS)/gofumpt:
+	GOBIN=$(TOOLS) $(GO) install $(GOFUMPT)
+
+$(TOOLS)/deadcode:
+	GOBIN=$(TOOLS) $(GO) install $(DEADCODE)
+
+$(TOOLS)/benchstat:
+	GOBIN=$(TOOLS) $(GO) install $(BENCHSTAT)
