@@ -22,6 +22,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,8 @@ type Config struct {
 	MaxQueued int
 	// Clock gives the time, the wall clock by default.
 	Clock func() time.Time
+	// Random gives the bytes of ids and keys, crypto/rand by default.
+	Random io.Reader
 	// Go starts concurrent work, by default in a goroutine of its own. A
 	// simulation puts it in a line instead.
 	Go func(work func())
@@ -141,6 +144,9 @@ func (cfg Config) withDefaults() Config {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
+	if cfg.Random == nil {
+		cfg.Random = rand.Reader
+	}
 	if cfg.Go == nil {
 		cfg.Go = func(work func()) { go work() }
 	}
@@ -153,7 +159,7 @@ func (e *Engine) loadKey(ctx context.Context) error {
 	entry, err := e.store.Get(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
 		secret := make([]byte, 32)
-		_, _ = rand.Read(secret) // never fails (crypto/rand)
+		e.random(secret)
 		err = e.store.Put(ctx, store.Edit{Key: key, Value: secret})
 		if errors.Is(err, store.ErrVersion) {
 			return e.loadKey(ctx)
@@ -211,6 +217,13 @@ func (e *Engine) Close(ctx context.Context) error {
 		}
 	}
 	return failed
+}
+
+// random fills b. A source that fails leaves no safe way on.
+func (e *Engine) random(b []byte) {
+	if _, err := io.ReadFull(e.cfg.Random, b); err != nil {
+		panic(fmt.Sprintf("engine: no random bytes: %v", err))
+	}
 }
 
 func (e *Engine) now() time.Time { return e.cfg.Clock() }

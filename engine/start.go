@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -124,7 +123,7 @@ func (e *Engine) start(req StartRequest, m meta, key store.NameKey, s *shard) (S
 		return Started{}, ErrNotOwner
 	}
 	now := e.now()
-	r := &resident{id: newID(s.id, now), busy: true}
+	r := &resident{id: e.newID(s.id, now), busy: true}
 	encoded, err := json.Marshal(&m)
 	if err != nil {
 		return Started{}, fmt.Errorf("engine: encode record: %w", err)
@@ -180,10 +179,10 @@ func (e *Engine) same(ctx context.Context, key store.NameKey, input *value.Doc) 
 }
 
 // newID makes the id of an execution that starts now.
-func newID(s store.ShardID, now time.Time) store.ExecutionID {
+func (e *Engine) newID(s store.ShardID, now time.Time) store.ExecutionID {
 	var id store.ExecutionID
 	binary.BigEndian.PutUint64(id[:8], uint64(s)<<48|uint64(now.UnixMilli())&(1<<48-1))
-	_, _ = rand.Read(id[8:]) // never fails (crypto/rand)
+	e.random(id[8:])
 	return id
 }
 
@@ -222,7 +221,7 @@ func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, 
 	m := req.meta()
 	now := e.now()
 	s := e.shards[0]
-	r := &resident{id: newID(s.id, now), busy: true, express: &express{done: make(chan struct{})}}
+	r := &resident{id: e.newID(s.id, now), busy: true, express: &express{done: make(chan struct{})}}
 	info := m.info()
 	x, out := interpreter.Start(req.Machine.parsed, info, req.Input, e.env(r))
 	r.loaded = &loaded{x: x, meta: m}

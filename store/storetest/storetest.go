@@ -587,8 +587,8 @@ func oneNameAtOnce(t *testing.T, f *fixture) {
 // model runs random operations against the store and a map.
 func model(_ *testing.T, f *fixture) {
 	type known struct {
-		last   int64
-		status store.Status
+		Last   int64
+		Status store.Status
 	}
 	const shards = 3
 	var handles [shards]store.Shard
@@ -617,18 +617,18 @@ func model(_ *testing.T, f *fixture) {
 			}
 			id := ids[f.rand.IntN(len(ids))]
 			x := executions[id]
-			if x.status != store.Running {
+			if x.Status != store.Running {
 				continue
 			}
-			f.commit(handles[id.Shard()], f.next(id, x.last, status), nil)
-			executions[id] = known{x.last + 2, status}
+			f.commit(handles[id.Shard()], f.next(id, x.Last, status), nil)
+			executions[id] = known{x.Last + 2, status}
 		}
 	}
 	for id, want := range executions {
 		v := f.view(id)
 		f.same(want, known{v.Record.Last, v.Record.Status})
 		var all []byte
-		for last := int64(2); last <= want.last; last += 2 {
+		for last := int64(2); last <= want.Last; last += 2 {
 			all = append(all, chunk(last-1, last).Data...)
 		}
 		var got []byte

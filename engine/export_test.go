@@ -1,0 +1,25 @@
+package engine
+
+import "github.com/steppehq/steppe/store"
+
+// NextDue is the earliest timer, in milliseconds since 1970; 0 for none.
+func (e *Engine) NextDue() int64 { return e.timers.next() }
+
+// Residents is the number of running executions in memory, and how many of
+// them are loaded.
+func (e *Engine) Residents() (all, loaded int) {
+	for _, s := range e.shards {
+		s.mu.Lock()
+		for _, r := range s.residents {
+			all++
+			if r.loaded != nil {
+				loaded++
+			}
+		}
+		s.mu.Unlock()
+	}
+	return all, loaded
+}
+
+// Owns reports whether the engine believes that it owns a shard.
+func (e *Engine) Owns(id store.ShardID) bool { return e.shards[id].handle() != nil }
