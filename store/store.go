@@ -85,6 +85,7 @@ func (s Status) String() string {
 }
 
 // Store is one open database. All methods may be called from any goroutine.
+// Times are kept to the millisecond.
 type Store interface {
 	// Shards is the number of shards.
 	Shards() int

@@ -386,7 +386,8 @@ func (h *shard) commit(t *store.Transition) error {
 	}
 	x.chunks = append(x.chunks, store.Chunk{First: t.Chunk.First, Last: t.Chunk.Last, Data: bytes.Clone(t.Chunk.Data)})
 	r := &x.record
-	r.Status, r.Stop, r.Last, r.Redrives, r.Redriven = t.Status, t.Stop, t.Chunk.Last, t.Redrives, t.Redriven
+	r.Status, r.Last, r.Redrives = t.Status, t.Chunk.Last, t.Redrives
+	r.Stop, r.Redriven = toMillis(t.Stop), toMillis(t.Redriven)
 	x.wake, x.busy = t.Wake, t.Busy
 	if t.Status == store.Running {
 		s.running[h.id][t.Execution] = true
@@ -396,9 +397,17 @@ func (h *shard) commit(t *store.Transition) error {
 	return nil
 }
 
+// toMillis keeps a time as the contract says: to the millisecond.
+func toMillis(at time.Time) time.Time {
+	if at.IsZero() {
+		return at
+	}
+	return time.UnixMilli(at.UnixMilli())
+}
+
 func (s *Store) create(t *store.Transition) *execution {
 	n := t.New
-	x := &execution{key: n.Key, record: store.Record{ID: t.Execution, Machine: n.Machine, Start: n.Start, Meta: bytes.Clone(n.Meta)}}
+	x := &execution{key: n.Key, record: store.Record{ID: t.Execution, Machine: n.Machine, Start: toMillis(n.Start), Meta: bytes.Clone(n.Meta)}}
 	s.executions[t.Execution] = x
 	s.names[n.Key] = t.Execution
 	if n.Machine != 0 {

@@ -1,0 +1,297 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/store/memory"
+	"github.com/steppehq/steppe/value"
+)
+
+var tenant = engine.Tenant{Account: "000000000000", Region: "us-east-1"}
+
+// open starts an engine that runs until the test ends.
+func open(t testing.TB, cfg engine.Config) *engine.Engine {
+	t.Helper()
+	if cfg.Store == nil {
+		cfg.Store = memory.New(memory.Options{})
+	}
+	if cfg.Integrations == nil {
+		cfg.Integrations = new(integration.Registry)
+	}
+	e, err := engine.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { e.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		done.Wait()
+		if err := e.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+func create(t testing.TB, e *engine.Engine, name string, typ engine.MachineType, definition string) *engine.Machine {
+	t.Helper()
+	parsed, diagnostics := asl.Parse([]byte(definition))
+	if parsed == nil {
+		t.Fatal(diagnostics)
+	}
+	m, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: name, Type: typ, Definition: definition}, parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func doc(text string) *value.Doc { return value.NewDoc([]byte(text)) }
+
+// TestEffectsWaitForTheirCommit: a task whose schedule could not be made
+// durable is not performed.
+func TestEffectsWaitForTheirCommit(t *testing.T) {
+	jobs := 0
+	var registry integration.Registry
+	e, err := engine.Open(t.Context(), engine.Config{
+		Store:        memory.New(memory.Options{Fault: func(*store.Transition) memory.Fault { return memory.LoseBefore }}),
+		Integrations: &registry, Go: func(func()) { jobs++ },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := create(t, e, "m", engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::fake:work","End":true}}}`)
+	if _, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")}); !errors.Is(err, store.ErrUnknown) {
+		t.Errorf("start: %v", err)
+	}
+	if jobs > 0 {
+		t.Error("the task was performed")
+	}
+}
+
+// TestStartIsIdempotentByName follows StartExecution's rule: the same name and
+// input while the execution runs tells the first start again.
+func TestStartIsIdempotentByName(t *testing.T) {
+	e := open(t, engine.Config{})
+	m := create(t, e, "m", engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":1000,"End":true}}}`)
+	first, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Name: "x", Input: doc(`{"a":1}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Name: "x", Input: doc(`{ "a": 1 }`)})
+	if err != nil || again.ARN != first.ARN || !again.At.Equal(first.At) {
+		t.Errorf("the same start: %+v, %v; want %+v", again, err, first)
+	}
+	if _, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Name: "x", Input: doc(`{"a":2}`)}); !errors.Is(err, engine.ErrAlreadyExists) {
+		t.Errorf("another input: %v", err)
+	}
+	if _, err := e.Stop(t.Context(), first.ARN, history.ErrorOutput{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Name: "x", Input: doc(`{"a":1}`)}); !errors.Is(err, engine.ErrAlreadyExists) {
+		t.Errorf("after its end: %v", err)
+	}
+}
+
+// TestYearOfWaiting: an execution that waits for a year is parked, costs no
+// memory to speak of, and goes on in time.
+func TestYearOfWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t, engine.Config{})
+		m := create(t, e, "m", engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":31536000,"End":true}}}`)
+		started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{"a":1}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all, loaded := e.Residents(); all != 1 || loaded != 0 {
+			t.Errorf("%d executions in memory, %d of them loaded", all, loaded)
+		}
+		d, err := e.Wait(t.Context(), started.ARN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := d.Stop.Sub(d.Start); took != 31536000*time.Second || d.Status != store.Succeeded {
+			t.Errorf("%v after %v", d.Status, took)
+		}
+	})
+}
+
+// TestTimers: retries, heartbeats, task and execution timeouts fire when they
+// are due and not before.
+func TestTimers(t *testing.T) {
+	tests := []struct {
+		name, definition string
+		want             time.Duration
+		status           store.Status
+		failure          string
+	}{
+		{"wait", `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":90,"End":true}}}`, 90 * time.Second, store.Succeeded, ""},
+		{
+			"task timeout", `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::slow:work","TimeoutSeconds":7,"End":true}}}`,
+			7 * time.Second, store.Failed, "States.Timeout",
+		},
+		{
+			"heartbeat", `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::slow:ask.waitForTaskToken","HeartbeatSeconds":5,"End":true}}}`,
+			5 * time.Second, store.Failed, "States.Timeout",
+		},
+		{
+			"execution timeout", `{"StartAt":"A","TimeoutSeconds":11,"States":{"A":{"Type":"Wait","Seconds":90,"End":true}}}`,
+			11 * time.Second, store.TimedOut, "States.Timeout",
+		},
+		{
+			"retries", `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::slow:work","TimeoutSeconds":1,"End":true,
+			  "Retry":[{"ErrorEquals":["States.Timeout"],"IntervalSeconds":2,"BackoffRate":3,"MaxAttempts":3,"MaxDelaySeconds":10}]}}}`,
+			(4 + 2 + 6 + 10) * time.Second, store.Failed, "States.Timeout",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var registry integration.Registry
+				registry.Register("slow", slow{})
+				e := open(t, engine.Config{Integrations: &registry})
+				m := create(t, e, "m", engine.Standard, tt.definition)
+				started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				d, err := e.Wait(t.Context(), started.ARN)
+				if err != nil {
+					t.Fatal(err)
+				}
+				name := ""
+				if d.Failure.Error != nil {
+					name = *d.Failure.Error
+				}
+				if took := d.Stop.Sub(d.Start); took != tt.want || d.Status != tt.status || name != tt.failure {
+					t.Errorf("%v %q after %v, want %v %q after %v", d.Status, name, took, tt.status, tt.failure, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// slow is a service that never answers.
+type slow struct{}
+
+func (slow) Supports(asl.Resource) bool { return true }
+
+func (slow) Perform(ctx context.Context, task integration.Task) (*value.Doc, error) {
+	if task.Resource.Pattern == asl.WaitForTaskToken {
+		return doc("{}"), nil
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestActivity: a worker polls, beats and answers; a poll without work ends
+// empty after its time.
+func TestActivity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t, engine.Config{})
+		arn := tenant.ARN("activity", "a")
+		m := create(t, e, "m", engine.Standard, fmt.Sprintf(`{"StartAt":"A","States":{"A":{"Type":"Task","Resource":%q,"HeartbeatSeconds":60,"End":true}}}`, arn))
+		poll, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if token, _, err := e.ActivityTask(poll, arn, "w"); token != "" || err != nil {
+			t.Errorf("an idle poll: %q, %v", token, err)
+		}
+		started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{"a":1}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, input, err := e.ActivityTask(t.Context(), arn, "w")
+		if err != nil || input.String() != `{"a":1}` {
+			t.Fatalf("poll: %v, %v", input, err)
+		}
+		for range 5 {
+			<-time.After(50 * time.Second)
+			if err := e.SendTask(t.Context(), token, interpreter.Message{Kind: interpreter.TaskHeartbeat}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := e.SendTask(t.Context(), token, interpreter.Message{Kind: interpreter.TaskSucceeded, Output: doc(`"done"`)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.SendTask(t.Context(), token, interpreter.Message{Kind: interpreter.TaskSucceeded, Output: doc(`"twice"`)}); !errors.Is(err, engine.ErrStale) {
+			t.Errorf("a second answer: %v", err)
+		}
+		if err := e.SendTask(t.Context(), "nonsense", interpreter.Message{Kind: interpreter.TaskHeartbeat}); !errors.Is(err, engine.ErrInvalidToken) {
+			t.Errorf("a token of nobody: %v", err)
+		}
+		d, err := e.Wait(t.Context(), started.ARN)
+		if err != nil || d.Output.String() != `"done"` {
+			t.Errorf("output %v, %v", d.Output, err)
+		}
+	})
+}
+
+// TestSync runs an Express execution: it leaves nothing in the store.
+func TestSync(t *testing.T) {
+	e := open(t, engine.Config{})
+	m := create(t, e, "m", engine.Express, `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Fail","Error":"No","Cause":"because"}}}`)
+	r, err := e.StartSync(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Status != interpreter.Failed || *r.Failure.Error != "No" || len(r.Events) != 5 {
+		t.Errorf("%v %v, %d events", r.Status, r.Failure, len(r.Events))
+	}
+	if all, _ := e.Residents(); all != 0 {
+		t.Errorf("%d executions are left", all)
+	}
+}
+
+const fiveStates = `{"StartAt":"A","States":{
+  "A":{"Type":"Pass","Next":"B"},
+  "B":{"Type":"Choice","Choices":[{"Variable":"$.n","NumericGreaterThan":5,"Next":"C"}],"Default":"D"},
+  "C":{"Type":"Pass","Result":{"big":true},"ResultPath":"$.c","Next":"D"},
+  "D":{"Type":"Pass","Parameters":{"n.$":"$.n","text":"done"},"Next":"E"},
+  "E":{"Type":"Succeed"}}}`
+
+// BenchmarkStandard starts executions of five states that end in their first
+// step, in memory: the engine without disk and HTTP.
+func BenchmarkStandard(b *testing.B) {
+	e := open(b, engine.Config{})
+	m := create(b, e, "m", engine.Standard, fiveStates)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := e.Start(b.Context(), engine.StartRequest{Machine: m, Input: doc(`{"n":7,"text":"some payload of an order"}`)}); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "executions/s")
+}
+
+// BenchmarkExpress is the same without a store.
+func BenchmarkExpress(b *testing.B) {
+	e := open(b, engine.Config{})
+	m := create(b, e, "m", engine.Express, fiveStates)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := e.StartSync(b.Context(), engine.StartRequest{Machine: m, Input: doc(`{"n":7,"text":"some payload of an order"}`)}); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "executions/s")
+}
