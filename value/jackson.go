@@ -6,6 +6,9 @@ import (
 	"unicode/utf8"
 )
 
+// maxToken is how many bytes of a token a message shows.
+const maxToken = 256
+
 // JacksonMessage describes why a text is not JSON in the words of Jackson, the
 // library that AWS parses JSON with and whose words its messages show. It is ""
 // for a text that is JSON.
@@ -33,8 +36,12 @@ func JacksonMessage(text []byte) string {
 		for end < len(text) && isWord(text[end]) {
 			end++
 		}
+		token := string(text[start:end])
+		if len(token) > maxToken {
+			token = strings.ToValidUTF8(token[:maxToken], "") + "..."
+		}
 		return fmt.Sprintf("Unrecognized token '%s': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')\n at %s",
-			text[start:end], jacksonSource(text, end, true))
+			token, jacksonSource(text, end, true))
 	}
 	c, _ := utf8.DecodeRune(text[offset:])
 	return fmt.Sprintf("Unexpected character ('%c' (code %d)): %s\n at %s", c, c, expected(text, offset), jacksonSource(text, offset+1, true))

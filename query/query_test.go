@@ -1,0 +1,292 @@
+package query_test
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/steppehq/steppe/jsonpath"
+	"github.com/steppehq/steppe/query"
+	"github.com/steppehq/steppe/value"
+)
+
+// vars are the variables of tests.
+type vars map[string]string
+
+func (v vars) Lookup(name string) (value.Value, bool) {
+	text, ok := v[name]
+	if !ok {
+		return value.Value{}, false
+	}
+	decoded, err := value.DecodeString(text)
+	return decoded, err == nil
+}
+
+func decode(t testing.TB, text string) value.Value {
+	t.Helper()
+	v, err := value.DecodeString(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return v
+}
+
+func scope(t testing.TB, input string) *query.Scope {
+	return &query.Scope{
+		Input: decode(t, input),
+		Context: func() value.Value {
+			return decode(t, `{"Execution":{"Name":"x"},"StateMachine":{"Id":"arn","Name":"m"}}`)
+		},
+		Vars:    vars{"v": `{"a":[1,2]}`, "größe": `7`},
+		Entropy: query.NewEntropy(1),
+	}
+}
+
+func TestExpressions(t *testing.T) {
+	tests := []struct{ expr, input, want string }{
+		{"$", `{"a":1}`, `{"a":1}`},
+		{"$.a", `{"a":1}`, `1`},
+		{"$$.Execution.Name", `{}`, `"x"`},
+		{"$v.a[1]", `{}`, `2`},
+		{"$v", `{}`, `{"a":[1,2]}`},
+		{"$größe", `{}`, `7`},
+		{"States.Format('{} and {}', $.a, $.b)", `{"a":"x","b":{"k":[1,"y",null]}}`, `"x and {k=[1, y, null]}"`},
+		{`States.Format('\{{}\} \'{}\' \\', 1, true)`, `{}`, `"{1} 'true' \\"`},
+		{"States.Format($.t, 7)", `{"t":"n={}"}`, `"n=7"`},
+		{"States.StringToJson('{\"a\": [1]}')", `{}`, `{"a":[1]}`},
+		{"States.StringToJson($.s)", `{"s":" "}`, `null`},
+		{"States.JsonToString($)", `{"a": 1.0}`, `"{\"a\":1.0}"`},
+		{"States.Array()", `{}`, `[]`},
+		{"States.Array(1, 'a', null, true, $.a)", `{"a":{}}`, `[1,"a",null,true,{}]`},
+		{"States.ArrayPartition($.a, 2)", `{"a":[1,2,3]}`, `[[1,2],[3]]`},
+		{"States.ArrayContains($.a, 2.0)", `{"a":[1,2,3]}`, `true`},
+		{"States.ArrayContains($.a, '2')", `{"a":[1,2,3]}`, `false`},
+		{"States.ArrayRange(1, 9, 4)", `{}`, `[1,5,9]`},
+		{"States.ArrayRange(3, 1, -1)", `{}`, `[3,2,1]`},
+		{"States.ArrayGetItem($.a, 1)", `{"a":[1,2,3]}`, `2`},
+		{"States.ArrayLength($.a)", `{"a":[1,2,3]}`, `3`},
+		{"States.ArrayUnique($.a)", `{"a":[1,1,"1",{"x":1},{"x":1}]}`, `[1,"1",{"x":1}]`},
+		{"States.Base64Encode('Data to encode')", `{}`, `"RGF0YSB0byBlbmNvZGU="`},
+		{"States.Base64Decode('RGF0YSB0byBlbmNvZGU=')", `{}`, `"Data to encode"`},
+		{"States.Hash('input data', 'SHA-1')", `{}`, `"aaff4a450a104cd177d28d18d74485e8cae074b7"`},
+		{"States.Hash('a', 'MD5')", `{}`, `"0cc175b9c0f1b6a831c399e269772661"`},
+		{"States.JsonMerge($.a, $.b, false)", `{"a":{"x":{"y":1},"z":0},"b":{"x":{"w":2}}}`, `{"x":{"w":2},"z":0}`},
+		{"States.MathAdd(111, -1)", `{}`, `110`},
+		{"States.MathAdd($.a, 1)", `{"a":1.5}`, `3`},
+		{"States.StringSplit('1.2,3,,4', ',.')", `{}`, `["1","2","3","4"]`},
+		{"States.MathRandom(1, 999, 42)", `{}`, `255`}, // java.util.Random(42) begins with 1562431130
+		{"States.ArrayGetItem(States.StringSplit($$.StateMachine.Id, 'r'), 0)", `{}`, `"a"`},
+	}
+	for _, tt := range tests {
+		p, err := query.CompileExpr(tt.expr)
+		if err != nil {
+			t.Errorf("%s: %v", tt.expr, err)
+			continue
+		}
+		got, err := p.Eval(scope(t, tt.input))
+		if err != nil || got.String() != tt.want {
+			t.Errorf("%s: got %v, %v, want %s", tt.expr, got, err, tt.want)
+		}
+	}
+}
+
+func TestRandomness(t *testing.T) {
+	p, err := query.CompileExpr("States.UUID()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := scope(t, "{}")
+	one, _ := p.Eval(s)
+	two, _ := p.Eval(s)
+	if !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(one.Str()) || one.Str() == two.Str() {
+		t.Errorf("%s, %s", one, two)
+	}
+	if again, _ := p.Eval(scope(t, "{}")); again.Str() != one.Str() {
+		t.Errorf("the same seed gives %s and %s", one, again)
+	}
+	random, err := query.CompileExpr("States.MathRandom(-5, 5)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[int64]bool)
+	for range 1000 {
+		v, err := random.Eval(s)
+		n, _ := v.Int64()
+		if err != nil || n < -5 || n >= 5 {
+			t.Fatalf("%v, %v", v, err)
+		}
+		seen[n] = true
+	}
+	if len(seen) != 10 {
+		t.Errorf("only %d of 10 numbers were drawn", len(seen))
+	}
+}
+
+func TestExpressionsThatFail(t *testing.T) {
+	tests := []struct{ expr, input, name, cause string }{
+		{"States.Format('{}')", `{}`, "States.IntrinsicFailure", "The function 'States.Format('{}')' had the following error: "},
+		{"States.Format('x', 1)", `{}`, "States.IntrinsicFailure", "fewer {}"},
+		{"States.Format('{}', $.no)", `{"a":1}`, "States.Runtime", `The function 'States.Format('{}', $.no)' had the following error: The JsonPath argument for the field '$.no' could not be found in the input '{"a":1}'`},
+		{"States.ArrayRange(1, 2000, 1)", `{}`, "States.IntrinsicFailure", "1000"},
+		{"States.ArrayRange(1, 2, 0)", `{}`, "States.IntrinsicFailure", "zero"},
+		{"States.ArrayGetItem($.a, 3)", `{"a":[]}`, "States.IntrinsicFailure", "bounds"},
+		{"States.ArrayLength('x')", `{}`, "States.IntrinsicFailure", "array"},
+		{"States.StringToJson('{')", `{}`, "States.IntrinsicFailure", "JSON"},
+		{"States.Hash('a', 'CRC')", `{}`, "States.IntrinsicFailure", "CRC"},
+		{"States.JsonMerge($, $, true)", `{}`, "States.IntrinsicFailure", "shallow"},
+		{"States.MathRandom(5, 5)", `{}`, "States.IntrinsicFailure", "greater"},
+		{"States.Base64Decode('%')", `{}`, "States.IntrinsicFailure", "Base64"},
+	}
+	for _, tt := range tests {
+		p, err := query.CompileExpr(tt.expr)
+		if err != nil {
+			t.Errorf("%s: %v", tt.expr, err)
+			continue
+		}
+		v, err := p.Eval(scope(t, tt.input))
+		var failed *query.Error
+		if !errors.As(err, &failed) || failed.Name != tt.name || !strings.Contains(failed.Cause, tt.cause) {
+			t.Errorf("%s: got %v, %v, want %s with %q", tt.expr, v, err, tt.name, tt.cause)
+		}
+	}
+}
+
+func TestNoExpressions(t *testing.T) {
+	nested := strings.Repeat("States.Array(", 11) + strings.Repeat(")", 11)
+	for _, text := range []string{
+		"", "a", "$a b", "$.a[", "States.Nothing()", "States.Format", "States.Format(", "States.Format('x'", "States.Format('x)",
+		`States.StringToJson('{\"a\":1}')`, "States.Array(1,)", "States.Array(x)", "States.UUID(1)", "States.UUID() x", "States.MathAdd(1)", nested,
+	} {
+		if p, err := query.CompileExpr(text); err == nil {
+			t.Errorf("%q was taken as %v", text, p)
+		}
+	}
+	if _, err := query.CompileExpr(strings.Repeat("States.Array(", 10) + strings.Repeat(")", 10)); err != nil {
+		t.Errorf("ten functions inside of each other: %v", err)
+	}
+}
+
+// TestTemplateOrder: fixed members first, then the evaluated ones as a Java
+// HashMap iterates (recorded from the service for five and more members).
+func TestTemplateOrder(t *testing.T) {
+	tmpl, err := query.CompileTemplate(decode(t, `{"original_input.$":"$","iteration_input_value.$":"$.v","iteration_index.$":"$.i","from_input_constant.$":"$.c","constant_value":"HelloWorld"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := tmpl.Eval(scope(t, `{"v":1,"i":2,"c":3}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"constant_value", "iteration_input_value", "from_input_constant", "iteration_index", "original_input"}
+	if diff := cmp.Diff(want, v.Names()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTemplates(t *testing.T) {
+	tests := []struct{ template, input, want, cause string }{
+		{`{"a":{"b.$":"$.x","c":"$.x"},"d":[{"e.$":"$.x"}]}`, `{"x":1}`, `{"a":{"c":"$.x","b":1},"d":[{"e":1}]}`, ""},
+		{`[1,"$.x"]`, `{}`, `[1,"$.x"]`, ""},
+		{`{"a.$":"$.no"}`, `{"x":1}`, ``, `The JSONPath '$.no' specified for the field 'a.$' could not be found in the input '{"x":1}'`},
+		{`{"a.$":"$nobody"}`, `{}`, ``, "could not be found"},
+		{`{"a.$":"$..no"}`, `{}`, `{"a":[]}`, ""},
+	}
+	for _, tt := range tests {
+		tmpl, err := query.CompileTemplate(decode(t, tt.template))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := tmpl.Eval(scope(t, tt.input))
+		if tt.cause == "" && (err != nil || v.String() != tt.want) || tt.cause != "" && (err == nil || !strings.Contains(err.Error(), tt.cause)) {
+			t.Errorf("%s: got %v, %v, want %s%s", tt.template, v, err, tt.want, tt.cause)
+		}
+	}
+	_, err := query.CompileTemplate(decode(t, `{"a":[{"b.$":1}]}`))
+	var bad *query.TemplateError
+	if !errors.As(err, &bad) || bad.Field != "b.$" || strings.Join(bad.Path, "/") != "a/0" {
+		t.Errorf("a number for a path: %v", err)
+	}
+}
+
+func TestFlow(t *testing.T) {
+	path := func(text string) *query.Path {
+		p, err := query.CompilePath(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	ref := func(text string) *jsonpath.Reference {
+		r, err := jsonpath.CompileReference(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	tests := []struct {
+		name                string
+		flow                query.Flow
+		input, args, output string
+	}{
+		{"nothing", query.Flow{}, `{"a":1}`, `{"a":1}`, `"R"`},
+		{"paths", query.Flow{Input: path("$.a"), Place: ref("$.r"), Output: path("$.r")}, `{"a":{"b":1}}`, `{"b":1}`, `"R"`},
+		{"the result goes into the raw input", query.Flow{Input: path("$.a"), Place: ref("$.r")}, `{"a":1}`, `1`, `{"a":1,"r":"R"}`},
+		{"nulls", query.Flow{NoInput: true, NoResult: true, NoOutput: true}, `{"a":1}`, `{}`, `{}`},
+		{"result dropped", query.Flow{NoResult: true}, `{"a":1}`, `{"a":1}`, `{"a":1}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, args, err := tt.flow.Arguments(scope(t, tt.input))
+			if err != nil || args.String() != tt.args {
+				t.Errorf("arguments %v, %v", args, err)
+			}
+			output, _, err := tt.flow.Result(scope(t, tt.input), value.Str("R"))
+			if err != nil || output.String() != tt.output {
+				t.Errorf("output %v, %v", output, err)
+			}
+		})
+	}
+	flow := query.Flow{Place: ref("$.a.b")}
+	if _, _, err := flow.Result(scope(t, `{"a":1}`), value.Str("R")); err == nil || !strings.HasPrefix(err.Error(), "States.ResultPathMatchFailure") {
+		t.Errorf("a ResultPath that does not fit: %v", err)
+	}
+	flow = query.Flow{Input: path("$.no")}
+	if _, _, err := flow.Arguments(scope(t, `{}`)); err == nil || err.Error() != "States.Runtime: Invalid path '$.no' : No results for path: $['no']" {
+		t.Errorf("an InputPath that leads nowhere: %v", err)
+	}
+}
+
+func FuzzExpr(f *testing.F) {
+	for _, text := range []string{"$.a", "$$.x", "$v.a", "States.Format('{}', $.a)", "States.Array(1,'x',States.UUID())", `States.Format('\{\'', $..a[?(@.b==1)])`, "States.ArrayRange(0,9e9,1)"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := query.CompileExpr(text)
+		if err != nil {
+			return
+		}
+		s := scope(t, `{"a":[1,{"b":"x"}]}`)
+		if v, err := p.Eval(s); err == nil && v.IsUndefined() {
+			t.Errorf("%q gives undefined", text)
+		}
+	})
+}
+
+func BenchmarkTemplate(b *testing.B) {
+	tmpl, err := query.CompileTemplate(decode(b, `{"id.$":"$.order.id","n.$":"$.order.n","fixed":{"a":1},"name.$":"$$.Execution.Name","text.$":"States.Format('order {}', $.order.id)"}`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := scope(b, `{"order":{"id":"A-17","n":3}}`)
+	context := s.Context()
+	s.Context = func() value.Value { return context }
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := tmpl.Eval(s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
