@@ -77,8 +77,8 @@ func (x *Execution) applyInside(b *branch, ev *history.Event) {
 		b.prev = ev.ID
 		b.task.started = true
 	case history.TaskStarted, history.LambdaFunctionStarted:
+		x.dequeue(b)
 		b.prev, b.phase = ev.ID, tasking
-		x.ready = deleteBranch(x.ready, b)
 	case history.EvaluationFailed:
 		b.prev = ev.ID
 	case history.ParallelStateStarted:
@@ -90,7 +90,7 @@ func (x *Execution) applyInside(b *branch, ev *history.Event) {
 	case history.MapStateStarted:
 		b.prev, b.due = ev.ID, 0
 		b.join = &join{outputs: make([]*value.Doc, ev.Length), items: ev.Items.Value(), limit: ev.Limit, link: ev.ID}
-		x.wakeUp(b, spawning)
+		x.spawnOrJoin(b)
 	case history.MapIterationStarted:
 		x.iterate(b, ev)
 	case history.MapIterationSucceeded:
@@ -108,6 +108,7 @@ func (x *Execution) applyInside(b *branch, ev *history.Event) {
 }
 
 func (x *Execution) enter(b *branch, ev *history.Event) {
+	x.dequeue(b)
 	b.state = b.group.State(ev.Name)
 	b.to = nil
 	b.phase = inside
@@ -129,7 +130,7 @@ func (x *Execution) exit(b *branch, ev *history.Event) {
 	}
 	if to != nil {
 		b.to, b.input = to, ev.Output
-		x.wakeUp(b, arriving)
+		x.enqueue(b, arriving)
 		return
 	}
 	b.phase, b.output = ended, ev.Output
@@ -150,7 +151,7 @@ func (x *Execution) schedule(b *branch, ev *history.Event) {
 	// The clocks of an activity's task begin when a worker has taken it.
 	if resource.Kind != asl.ActivityResource {
 		b.task.clocks(ev.Millis)
-		x.wakeUp(b, starting)
+		x.enqueue(b, starting)
 	}
 }
 
@@ -180,12 +181,20 @@ func (x *Execution) fork(b *branch, ev *history.Event) {
 // iterate opens the branch of an iteration of b.
 func (x *Execution) iterate(b *branch, ev *history.Event) {
 	j := b.join
-	value := j.items.At(int(ev.Index))
-	input := ev.Items
-	child := x.open(b, b.state.(*asl.Map).Processor, ev.Index, ev.ID, input)
-	child.item = &item{value}
+	child := x.open(b, b.state.(*asl.Map).Processor, ev.Index, ev.ID, ev.Items)
+	child.item = &item{j.items.At(int(ev.Index))}
 	j.next++
 	j.running++
+	x.spawnOrJoin(b)
+}
+
+// spawnOrJoin makes a Map ready if it may start another iteration.
+func (x *Execution) spawnOrJoin(b *branch) {
+	if b.join.mayStart() {
+		x.enqueue(b, spawning)
+		return
+	}
+	x.dequeue(b)
 	b.phase = joining
 }
 
@@ -200,27 +209,16 @@ func (x *Execution) finish(b *branch, ev *history.Event) {
 	j.link = b.prev
 	parent.prev = ev.ID
 	x.drop(func(o *branch) bool { return o == b })
-	if j.next < int64(len(j.outputs)) && parent.phase == joining {
-		if _, isMap := parent.state.(*asl.Map); isMap {
-			x.wakeUp(parent, spawning)
-		}
+	if _, isMap := parent.state.(*asl.Map); isMap {
+		x.spawnOrJoin(parent)
 	}
 }
 
 // abandon drops all branches inside of b.
 func (x *Execution) abandon(b *branch) {
 	x.drop(func(o *branch) bool { return o.within(b) })
-	x.ready = deleteBranch(x.ready, b)
+	x.dequeue(b)
 	b.join, b.task, b.phase = nil, nil, inside
-}
-
-func deleteBranch(list []*branch, b *branch) []*branch {
-	for i, o := range list {
-		if o == b {
-			return append(list[:i:i], list[i+1:]...)
-		}
-	}
-	return list
 }
 
 func (x *Execution) applyRetry(ev *history.Event) {

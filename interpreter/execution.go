@@ -41,8 +41,8 @@ type Execution struct {
 	// given out in that order and never again.
 	live     []*branch
 	branches int64
-	// ready holds the branches that can move without news, in the order in
-	// which their last events happened.
+	// ready holds the branches that can move without news, the one first whose
+	// last event is oldest; of those with the same one, the oldest branch.
 	ready []*branch
 }
 
@@ -165,6 +165,12 @@ type join struct {
 	link    int64 // the event that the next iteration's start links to
 }
 
+// mayStart reports whether a Map may start another iteration now.
+func (j *join) mayStart() bool {
+	return j.next < int64(len(j.outputs)) && (j.limit == 0 || j.running < j.limit)
+}
+
+// item is what an iteration of a Map is about.
 type item struct {
 	value value.Value
 }
@@ -234,7 +240,7 @@ func (x *Execution) open(parent *branch, group *asl.States, index, prev int64, i
 	}
 	x.branches++
 	x.live = append(x.live, b)
-	x.ready = append(x.ready, b)
+	x.enqueue(b, arriving)
 	return b
 }
 
@@ -253,20 +259,26 @@ func (b *branch) within(outer *branch) bool {
 	return false
 }
 
-// wakeUp makes a branch ready.
-func (x *Execution) wakeUp(b *branch, p phase) {
-	if b.phase != p || !slices.Contains(x.ready, b) {
-		b.phase = p
-		x.ready = append(x.ready, b)
+// enqueue makes a branch ready.
+func (x *Execution) enqueue(b *branch, p phase) {
+	x.dequeue(b)
+	b.phase = p
+	at, _ := slices.BinarySearchFunc(x.ready, b, compareReady)
+	x.ready = slices.Insert(x.ready, at, b)
+}
+
+// dequeue takes a branch out of the ready ones.
+func (x *Execution) dequeue(b *branch) {
+	switch at := slices.Index(x.ready, b); {
+	case at == 0:
+		x.ready = x.ready[1:]
+	case at > 0:
+		x.ready = slices.Delete(x.ready, at, at+1)
 	}
 }
 
-// sortReady puts the ready branches into the order that a live execution has
-// them in.
-func (x *Execution) sortReady() {
-	slices.SortStableFunc(x.ready, func(a, b *branch) int {
-		return cmp.Or(cmp.Compare(a.prev, b.prev), cmp.Compare(a.number, b.number))
-	})
+func compareReady(a, b *branch) int {
+	return cmp.Or(cmp.Compare(a.prev, b.prev), cmp.Compare(a.number, b.number))
 }
 
 // String describes the execution in full, for tests that compare a live one

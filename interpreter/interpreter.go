@@ -203,6 +203,5 @@ func Replay(m *asl.StateMachine, info Info, events []history.Event) (*Execution,
 			return nil, err
 		}
 	}
-	x.sortReady()
 	return x, nil
 }

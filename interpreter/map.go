@@ -24,7 +24,6 @@ func (s *step) startMap(b *branch, st *asl.Map) {
 		Private: history.Private{Items: s.document(b, items), Limit: limit},
 	})
 	if items.Len() == 0 {
-		s.x.ready = deleteBranch(s.x.ready, b)
 		s.joinMap(b, st)
 	}
 }
@@ -64,29 +63,18 @@ func (s *step) concurrency(b *branch, st *asl.Map) (int64, error) {
 	return limit, nil
 }
 
-// spawnBatch bounds the iterations that one turn starts.
-const spawnBatch = 250
-
-// spawn starts iterations of a Map as far as its limit allows.
+// spawn starts the next iteration of a Map.
 func (s *step) spawn(b *branch) {
-	st := b.state.(*asl.Map)
-	j := b.join
-	b.phase = joining
-	for n := 0; j.next < int64(len(j.outputs)) && (j.limit == 0 || j.running < j.limit); n++ {
-		if n == spawnBatch {
-			s.x.wakeUp(b, spawning)
-			return
-		}
-		input, err := s.itemInput(b, st, j.next)
-		if err != nil {
-			s.fail(b, s.evaluation(b, err))
-			return
-		}
-		s.emitLinked(b, history.Event{
-			Type: history.MapIterationStarted, Name: st.Name, Index: j.next,
-			Private: history.Private{Items: input},
-		}, j.link)
+	st, j := b.state.(*asl.Map), b.join
+	input, err := s.itemInput(b, st, j.next)
+	if err != nil {
+		s.fail(b, s.evaluation(b, err))
+		return
 	}
+	s.emitLinked(b, history.Event{
+		Type: history.MapIterationStarted, Name: st.Name, Index: j.next,
+		Private: history.Private{Items: input},
+	}, j.link)
 }
 
 // itemInput is the input of an iteration: the item, or what the ItemSelector

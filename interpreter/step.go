@@ -59,15 +59,14 @@ func (s *step) run() {
 	}
 	s.guarded(func() {
 		for len(s.x.ready) > 0 && len(s.out.Events) < limit {
-			b := s.x.ready[0]
-			s.x.ready = s.x.ready[1:]
-			s.turn(b)
+			s.turn(s.x.ready[0])
 		}
 	})
 	s.out.More = len(s.x.ready) > 0
 }
 
-// turn moves a branch through one state, or starts iterations of a Map.
+// turn moves a ready branch through one state, or starts iterations of a Map.
+// The events that it records take the branch out of the ready ones.
 func (s *step) turn(b *branch) {
 	switch b.phase {
 	case arriving:

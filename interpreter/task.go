@@ -92,7 +92,6 @@ func (s *step) taskMessage(msg Message) {
 	}
 	s.guarded(func() {
 		if b.phase == starting { // news came before the step went on
-			s.x.ready = deleteBranch(s.x.ready, b)
 			s.started(b)
 		}
 		switch msg.Kind {

@@ -1,0 +1,327 @@
+package interpreter_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/value"
+)
+
+var update = flag.Bool("update", false, "write the golden scripts anew")
+
+// TestGolden runs the scripts of testdata: a machine, an input, what happens in
+// the world outside, and the history and effects that must come of it. At every
+// event the replay of the history so far must equal the live execution, and the
+// same script must give the same bytes again.
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/*/*.txtar")
+	if err != nil || len(files) < 15 {
+		t.Fatalf("%d scripts, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(strings.TrimPrefix(filepath.ToSlash(file), "testdata/"), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := play(t, archive)
+			for range 20 {
+				if again := play(t, archive); again != got {
+					t.Fatalf("the script does not repeat:\n%s", cmp.Diff(got, again))
+				}
+			}
+			if *update {
+				setFile(archive, "history", got)
+				if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(getFile(archive, "history"), got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func getFile(a *txtar.Archive, name string) string {
+	for _, f := range a.Files {
+		if f.Name == name {
+			return string(f.Data)
+		}
+	}
+	return ""
+}
+
+func setFile(a *txtar.Archive, name, text string) {
+	for i := range a.Files {
+		if a.Files[i].Name == name {
+			a.Files[i].Data = []byte(text)
+			return
+		}
+	}
+	a.Files = append(a.Files, txtar.File{Name: name, Data: []byte(text)})
+}
+
+// script is one run of a golden script.
+type script struct {
+	t      *testing.T
+	m      *asl.StateMachine
+	info   interpreter.Info
+	x      *interpreter.Execution
+	now    time.Time
+	events []history.Event
+	tasks  map[string][]int64 // scheduled tasks, by the name of their state
+	out    strings.Builder
+	beaten bool // a heartbeat has moved a deadline
+	limits interpreter.Limits
+}
+
+func play(t *testing.T, a *txtar.Archive) string {
+	t.Helper()
+	m, diagnostics := asl.Parse([]byte(getFile(a, "machine.asl.json")))
+	if m == nil {
+		t.Fatal(diagnostics)
+	}
+	s := &script{
+		t: t, m: m, now: time.UnixMilli(1_700_000_000_000), tasks: make(map[string][]int64), limits: interpreter.AWSLimits,
+		info: interpreter.Info{ARN: "arn:execution", Name: "x", StateMachineARN: "arn:machine", MachineName: "m", RoleARN: "arn:role", Region: "us-east-1", Seed: 42},
+	}
+	for line := range strings.Lines(getFile(a, "limits")) {
+		name, n, _ := strings.Cut(strings.TrimSpace(line), " ")
+		number, err := strconv.ParseInt(n, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch name {
+		case "events":
+			s.limits.Events = number
+		case "runahead":
+			s.limits.RunAhead = int(number)
+		case "bytes":
+			s.limits.PayloadBytes = int(number)
+		}
+	}
+	x, out := interpreter.Start(m, s.info, value.NewDoc([]byte(strings.TrimSpace(getFile(a, "input.json")))), s.env())
+	s.x = x
+	s.took(out)
+	for line := range strings.Lines(getFile(a, "script")) {
+		if line = strings.TrimSpace(line); line != "" {
+			fmt.Fprintf(&s.out, "> %s\n", line)
+			s.do(strings.Fields(line), line)
+		}
+	}
+	return s.out.String()
+}
+
+func (s *script) env() interpreter.Env {
+	return interpreter.Env{Now: s.now, Limits: s.limits, Token: func(event int64) string { return fmt.Sprintf("token-%d", event) }}
+}
+
+// do plays one line of the script.
+func (s *script) do(words []string, line string) {
+	switch words[0] {
+	case "advance":
+		d, err := time.ParseDuration(words[1])
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.now = s.now.Add(d)
+		s.step(interpreter.Message{Kind: interpreter.Wake})
+	case "stop":
+		s.step(interpreter.Message{Kind: interpreter.Stop, Failure: failure(words[1:])})
+	case "continue":
+		s.step(interpreter.Message{Kind: interpreter.Continue})
+	case "succeed", "submit":
+		_, rest, _ := strings.Cut(line, words[1])
+		msg := interpreter.Message{Kind: interpreter.TaskSucceeded, Cause: s.task(words[1]), Output: value.NewDoc([]byte(strings.TrimSpace(rest)))}
+		if words[0] == "submit" {
+			msg.Kind = interpreter.TaskSubmitted
+		}
+		s.step(msg)
+	case "fail":
+		s.step(interpreter.Message{Kind: interpreter.TaskFailed, Cause: s.task(words[1]), Failure: failure(words[2:])})
+	case "start":
+		s.step(interpreter.Message{Kind: interpreter.TaskStarted, Cause: s.task(words[1]), Worker: words[2]})
+	case "beat":
+		s.beaten = true
+		s.step(interpreter.Message{Kind: interpreter.TaskHeartbeat, Cause: s.task(words[1])})
+	default:
+		s.t.Fatalf("unknown word %q", words[0])
+	}
+}
+
+// task finds a scheduled task: NAME is the last of its state, NAME#n the nth.
+func (s *script) task(name string) int64 {
+	name, number, numbered := strings.Cut(name, "#")
+	list := s.tasks[name]
+	if len(list) == 0 {
+		s.t.Fatalf("no task of %s was scheduled", name)
+	}
+	if !numbered {
+		return list[len(list)-1]
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return list[n-1]
+}
+
+func failure(words []string) history.ErrorOutput {
+	var f history.ErrorOutput
+	if len(words) > 0 {
+		f.Error = &words[0]
+	}
+	if len(words) > 1 {
+		f.Cause = new(strings.Join(words[1:], " "))
+	}
+	return f
+}
+
+func (s *script) step(msg interpreter.Message) {
+	before := s.x.String()
+	out := interpreter.Step(s.x, msg, s.env())
+	if out.Stale {
+		s.out.WriteString("stale\n")
+		if len(out.Events) > 0 || s.x.String() != before {
+			s.t.Errorf("a stale message changed the execution")
+		}
+		return
+	}
+	s.took(out)
+}
+
+// took prints what a step decided, and compares the live execution with its
+// replay. Events of a step that ran ahead are replayed together.
+func (s *script) took(out interpreter.Outcome) {
+	for i := range out.Events {
+		s.print(&out.Events[i])
+	}
+	for _, e := range out.Effects {
+		if e.Kind == interpreter.Cancel {
+			fmt.Fprintf(&s.out, "  cancel %s #%d\n", e.StateName, e.Cause)
+			continue
+		}
+		s.tasks[e.StateName] = append(s.tasks[e.StateName], e.Cause)
+		fmt.Fprintf(&s.out, "  invoke %s #%d %s %s", e.StateName, e.Cause, e.Resource.ARN, e.Input)
+		if e.Token != "" {
+			fmt.Fprintf(&s.out, " with %s", e.Token)
+		}
+		s.out.WriteString("\n")
+	}
+	if wake := s.x.Wake(); wake != 0 {
+		fmt.Fprintf(&s.out, "  wake in %v\n", time.UnixMilli(wake).Sub(s.now))
+	}
+	if out.More {
+		s.out.WriteString("  more\n")
+	}
+	s.events = append(s.events, out.Events...)
+	stored, err := history.Decode(nil, history.Encode(nil, s.events))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	replayed, err := interpreter.Replay(s.m, s.info, stored)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	live, again := s.x.String(), replayed.String()
+	if s.beaten { // a heartbeat is the one thing that no event tells
+		due := regexp.MustCompile(`due \d+`)
+		live, again = due.ReplaceAllString(live, ""), due.ReplaceAllString(again, "")
+	}
+	if diff := cmp.Diff(live, again); diff != "" {
+		s.t.Errorf("after event %d the replay differs (-live +replayed):\n%s", s.x.Last(), diff)
+	}
+}
+
+// print shows an event in a line.
+func (s *script) print(ev *history.Event) {
+	if ev.ID != int64(len(s.events))+1 && ev.ID <= int64(len(s.events)) || ev.Previous >= ev.ID {
+		s.t.Errorf("event %d follows %d", ev.ID, ev.Previous)
+	}
+	fmt.Fprintf(&s.out, "%3d <- %-3d %v", ev.ID, ev.Previous, ev.Type)
+	if ev.Name != "" {
+		fmt.Fprintf(&s.out, " %s", ev.Name)
+	}
+	switch ev.Type {
+	case history.MapIterationStarted, history.MapIterationSucceeded, history.MapIterationFailed, history.MapIterationAborted:
+		fmt.Fprintf(&s.out, "[%d]", ev.Index)
+	}
+	if ev.Failure.Error != nil {
+		fmt.Fprintf(&s.out, " error=%s", *ev.Failure.Error)
+	}
+	if ev.Failure.Cause != nil {
+		fmt.Fprintf(&s.out, " cause=%q", *ev.Failure.Cause)
+	}
+	if ev.Input != nil {
+		fmt.Fprintf(&s.out, " in=%s", ev.Input)
+	}
+	if ev.Output != nil {
+		fmt.Fprintf(&s.out, " out=%s", ev.Output)
+	}
+	for _, v := range ev.Assigned {
+		fmt.Fprintf(&s.out, " $%s=%s", v.Name, v.Value)
+	}
+	if ev.Retry != nil {
+		fmt.Fprintf(&s.out, " retry=%v", time.Duration(ev.Retry.Due-ev.Millis)*time.Millisecond)
+	}
+	s.out.WriteString("\n")
+}
+
+// BenchmarkStart runs five states that need nothing of the world.
+func BenchmarkStart(b *testing.B) {
+	m, diagnostics := asl.Parse([]byte(`{"StartAt":"A","States":{
+	  "A":{"Type":"Pass","Next":"B"},
+	  "B":{"Type":"Choice","Choices":[{"Variable":"$.n","NumericGreaterThan":5,"Next":"C"}],"Default":"D"},
+	  "C":{"Type":"Pass","Result":{"big":true},"ResultPath":"$.c","Next":"D"},
+	  "D":{"Type":"Pass","Parameters":{"n.$":"$.n","text":"done"},"Next":"E"},
+	  "E":{"Type":"Succeed"}}}`))
+	if m == nil {
+		b.Fatal(diagnostics)
+	}
+	env := interpreter.Env{Now: time.UnixMilli(1), Limits: interpreter.AWSLimits}
+	b.ReportAllocs()
+	for b.Loop() {
+		x, _ := interpreter.Start(m, interpreter.Info{}, value.NewDoc([]byte(`{"n":7,"text":"some payload of an order"}`)), env)
+		if x.Status() != interpreter.Succeeded {
+			b.Fatal(x)
+		}
+	}
+}
+
+// BenchmarkMap runs ten thousand iterations of a Pass state.
+func BenchmarkMap(b *testing.B) {
+	m, diagnostics := asl.Parse([]byte(`{"StartAt":"M","States":{"M":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}}}}`))
+	if m == nil {
+		b.Fatal(diagnostics)
+	}
+	items := value.DocOf(value.Arr(make([]value.Value, 10_000)...))
+	limits := interpreter.AWSLimits
+	limits.Events = 0
+	env := interpreter.Env{Now: time.UnixMilli(1), Limits: limits}
+	b.ReportAllocs()
+	for b.Loop() {
+		x, _ := interpreter.Start(m, interpreter.Info{}, items, env)
+		for x.Ready() {
+			interpreter.Step(x, interpreter.Message{Kind: interpreter.Continue}, env)
+		}
+		if x.Status() != interpreter.Succeeded {
+			b.Fatal(x.Status())
+		}
+	}
+	b.ReportMetric(float64(b.N)*10_000/b.Elapsed().Seconds(), "items/s")
+}
