@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -107,10 +108,8 @@ func parseARN(arn string, kinds ...string) (engine.Name, error) {
 	if !ok {
 		return name, invalidARN("Invalid ARN: " + arn)
 	}
-	for _, kind := range kinds {
-		if name.Kind == kind {
-			return name, nil
-		}
+	if slices.Contains(kinds, name.Kind) {
+		return name, nil
 	}
 	return name, invalidARN("Resource type not valid in this context: " + name.Kind)
 }

@@ -10,15 +10,15 @@ import (
 // walk visits all states, outer ones first, with the path to each.
 func walk(group *States, path []string, visit func(st State, path []string)) {
 	for _, st := range group.All {
-		at := append(path[:len(path):len(path)], "States", st.Base().Name)
+		at := append(slices.Clip(path), "States", st.Base().Name)
 		visit(st, at)
 		switch st := st.(type) {
 		case *Parallel:
 			for i, branch := range st.Branches {
-				walk(branch, append(at[:len(at):len(at)], "Branches", itoa(i)), visit)
+				walk(branch, append(slices.Clip(at), "Branches", itoa(i)), visit)
 			}
 		case *Map:
-			walk(st.Processor, append(at[:len(at):len(at)], "ItemProcessor"), visit)
+			walk(st.Processor, append(slices.Clip(at), "ItemProcessor"), visit)
 		case *Pass, *Task, *Choice, *Wait, *Succeed, *Fail:
 		}
 	}

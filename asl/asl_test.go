@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,19 +62,10 @@ func TestDiagnostics(t *testing.T) {
 		for _, d := range diagnostics {
 			said = append(said, d.String())
 		}
-		if m != nil || len(said) == 0 || !contains(said, tt.want) {
+		if m != nil || len(said) == 0 || !slices.Contains(said, tt.want) {
 			t.Errorf("%s:\n got %s\nwant %s", tt.definition, strings.Join(said, "\n     "), tt.want)
 		}
 	}
-}
-
-func contains(list []string, want string) bool {
-	for _, s := range list {
-		if s == want {
-			return true
-		}
-	}
-	return false
 }
 
 // TestExamplesOfCodes runs the example in the comment of each code.

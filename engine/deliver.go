@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/steppehq/steppe/history"
@@ -302,7 +303,7 @@ func (st *stepping) settle() {
 	} else {
 		wake := x.Wake()
 		e.timers.set(r, wake)
-		if !x.Ready() && e.parks(r, x, wake, effects) {
+		if !x.Ready() && e.parks(r, wake, effects) {
 			r.drop()
 		}
 	}
@@ -316,7 +317,7 @@ const parkAfter = time.Minute
 
 // parks reports whether an execution is better dropped from memory: nothing is
 // due soon, and no task of it is being performed here.
-func (e *Engine) parks(r *resident, x *interpreter.Execution, wake int64, effects []interpreter.Effect) bool {
+func (e *Engine) parks(r *resident, wake int64, effects []interpreter.Effect) bool {
 	if r.express != nil || wake != 0 && wake < e.now().Add(parkAfter).UnixMilli() || len(effects) > 0 {
 		return false
 	}
@@ -433,6 +434,6 @@ func (e *Engine) deliveryFailed(r *resident, err error) {
 	case errors.Is(err, ErrNotRunning), errors.Is(err, ErrStale), errors.Is(err, ErrNotOwner):
 		return
 	}
-	e.log.Error("delivery failed; trying again", "error", err)
+	e.log.Error("delivery failed; trying again", slog.Any("error", err))
 	e.timers.set(r, e.now().Add(retryDelivery).UnixMilli())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/steppehq/steppe/history"
@@ -157,9 +158,9 @@ func (e *Engine) History(ctx context.Context, id store.ExecutionID, from int64, 
 // asked for, and gives the number that follows.
 func appendFrom(events, chunk []history.Event, from int64, reverse bool) ([]history.Event, int64) {
 	if reverse {
-		for i := len(chunk) - 1; i >= 0; i-- {
-			if chunk[i].ID <= from {
-				events = append(events, chunk[i])
+		for _, ev := range slices.Backward(chunk) {
+			if ev.ID <= from {
+				events = append(events, ev)
 			}
 		}
 		return events, chunk[0].ID - 1

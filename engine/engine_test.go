@@ -47,13 +47,13 @@ func open(t testing.TB, cfg engine.Config) *engine.Engine {
 	return e
 }
 
-func create(t testing.TB, e *engine.Engine, name string, typ engine.MachineType, definition string) *engine.Machine {
+func create(t testing.TB, e *engine.Engine, typ engine.MachineType, definition string) *engine.Machine {
 	t.Helper()
 	parsed, diagnostics := asl.Parse([]byte(definition))
 	if parsed == nil {
 		t.Fatal(diagnostics)
 	}
-	m, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: name, Type: typ, Definition: definition}, parsed)
+	m, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: "m", Type: typ, Definition: definition}, parsed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestEffectsWaitForTheirCommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := create(t, e, "m", engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::fake:work","End":true}}}`)
+	m := create(t, e, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::fake:work","End":true}}}`)
 	if _, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")}); !errors.Is(err, store.ErrUnknown) {
 		t.Errorf("start: %v", err)
 	}
@@ -87,7 +87,7 @@ func TestEffectsWaitForTheirCommit(t *testing.T) {
 // input while the execution runs tells the first start again.
 func TestStartIsIdempotentByName(t *testing.T) {
 	e := open(t, engine.Config{})
-	m := create(t, e, "m", engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":1000,"End":true}}}`)
+	m := create(t, e, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":1000,"End":true}}}`)
 	first, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Name: "x", Input: doc(`{"a":1}`)})
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func TestStartIsIdempotentByName(t *testing.T) {
 func TestYearOfWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t, engine.Config{})
-		m := create(t, e, "m", engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":31536000,"End":true}}}`)
+		m := create(t, e, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":31536000,"End":true}}}`)
 		started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{"a":1}`)})
 		if err != nil {
 			t.Fatal(err)
@@ -164,7 +164,7 @@ func TestTimers(t *testing.T) {
 				var registry integration.Registry
 				registry.Register("slow", slow{})
 				e := open(t, engine.Config{Integrations: &registry})
-				m := create(t, e, "m", engine.Standard, tt.definition)
+				m := create(t, e, engine.Standard, tt.definition)
 				started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
 				if err != nil {
 					t.Fatal(err)
@@ -204,7 +204,7 @@ func TestActivity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t, engine.Config{})
 		arn := tenant.ARN("activity", "a")
-		m := create(t, e, "m", engine.Standard, fmt.Sprintf(`{"StartAt":"A","States":{"A":{"Type":"Task","Resource":%q,"HeartbeatSeconds":60,"End":true}}}`, arn))
+		m := create(t, e, engine.Standard, fmt.Sprintf(`{"StartAt":"A","States":{"A":{"Type":"Task","Resource":%q,"HeartbeatSeconds":60,"End":true}}}`, arn))
 		poll, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if token, _, err := e.ActivityTask(poll, arn, "w"); token != "" || err != nil {
@@ -243,7 +243,7 @@ func TestActivity(t *testing.T) {
 // TestSync runs an Express execution: it leaves nothing in the store.
 func TestSync(t *testing.T) {
 	e := open(t, engine.Config{})
-	m := create(t, e, "m", engine.Express, `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Fail","Error":"No","Cause":"because"}}}`)
+	m := create(t, e, engine.Express, `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Fail","Error":"No","Cause":"because"}}}`)
 	r, err := e.StartSync(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{}`)})
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +267,7 @@ const fiveStates = `{"StartAt":"A","States":{
 // step, in memory: the engine without disk and HTTP.
 func BenchmarkStandard(b *testing.B) {
 	e := open(b, engine.Config{})
-	m := create(b, e, "m", engine.Standard, fiveStates)
+	m := create(b, e, engine.Standard, fiveStates)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -283,7 +283,7 @@ func BenchmarkStandard(b *testing.B) {
 // BenchmarkExpress is the same without a store.
 func BenchmarkExpress(b *testing.B) {
 	e := open(b, engine.Config{})
-	m := create(b, e, "m", engine.Express, fiveStates)
+	m := create(b, e, engine.Express, fiveStates)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 
 	"github.com/steppehq/steppe/interpreter"
@@ -102,7 +103,7 @@ func (e *Engine) takeUp(s *shard, running *store.RunningRecord) {
 	if running.Busy {
 		e.spawn(func() {
 			if _, err := e.deliver(e.closing, r, delivery{resume: true}); err != nil && !errors.Is(err, ErrNotRunning) {
-				e.log.Error("resume execution", "error", err)
+				e.log.Error("resume execution", slog.Any("error", err))
 			}
 		})
 	}
@@ -120,7 +121,7 @@ func (e *Engine) lost(s *shard, handle store.Shard) {
 		e.timers.clear(r)
 		delete(s.residents, id)
 	}
-	e.log.Warn("lost a shard to another engine", "shard", int(s.id))
+	e.log.Warn("lost a shard to another engine", slog.Int("shard", int(s.id)))
 }
 
 // resident gives what memory holds of a running execution; nil when it is not

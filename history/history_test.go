@@ -90,23 +90,33 @@ func TestAppendJSON(t *testing.T) {
 		want  string
 	}{
 		{
-			"entered", history.Event{ID: 2, Millis: 1700000000005, Type: history.PassStateEntered, Name: "A", Input: doc}, true,
+			"entered",
+			history.Event{ID: 2, Millis: 1700000000005, Type: history.PassStateEntered, Name: "A", Input: doc},
+			true,
 			`{"timestamp":1700000000.005,"type":"PassStateEntered","id":2,"previousEventId":0,"stateEnteredEventDetails":{"name":"A","input":"{\"k\":\"v\"}","inputDetails":{"truncated":false}}}`,
 		},
 		{
-			"without data", history.Event{ID: 2, Type: history.PassStateEntered, Name: "A", Input: doc}, false,
+			"without data",
+			history.Event{ID: 2, Type: history.PassStateEntered, Name: "A", Input: doc},
+			false,
 			`{"timestamp":0.000,"type":"PassStateEntered","id":2,"previousEventId":0,"stateEnteredEventDetails":{"name":"A"}}`,
 		},
 		{
-			"no details", history.Event{ID: 5, Previous: 4, Type: history.MapStateFailed}, true,
+			"no details",
+			history.Event{ID: 5, Previous: 4, Type: history.MapStateFailed},
+			true,
 			`{"timestamp":0.000,"type":"MapStateFailed","id":5,"previousEventId":4}`,
 		},
 		{
-			"empty failure", history.Event{ID: 5, Type: history.ExecutionAborted}, true,
+			"empty failure",
+			history.Event{ID: 5, Type: history.ExecutionAborted},
+			true,
 			`{"timestamp":0.000,"type":"ExecutionAborted","id":5,"previousEventId":0,"executionAbortedEventDetails":{}}`,
 		},
 		{
-			"variables", history.Event{ID: 3, Previous: 2, Type: history.PassStateExited, Name: "A", Output: doc, Assigned: []history.Variable{{Name: "x", Value: value.NewDoc([]byte(`"s"`))}}}, true,
+			"variables",
+			history.Event{ID: 3, Previous: 2, Type: history.PassStateExited, Name: "A", Output: doc, Assigned: []history.Variable{{Name: "x", Value: value.NewDoc([]byte(`"s"`))}}},
+			true,
 			`{"timestamp":0.000,"type":"PassStateExited","id":3,"previousEventId":2,"stateExitedEventDetails":{"name":"A","output":"{\"k\":\"v\"}","outputDetails":{"truncated":false},"assignedVariables":{"x":"\"s\""},"assignedVariablesDetails":{"truncated":false}}}`,
 		},
 	}

@@ -106,6 +106,7 @@ func (s *step) failContainer(b *branch, f failure) {
 		s.emit(b, history.Event{Type: history.ParallelStateFailed})
 	case *asl.Map:
 		s.emit(b, history.Event{Type: history.MapStateFailed})
+	case *asl.Pass, *asl.Task, *asl.Choice, *asl.Wait, *asl.Succeed, *asl.Fail:
 	}
 }
 

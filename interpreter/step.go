@@ -80,16 +80,14 @@ func (s *step) turn(b *branch) {
 }
 
 // record adds an event to the history and applies it.
-func (s *step) record(b *branch, ev history.Event) *history.Event {
+func (s *step) record(b *branch, ev history.Event) {
 	ev.ID = s.x.last + 1
 	ev.Millis = s.now
 	if b != nil {
 		ev.Branch = b.number
 	}
 	s.out.Events = append(s.out.Events, ev)
-	last := &s.out.Events[len(s.out.Events)-1]
-	s.x.apply(b, last)
-	return last
+	s.x.apply(b, &s.out.Events[len(s.out.Events)-1])
 }
 
 // emit records an event of a branch that links to the branch's last one.
@@ -182,6 +180,7 @@ func exitedType(st asl.State) history.Type {
 		return history.ParallelStateExited
 	case *asl.Map:
 		return history.MapStateExited
+	case *asl.Fail:
 	}
 	panic("interpreter: a Fail state has no exit")
 }

@@ -39,8 +39,8 @@ func TestDecodeRefuses(t *testing.T) {
 		``: 0, `{`: 1, `[1,]`: 3, `{"a":1} x`: 8, `nul`: 0, "\"\x01\"": 1, "\"\xff\"": 1, `01`: 1, `[1 2]`: 3, `{"a" 1}`: 5, `{a:1}`: 1, `NaN`: 0,
 	} {
 		_, err := value.DecodeString(text)
-		var syntax *value.SyntaxError
-		if !errors.As(err, &syntax) {
+		syntax, ok := errors.AsType[*value.SyntaxError](err)
+		if !ok {
 			t.Errorf("%q: %v", text, err)
 		} else if syntax.Offset > int64(len(text)) || syntax.Offset < offset-1 {
 			t.Errorf("%q: offset %d, want about %d", text, syntax.Offset, offset)

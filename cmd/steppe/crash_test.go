@@ -57,10 +57,7 @@ func TestCrash(t *testing.T) {
 	}
 	c.start()
 	machine := c.must("CreateStateMachine", map[string]any{"name": "crash", "definition": crashMachine, "roleArn": "arn:aws:iam::000000000000:role/r"})["stateMachineArn"].(string)
-	total := 20 * *kills
-	if total > 500 {
-		total = 500
-	}
+	total := min(20**kills, 500)
 	killed := 0
 	for n := 0; killed < *kills || n < total; {
 		for ; n < total && n < (killed+1)*total / *kills; n++ {

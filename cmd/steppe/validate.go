@@ -65,16 +65,12 @@ func (c *validateCommand) show(con *console, d *definition, diagnostic asl.Diagn
 	message, _, _ := strings.Cut(diagnostic.Message, "\n at ")
 	fmt.Fprintf(con.out, "%s:%d:%d: %s: %s [%s]\n", d.file, at.Line, at.Column, strings.ToLower(string(diagnostic.Severity)), message, diagnostic.Code)
 	if line := d.line(at.Line); line != "" {
-		lead := ""
-		for i, c := range []rune(line) {
-			if i >= at.Column-1 {
-				break
-			}
+		lead := []rune(line)[:min(at.Column-1, len([]rune(line)))]
+		for i, c := range lead {
 			if c != '\t' {
-				c = ' '
+				lead[i] = ' '
 			}
-			lead += string(c)
 		}
-		fmt.Fprintf(con.out, "    %s\n    %s^\n", line, lead)
+		fmt.Fprintf(con.out, "    %s\n    %s^\n", line, string(lead))
 	}
 }

@@ -10,8 +10,8 @@ type versionCommand struct{}
 
 // Run shows the version.
 func (versionCommand) Run(con *console) error {
-	fmt.Fprintf(con.out, "steppe %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return nil
+	_, err := fmt.Fprintf(con.out, "steppe %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
 }
 
 // version is the module's version, "devel" for a build from a checkout.

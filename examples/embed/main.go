@@ -36,7 +36,8 @@ func (emptyOrder) Error() string { return "the order is empty" }
 func print(_ context.Context, in struct {
 	Order order `json:"order"`
 	Price int   `json:"price"`
-}) (receipt, error) {
+},
+) (receipt, error) {
 	return receipt{fmt.Sprintf("%s pays %d for %s", in.Order.Customer, in.Price, strings.Join(in.Order.Items, ", "))}, nil
 }
 

@@ -51,7 +51,7 @@ func (r *Response) fail(errorType, message string) {
 }
 
 func errorType(err error) string {
-	if named, ok := err.(interface{ ErrorType() string }); ok { //nolint:errorlint // the outermost error names itself
+	if named, ok := err.(interface{ ErrorType() string }); ok {
 		return named.ErrorType()
 	}
 	t := reflect.TypeOf(err)

@@ -108,7 +108,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 func (s *Server) call(r *Request) (out []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.Log.Error("panic in an operation", "operation", r.Operation, "request", r.ID, "panic", p, "stack", string(debug.Stack()))
+			s.Log.Error("panic in an operation", slog.String("operation", r.Operation), slog.String("request", r.ID), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 			out, err = nil, errInternal
 		}
 	}()
@@ -198,7 +198,7 @@ func (s *Server) fail(w http.ResponseWriter, r *Request, err error) {
 	e, ok := errors.AsType[*Exception](err)
 	if !ok {
 		if r.HTTP.Context().Err() == nil {
-			s.Log.Error("operation failed", "operation", r.Operation, "request", r.ID, "error", err)
+			s.Log.Error("operation failed", slog.String("operation", r.Operation), slog.String("request", r.ID), slog.Any("error", err))
 		}
 		e = errInternal
 	}

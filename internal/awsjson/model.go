@@ -3,6 +3,7 @@ package awsjson
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -176,10 +177,8 @@ func (c *checker) text(path string, f *Field, s string) {
 	}
 	switch {
 	case f.Enum != nil:
-		for _, allowed := range f.Enum {
-			if s == allowed {
-				return
-			}
+		if slices.Contains(f.Enum, s) {
+			return
 		}
 		c.fail(path, s, "Member must satisfy enum value set: ["+strings.Join(f.Enum, ", ")+"]")
 	case length < f.Min:

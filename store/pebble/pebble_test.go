@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -102,10 +103,7 @@ func powerCut(t *testing.T, seed uint64, noSync bool) int {
 				mu.Lock()
 				acknowledged[id] = last + 2
 				if commits++; commits == after {
-					atCut = make(map[store.ExecutionID]int64)
-					for id, last := range acknowledged {
-						atCut[id] = last
-					}
+					atCut = maps.Clone(acknowledged)
 					cut = disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: random.IntN(80), RNG: random})
 				}
 				mu.Unlock()
