@@ -2,29 +2,51 @@ package jsonpath
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/steppehq/steppe/value"
 )
+
+// maxSteps bounds an evaluation: scans inside of scans multiply. It protects the
+// process; a path that goes once over a payload of AWS's size takes a hundredth.
+const maxSteps = 4 << 20
 
 // evaluation is one run of an indefinite path.
 type evaluation struct {
 	root    value.Value
 	path    *Path
-	at      []string // the way down, as messages show it
+	at      []place // the way down
 	results []value.Value
+	steps   int
 	// quiet counts the wildcards over arrays around: they ignore what is not
 	// found below them, so its message need not be made.
 	quiet int
 }
 
-var errQuiet = &Error{Message: "not found", NotFound: true}
+// place is a member of an object, or an item of an array.
+type place struct {
+	name   string
+	index  int
+	member bool
+}
 
+var (
+	errQuiet = &Error{Message: "not found", NotFound: true}
+	errSteps = &Error{Message: "the path picks too many values"}
+)
+
+// where is the way down as messages show it.
 func (e *evaluation) where() string {
-	text := "$"
-	for _, part := range e.at {
-		text += part
+	var b strings.Builder
+	b.WriteByte('$')
+	for _, p := range e.at {
+		if p.member {
+			b.WriteString("['" + p.name + "']")
+		} else {
+			b.WriteString("[" + strconv.Itoa(p.index) + "]")
+		}
 	}
-	return text
+	return b.String()
 }
 
 func (e *evaluation) notFound(message func() string) error {
@@ -34,30 +56,34 @@ func (e *evaluation) notFound(message func() string) error {
 	return notFound(message())
 }
 
-// down follows token i+1 into a value that token i found.
-func (e *evaluation) down(i int, part string, v value.Value, wrapped bool) error {
-	if i == len(e.path.tokens)-1 {
-		if v.IsUndefined() {
-			v = value.NullValue
-		}
-		e.results = append(e.results, v)
-		return nil
-	}
+// down follows token i+1 into a value that token i found at a place.
+func (e *evaluation) down(i int, p place, v value.Value, wrapped bool) error {
 	if v.IsUndefined() {
 		v, wrapped = value.NullValue, false
 	}
-	if part == "" { // a filter on an object stays where it is
-		return e.eval(i+1, v, wrapped)
+	if i == len(e.path.tokens)-1 {
+		e.results = append(e.results, v)
+		return e.count(1)
 	}
-	e.at = append(e.at, part)
+	e.at = append(e.at, p)
 	err := e.eval(i+1, v, wrapped)
 	e.at = e.at[:len(e.at)-1]
 	return err
 }
 
+func (e *evaluation) count(steps int) error {
+	if e.steps += steps; e.steps > maxSteps {
+		return errSteps
+	}
+	return nil
+}
+
 // eval applies token i to a value. wrapped tells that Jayway holds it as a
 // node rather than as a Java value.
 func (e *evaluation) eval(i int, at value.Value, wrapped bool) error {
+	if err := e.count(1); err != nil {
+		return err
+	}
 	t := &e.path.tokens[i]
 	switch t.kind {
 	case property:
@@ -65,18 +91,17 @@ func (e *evaluation) eval(i int, at value.Value, wrapped bool) error {
 	case properties:
 		return e.members(i, at)
 	case index:
-		item, err := t.item(at, wrapped, e.where)
-		if err != nil {
+		if err := e.path.checkArray(i, at, wrapped, e.where); err != nil {
 			return err
 		}
-		return e.down(i, t.String(), item, true)
+		return e.item(i, at, t.place(at))
 	case indexes:
-		if err := t.checkArray(at, wrapped, e.where); err != nil {
+		if err := e.path.checkArray(i, at, wrapped, e.where); err != nil {
 			return err
 		}
 		return e.items(i, at, t.numbers)
 	case slice:
-		if err := t.checkArray(at, wrapped, e.where); err != nil {
+		if err := e.path.checkArray(i, at, wrapped, e.where); err != nil {
 			return err
 		}
 		from, to := t.bounds(at.Len())
@@ -99,7 +124,7 @@ func (e *evaluation) eval(i int, at value.Value, wrapped bool) error {
 func (e *evaluation) member(i int, at value.Value, name string) error {
 	v, ok := at.Lookup(name)
 	if ok {
-		return e.down(i, "['"+name+"']", v, false)
+		return e.down(i, place{name: name, member: true}, v, false)
 	}
 	switch {
 	case at.Kind() != value.Object:
@@ -113,15 +138,14 @@ func (e *evaluation) member(i int, at value.Value, name string) error {
 }
 
 // strict reports whether a member that is not there in the middle of the path
-// is an error. It is not when a token before it, scans not counted, or after
-// it may pick several values.
+// is an error: it is when the token before it and all from there on pick one value
+// each. Jayway does not look further back.
 func (p *Path) strict(i int) bool {
-	for _, t := range p.tokens[:i] {
-		if t.kind != scan && !t.kind.definite() {
-			return false
-		}
+	if i == 0 {
+		return p.definite
 	}
-	return p.tokens[i].forward
+	before := &p.tokens[i-1]
+	return before.kind.definite() && before.forward
 }
 
 func (e *evaluation) members(i int, at value.Value) error {
@@ -137,7 +161,7 @@ func (e *evaluation) members(i int, at value.Value) error {
 }
 
 func (e *evaluation) item(i int, at value.Value, n int) error {
-	return e.down(i, "["+strconv.Itoa(n)+"]", at.At(n), true)
+	return e.down(i, place{index: n}, at.At(n), true)
 }
 
 func (e *evaluation) items(i int, at value.Value, numbers []int) error {
@@ -175,8 +199,11 @@ func (e *evaluation) all(i int, at value.Value) error {
 // scan applies the token after it to the value and all values inside it that
 // it fits.
 func (e *evaluation) scan(i int, at value.Value, wrapped bool) error {
+	if err := e.count(1); err != nil {
+		return err
+	}
 	next := &e.path.tokens[i+1]
-	fits, err := e.fits(next, at, wrapped)
+	fits, err := e.fits(next, at)
 	if err != nil {
 		return err
 	}
@@ -188,13 +215,13 @@ func (e *evaluation) scan(i int, at value.Value, wrapped bool) error {
 	switch at.Kind() {
 	case value.Object:
 		for n, name := range at.Names() {
-			if err := e.below("['"+name+"']", i, at.At(n), false); err != nil {
+			if err := e.below(place{name: name, member: true}, i, at.At(n), false); err != nil {
 				return err
 			}
 		}
 	case value.Array:
 		for n, item := range at.Items() {
-			if err := e.below("["+strconv.Itoa(n)+"]", i, item, true); err != nil {
+			if err := e.below(place{index: n}, i, item, true); err != nil {
 				return err
 			}
 		}
@@ -203,11 +230,11 @@ func (e *evaluation) scan(i int, at value.Value, wrapped bool) error {
 	return nil
 }
 
-func (e *evaluation) below(part string, i int, v value.Value, wrapped bool) error {
+func (e *evaluation) below(p place, i int, v value.Value, wrapped bool) error {
 	if k := v.Kind(); k != value.Object && k != value.Array {
 		return nil
 	}
-	e.at = append(e.at, part)
+	e.at = append(e.at, p)
 	err := e.scan(i, v, wrapped)
 	e.at = e.at[:len(e.at)-1]
 	return err
@@ -220,15 +247,15 @@ func (e *evaluation) scanned(i int, t *token, at value.Value, wrapped bool) erro
 	if at.Kind() != value.Array || i == len(e.path.tokens)-1 {
 		return e.eval(i, at, wrapped)
 	}
-	for n := range at.Items() {
-		if err := e.item(i, at, n); err != nil {
+	for n, item := range at.Items() {
+		if err := e.down(i, place{index: n}, item, false); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *evaluation) fits(t *token, at value.Value, wrapped bool) (bool, error) {
+func (e *evaluation) fits(t *token, at value.Value) (bool, error) {
 	k := at.Kind()
 	if k != value.Object && k != value.Array {
 		return false, nil
@@ -246,24 +273,36 @@ func (e *evaluation) fits(t *token, at value.Value, wrapped bool) (bool, error) 
 	case wildcard:
 		return true, nil
 	case filter:
-		return t.test.holds(e.root, at)
+		return e.holds(t, at)
 	case scan:
 	}
 	return false, nil
+}
+
+// holds reports whether the condition of a filter holds for a value.
+func (e *evaluation) holds(t *token, item value.Value) (bool, error) {
+	if err := e.count(t.test.size); err != nil {
+		return false, err
+	}
+	return t.test.holds(e.root, item)
 }
 
 func (e *evaluation) filter(i int, at value.Value, wrapped bool) error {
 	t := &e.path.tokens[i]
 	switch at.Kind() {
 	case value.Object:
-		holds, err := t.test.holds(e.root, at)
-		if err != nil || !holds {
+		holds, err := e.holds(t, at)
+		switch {
+		case err != nil || !holds:
 			return err
+		case i < len(e.path.tokens)-1:
+			return e.eval(i+1, at, wrapped)
 		}
-		return e.down(i, "", at, wrapped)
+		e.results = append(e.results, at)
+		return nil
 	case value.Array:
 		for n, item := range at.Items() {
-			holds, err := t.test.holds(e.root, item)
+			holds, err := e.holds(t, item)
 			if err != nil {
 				return err
 			}
@@ -276,5 +315,5 @@ func (e *evaluation) filter(i int, at value.Value, wrapped bool) error {
 		return nil
 	case value.Undefined, value.Null, value.Bool, value.Number, value.String:
 	}
-	return &Error{Message: "Filter: [?] can not be applied to primitives. Current context is: " + shown(at, wrapped)}
+	return &Error{Message: "Filter: " + e.path.rest(i) + " can not be applied to primitives. Current context is: " + shown(at, wrapped)}
 }

@@ -1,8 +1,11 @@
 package jsonpath
 
 import (
-	"math/big"
+	"cmp"
+	"errors"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/steppehq/steppe/value"
@@ -12,37 +15,38 @@ import (
 const maxNesting = 10
 
 // test is the condition of a filter: alternatives of which one must hold, each
-// a list of comparisons that all must.
-//
-// Jayway 2.0.0 does not look at parentheses: && always binds closer than ||.
-type test struct{ alternatives [][]comparison }
+// a list of comparisons that all must. Jayway 2.0.0 does not look at
+// parentheses (&& always binds closer than ||), and begins at the end.
+type test struct {
+	alternatives [][]comparison
+	size         int // number of comparisons
+}
 
 type comparison struct {
 	left, right operand
 	op          string // "" asks whether left is there
 	negated     bool   // of ""
-	pattern     *regexp.Regexp
+	// same tells that both sides are the same path from the document on: then even
+	// arrays and objects, which compare with nothing else, are equal.
+	same bool
 }
 
-// operand is a path, or a literal. Literals are text whatever they look like;
-// what they are compared with decides.
+// operand is a path, a regular expression, or a literal. Literals are text
+// whatever they look like; what they are compared with decides.
 type operand struct {
 	path    *Path
 	rooted  bool // the path begins at the document rather than at the item
+	pattern *regexp.Regexp
 	literal string
 }
 
 func (t *test) holds(root, item value.Value) (bool, error) {
-	for _, all := range t.alternatives {
+	for _, all := range slices.Backward(t.alternatives) {
 		holds := true
-		for i := range all {
-			ok, err := all[i].holds(root, item)
-			if err != nil {
+		for i := len(all) - 1; i >= 0 && holds; i-- {
+			var err error
+			if holds, err = all[i].holds(root, item); err != nil {
 				return false, err
-			}
-			if !ok {
-				holds = false
-				break
 			}
 		}
 		if holds {
@@ -54,113 +58,148 @@ func (t *test) holds(root, item value.Value) (bool, error) {
 
 // resolve gives what an operand stands for; undefined when it is not there.
 func (o *operand) resolve(root, item value.Value) (value.Value, error) {
-	switch {
-	case o.path != nil:
-	case o.literal == "null":
-		return value.NullValue, nil
-	default:
+	if o.path == nil {
 		return value.Str(o.literal), nil
 	}
+	wrapped := o.rooted // items are held as Java values
 	if o.rooted {
 		item = root
 	}
-	v, err := o.path.Eval(item)
-	if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // Eval gives no other
+	v, err := o.path.evalDefinite(item, wrapped)
+	if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // evalDefinite gives no other
 		return value.Value{}, nil
 	}
 	return v, err
 }
 
 func (c *comparison) holds(root, item value.Value) (bool, error) {
-	left, err := c.left.resolve(root, item)
-	if err != nil {
-		return false, err
-	}
 	if c.op == "" {
-		there := !left.IsUndefined() && left.Kind() != value.Null
-		return there != c.negated, nil
+		// A path from the document on is applied to the item, too.
+		left, err := c.left.path.evalDefinite(item, false)
+		if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // evalDefinite gives no other
+			return c.negated, nil
+		}
+		there := left.Kind() != value.Null && c.left.path.hasAll(left)
+		return there != c.negated, err
 	}
-	if left.IsUndefined() || c.negated { // Jayway makes nothing of !(a == b)
-		return false, nil
-	}
-	if c.op == "=~" {
-		return c.match(left)
+	left, err := c.left.resolve(root, item)
+	if err != nil || left.IsUndefined() {
+		return false, err
 	}
 	right, err := c.right.resolve(root, item)
 	if err != nil || right.IsUndefined() {
 		return false, err
 	}
-	switch c.op {
-	case "==", "!=":
-		equal, comparable, err := equals(left, right)
-		return comparable && equal == (c.op == "=="), err
+	if c.op == "=~" {
+		return c.match(left, right)
 	}
-	order, comparable, err := compare(left, right)
-	if err != nil || !comparable {
-		return false, err
-	}
-	switch c.op {
-	case "<":
-		return order < 0, nil
-	case "<=":
-		return order <= 0, nil
-	case ">":
-		return order > 0, nil
-	}
-	return order >= 0, nil
-}
-
-func (c *comparison) match(left value.Value) (bool, error) {
-	if c.pattern == nil {
-		return false, &Error{Message: "class java.lang.String cannot be cast to class java.util.regex.Pattern"}
-	}
-	if left.Kind() == value.Null {
+	if c.left.pattern != nil || c.right.pattern != nil {
 		return false, nil
 	}
-	return c.pattern.MatchString(shown(left, false)), nil
-}
-
-// equals compares as Jayway does: a number or a boolean with text by what the
-// text says. Arrays and objects compare with nothing.
-func equals(left, right value.Value) (equal, comparable bool, err error) {
-	switch left.Kind() {
-	case value.Null:
-		return right.Kind() == value.Null, true, nil
-	case value.Number:
-		if right.Kind() != value.Number && right.Kind() != value.String {
-			return false, true, nil
-		}
-		order, _, err := compare(left, right)
-		return order == 0, true, err
-	case value.String:
-		return right.Kind() == value.String && left.Str() == right.Str(), true, nil
-	case value.Bool:
-		if right.Kind() == value.String {
-			return left.Bool() == strings.EqualFold(right.Str(), "true"), true, nil
-		}
-		return right.Kind() == value.Bool && left.Bool() == right.Bool(), true, nil
-	case value.Undefined, value.Array, value.Object:
+	if oneNull := (left.Kind() == value.Null) != (right.Kind() == value.Null); oneNull && c.op != "==" && c.op != "!=" {
+		return false, nil
 	}
-	return false, false, nil
+	order, comparable, err := compare(left, right)
+	if c.same {
+		order, comparable, err = 0, true, nil
+	}
+	return comparable && c.orders(order), err
 }
 
-func compare(left, right value.Value) (order int, comparable bool, err error) {
-	if tooLong(left) || tooLong(right) {
-		return 0, false, nil
+// orders reports whether the operator holds for what compare gave.
+func (c *comparison) orders(order int) bool {
+	switch c.op {
+	case "==":
+		return order == 0
+	case "!=":
+		return order != 0
+	case "<":
+		return order < 0
+	case "<=":
+		return order <= 0
+	case ">":
+		return order > 0
+	}
+	return order >= 0
+}
+
+// match applies =~, on whose either side the pattern may stand. Java must match
+// the whole text.
+func (c *comparison) match(left, right value.Value) (bool, error) {
+	pattern, text := c.left.pattern, right
+	if pattern == nil {
+		pattern, text = c.right.pattern, left
 	}
 	switch {
-	case left.Kind() == value.Number && right.Kind() == value.Number:
-		return value.CompareNumbers(left, right), true, nil
-	case left.Kind() == value.Number && right.Kind() == value.String:
-		number, ok := decimal(right.Str())
-		if !ok {
-			return 0, false, numberFormat(right.Str())
+	case pattern == nil:
+		return false, &Error{Message: "class java.lang.String cannot be cast to class java.util.regex.Pattern"}
+	case text.Kind() == value.Null:
+		return false, nil
+	}
+	return pattern.MatchString(shown(text, false)), nil
+}
+
+// compare orders two values as Jayway does: nulls, which the text null is one of,
+// before all else; a number or a boolean with the text on the right by what the
+// text says. Nothing else of different kinds compares, nor do arrays, objects and
+// integers beyond 64 bits.
+func compare(left, right value.Value) (order int, comparable bool, err error) {
+	switch {
+	case isNull(left) || isNull(right):
+		return boolOrder(!isNull(left), !isNull(right)), true, nil
+	case tooLong(left) || tooLong(right):
+		return 0, false, nil
+	}
+	switch k := right.Kind(); left.Kind() {
+	case value.String:
+		if k == value.String {
+			return compareText(left.Str(), strings.ReplaceAll(right.Str(), `\'`, `'`)), true, nil
 		}
-		return value.CompareNumbers(left, number), true, nil
-	case left.Kind() == value.String && right.Kind() == value.String:
-		return strings.Compare(left.Str(), right.Str()), true, nil
+	case value.Number:
+		number := right
+		if k == value.String {
+			if number, err = decimal(right.Str()); err != nil {
+				return 0, false, err
+			}
+			k = value.Number
+		}
+		if k == value.Number {
+			return value.CompareNumbers(left, number), true, nil
+		}
+	case value.Bool:
+		if k == value.String {
+			return boolOrder(left.Bool(), strings.EqualFold(right.Str(), "true")), true, nil
+		}
+		return boolOrder(left.Bool(), right.Bool()), k == value.Bool, nil
+	case value.Undefined, value.Null, value.Array, value.Object:
 	}
 	return 0, false, nil
+}
+
+func isNull(v value.Value) bool { return v.Kind() == value.Null || v.Str() == "null" }
+
+func boolOrder(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// compareText compares by UTF-16 units, as Java does. That is the order of the
+// bytes, but that what needs two units comes before U+E000.
+func compareText(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		if x, y := a[i], b[i]; x != y {
+			if x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0) {
+				x, y = y, x
+			}
+			return cmp.Compare(x, y)
+		}
+	}
+	return cmp.Compare(len(a), len(b))
 }
 
 // tooLong reports whether v is an integer beyond 64 bits, which Jayway does not
@@ -170,148 +209,75 @@ func tooLong(v value.Value) bool {
 	return v.IsInteger() && !fits
 }
 
-// decimal reads text as Java's BigDecimal does.
-func decimal(text string) (value.Value, bool) {
-	if text == "" || len(text) > 100 || strings.ContainsAny(text, "_xXpPbBoOiInN") {
-		return value.Value{}, false
-	}
-	if _, _, err := big.ParseFloat(text, 10, 64, big.ToNearestEven); err != nil {
-		return value.Value{}, false
-	}
-	return value.Num(strings.TrimPrefix(text, "+")), true
-}
-
-// numberFormat is what Java says of text that is no number.
-func numberFormat(text string) error {
+// decimal reads text as Java's BigDecimal does. Its error is what Java says.
+func decimal(text string) (value.Value, error) {
 	for _, c := range text {
 		if !strings.ContainsRune("+-.0123456789eE", c) {
-			return &Error{Message: "Character " + string(c) + " is neither a decimal digit number, decimal point, nor \"e\" notation exponential mark."}
+			return value.Value{}, &Error{Message: "Character " + string(c) + " is neither a decimal digit number, decimal point, nor \"e\" notation exponential mark."}
 		}
 	}
-	return &Error{Message: "null"}
+	if _, err := strconv.ParseFloat(text, 64); err != nil && !errors.Is(err, strconv.ErrRange) || len(text) > 100 {
+		return value.Value{}, &Error{Message: "null"}
+	}
+	return value.Num(strings.TrimPrefix(text, "+")), nil
 }
 
-// parseTest reads the condition of a filter, with its parentheses.
+// parseTest reads the condition of a filter. As in Jayway, operators are found in
+// quotes, too.
 func parseTest(text string, depth int) (test, string) {
 	if depth > maxNesting {
 		return test{}, "filters are nested too deep"
 	}
 	var t test
-	for _, alternative := range split(text, "||") {
+	for alternative := range strings.SplitSeq(text, "||") {
 		var all []comparison
-		for _, part := range split(alternative, "&&") {
+		for part := range strings.SplitSeq(alternative, "&&") {
 			c, reason := parseComparison(part, depth)
 			if reason != "" {
 				return test{}, reason
 			}
 			all = append(all, c)
+			t.size++
 		}
 		t.alternatives = append(t.alternatives, all)
 	}
 	return t, ""
 }
 
-// split cuts text at an operator that stands outside of quotes, regular
-// expressions and brackets.
-func split(text, operator string) []string {
-	var parts []string
-	start := 0
-	scanOutside(text, func(i int) bool {
-		if i >= start && strings.HasPrefix(text[i:], operator) {
-			parts = append(parts, text[start:i])
-			start = i + len(operator)
-		}
-		return true
-	})
-	return append(parts, text[start:])
-}
-
-// scanOutside calls visit with each position outside of quotes, regular
-// expressions and brackets, until it says no.
-func scanOutside(text string, visit func(i int) bool) {
-	quote, brackets := byte(0), 0
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		switch {
-		case quote != 0:
-			if c == quote && text[i-1] != '\\' {
-				quote = 0
-			}
-			continue
-		case c == '\'' || c == '/':
-			quote = c
-			continue
-		case c == '[':
-			brackets++
-		case c == ']':
-			brackets--
-		}
-		if brackets == 0 && !visit(i) {
-			return
-		}
-	}
-}
-
-var operators = []string{"==", "!=", "<=", ">=", "=~", "<", ">"}
+// operators are in the order in which they are looked for.
+var operators = []string{"==", ">=", "<=", "!=", "<", ">", "=~"}
 
 func parseComparison(text string, depth int) (comparison, string) {
-	text = strings.Trim(text, "() \t")
-	if text == "" {
-		return comparison{}, "a condition is missing"
-	}
+	text = strings.TrimRight(strings.TrimLeft(strings.TrimSpace(text), "[?( "), ") ")
 	var c comparison
-	cut := -1
-	scanOutside(text, func(i int) bool {
-		for _, op := range operators {
-			if strings.HasPrefix(text[i:], op) && !(i == 0 && op == "!=") {
-				c.op, cut = op, i
-				return false
-			}
-		}
-		return true
-	})
 	left, right := text, ""
-	if cut >= 0 {
-		left, right = strings.TrimSpace(text[:cut]), strings.TrimSpace(text[cut+len(c.op):])
+	for _, op := range operators {
+		if before, after, found := strings.Cut(text, op); found {
+			c.op, left, right = op, strings.TrimSpace(before), strings.TrimSpace(after)
+			break
+		}
 	}
-	if rest, ok := strings.CutPrefix(left, "!"); ok {
-		c.negated, left = true, strings.Trim(rest, "( ")
+	if rest, negated := strings.CutPrefix(left, "!"); negated && strings.HasPrefix(rest, "@") {
+		c.negated, left = true, rest
 	}
 	var reason string
-	if c.left, reason = parseOperand(left, depth); reason != "" {
+	if c.left, reason = parseOperand(left, depth); reason != "" || c.op == "" {
+		if c.op == "" && c.left.path == nil && reason == "" {
+			reason = "the condition " + text + " is neither a path nor a comparison"
+		}
 		return c, reason
 	}
-	if c.op == "" && c.left.path == nil {
-		return c, "the condition " + text + " is neither a path nor a comparison"
-	}
-	if c.op == "=~" {
-		return c, c.compilePattern(right)
+	if strings.HasPrefix(right, "!@") {
+		return c, "only what is not compared can be negated"
 	}
 	c.right, reason = parseOperand(right, depth)
+	c.same = c.left.rooted && left == right
 	return c, reason
 }
 
-// compilePattern reads /pattern/flags. Java must match the whole text. What is
-// no pattern fails when it is used, as in Jayway.
-func (c *comparison) compilePattern(text string) string {
-	end := strings.LastIndexByte(text, '/')
-	if !strings.HasPrefix(text, "/") || end == 0 {
-		return ""
-	}
-	pattern := "^(?:" + text[1:end] + ")$"
-	if strings.Contains(text[end:], "i") {
-		pattern = "(?i)" + pattern
-	}
-	compiled, err := regexp.Compile(pattern)
-	if err != nil {
-		return "the regular expression " + text + " is not valid or not supported: " + err.Error()
-	}
-	c.pattern = compiled
-	return ""
-}
-
 func parseOperand(text string, depth int) (operand, string) {
-	if strings.HasPrefix(text, "@") || strings.HasPrefix(text, "$") {
+	switch {
+	case strings.HasPrefix(text, "@") || strings.HasPrefix(text, "$"):
 		path, err := compile(text, depth)
 		if err != nil {
 			return operand{}, err.Error()
@@ -320,9 +286,29 @@ func parseOperand(text string, depth int) (operand, string) {
 			return operand{}, "the path " + text + " in a filter is not definite"
 		}
 		return operand{path: path, rooted: text[0] == '$'}, ""
-	}
-	if len(text) >= 2 && text[0] == '\'' && text[len(text)-1] == '\'' {
-		text = text[1 : len(text)-1]
+	case text == "'" || text == "/":
+		return operand{}, "the " + text + " is not closed"
+	case strings.HasPrefix(text, "'") && strings.HasSuffix(text, "'"):
+		return operand{literal: text[1 : len(text)-1]}, ""
+	case strings.HasPrefix(text, "/") && (strings.HasSuffix(text, "/") || strings.HasSuffix(text, "/i")):
+		return parsePattern(text)
 	}
 	return operand{literal: text}, ""
+}
+
+// parsePattern reads /pattern/ or /pattern/i.
+func parsePattern(text string) (operand, string) {
+	end := strings.LastIndexByte(text, '/')
+	if end == 0 {
+		return operand{}, "the regular expression " + text + " is not closed"
+	}
+	pattern := `^(?:` + text[1:end] + `)\z`
+	if strings.HasSuffix(text, "i") {
+		pattern = "(?i)" + pattern
+	}
+	compiled, err := regexp.Compile(pattern)
+	if err != nil {
+		return operand{}, "the regular expression " + text + " is not valid or not supported: " + err.Error()
+	}
+	return operand{pattern: compiled}, ""
 }

@@ -39,17 +39,12 @@ func (p *parser) parse() string {
 	if p.text == "" {
 		return "it is empty"
 	}
-	switch c := p.text[0]; {
-	case c == '$' || c == '@':
-		p.pos = 1
-		if p.pos < len(p.text) && p.text[p.pos] != '.' && p.text[p.pos] != '[' {
-			return "after " + p.text[:1] + " comes . or ["
-		}
-	case c == '.' || c == '[':
-	default:
-		if reason := p.name(); reason != "" {
-			return reason
-		}
+	if p.text[0] != '$' && p.text[0] != '@' {
+		p.text = "$." + p.text
+	}
+	p.pos = 1
+	if len(p.text) > 1 && p.text[1] != '.' && p.text[1] != '[' {
+		return "after " + p.text[:1] + " comes . or ["
 	}
 	for p.pos < len(p.text) {
 		if reason := p.step(); reason != "" {
@@ -66,22 +61,22 @@ func (p *parser) parse() string {
 }
 
 func (p *parser) step() string {
-	if p.text[p.pos] == '[' {
+	c := p.text[p.pos]
+	if c == '[' {
 		return p.bracket()
 	}
-	if p.text[p.pos] != '.' {
-		return "unexpected " + strconv.Quote(p.text[p.pos:p.pos+1]) + " at position " + strconv.Itoa(p.pos)
-	}
-	p.pos++
-	if p.pos < len(p.text) && p.text[p.pos] == '.' {
+	if c == '.' {
 		p.pos++
-		p.add(token{kind: scan})
-	}
-	switch {
-	case p.pos == len(p.text):
-		return "it ends with a ."
-	case p.text[p.pos] == '[':
-		return p.bracket()
+		if p.pos < len(p.text) && p.text[p.pos] == '.' {
+			p.pos++
+			p.add(token{kind: scan})
+		}
+		if p.pos == len(p.text) {
+			return "it ends with a ."
+		}
+		if p.text[p.pos] == '[' {
+			return p.bracket()
+		}
 	}
 	return p.name()
 }
@@ -103,66 +98,60 @@ func (p *parser) name() string {
 		return "a space is not allowed at position " + strconv.Itoa(p.pos)
 	case name == "*":
 		p.add(token{kind: wildcard})
-	default:
-		p.add(token{kind: property, names: []string{name}})
+		return ""
 	}
-	return ""
+	return p.names("'" + name + "'")
 }
 
-// bracket reads […].
+// bracket reads […]. Jayway pairs brackets wherever they stand, in quotes too,
+// and the first character that means something to it decides what they hold.
 func (p *parser) bracket() string {
-	rest := p.text[p.pos+1:]
-	trimmed := strings.TrimLeft(rest, " ")
-	lead := len(rest) - len(trimmed)
-	switch {
-	case strings.HasPrefix(trimmed, "?"):
-		return p.filter(p.pos + 1 + lead + 1)
-	case strings.HasPrefix(trimmed, "'"):
-		return p.quoted(p.pos + 1 + lead)
+	start := p.pos + 1
+	end, open := start, 1
+	for ; end < len(p.text); end++ {
+		if c := p.text[end]; c == '[' {
+			open++
+		} else if c == ']' {
+			if open--; open == 0 {
+				break
+			}
+		}
 	}
-	end := strings.IndexByte(rest, ']')
-	if end < 0 {
+	if end == len(p.text) {
 		return "a ] is missing"
 	}
-	inside := strings.TrimSpace(rest[:end])
-	p.pos += 1 + end + 1
-	switch {
-	case inside == "*":
+	inside := p.text[start:end]
+	p.pos = end + 1
+	if inside == "*" {
 		p.add(token{kind: wildcard})
 		return ""
-	case strings.HasPrefix(inside, "("):
-		return p.fromEnd(inside)
-	case strings.Contains(inside, ":"):
-		return p.slice(inside)
 	}
-	return p.indexes(inside)
+	first := strings.IndexAny(inside, "?'@0123456789:-")
+	if first < 0 {
+		return "[" + inside + "] is neither a name in single quotes nor an index"
+	}
+	switch inside[first] {
+	case '?':
+		return p.filter(inside)
+	case '\'':
+		return p.names(inside)
+	case '@':
+		return p.fromEnd(inside[first:])
+	}
+	return p.numbers(inside[first:])
 }
 
-// quoted reads 'name','name'…]. What stands between the names is not looked at,
-// as in Jayway.
-func (p *parser) quoted(pos int) string {
+// names reads 'name','name'… What stands between the names is not looked at, as
+// in Jayway, which has no escapes here.
+func (p *parser) names(inside string) string {
+	parts := strings.Split(inside, "'")
 	var names []string
-	for pos < len(p.text) && p.text[pos] != ']' {
-		if p.text[pos] != '\'' {
-			pos++
-			continue
-		}
-		end := strings.IndexByte(p.text[pos+1:], '\'')
-		if end < 0 {
-			end = strings.IndexByte(p.text[pos+1:], ']')
-			if end < 0 || names == nil {
-				return "a ' is missing"
-			}
-			pos += 1 + end // a stray quote
-			continue
-		}
-		names = append(names, p.text[pos+1:pos+1+end])
-		pos += end + 2
+	for i := 1; i+1 < len(parts); i += 2 { // what follows a quote without its pair is no name
+		names = append(names, parts[i])
 	}
-	if pos >= len(p.text) {
-		return "a ] is missing"
+	if len(names) == 0 || strings.Contains(inside, "]") {
+		return "[" + inside + "] has no name in single quotes"
 	}
-	p.pos = pos + 1
 	kind := property
 	if len(names) > 1 {
 		kind = properties
@@ -171,82 +160,54 @@ func (p *parser) quoted(pos int) string {
 	return ""
 }
 
-// fromEnd reads (@.length-n) or (@.size-n).
+// fromEnd reads @.length-n) or @.size-n), also with ().
 func (p *parser) fromEnd(inside string) string {
-	text := strings.ReplaceAll(strings.TrimSuffix(strings.TrimPrefix(inside, "("), ")"), " ", "")
-	for _, function := range []string{"@.length-", "@.size-"} {
-		if digits, ok := strings.CutPrefix(text, function); ok {
-			n, err := strconv.Atoi(digits)
-			if err != nil || n < 0 {
-				return "a number is missing in " + inside
-			}
-			p.add(token{kind: index, numbers: []int{n}, back: true})
-			return ""
-		}
+	function, digits, _ := strings.Cut(inside, "-")
+	function = strings.NewReplacer(" ", "", "(", "", ")", "").Replace(function)
+	digits, _, closed := strings.Cut(strings.ReplaceAll(digits, " ", ""), ")")
+	n, err := strconv.ParseUint(digits, 10, 31)
+	if !closed || err != nil || function != "@.length" && function != "@.size" {
+		return "[(" + inside + "] is not known; there are (@.length-n) and (@.size-n)"
 	}
-	return "the function " + inside + " is not known; there are (@.length-n) and (@.size-n)"
-}
-
-func (p *parser) slice(inside string) string {
-	parts := strings.Split(inside, ":")
-	t := token{kind: slice, numbers: []int{0, 0}}
-	for i := range t.numbers {
-		part := strings.TrimSpace(parts[i])
-		if part == "" {
-			t.open[i] = true
-			continue
-		}
-		n, err := strconv.Atoi(part)
-		if err != nil {
-			return "[" + inside + "] is no slice"
-		}
-		t.numbers[i] = n
-	}
-	if t.open[0] && t.open[1] {
-		return "[" + inside + "] has no ends"
-	}
-	p.add(t)
+	p.add(token{kind: index, numbers: []int{int(n)}, back: true})
 	return ""
 }
 
-// indexes reads n,n… Of each number its leading digits count.
-func (p *parser) indexes(inside string) string {
+// numbers reads n, n,n… and slices. What stands behind the last character that
+// may be part of them is not looked at, the step of a slice included.
+func (p *parser) numbers(inside string) string {
+	text := strings.ReplaceAll(inside, " ", "")
+	if end := strings.IndexFunc(text, func(c rune) bool { return !strings.ContainsRune("0123456789-,:", c) }); end >= 0 {
+		text = text[:end]
+	}
 	t := token{kind: index}
-	for part := range strings.SplitSeq(inside, ",") {
-		part = strings.TrimSpace(part)
-		digits := 0
-		for digits < len(part) && (part[digits] >= '0' && part[digits] <= '9' || digits == 0 && part[digits] == '-') {
-			digits++
-		}
-		n, err := strconv.ParseInt(part[:digits], 10, 32)
-		if err != nil {
-			return "[" + inside + "] is neither a name in single quotes nor an index"
+	parts := strings.Split(strings.TrimSuffix(text, ","), ",")
+	if strings.Contains(text, ":") {
+		t.kind, parts = slice, strings.SplitN(text, ":", 3)[:2]
+		t.open = [2]bool{parts[0] == "", parts[1] == ""}
+	}
+	for i, part := range parts {
+		n, err := strconv.ParseInt(part, 10, 32)
+		if err != nil && !(t.kind == slice && t.open[i] && !t.open[1-i]) {
+			return "[" + inside + "] is neither an index nor a slice"
 		}
 		t.numbers = append(t.numbers, int(n))
 	}
-	if len(t.numbers) > 1 {
+	if len(parts) > 1 && t.kind == index {
 		t.kind = indexes
 	}
 	p.add(t)
 	return ""
 }
 
-// filter reads (…)] after [?.
-func (p *parser) filter(pos int) string {
-	start := pos
-	parens, brackets := 0, 0
-	quote, regex := false, false
-	for ; pos < len(p.text); pos++ {
-		c := p.text[pos]
-		switch {
-		case quote:
-			quote = c != '\''
-		case regex:
-			regex = c != '/' || p.text[pos-1] == '\\'
+// filter reads ?(…), which ends where all brackets outside of quotes are closed.
+func (p *parser) filter(inside string) string {
+	parens, brackets, quoted := 0, 0, false
+	for i := range len(inside) {
+		switch c := inside[i]; {
 		case c == '\'':
-			quote = true
-		case c == '/':
-			regex = true
+			quoted = quoted == (i > 0 && inside[i-1] == '\\')
+		case quoted:
 		case c == '(':
 			parens++
 		case c == ')':
@@ -254,25 +215,18 @@ func (p *parser) filter(pos int) string {
 		case c == '[':
 			brackets++
 		case c == ']':
-			if brackets == 0 {
-				return p.condition(start, pos, parens)
-			}
 			brackets--
 		}
 	}
-	return "the brackets of a filter are not balanced"
-}
-
-func (p *parser) condition(start, end, parens int) string {
-	inside := strings.TrimSpace(p.text[start:end])
-	if parens != 0 || !strings.HasPrefix(inside, "(") || !strings.HasSuffix(inside, ")") {
-		return "the brackets of a filter are not balanced"
+	text, ok := strings.CutPrefix(strings.TrimSpace(inside), "?")
+	text = strings.TrimSpace(text)
+	if !ok || quoted || parens != 0 || brackets != 0 || !strings.HasPrefix(text, "(") || !strings.HasSuffix(text, ")") {
+		return "the brackets of the filter [" + inside + "] are not balanced"
 	}
-	test, reason := parseTest(inside, p.depth+1)
+	test, reason := parseTest(text[1:len(text)-1], p.depth+1)
 	if reason != "" {
 		return reason
 	}
-	p.pos = end + 1
 	p.add(token{kind: filter, test: test})
 	return ""
 }

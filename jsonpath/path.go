@@ -1,6 +1,9 @@
 // Package jsonpath is AWS's dialect of JSONPath. The service behaves exactly as
 // Jayway json-path 2.0.0 over Jackson's JsonNode does, quirks included, so that
 // is what this package implements: a recorded run of that library is its test.
+// It leaves out what that library reads into texts whose quotes or brackets do not
+// pair, which are refused, and what Go's regular expressions have not (lookaround,
+// back references).
 //
 // [Path] picks values out of a document, [Reference] names one place in it.
 // Both are compiled once and may be used from any goroutine.
@@ -10,6 +13,8 @@ package jsonpath
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/steppehq/steppe/value"
 )
@@ -58,34 +63,36 @@ func (p *Path) Definite() bool { return p.definite }
 // error is an [*Error]. An index beyond the end of an array gives null.
 func (p *Path) Eval(root value.Value) (value.Value, error) {
 	if p.definite {
-		return p.evalDefinite(root)
+		return p.evalDefinite(root, true)
 	}
-	e := evaluation{root: root, path: p}
+	var way [8]place
+	e := evaluation{root: root, path: p, at: way[:0]}
 	if err := e.eval(0, root, true); err != nil {
 		return value.Value{}, err
 	}
 	return value.Arr(e.results...), nil
 }
 
-// evalDefinite walks straight down.
-func (p *Path) evalDefinite(at value.Value) (value.Value, error) {
-	wrapped := true // Jayway sees members of objects unwrapped, items as nodes
+// evalDefinite walks straight down. wrapped tells whether Jayway holds root as a
+// node; it holds items as nodes and members of objects as Java values.
+func (p *Path) evalDefinite(root value.Value, wrapped bool) (value.Value, error) {
+	at := root
 	for i := range p.tokens {
 		t := &p.tokens[i]
 		switch t.kind {
 		case property:
 			member, ok := at.Lookup(t.names[0])
 			if !ok {
-				return value.Value{}, p.noMember(i, at)
+				return value.Value{}, p.noMember(root, i, at)
 			}
 			at, wrapped = member, false
 		case properties:
-			return p.pick(i, at)
+			return p.pick(root, i, at)
 		case index:
-			item, err := t.item(at, wrapped, func() string { return p.prefix(i) })
-			if err != nil {
-				return value.Value{}, err
+			if at.Kind() != value.Array {
+				return value.Value{}, p.checkArray(i, at, wrapped, func() string { return p.way(root, i) })
 			}
+			item := at.At(t.place(at))
 			wrapped = !item.IsUndefined()
 			if at = item; !wrapped {
 				at = value.NullValue
@@ -98,23 +105,23 @@ func (p *Path) evalDefinite(at value.Value) (value.Value, error) {
 }
 
 // noMember is the error for token i, a property that at has not.
-func (p *Path) noMember(i int, at value.Value) error {
+func (p *Path) noMember(root value.Value, i int, at value.Value) error {
 	switch {
 	case at.Kind() != value.Object:
-		return notFound("Property " + p.tokens[i].String() + " not found in path " + p.prefix(i))
+		return notFound("Property " + p.tokens[i].String() + " not found in path " + p.way(root, i))
 	case i == len(p.tokens)-1:
-		return notFound("No results for path: " + p.prefix(i+1))
+		return notFound("No results for path: " + p.way(root, i+1))
 	}
-	return notFound("Missing property in path " + p.prefix(i+1))
+	return notFound("Missing property in path " + p.way(root, i+1))
 }
 
 // pick makes the object of several members that token i names.
-func (p *Path) pick(i int, at value.Value) (value.Value, error) {
+func (p *Path) pick(root value.Value, i int, at value.Value) (value.Value, error) {
 	switch {
 	case at.Kind() != value.Object:
-		return value.Value{}, p.noMember(i, at)
+		return value.Value{}, p.noMember(root, i, at)
 	case i < len(p.tokens)-1:
-		return value.Value{}, &Error{Message: "Multi properties can only be used as path leafs: " + p.prefix(i+1)}
+		return value.Value{}, &Error{Message: "Multi properties can only be used as path leafs: " + p.way(root, i+1)}
 	}
 	return p.tokens[i].merge(at), nil
 }
@@ -129,13 +136,36 @@ func (t *token) merge(at value.Value) value.Value {
 	return merged.Value()
 }
 
-// prefix is the first n tokens as messages show them.
-func (p *Path) prefix(n int) string {
-	text := "$"
-	for i := range p.tokens[:n] {
-		text += p.tokens[i].String()
+// hasAll reports whether what a definite path has picked has all the members that
+// its last token asks for, if it asks for several.
+func (p *Path) hasAll(picked value.Value) bool {
+	if n := len(p.tokens); n > 0 && p.tokens[n-1].kind == properties {
+		for _, name := range p.tokens[n-1].names {
+			if _, ok := picked.Lookup(name); !ok {
+				return false
+			}
+		}
 	}
-	return text
+	return true
+}
+
+// way is the first n tokens as messages show them, each with the index that
+// it stands for in the document.
+func (p *Path) way(at value.Value, n int) string {
+	var b strings.Builder
+	b.WriteByte('$')
+	for i := range p.tokens[:n] {
+		t := &p.tokens[i]
+		if t.kind == index {
+			place := t.place(at)
+			b.WriteString("[" + strconv.Itoa(place) + "]")
+			at = at.At(place)
+			continue
+		}
+		b.WriteString(t.String())
+		at = at.Get(t.names[0])
+	}
+	return b.String()
 }
 
 func notFound(message string) error { return &Error{Message: message, NotFound: true} }

@@ -40,6 +40,9 @@ func (t *token) String() string {
 	case property, properties:
 		return "['" + strings.Join(t.names, "', '") + "']"
 	case index, indexes:
+		if t.back {
+			return "[@.size()-" + strconv.Itoa(t.numbers[0]) + "]"
+		}
 		parts := make([]string, len(t.numbers))
 		for i, n := range t.numbers {
 			parts[i] = strconv.Itoa(n)
@@ -62,28 +65,33 @@ func (t *token) String() string {
 	return "[?]"
 }
 
-// item picks the item of an index token out of a value: undefined beyond the
-// ends of the array.
-func (t *token) item(at value.Value, wrapped bool, path func() string) (value.Value, error) {
-	if err := t.checkArray(at, wrapped, path); err != nil {
-		return value.Value{}, err
-	}
-	i := t.numbers[0]
+// place is the index that an index token stands for in an array.
+func (t *token) place(at value.Value) int {
 	if t.back {
-		i = at.Len() - i
+		return at.Len() - t.numbers[0]
 	}
-	return at.At(i), nil
+	return t.numbers[0]
 }
 
-// checkArray refuses what array tokens cannot be applied to.
-func (t *token) checkArray(at value.Value, wrapped bool, path func() string) error {
+// checkArray refuses what token i, one of array items, cannot be applied to.
+// where shows the way to it.
+func (p *Path) checkArray(i int, at value.Value, wrapped bool, where func() string) error {
 	if at.Kind() == value.Array {
 		return nil
 	}
 	if at.Kind() == value.Null && !wrapped {
-		return notFound("The path " + path() + " is null")
+		return notFound("The path " + where() + " is null")
 	}
-	return &Error{Message: "Filter: " + t.String() + " can only be applied to arrays. Current context is: " + shown(at, wrapped)}
+	return &Error{Message: "Filter: " + p.rest(i) + " can only be applied to arrays. Current context is: " + shown(at, wrapped)}
+}
+
+// rest shows the tokens from i on.
+func (p *Path) rest(i int) string {
+	var b strings.Builder
+	for n := range p.tokens[i:] {
+		b.WriteString(p.tokens[i+n].String())
+	}
+	return b.String()
 }
 
 // shown is a value as Java prints it: a string that has been unwrapped has no
