@@ -18,6 +18,7 @@ type evaluation struct {
 	at      []place // the way down
 	results []value.Value
 	steps   int
+	java    bool // as for evalDefinite
 	// quiet counts the wildcards over arrays around: they ignore what is not
 	// found below them, so its message need not be made.
 	quiet int
@@ -59,8 +60,12 @@ func (e *evaluation) notFound(message func() string) error {
 // down follows token i+1 into a value that token i found at a place.
 func (e *evaluation) down(i int, p place, v value.Value, wrapped bool) error {
 	if v.IsUndefined() {
+		if e.java {
+			return e.notFound(func() string { return noItem(e.where()).Error() })
+		}
 		v, wrapped = value.NullValue, false
 	}
+	wrapped = wrapped && !e.java
 	if i == len(e.path.tokens)-1 {
 		e.results = append(e.results, v)
 		return e.count(1)
@@ -284,7 +289,7 @@ func (e *evaluation) holds(t *token, item value.Value) (bool, error) {
 	if err := e.count(t.test.size); err != nil {
 		return false, err
 	}
-	return t.test.holds(e.root, item)
+	return t.test.holds(e, item)
 }
 
 func (e *evaluation) filter(i int, at value.Value, wrapped bool) error {

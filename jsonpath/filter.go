@@ -26,8 +26,8 @@ type comparison struct {
 	left, right operand
 	op          string // "" asks whether left is there
 	negated     bool   // of ""
-	// same tells that both sides are the same path from the document on: then even
-	// arrays and objects, which compare with nothing else, are equal.
+	// same tells that both sides are the same path: where they give one Java value,
+	// even arrays and objects, which compare with nothing else, are equal.
 	same bool
 }
 
@@ -40,12 +40,12 @@ type operand struct {
 	literal string
 }
 
-func (t *test) holds(root, item value.Value) (bool, error) {
+func (t *test) holds(e *evaluation, item value.Value) (bool, error) {
 	for _, all := range slices.Backward(t.alternatives) {
 		holds := true
 		for i := len(all) - 1; i >= 0 && holds; i-- {
 			var err error
-			if holds, err = all[i].holds(root, item); err != nil {
+			if holds, err = all[i].holds(e, item); err != nil {
 				return false, err
 			}
 		}
@@ -57,36 +57,36 @@ func (t *test) holds(root, item value.Value) (bool, error) {
 }
 
 // resolve gives what an operand stands for; undefined when it is not there.
-func (o *operand) resolve(root, item value.Value) (value.Value, error) {
+func (o *operand) resolve(e *evaluation, item value.Value) (value.Value, error) {
 	if o.path == nil {
 		return value.Str(o.literal), nil
 	}
-	wrapped := o.rooted // items are held as Java values
+	wrapped := o.rooted && !e.java // items are held as Java values
 	if o.rooted {
-		item = root
+		item = e.root
 	}
-	v, err := o.path.evalDefinite(item, wrapped)
+	v, err := o.path.evalDefinite(item, wrapped, e.java)
 	if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // evalDefinite gives no other
 		return value.Value{}, nil
 	}
 	return v, err
 }
 
-func (c *comparison) holds(root, item value.Value) (bool, error) {
+func (c *comparison) holds(e *evaluation, item value.Value) (bool, error) {
 	if c.op == "" {
 		// A path from the document on is applied to the item, too.
-		left, err := c.left.path.evalDefinite(item, false)
+		left, err := c.left.path.evalDefinite(item, false, e.java)
 		if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // evalDefinite gives no other
 			return c.negated, nil
 		}
 		there := left.Kind() != value.Null && c.left.path.hasAll(left)
 		return there != c.negated, err
 	}
-	left, err := c.left.resolve(root, item)
+	left, err := c.left.resolve(e, item)
 	if err != nil || left.IsUndefined() {
 		return false, err
 	}
-	right, err := c.right.resolve(root, item)
+	right, err := c.right.resolve(e, item)
 	if err != nil || right.IsUndefined() {
 		return false, err
 	}
@@ -99,8 +99,11 @@ func (c *comparison) holds(root, item value.Value) (bool, error) {
 	if oneNull := (left.Kind() == value.Null) != (right.Kind() == value.Null); oneNull && c.op != "==" && c.op != "!=" {
 		return false, nil
 	}
+	if !e.java && (tooLong(left) || tooLong(right)) && !isNull(left) && !isNull(right) { // nodes of such numbers are not unwrapped
+		return false, nil
+	}
 	order, comparable, err := compare(left, right)
-	if c.same {
+	if c.same && (c.left.rooted || e.java) {
 		order, comparable, err = 0, true, nil
 	}
 	return comparable && c.orders(order), err
@@ -141,14 +144,10 @@ func (c *comparison) match(left, right value.Value) (bool, error) {
 
 // compare orders two values as Jayway does: nulls, which the text null is one of,
 // before all else; a number or a boolean with the text on the right by what the
-// text says. Nothing else of different kinds compares, nor do arrays, objects and
-// integers beyond 64 bits.
+// text says. Nothing else of different kinds compares, nor do arrays and objects.
 func compare(left, right value.Value) (order int, comparable bool, err error) {
-	switch {
-	case isNull(left) || isNull(right):
+	if isNull(left) || isNull(right) {
 		return boolOrder(!isNull(left), !isNull(right)), true, nil
-	case tooLong(left) || tooLong(right):
-		return 0, false, nil
 	}
 	switch k := right.Kind(); left.Kind() {
 	case value.String:
@@ -271,7 +270,7 @@ func parseComparison(text string, depth int) (comparison, string) {
 		return c, "only what is not compared can be negated"
 	}
 	c.right, reason = parseOperand(right, depth)
-	c.same = c.left.rooted && left == right
+	c.same = c.left.path != nil && left == right
 	return c, reason
 }
 

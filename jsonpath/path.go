@@ -63,19 +63,34 @@ func (p *Path) Definite() bool { return p.definite }
 // error is an [*Error]. An index beyond the end of an array gives null.
 func (p *Path) Eval(root value.Value) (value.Value, error) {
 	if p.definite {
-		return p.evalDefinite(root, true)
+		return p.evalDefinite(root, true, false)
 	}
+	return p.evalIndefinite(root, false)
+}
+
+// Find is [Path.Eval] but that nothing is found beyond the ends of an array. It
+// is what Jayway does over plain Java values rather than over JsonNode, and what
+// AWS shows for the arguments of intrinsic functions.
+func (p *Path) Find(root value.Value) (value.Value, error) {
+	if p.definite {
+		return p.evalDefinite(root, false, true)
+	}
+	return p.evalIndefinite(root, true)
+}
+
+func (p *Path) evalIndefinite(root value.Value, java bool) (value.Value, error) {
 	var way [8]place
-	e := evaluation{root: root, path: p, at: way[:0]}
-	if err := e.eval(0, root, true); err != nil {
+	e := evaluation{root: root, path: p, at: way[:0], java: java}
+	if err := e.eval(0, root, !java); err != nil {
 		return value.Value{}, err
 	}
 	return value.Arr(e.results...), nil
 }
 
 // evalDefinite walks straight down. wrapped tells whether Jayway holds root as a
-// node; it holds items as nodes and members of objects as Java values.
-func (p *Path) evalDefinite(root value.Value, wrapped bool) (value.Value, error) {
+// node; it holds items as nodes and members of objects as Java values. java tells
+// that it holds everything as Java values.
+func (p *Path) evalDefinite(root value.Value, wrapped, java bool) (value.Value, error) {
 	at := root
 	for i := range p.tokens {
 		t := &p.tokens[i]
@@ -93,8 +108,11 @@ func (p *Path) evalDefinite(root value.Value, wrapped bool) (value.Value, error)
 				return value.Value{}, p.checkArray(i, at, wrapped, func() string { return p.way(root, i) })
 			}
 			item := at.At(t.place(at))
-			wrapped = !item.IsUndefined()
-			if at = item; !wrapped {
+			if item.IsUndefined() && java {
+				return value.Value{}, noItem(p.way(root, i))
+			}
+			wrapped = !item.IsUndefined() && !java
+			if at = item; item.IsUndefined() {
 				at = value.NullValue
 			}
 		case indexes, slice, wildcard, scan, filter:
@@ -166,6 +184,10 @@ func (p *Path) way(at value.Value, n int) string {
 		at = at.Get(t.names[0])
 	}
 	return b.String()
+}
+
+func noItem(way string) error {
+	return notFound("Index out of bounds when evaluating path " + way)
 }
 
 func notFound(message string) error { return &Error{Message: message, NotFound: true} }
