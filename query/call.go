@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/steppehq/steppe/jsonpath"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -13,7 +14,7 @@ const maxCallDepth = 10
 
 // call is an intrinsic function applied to arguments.
 type call struct {
-	text string
+	name string
 	fn   *intrinsic
 	args []argument
 }
@@ -64,17 +65,16 @@ func (p *callParser) call(depth int) (*call, error) {
 	if depth > maxCallDepth {
 		return nil, fmt.Errorf("intrinsic functions are nested deeper than %d", maxCallDepth)
 	}
-	start := p.pos
 	open := strings.IndexByte(p.text[p.pos:], '(')
 	if open < 0 {
 		return nil, errors.New("an intrinsic function needs parentheses")
 	}
-	name := p.text[p.pos : p.pos+open]
-	fn := intrinsics[strings.TrimSpace(name)]
-	if fn == nil {
+	name := strings.TrimSpace(p.text[p.pos : p.pos+open])
+	fn, ok := intrinsics[name]
+	if !ok {
 		return nil, fmt.Errorf("the intrinsic function %q is not known", name)
 	}
-	c := &call{fn: fn}
+	c := &call{name: name, fn: fn}
 	p.pos += open + 1
 	for {
 		p.blanks()
@@ -96,11 +96,7 @@ func (p *callParser) call(depth int) (*call, error) {
 		return nil, fmt.Errorf("a ) is missing at position %d of the intrinsic function", p.pos)
 	}
 	p.pos++
-	c.text = p.text[start:p.pos]
-	if n := len(c.args); n < fn.min || fn.max >= 0 && n > fn.max {
-		return nil, fmt.Errorf("%s does not take %d arguments", name, n)
-	}
-	return c, nil
+	return c, nil // a wrong number of arguments fails when it is applied, as in AWS
 }
 
 func (p *callParser) argument(depth int) (argument, error) {
@@ -118,12 +114,12 @@ func (p *callParser) argument(depth int) (argument, error) {
 	case strings.HasPrefix(p.text[p.pos:], "States."):
 		var inner *call
 		if inner, err = p.call(depth + 1); err == nil {
-			arg.path = &Path{text: inner.text, call: inner}
+			arg.path = &Path{text: p.text[start:p.pos], call: inner}
 		}
 	default:
 		arg.literal, err = p.word()
 	}
-	arg.text = p.text[start:p.pos]
+	arg.text = strings.TrimSpace(p.text[start:p.pos])
 	return arg, err
 }
 
@@ -169,7 +165,7 @@ func (p *callParser) path() (*Path, error) {
 	for ; p.pos < len(p.text); p.pos++ {
 		c := p.text[p.pos]
 		switch {
-		case c == '\'':
+		case c == '\'' && p.text[p.pos-1] != '\\': // filters have the escape \'
 			quote = !quote
 		case quote:
 		case c == '(' || c == '[':
@@ -218,28 +214,53 @@ func (c *call) variables(names []string) []string {
 	return names
 }
 
-// eval applies the function. Its error is an [*Error].
-func (c *call) eval(s *Scope) (value.Value, error) {
+// eval applies the function. Its error is an [*Error], always States.Runtime:
+// AWS documents States.IntrinsicFailure but was not seen to raise it.
+func (c *call) eval(a *application) (value.Value, error) {
 	args := make([]value.Value, len(c.args))
 	for i := range c.args {
 		arg := &c.args[i]
-		if arg.path == nil {
+		var err error
+		switch {
+		case arg.path == nil:
 			args[i] = arg.literal
-			continue
+		case arg.path.call != nil:
+			args[i], err = arg.path.call.eval(a)
+		default:
+			args[i], err = arg.find(a)
 		}
-		v, err := arg.path.Eval(s)
 		if err != nil {
-			if q, ok := errors.AsType[*Error](err); ok {
-				return v, q
-			}
-			return v, runtime("The function '" + c.text + "' had the following error: The JsonPath argument for the field '" +
-				arg.text + "' could not be found in the input '" + s.Input.String() + "'")
+			return value.Value{}, err
 		}
-		args[i] = v
 	}
-	v, err := c.fn.apply(&application{scope: s, call: c}, args)
-	if err != nil {
-		return v, &Error{Name: "States.IntrinsicFailure", Cause: "The function '" + c.text + "' had the following error: " + err.Error()}
+	if n := len(args); n < c.fn.min || c.fn.max >= 0 && n > c.fn.max {
+		return value.Value{}, a.fail("Invalid arguments in " + c.name)
+	}
+	v, err := c.fn.apply(&application{a.scope, a.text, c}, args)
+	switch {
+	case errors.Is(err, errArguments):
+		return v, a.fail("Invalid arguments in " + c.name)
+	case err != nil:
+		return v, a.fail(err.Error())
 	}
 	return v, nil
+}
+
+// find picks what an argument that is a path names.
+func (arg *argument) find(a *application) (value.Value, error) {
+	from, err := arg.path.from(a.scope)
+	if err == nil {
+		from, err = arg.path.path.Find(from)
+	}
+	if err == nil {
+		return from, nil
+	}
+	if failed, ok := errors.AsType[*jsonpath.Error](err); ok && !failed.NotFound {
+		return value.Value{}, a.fail(failed.Message)
+	}
+	text := arg.text
+	if arg.path.root == contextRoot {
+		text = text[1:] // AWS shows the path into the Context Object, but the input
+	}
+	return value.Value{}, a.fail("The JsonPath argument for the field '" + text + "' could not be found in the input '" + a.scope.Input.String() + "'")
 }

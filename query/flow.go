@@ -1,7 +1,6 @@
 package query
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -145,11 +144,4 @@ func (f *Flow) Variables() []string {
 		}
 	}
 	return names
-}
-
-// IsNotFound reports whether err of [Path.Eval] says that there is nothing,
-// rather than that an intrinsic function failed.
-func IsNotFound(err error) bool {
-	_, failed := errors.AsType[*Error](err)
-	return err != nil && !failed
 }

@@ -108,23 +108,30 @@ var errNoVariable = errors.New("the variable is not defined")
 // that of an intrinsic function is an [*Error].
 func (p *Path) Eval(s *Scope) (value.Value, error) {
 	if p.call != nil {
-		return p.call.eval(s)
+		return p.call.eval(&application{scope: s, text: p.text})
 	}
-	from := s.Input
+	from, err := p.from(s)
+	if err != nil {
+		return value.Value{}, err
+	}
+	return p.path.Eval(from)
+}
+
+// from is the document that the path begins at.
+func (p *Path) from(s *Scope) (value.Value, error) {
 	switch p.root {
 	case inputRoot:
 	case contextRoot:
-		from = s.Context()
+		return s.Context(), nil
 	case variableRoot:
-		ok := false
 		if s.Vars != nil {
-			from, ok = s.Vars.Lookup(p.name)
+			if v, ok := s.Vars.Lookup(p.name); ok {
+				return v, nil
+			}
 		}
-		if !ok {
-			return value.Value{}, errNoVariable
-		}
+		return value.Value{}, errNoVariable
 	}
-	return p.path.Eval(from)
+	return s.Input, nil
 }
 
 // NotFound is the error of a field that must name something, of which Eval gave

@@ -80,29 +80,3 @@ func (e *Entropy) Uint64() uint64 {
 
 // Float64 gives a number from 0 up to but not including 1.
 func (e *Entropy) Float64() float64 { return float64(e.Uint64()>>11) / (1 << 53) }
-
-// javaRandom is java.util.Random, which AWS's seeded functions show.
-type javaRandom struct{ state uint64 }
-
-func newJavaRandom(seed int64) *javaRandom {
-	return &javaRandom{(uint64(seed) ^ 0x5DEECE66D) & (1<<48 - 1)}
-}
-
-func (r *javaRandom) next(bits uint) int32 {
-	r.state = (r.state*0x5DEECE66D + 0xB) & (1<<48 - 1)
-	return int32(r.state >> (48 - bits))
-}
-
-// intn gives a number from 0 up to but not including bound.
-func (r *javaRandom) intn(bound int32) int32 {
-	if bound&-bound == bound {
-		return int32(int64(bound) * int64(r.next(31)) >> 31)
-	}
-	for {
-		bits := r.next(31)
-		n := bits % bound
-		if bits-n+(bound-1) >= 0 {
-			return n
-		}
-	}
-}

@@ -173,31 +173,7 @@ func javaOrder(names []string) []int {
 			order = append(order, i)
 		}
 	}
-	capacity := 16
-	for len(dynamic)*4 > capacity*3 {
-		capacity *= 2
-	}
-	for bucket := range capacity {
-		for _, i := range dynamic {
-			if int(javaHash(strings.TrimSuffix(names[i], ".$")))&(capacity-1) == bucket {
-				order = append(order, i)
-			}
-		}
-	}
-	return order
-}
-
-// javaHash is HashMap's hash of a string: that of java.lang.String over UTF-16
-// units, its high half folded into the low one.
-func javaHash(s string) uint32 {
-	var h uint32
-	for _, c := range s {
-		if c >= 0x10000 {
-			c -= 0x10000
-			h = 31*h + uint32(0xD800+c>>10)
-			c = 0xDC00 + c&0x3FF
-		}
-		h = 31*h + uint32(c)
-	}
-	return h ^ h>>16
+	return append(order, bucketOrder(dynamic, len(dynamic), func(i int) uint32 {
+		return javaStringHash(strings.TrimSuffix(names[i], ".$"))
+	})...)
 }

@@ -1,0 +1,197 @@
+package query
+
+import (
+	"encoding/binary"
+	"math"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// This file holds what shows through of the Java that the service is written in.
+
+// javaRandom is java.util.Random, which AWS's seeded functions show.
+type javaRandom struct{ state uint64 }
+
+func newJavaRandom(seed int64) *javaRandom {
+	return &javaRandom{(uint64(seed) ^ 0x5DEECE66D) & (1<<48 - 1)}
+}
+
+func (r *javaRandom) next(bits uint) int32 {
+	r.state = (r.state*0x5DEECE66D + 0xB) & (1<<48 - 1)
+	return int32(r.state >> (48 - bits))
+}
+
+// intn gives a number from 0 up to but not including bound.
+func (r *javaRandom) intn(bound int32) int32 {
+	if bound&-bound == bound {
+		return int32(int64(bound) * int64(r.next(31)) >> 31)
+	}
+	for {
+		bits := r.next(31)
+		n := bits % bound
+		if bits-n+(bound-1) >= 0 {
+			return n
+		}
+	}
+}
+
+// bucketOrder gives items in the order in which a Java HashMap made for size
+// entries iterates over them: by bucket, and in one bucket as they came.
+func bucketOrder(items []int, size int, hash func(item int) uint32) []int {
+	capacity := uint32(16)
+	for int(capacity)*3 < size*4 {
+		capacity *= 2
+	}
+	buckets := make(map[uint32][]int, len(items))
+	for _, item := range items {
+		h := hash(item)
+		bucket := (h ^ h>>16) & (capacity - 1)
+		buckets[bucket] = append(buckets[bucket], item)
+	}
+	order := make([]int, 0, len(items))
+	for bucket := range capacity {
+		order = append(order, buckets[bucket]...)
+	}
+	return order
+}
+
+// javaStringHash is the hash code of a java.lang.String: over UTF-16 units.
+func javaStringHash(s string) uint32 {
+	var h uint32
+	for _, c := range s {
+		if c >= 0x10000 {
+			c -= 0x10000
+			h = 31*h + uint32(0xD800+c>>10)
+			c = 0xDC00 + c&0x3FF
+		}
+		h = 31*h + uint32(c)
+	}
+	return h
+}
+
+// javaHash is the hash code of the plain Java value that Jackson makes of a JSON
+// value: String, Integer, ArrayList, LinkedHashMap…
+func javaHash(v value.Value) uint32 {
+	var h uint32
+	switch v.Kind() {
+	case value.Undefined, value.Null:
+	case value.Bool:
+		if v.Bool() {
+			return 1231
+		}
+		return 1237
+	case value.Number:
+		return javaNumberHash(v)
+	case value.String:
+		return javaStringHash(v.Str())
+	case value.Array:
+		h = 1
+		for _, item := range v.Items() {
+			h = 31*h + javaHash(item)
+		}
+	case value.Object:
+		for i, name := range v.Names() {
+			h += javaStringHash(name) ^ javaHash(v.At(i))
+		}
+	}
+	return h
+}
+
+// javaNumberHash is that of an Integer, Long, BigInteger or Double.
+func javaNumberHash(v value.Value) uint32 {
+	n, fits := v.Int64()
+	switch {
+	case !v.IsInteger():
+		bits := math.Float64bits(v.Float64())
+		return uint32(bits ^ bits>>32)
+	case !fits:
+		return bigIntegerHash(v.String())
+	case n == int64(int32(n)):
+		return uint32(n)
+	}
+	return uint32(n ^ n>>32)
+}
+
+// bigIntegerHash is that of a BigInteger: over its magnitude in words of 32 bits.
+func bigIntegerHash(text string) uint32 {
+	n, ok := new(big.Int).SetString(text, 10)
+	if !ok {
+		return 0
+	}
+	magnitude := make([]byte, (n.BitLen()+31)/32*4)
+	n.FillBytes(magnitude)
+	var h uint32
+	for ; len(magnitude) > 0; magnitude = magnitude[4:] {
+		h = 31*h + binary.BigEndian.Uint32(magnitude)
+	}
+	if n.Sign() < 0 {
+		return -h
+	}
+	return h
+}
+
+// appendJavaKey writes a text that two values share when Java's equals says so of
+// their plain Java values: members in any order, but 1 is not 1.0.
+func appendJavaKey(dst []byte, v value.Value) []byte {
+	switch v.Kind() {
+	case value.Array:
+		dst = append(dst, '[')
+		for _, item := range v.Items() {
+			dst = append(appendJavaKey(dst, item), ',')
+		}
+		return append(dst, ']')
+	case value.Object:
+		names := slices.Sorted(slices.Values(v.Names()))
+		dst = append(dst, '{')
+		for _, name := range names {
+			dst = append(value.AppendString(dst, name), ':')
+			dst = append(appendJavaKey(dst, v.Get(name)), ',')
+		}
+		return append(dst, '}')
+	case value.Number:
+		if !v.IsInteger() {
+			return value.AppendFloat(append(dst, 'd'), v.Float64())
+		}
+	case value.Undefined, value.Null, value.Bool, value.String:
+	}
+	return v.Append(dst)
+}
+
+// javaText is a value as Java's toString shows it: {Id=x, Name=y}.
+func javaText(v value.Value) string {
+	switch v.Kind() {
+	case value.String:
+		return v.Str()
+	case value.Array, value.Object:
+		var b strings.Builder
+		appendJavaText(&b, v)
+		return b.String()
+	case value.Undefined, value.Null, value.Bool, value.Number:
+	}
+	return v.String()
+}
+
+func appendJavaText(b *strings.Builder, v value.Value) {
+	if k := v.Kind(); k != value.Array && k != value.Object {
+		b.WriteString(javaText(v))
+		return
+	}
+	brackets := "[]"
+	if v.Kind() == value.Object {
+		brackets = "{}"
+	}
+	b.WriteByte(brackets[0])
+	for i, item := range v.Items() {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		if v.Kind() == value.Object {
+			b.WriteString(v.Names()[i] + "=")
+		}
+		appendJavaText(b, item)
+	}
+	b.WriteByte(brackets[1])
+}
