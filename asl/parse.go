@@ -76,7 +76,7 @@ func (p *parser) object(v value.Value, path []string) *object {
 	return &object{p: p, value: v, path: path}
 }
 
-func (o *object) at(field string) []string { return append(o.path[:len(o.path):len(o.path)], field) }
+func (o *object) at(field string) []string { return append(slices.Clip(o.path), field) }
 
 func (o *object) fail(field, format string, args ...any) { o.p.fail(o.at(field), format, args...) }
 
@@ -347,7 +347,7 @@ func (p *parser) lookForPaths(v value.Value, path []string) {
 		if v.Kind() == value.Object {
 			name = v.Names()[i]
 		}
-		at := append(path[:len(path):len(path)], name)
+		at := append(slices.Clip(path), name)
 		if text := item.Str(); strings.HasPrefix(text, "$.") && !strings.HasSuffix(name, ".$") {
 			p.report(SeverityWarning, NoDollar, at, "Value is a JSONPath, but the field name does not end with '.$'")
 		}

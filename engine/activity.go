@@ -168,7 +168,7 @@ func (a *activities) cancel(arn string, id effectID) {
 // MaxPollers is how many workers may poll one activity at once (AWS's quota).
 const MaxPollers = 1000
 
-// ErrTooManyPollers: [MaxPollers] workers poll the activity already.
+// ErrTooManyPollers tells that [MaxPollers] workers poll the activity already.
 var ErrTooManyPollers = errors.New("engine: too many workers poll the activity")
 
 // take gives the first task in line, or a channel on which one will come.

@@ -379,6 +379,7 @@ func (s *simulation) checkOne(e *node, arn string, n int, digest io.Writer) {
 			if results[ev.Previous]++; results[ev.Previous] > 1 {
 				s.t.Errorf("%s: the task started at event %d has two results", arn, ev.Previous)
 			}
+		default:
 		}
 	}
 	parsed, _ := asl.Parse([]byte(machine))

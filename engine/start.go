@@ -91,7 +91,7 @@ type Started struct {
 	At  time.Time
 }
 
-// ErrAlreadyExists: the name is that of another execution.
+// ErrAlreadyExists tells that the name is that of another execution.
 var ErrAlreadyExists = errors.New("engine: an execution of that name exists")
 
 // Start begins an execution and returns when its start is durable. A name that

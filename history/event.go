@@ -113,7 +113,7 @@ type Retry struct {
 }
 
 // Time is the time of the event, to the millisecond.
-func (e *Event) Time() time.Time { return time.UnixMilli(e.Millis).UTC() }
+func (ev *Event) Time() time.Time { return time.UnixMilli(ev.Millis).UTC() }
 
 // Entered reports whether t says that a state was entered.
 func (t Type) Entered() bool { return t != 0 && vocabulary[t].shape == enteredShape }

@@ -34,19 +34,19 @@ const (
 // AppendJSON writes the event as the API's HistoryEvent. Without data, inputs
 // and outputs are left out, as GetExecutionHistory does when
 // includeExecutionData is false; a task's parameters stay, as on AWS.
-func (e *Event) AppendJSON(dst []byte, data bool) []byte {
+func (ev *Event) AppendJSON(dst []byte, data bool) []byte {
 	w := writer{dst: append(dst, '{'), data: data}
 	w.dst = append(w.dst, `"timestamp":`...)
-	w.dst = AppendSeconds(w.dst, e.Millis)
+	w.dst = AppendSeconds(w.dst, ev.Millis)
 	w.first = false
-	w.str("type", e.Type.String())
-	w.num("id", e.ID)
-	w.num("previousEventId", e.Previous)
-	if v := vocabulary[e.Type]; v.member != "" {
+	w.str("type", ev.Type.String())
+	w.num("id", ev.ID)
+	w.num("previousEventId", ev.Previous)
+	if v := vocabulary[ev.Type]; v.member != "" {
 		w.name(v.member)
 		w.dst = append(w.dst, '{')
 		w.first = true
-		w.details(e, v.shape)
+		w.details(ev, v.shape)
 		w.dst = append(w.dst, '}')
 	}
 	return append(w.dst, '}')

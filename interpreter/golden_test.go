@@ -260,6 +260,7 @@ func (s *script) print(ev *history.Event) {
 	switch ev.Type {
 	case history.MapIterationStarted, history.MapIterationSucceeded, history.MapIterationFailed, history.MapIterationAborted:
 		fmt.Fprintf(&s.out, "[%d]", ev.Index)
+	default:
 	}
 	if ev.Failure.Error != nil {
 		fmt.Fprintf(&s.out, " error=%s", *ev.Failure.Error)

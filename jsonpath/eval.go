@@ -213,7 +213,7 @@ func (e *evaluation) scan(i int, at value.Value, wrapped bool) error {
 		return err
 	}
 	if fits {
-		if err := e.scanned(i+1, next, at, wrapped); err != nil {
+		if err := e.scanned(i+1, at, wrapped); err != nil {
 			return err
 		}
 	}
@@ -248,7 +248,7 @@ func (e *evaluation) below(p place, i int, v value.Value, wrapped bool) error {
 // scanned applies the token that a scan looks for to a value that it fits. On
 // an array in the middle of a path Jayway goes on with every item, whatever
 // the token says.
-func (e *evaluation) scanned(i int, t *token, at value.Value, wrapped bool) error {
+func (e *evaluation) scanned(i int, at value.Value, wrapped bool) error {
 	if at.Kind() != value.Array || i == len(e.path.tokens)-1 {
 		return e.eval(i, at, wrapped)
 	}

@@ -99,8 +99,9 @@ func (d *decoder) value(depth int) (Value, error) {
 		return d.array(depth + 1)
 	case '{':
 		return d.object(depth + 1)
+	default:
+		return Value{}, fmt.Errorf("unexpected %q", tok.String())
 	}
-	return Value{}, fmt.Errorf("unexpected %q", tok.String())
 }
 
 func (d *decoder) array(depth int) (Value, error) {

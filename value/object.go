@@ -118,8 +118,5 @@ func (b *ObjectBuilder) add(name string, v Value) {
 	}
 }
 
-// Len is the number of members so far.
-func (b *ObjectBuilder) Len() int { return len(b.comp.names) }
-
 // Value ends the object. The builder must not be used again.
 func (b *ObjectBuilder) Value() Value { return Value{kind: Object, comp: b.comp} }

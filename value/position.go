@@ -77,6 +77,7 @@ func (d *decoder) locate(text []byte, path []string, here int) int {
 			}
 			err = d.dec.SkipValue()
 		}
+	default: // the path leads below a scalar
 	}
 	return here
 }

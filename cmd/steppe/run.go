@@ -183,8 +183,9 @@ func outcome(ev *history.Event) (error, bool) { //nolint:revive // an exit statu
 		return exitTimedOut, true
 	case history.ExecutionAborted:
 		return exitAborted, true
+	default:
+		return nil, false
 	}
-	return nil, false
 }
 
 // tokens approves the tasks that wait for their token, or tells how to.

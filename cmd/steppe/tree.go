@@ -58,6 +58,7 @@ func (t *tree) depthOf(ev *history.Event) int {
 		}
 	case history.ExecutionFailed, history.ExecutionSucceeded, history.ExecutionAborted, history.ExecutionTimedOut:
 		return 0
+	default: // all others stand at the depth of the event before
 	}
 	return depth
 }

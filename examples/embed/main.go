@@ -59,7 +59,6 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer server.Close()
 	steppe.RegisterFunction(server, "price", price)
 	steppe.RegisterFunction(server, "print", print)
 	result, err := server.Execute(context.Background(), definition, order{"Ada", []string{"book", "lamp"}})
@@ -67,4 +66,7 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Fprintln(os.Stdout, string(result))
+	if err := server.Close(); err != nil {
+		log.Fatal(err)
+	}
 }

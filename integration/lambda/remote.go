@@ -46,14 +46,14 @@ func (u *urlFunction) Invoke(ctx context.Context, in Invocation) (*Response, err
 	if in.TraceHeader != "" {
 		req.Header.Set("X-Amzn-Trace-Id", in.TraceHeader)
 	}
-	httpResponse, body, err := exchange(u.client, req)
+	status, _, body, err := exchange(u.client, req)
 	if err != nil {
 		return nil, err
 	}
 	r := &Response{Payload: body, Status: http.StatusOK, Version: "$LATEST", RequestID: in.Idempotency}
-	if httpResponse.StatusCode >= http.StatusBadRequest && !describesError(body) {
-		r.fail(fmt.Sprintf("HTTP.%d", httpResponse.StatusCode), strings.TrimSpace(string(body)))
-	} else if httpResponse.StatusCode >= http.StatusBadRequest {
+	if status >= http.StatusBadRequest && !describesError(body) {
+		r.fail(fmt.Sprintf("HTTP.%d", status), strings.TrimSpace(string(body)))
+	} else if status >= http.StatusBadRequest {
 		r.FunctionError = "Handled"
 	}
 	r.Header = header(r.RequestID, len(r.Payload))
@@ -72,17 +72,17 @@ func (u *urlFunction) Close() error {
 	return nil
 }
 
-func exchange(client *http.Client, req *http.Request) (*http.Response, []byte, error) {
+func exchange(client *http.Client, req *http.Request) (status int, head http.Header, body []byte, err error) {
 	response, err := client.Do(req)
 	if err != nil {
-		return nil, nil, fmt.Errorf("lambda: %w", err)
+		return 0, nil, nil, fmt.Errorf("lambda: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
+	body, err = io.ReadAll(io.LimitReader(response.Body, maxResponse))
 	if err != nil {
-		return nil, nil, fmt.Errorf("lambda: read the answer of %s: %w", req.URL, err)
+		return 0, nil, nil, fmt.Errorf("lambda: read the answer of %s: %w", req.URL, err)
 	}
-	return response, body, nil
+	return response.StatusCode, response.Header, body, nil
 }
 
 // Endpoint makes a function of a server that has Lambda's Invoke operation: it
@@ -111,18 +111,17 @@ func (e *endpoint) Invoke(ctx context.Context, in Invocation) (*Response, error)
 		return nil, fmt.Errorf("lambda: %w", err)
 	}
 	e.headers(req, in)
-	response, body, err := exchange(e.client, req)
+	status, head, body, err := exchange(e.client, req)
 	if err != nil {
 		return nil, err
 	}
-	id := response.Header.Get("X-Amzn-Requestid")
-	if response.StatusCode >= http.StatusBadRequest {
-		return nil, serviceError(response, body, id)
+	if status >= http.StatusBadRequest {
+		return nil, serviceError(status, head, body)
 	}
 	return &Response{
-		Payload: body, FunctionError: response.Header.Get("X-Amz-Function-Error"),
-		Version: response.Header.Get("X-Amz-Executed-Version"), Status: response.StatusCode, RequestID: id,
-		Header: awsCase(response.Header),
+		Payload: body, FunctionError: head.Get("X-Amz-Function-Error"),
+		Version: head.Get("X-Amz-Executed-Version"), Status: status, RequestID: head.Get("X-Amzn-Requestid"),
+		Header: awsCase(head),
 	}, nil
 }
 
@@ -162,9 +161,9 @@ func awsCase(h http.Header) http.Header {
 	return out
 }
 
-func serviceError(response *http.Response, body []byte, id string) error {
-	e := &ServiceError{Status: response.StatusCode, RequestID: id}
-	e.Code, _, _ = strings.Cut(response.Header.Get("X-Amzn-Errortype"), ":")
+func serviceError(status int, head http.Header, body []byte) error {
+	e := &ServiceError{Status: status, RequestID: head.Get("X-Amzn-Requestid")}
+	e.Code, _, _ = strings.Cut(head.Get("X-Amzn-Errortype"), ":")
 	var told struct{ Message string } // encoding/json matches "message" too
 	if json.Unmarshal(body, &told) == nil {
 		e.Message = told.Message
