@@ -1,8 +1,6 @@
 package main_test
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -47,7 +45,7 @@ const crashMachine = `{
 // right output, by a history without gaps, and no task whose result is in the
 // history may have been asked for again afterwards.
 func TestCrash(t *testing.T) {
-	c := &crash{t: t, random: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)), data: t.TempDir(), addr: "127.0.0.1:0", asked: make(map[string]int)}
+	c := &crash{t: t, random: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)), data: t.TempDir(), asked: make(map[string]int)}
 	c.functions = httptest.NewServer(http.HandlerFunc(c.invoke))
 	defer c.functions.Close()
 	c.binary = filepath.Join(t.TempDir(), "steppe")
@@ -66,13 +64,17 @@ func TestCrash(t *testing.T) {
 		if killed < *kills {
 			c.answer()
 			pause(time.Duration(c.random.IntN(250)) * time.Millisecond)
-			c.kill()
+			if err := c.server.kill(); err != nil {
+				t.Fatal(err)
+			}
 			c.start()
 			killed++
 		}
 	}
 	c.finish()
-	c.stop()
+	if err := c.server.stop(); err != nil {
+		t.Errorf("the server does not stop cleanly: %v", err)
+	}
 	t.Logf("%d kills, %d executions, %d task calls, %d of them again", killed, total, c.calls, c.again)
 }
 
@@ -84,13 +86,11 @@ type crash struct {
 	random    *rand.Rand
 	binary    string
 	data      string
-	addr      string
 	functions *httptest.Server
-	server    *exec.Cmd
-	endpoint  string
 	arns      []string
 
 	mu     sync.Mutex
+	server *server
 	tokens []ask
 	calls  int
 	again  int
@@ -102,67 +102,24 @@ type ask struct {
 	n     int
 }
 
-// start starts the server and waits until it answers.
+// start starts the server.
 func (c *crash) start() {
-	c.server = exec.Command(c.binary, "serve", "--addr", "127.0.0.1:0", "--data", c.data, "--lambda-endpoint", c.functions.URL, "--json")
-	c.server.Stderr = os.Stderr
-	out, err := c.server.StdoutPipe()
+	cmd := exec.Command(c.binary, "serve", "--data", c.data, "--lambda-endpoint", c.functions.URL)
+	cmd.Stderr = os.Stderr
+	s, err := startServer(cmd)
 	if err != nil {
-		c.t.Fatal(err)
-	}
-	if err := c.server.Start(); err != nil {
-		c.t.Fatal(err)
-	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err != nil {
-		c.t.Fatalf("the server does not start: %v", err)
-	}
-	var told struct{ Endpoint string }
-	if err := json.Unmarshal(line, &told); err != nil {
 		c.t.Fatal(err)
 	}
 	c.mu.Lock()
-	c.endpoint = told.Endpoint
+	c.server = s
 	c.mu.Unlock()
-}
-
-func (c *crash) kill() {
-	if err := c.server.Process.Kill(); err != nil {
-		c.t.Fatal(err)
-	}
-	_ = c.server.Wait() // it was killed
-}
-
-func (c *crash) stop() {
-	if err := c.server.Process.Signal(os.Interrupt); err != nil {
-		c.t.Fatal(err)
-	}
-	if err := c.server.Wait(); err != nil {
-		c.t.Errorf("the server does not stop cleanly: %v", err)
-	}
 }
 
 func (c *crash) call(operation string, in map[string]any) (map[string]any, int, error) {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return nil, 0, err
-	}
 	c.mu.Lock()
-	endpoint := c.endpoint
+	endpoint := c.server.endpoint
 	c.mu.Unlock()
-	req, err := http.NewRequest(http.MethodPost, endpoint, bytes.NewReader(body))
-	if err != nil {
-		return nil, 0, err
-	}
-	req.Header.Set("X-Amz-Target", "AWSStepFunctions."+operation)
-	response, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer response.Body.Close()
-	var out map[string]any
-	err = json.NewDecoder(response.Body).Decode(&out)
-	return out, response.StatusCode, err
+	return call(endpoint, operation, in)
 }
 
 func (c *crash) must(operation string, in map[string]any) map[string]any {

@@ -59,7 +59,7 @@ func loadDefinition(file string) (*definition, error) {
 		return nil, fmt.Errorf("%s: it holds no definition", file)
 	}
 	d.yaml = root.Content[0]
-	v, err := fromYAML(d.yaml, 0)
+	v, err := new(yamlReader).value(d.yaml, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -67,20 +67,28 @@ func loadDefinition(file string) (*definition, error) {
 	return d, nil
 }
 
-// fromYAML turns a YAML document into the value that the same JSON would give,
+// maxYAMLNodes bounds what the aliases of a small document can grow to.
+const maxYAMLNodes = 1_000_000
+
+// yamlReader turns a YAML document into the value that the same JSON would give,
 // members in their order.
-func fromYAML(n *yaml.Node, depth int) (value.Value, error) {
+type yamlReader struct{ nodes int }
+
+func (r *yamlReader) value(n *yaml.Node, depth int) (value.Value, error) {
+	if r.nodes++; r.nodes > maxYAMLNodes {
+		return value.Value{}, fmt.Errorf("line %d: its aliases grow to more than %d values", n.Line, maxYAMLNodes)
+	}
 	if depth > value.MaxDepth {
-		return value.Value{}, value.ErrTooDeep
+		return value.Value{}, fmt.Errorf("line %d: %w", n.Line, value.ErrTooDeep)
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
-		return fromYAML(n.Alias, depth+1)
+		return r.value(n.Alias, depth+1)
 	case yaml.SequenceNode:
 		items := make([]value.Value, len(n.Content))
 		for i, item := range n.Content {
 			var err error
-			if items[i], err = fromYAML(item, depth+1); err != nil {
+			if items[i], err = r.value(item, depth+1); err != nil {
 				return value.Value{}, err
 			}
 		}
@@ -88,7 +96,7 @@ func fromYAML(n *yaml.Node, depth int) (value.Value, error) {
 	case yaml.MappingNode:
 		object := value.NewObject(len(n.Content) / 2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			v, err := fromYAML(n.Content[i+1], depth+1)
+			v, err := r.value(n.Content[i+1], depth+1)
 			if err != nil {
 				return value.Value{}, err
 			}

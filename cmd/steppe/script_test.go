@@ -1,0 +1,98 @@
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	main "github.com/steppehq/steppe/cmd/steppe"
+)
+
+var update = flag.Bool("update", false, "write what the commands print into the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"steppe": func() { os.Exit(main.Main(os.Args[1:], os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScripts runs the scripts of testdata. Beside the commands of testscript
+// they have these:
+//
+//	serve [flags]       starts a server and sets ENDPOINT
+//	interrupt           ends it, cleanly
+//	api OPERATION JSON  calls it; members of the answer that are text become variables
+//	status N program …  runs a program that must end with an exit status
+func TestScripts(t *testing.T) {
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("EXAMPLES", examples)
+			e.Values[serverKey{}] = new(server)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve": serveInScript, "interrupt": interruptInScript, "api": apiInScript, "status": statusInScript,
+		},
+	})
+}
+
+type serverKey struct{}
+
+func serveInScript(ts *testscript.TestScript, _ bool, args []string) {
+	path, err := exec.LookPath("steppe")
+	ts.Check(err)
+	cmd := exec.Command(path, append([]string{"serve"}, args...)...)
+	cmd.Dir = ts.MkAbs(".")
+	s, err := startServer(cmd)
+	ts.Check(err)
+	*ts.Value(serverKey{}).(*server) = *s
+	ts.Setenv("ENDPOINT", s.endpoint)
+	ts.Defer(func() { _ = s.kill() }) // unless the script has interrupted it
+}
+
+func interruptInScript(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(ts.Value(serverKey{}).(*server).stop())
+}
+
+func apiInScript(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: api OPERATION JSON")
+	}
+	out, status, err := call(ts.Getenv("ENDPOINT"), args[0], json.RawMessage(args[1]))
+	ts.Check(err)
+	if refused := status != http.StatusOK; refused != neg {
+		ts.Fatalf("%s answers %d: %v", args[0], status, out)
+	}
+	for name, v := range out {
+		if text, ok := v.(string); ok {
+			ts.Setenv(name, text)
+		}
+	}
+	text, err := json.Marshal(out)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%s\n", text)
+}
+
+func statusInScript(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: status N program [arg…]")
+	}
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); !errors.As(err, &exit) || strconv.Itoa(exit.ExitCode()) != args[0] {
+		ts.Fatalf("got %v, want exit status %s", err, args[0])
+	}
+}
