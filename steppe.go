@@ -6,7 +6,7 @@
 // door for Go programs that embed the engine:
 //
 //	server, err := steppe.Open(steppe.Config{Dir: "data"})
-//	server.RegisterFunction("greet", func(ctx context.Context, in Input) (Output, error) { … })
+//	steppe.RegisterFunction(server, "greet", func(ctx context.Context, in Input) (Output, error) { … })
 //	http.ListenAndServe("127.0.0.1:8083", server.Handler())
 //
 // Stability: may move in any minor release.

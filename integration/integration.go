@@ -58,7 +58,7 @@ type Integration interface {
 	// [*Failure]; any other error says that the integration is broken, and
 	// becomes States.TaskFailed with the error's text. Perform ends soon after
 	// the context does; its answer is not used then. It is called by many
-	// goroutines at once, as many as [Bounded] allows.
+	// goroutines at once: the engine bounds how many.
 	Perform(ctx context.Context, task Task) (*value.Doc, error)
 }
 

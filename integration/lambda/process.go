@@ -241,6 +241,7 @@ func (f *processes) environment(address string) []string {
 		"AWS_LAMBDA_LOG_STREAM_NAME=local",
 		"LAMBDA_TASK_ROOT="+f.Dir,
 		"_HANDLER="+f.Handler,
+		"PYTHONDONTWRITEBYTECODE=1", // Lambda's task root cannot be written to
 	)
 	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
 		env = append(env, name+"="+f.Env[name])

@@ -1,0 +1,6 @@
+package main
+
+func Example() {
+	main()
+	// Output: {"text":"Ada pays 20 for book, lamp"}
+}

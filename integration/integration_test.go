@@ -1,0 +1,67 @@
+package integration_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/value"
+)
+
+// only supports one action.
+type only string
+
+func (o only) Supports(r asl.Resource) bool { return r.Name == string(o) || o == "*" }
+
+func (only) Perform(context.Context, integration.Task) (*value.Doc, error) {
+	return nil, errors.New("not asked for")
+}
+
+func TestRegistry(t *testing.T) {
+	var r integration.Registry
+	function, invoke, table, sdk := only("*"), only("invoke"), only("putItem"), only("listBuckets")
+	r.Register(integration.FunctionService, function)
+	r.Register("lambda", only("nothing"))
+	r.Register("lambda", invoke) // takes its place
+	r.Register("aws-sdk:dynamodb", table)
+	r.Register("aws-sdk:*", sdk)
+	tests := []struct {
+		arn, err string
+		want     integration.Integration
+	}{
+		{"arn:aws:lambda:us-east-1:123456789012:function:f", "", function},
+		{"arn:aws:states:::lambda:invoke", "", invoke},
+		{"arn:aws:states:::aws-sdk:dynamodb:putItem", "", table},
+		{"arn:aws:states:::aws-sdk:s3:listBuckets", "", sdk},
+		{"arn:aws:states:::lambda:delete", `the integration "lambda" does not support "delete"`, nil},
+		{"arn:aws:states:::sqs:sendMessage", `no integration for "sqs" is available; there are: aws-sdk:*, aws-sdk:dynamodb, function, lambda`, nil},
+	}
+	for _, tt := range tests {
+		resource, ok := asl.ParseResource(tt.arn)
+		if !ok {
+			t.Fatal(tt.arn)
+		}
+		got, err := r.Lookup(resource)
+		if message := text(err); got != tt.want || message != tt.err {
+			t.Errorf("%s: got %v, %q, want %v, %q", tt.arn, got, message, tt.want, tt.err)
+		}
+	}
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestFailureOf(t *testing.T) {
+	if got := integration.FailureOf(integration.Failed("A", "b")); got != (integration.Failure{Error: "A", Cause: "b"}) {
+		t.Error(got)
+	}
+	if got := integration.FailureOf(errors.New("x")); got != (integration.Failure{Error: "States.TaskFailed", Cause: "x"}) {
+		t.Error(got)
+	}
+}

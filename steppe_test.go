@@ -1,0 +1,133 @@
+package steppe_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/integration/lambda"
+)
+
+// soldOut is an error with a name of its own choice.
+type soldOut struct{}
+
+func (soldOut) Error() string     { return "nothing left" }
+func (soldOut) ErrorType() string { return "Shop.SoldOut" }
+
+func TestExecute(t *testing.T) {
+	server, err := steppe.Open(steppe.Config{Account: "123456789012", Region: "eu-central-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	steppe.RegisterFunction(server, "buy", func(_ context.Context, n int) (int, error) {
+		if n > 3 {
+			return 0, soldOut{}
+		}
+		return 10 * n, nil
+	})
+	buy := `{"StartAt": "Buy", "States": {"Buy": {"Type": "Task", "Resource": "` + server.FunctionARN("buy") + `", "End": true}}}`
+	tests := []struct {
+		name, definition string
+		input            any
+		want             string
+		failed           *steppe.ExecutionError
+		message          string
+	}{
+		{name: "succeeds", definition: buy, input: 2, want: "20"},
+		{name: "the same definition again", definition: buy, input: 3, want: "30"},
+		{
+			name: "fails", definition: buy, input: 4,
+			failed: &steppe.ExecutionError{Status: "FAILED", Name: "Shop.SoldOut", Cause: `{"errorMessage":"nothing left","errorType":"Shop.SoldOut"}`},
+		},
+		{name: "no such input", definition: buy, input: "two", message: "execution FAILED: wrapError: "},
+		{name: "no definition", definition: `{"StartAt": "A"}`, message: "These fields are required: [States] at /"},
+		{name: "no JSON", definition: buy, input: func() {}, message: "steppe: input: "},
+	}
+	for _, tt := range tests {
+		got, err := server.Execute(t.Context(), tt.definition, tt.input)
+		if string(got) != tt.want || (err == nil) != (tt.want != "") {
+			t.Errorf("%s: got %s, %v", tt.name, got, err)
+		}
+		if tt.failed != nil {
+			failed, _ := errors.AsType[*steppe.ExecutionError](err)
+			if diff := cmp.Diff(tt.failed, failed); diff != "" {
+				t.Errorf("%s: %s", tt.name, diff)
+			}
+		}
+		if tt.message != "" && (err == nil || !strings.Contains(err.Error(), tt.message)) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.message)
+		}
+	}
+}
+
+// TestReopen starts an execution that waits for a task token in one server and
+// ends it in the next.
+func TestReopen(t *testing.T) {
+	dir := t.TempDir()
+	open := func() *steppe.Server {
+		s, err := steppe.Open(steppe.Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	const machine = `{"StartAt": "Ask", "States": {"Ask": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+		"Parameters": {"FunctionName": "ask", "Payload.$": "$$.Task.Token"}, "End": true}}}`
+	first := open()
+	asked := make(chan string, 1)
+	steppe.RegisterFunction(first, "ask", func(_ context.Context, token string) (string, error) {
+		asked <- token
+		return "asked", nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := first.Execute(ctx, machine, nil)
+		ended <- err
+	}()
+	token := <-asked
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("waiting for an execution: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := open()
+	defer second.Close()
+	answer := httptest.NewRecorder()
+	request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"taskToken":"`+token+`","output":"\"yes\""}`))
+	request.Header.Set("X-Amz-Target", "AWSStepFunctions.SendTaskSuccess")
+	second.Handler().ServeHTTP(answer, request)
+	if answer.Code != http.StatusOK {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, cfg := range map[string]steppe.Config{
+		`the endpoint "localhost" is no URL`: {LambdaEndpoint: "localhost"},
+		`the runtime "cobol" is not known`:   {Functions: []steppe.Function{{Process: lambda.Process{Name: "f", Runtime: "cobol"}}}},
+		"make the data directory":            {Dir: file},
+	} {
+		s, err := steppe.Open(cfg)
+		if err == nil {
+			t.Errorf("%s: it opened, %v", want, s.Close())
+		} else if !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
