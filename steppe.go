@@ -229,7 +229,8 @@ func (s *Server) Execute(ctx context.Context, definition string, input any) (jso
 	if err != nil {
 		return nil, fmt.Errorf("steppe: input: %w", err)
 	}
-	m, err := s.machine(ctx, definition)
+	sum := sha256.Sum256([]byte(definition))
+	m, err := s.StateMachine(ctx, "execute-"+hex.EncodeToString(sum[:8]), engine.Standard, definition)
 	if err != nil {
 		return nil, err
 	}
@@ -254,27 +255,36 @@ func (s *Server) Execute(ctx context.Context, definition string, input any) (jso
 	return json.RawMessage(d.Output.Raw()), nil
 }
 
-// machine gives the state machine that stands for a definition: one for each
-// distinct text.
-func (s *Server) machine(ctx context.Context, definition string) (*engine.Machine, error) {
-	sum := sha256.Sum256([]byte(definition))
+// StateMachine gives the state machine of that name, created when it is not
+// there. One that is there must have the same type and definition: running
+// programs are changed on purpose, by the operation UpdateStateMachine.
+func (s *Server) StateMachine(ctx context.Context, name string, kind engine.MachineType, definition string) (*engine.Machine, error) {
 	m := engine.Machine{
-		Tenant: engine.Tenant{Account: s.account, Region: s.region}, Name: "execute-" + hex.EncodeToString(sum[:8]), Type: engine.Standard,
+		Tenant: engine.Tenant{Account: s.account, Region: s.region}, Name: name, Type: kind,
 		RoleARN: "arn:aws:iam::" + s.account + ":role/steppe", Definition: definition, Created: time.Now(), Updated: time.Now(),
 	}
-	if known, err := s.engine.Machine(ctx, m.ARN()); err == nil {
-		return known, nil
+	known, err := s.engine.Machine(ctx, m.ARN())
+	if errors.Is(err, store.ErrNotFound) {
+		if known, err = s.create(ctx, m); errors.Is(err, store.ErrVersion) { // somebody was faster
+			known, err = s.engine.Machine(ctx, m.ARN())
+		}
 	}
-	parsed, diagnostics := asl.Parse([]byte(definition))
+	if err == nil && (known.Definition != definition || known.Type != kind) {
+		err = fmt.Errorf("steppe: the state machine %s has another definition or type; change it with UpdateStateMachine", name)
+	}
+	return known, err
+}
+
+func (s *Server) create(ctx context.Context, m engine.Machine) (*engine.Machine, error) {
+	parsed, diagnostics := asl.Parse([]byte(m.Definition))
 	if parsed != nil {
 		diagnostics = append(diagnostics, asl.Unsupported(parsed)...)
+		if m.Type == engine.Express {
+			diagnostics = append(diagnostics, asl.ExpressUnsupported(parsed)...)
+		}
 	}
 	if message := asl.InvalidDefinition(diagnostics); message != "" {
 		return nil, fmt.Errorf("steppe: %s", message)
 	}
-	created, err := s.engine.CreateMachine(ctx, m, parsed)
-	if errors.Is(err, store.ErrVersion) { // somebody was faster
-		return s.engine.Machine(ctx, m.ARN())
-	}
-	return created, err
+	return s.engine.CreateMachine(ctx, m, parsed)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration/lambda"
 )
 
@@ -66,6 +67,28 @@ func TestExecute(t *testing.T) {
 		if tt.message != "" && (err == nil || !strings.Contains(err.Error(), tt.message)) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.message)
 		}
+	}
+}
+
+func TestStateMachine(t *testing.T) {
+	server, err := steppe.Open(steppe.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	const one, two = `{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}`, `{"StartAt": "B", "States": {"B": {"Type": "Succeed"}}}`
+	first, err := server.StateMachine(t.Context(), "m", engine.Standard, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := server.StateMachine(t.Context(), "m", engine.Standard, one); err != nil || again.Number != first.Number {
+		t.Errorf("the same again: %v, %v", again, err)
+	}
+	if _, err := server.StateMachine(t.Context(), "m", engine.Standard, two); err == nil || !strings.Contains(err.Error(), "another definition") {
+		t.Errorf("another definition: %v", err)
+	}
+	if _, err := server.StateMachine(t.Context(), "n", engine.Express, `{`); err == nil {
+		t.Error("a definition that is none was taken")
 	}
 }
 
