@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/steppehq/steppe/history"
@@ -171,16 +173,16 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) ([]resu
 		}
 		return nil, err
 	}
-	env := e.env(r)
 	results := make([]result, len(batch))
-	st := stepping{e: e, r: r, l: l}
+	st := e.stepping(r, l)
+	defer st.release()
 	for i, d := range batch {
 		if d.resume {
 			st.resume = true
 			continue
 		}
-		out := interpreter.Step(l.x, d.msg, env)
-		results[i].at = env.Now
+		out := st.step(d.msg)
+		results[i].at = st.now
 		switch {
 		case out.Stale && l.x.Status() != interpreter.Running && l.x.Last() == st.last():
 			results[i].err = ErrNotRunning
@@ -192,7 +194,7 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) ([]resu
 	if fresh || st.resume {
 		st.effects = append(st.effects, e.unperformed(l.x, r, st.effects)...)
 	}
-	return results, st.finish(ctx, env)
+	return results, st.finish(ctx)
 }
 
 // last is the event up to which the execution was before this batch.
@@ -203,15 +205,59 @@ func (st *stepping) last() int64 {
 	return st.l.x.Last()
 }
 
-// stepping collects what steps decide until it is committed.
+// stepping collects what steps decide until it is committed. All of them
+// happen at one time.
 type stepping struct {
 	e       *Engine
 	r       *resident
 	l       *loaded
+	now     time.Time
 	new     *store.NewExecution
+	scratch *scratch
 	events  []history.Event
 	effects []interpreter.Effect
 	resume  bool
+}
+
+// scratch is memory that a stepping uses and the next one uses again.
+type scratch struct {
+	events []history.Event
+	chunk  []byte
+}
+
+var scratches = sync.Pool{New: func() any { return &scratch{events: make([]history.Event, 0, 32)} }}
+
+// What a scratch may hold when it is kept for the next.
+const (
+	maxScratchEvents = 2048
+	maxScratchBytes  = 1 << 20
+)
+
+func (e *Engine) stepping(r *resident, l *loaded) *stepping {
+	st := &stepping{e: e, r: r, l: l, now: e.now(), scratch: scratches.Get().(*scratch)}
+	st.events = st.scratch.events
+	return st
+}
+
+// release gives the scratch back, without what it held.
+func (st *stepping) release() {
+	if cap(st.events) <= maxScratchEvents && cap(st.scratch.chunk) <= maxScratchBytes {
+		clear(st.events)
+		st.scratch.events = st.events[:0]
+		scratches.Put(st.scratch)
+	}
+}
+
+func (st *stepping) env() interpreter.Env {
+	return interpreter.Env{
+		Now: st.now, Limits: st.e.cfg.Limits, Token: st.e.token(st.r),
+		Buffer: st.events[len(st.events):],
+	}
+}
+
+// step steps the execution through one message.
+func (st *stepping) step(msg interpreter.Message) interpreter.Outcome {
+	return interpreter.Step(st.l.x, msg, st.env())
 }
 
 func (st *stepping) take(out interpreter.Outcome) {
@@ -221,7 +267,7 @@ func (st *stepping) take(out interpreter.Outcome) {
 
 // finish commits what was decided, lets branches that can go on do so, and
 // has the effects performed.
-func (st *stepping) finish(ctx context.Context, env interpreter.Env) error {
+func (st *stepping) finish(ctx context.Context) error {
 	for {
 		if err := st.commit(ctx); err != nil {
 			return err
@@ -230,8 +276,8 @@ func (st *stepping) finish(ctx context.Context, env interpreter.Env) error {
 		if !st.l.x.Ready() {
 			return nil
 		}
-		env.Now = st.e.now()
-		st.take(interpreter.Step(st.l.x, interpreter.Message{Kind: interpreter.Continue}, env))
+		st.now = st.e.now()
+		st.take(st.step(interpreter.Message{Kind: interpreter.Continue}))
 	}
 }
 
@@ -241,13 +287,14 @@ func (st *stepping) commit(ctx context.Context) error {
 		return nil
 	}
 	x := st.l.x
+	st.scratch.chunk = history.Encode(st.scratch.chunk[:0], st.events)
 	t := store.Transition{
 		Execution: st.r.id,
 		New:       st.new,
 		Status:    statuses[x.Status()],
 		Chunk: store.Chunk{
 			First: st.events[0].ID, Last: x.Last(),
-			Data: history.Encode(nil, st.events),
+			Data: st.scratch.chunk,
 		},
 	}
 	if x.Status() != interpreter.Running {
@@ -288,12 +335,13 @@ var statuses = map[interpreter.Status]store.Status{
 func (st *stepping) settle() {
 	e, r, x := st.e, st.r, st.l.x
 	if e.cfg.Observe != nil && len(st.events) > 0 {
-		e.cfg.Observe(Step{Info: x.Info(), Events: st.events, Token: e.token(r)})
+		e.cfg.Observe(Step{Info: x.Info(), Events: slices.Clone(st.events), Token: e.token(r)})
 	}
-	if r.express != nil {
-		r.express.events = append(r.express.events, st.events...)
+	if r.express != nil && len(st.events) > 0 {
+		r.express.stop = st.events[len(st.events)-1].Time()
 	}
-	st.new, st.events = nil, nil
+	clear(st.events)
+	st.new, st.events = nil, st.events[:0]
 	effects := st.effects
 	st.effects = nil
 	if x.Status() != interpreter.Running {
@@ -322,11 +370,6 @@ func (e *Engine) parks(r *resident, wake int64, effects []interpreter.Effect) bo
 		return false
 	}
 	return !e.pools.performing(r.id)
-}
-
-// env is the outside world for a step of an execution.
-func (e *Engine) env(r *resident) interpreter.Env {
-	return interpreter.Env{Now: e.now(), Limits: e.cfg.Limits, Token: e.token(r)}
 }
 
 func (e *Engine) token(r *resident) func(int64) string {

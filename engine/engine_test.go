@@ -242,14 +242,15 @@ func TestActivity(t *testing.T) {
 
 // TestSync runs an Express execution: it leaves nothing in the store.
 func TestSync(t *testing.T) {
-	e := open(t, engine.Config{})
+	events := 0
+	e := open(t, engine.Config{Observe: func(s engine.Step) { events += len(s.Events) }})
 	m := create(t, e, engine.Express, `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Fail","Error":"No","Cause":"because"}}}`)
 	r, err := e.StartSync(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Status != interpreter.Failed || *r.Failure.Error != "No" || len(r.Events) != 5 {
-		t.Errorf("%v %v, %d events", r.Status, r.Failure, len(r.Events))
+	if r.Status != interpreter.Failed || *r.Failure.Error != "No" || events != 5 {
+		t.Errorf("%v %v, %d events", r.Status, r.Failure, events)
 	}
 	if all, _ := e.Residents(); all != 0 {
 		t.Errorf("%d executions are left", all)

@@ -122,16 +122,16 @@ func (e *Engine) start(req StartRequest, m meta, key store.NameKey, s *shard) (S
 	if handle == nil {
 		return Started{}, ErrNotOwner
 	}
-	now := e.now()
-	r := &resident{id: e.newID(s.id, now), busy: true}
 	encoded, err := json.Marshal(&m)
 	if err != nil {
 		return Started{}, fmt.Errorf("engine: encode record: %w", err)
 	}
-	env := e.env(r)
-	x, out := interpreter.Start(req.Machine.parsed, m.info(), req.Input, env)
-	l := &loaded{x: x, meta: m, handle: handle}
-	st := stepping{e: e, r: r, l: l}
+	l := &loaded{meta: m, handle: handle}
+	st := e.stepping(&resident{busy: true}, l)
+	r, now := st.r, st.now
+	r.id = e.newID(s.id, now)
+	x, out := interpreter.Start(req.Machine.parsed, m.info(), req.Input, st.env())
+	l.x = x
 	st.new = &store.NewExecution{Key: key, Unnamed: req.Name == "" || m.Type == Express, Start: now, Meta: encoded}
 	if m.Type != Express {
 		st.new.Machine = m.Machine
@@ -142,11 +142,15 @@ func (e *Engine) start(req StartRequest, m meta, key store.NameKey, s *shard) (S
 		r.loaded = l
 		s.add(r)
 	}
-	if err := st.commit(e.closing); err != nil {
+	err = st.commit(e.closing)
+	if err == nil {
+		st.settle()
+	}
+	st.release()
+	if err != nil {
 		e.remove(s, r)
 		return started, err
 	}
-	st.settle()
 	if x.Ready() {
 		// The start is durable; what follows is not part of it.
 		if err := e.runOn(r); err != nil {
@@ -188,8 +192,8 @@ func (e *Engine) newID(s store.ShardID, now time.Time) store.ExecutionID {
 
 // express is the run of a synchronous Express execution: it lives in memory.
 type express struct {
-	events []history.Event
-	done   chan struct{}
+	stop time.Time
+	done chan struct{}
 }
 
 // end tells whoever waits for a synchronous execution that it is over.
@@ -206,7 +210,6 @@ type SyncResult struct {
 	Start, Stop time.Time
 	Output      *value.Doc
 	Failure     history.ErrorOutput
-	Events      []history.Event
 }
 
 // expressTimeout is how long an Express execution may run.
@@ -219,29 +222,29 @@ func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, 
 		return nil, ErrBusy
 	}
 	m := req.meta()
-	now := e.now()
 	s := e.shards[0]
-	r := &resident{id: e.newID(s.id, now), busy: true, express: &express{done: make(chan struct{})}}
-	info := m.info()
-	x, out := interpreter.Start(req.Machine.parsed, info, req.Input, e.env(r))
-	r.loaded = &loaded{x: x, meta: m}
-	st := stepping{e: e, r: r, l: r.loaded}
+	r := &resident{busy: true, express: &express{done: make(chan struct{})}, loaded: &loaded{meta: m}}
+	st := e.stepping(r, r.loaded)
+	r.id = e.newID(s.id, st.now)
+	started, info := st.now, m.info()
+	x, out := interpreter.Start(req.Machine.parsed, info, req.Input, st.env())
+	r.loaded.x = x
 	st.take(out)
 	if x.Status() == interpreter.Running {
 		s.add(r)
 	}
 	st.settle()
+	st.release()
 	if x.Ready() {
 		_ = e.runOn(r) // nothing is stored, so nothing can fail
 	}
 	e.workOff(r)
-	if err := e.awaitSync(ctx, r, now); err != nil {
+	if err := e.awaitSync(ctx, r, started); err != nil {
 		return nil, err
 	}
-	events := r.express.events
 	return &SyncResult{
-		ARN: info.ARN, Name: m.Name, Status: x.Status(), Start: now, Stop: events[len(events)-1].Time(),
-		Output: x.Output(), Failure: x.Failure(), Events: events,
+		ARN: info.ARN, Name: m.Name, Status: x.Status(), Start: started, Stop: r.express.stop,
+		Output: x.Output(), Failure: x.Failure(),
 	}, nil
 }
 

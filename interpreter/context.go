@@ -12,7 +12,12 @@ import (
 // good until the next call.
 func (s *step) scopeOf(b *branch) *query.Scope {
 	s.at = b
-	s.scope = query.Scope{Input: b.input.Value(), Vars: b, Context: s.context, Entropy: s.entropy()}
+	if s.scope.Context == nil {
+		s.scope.Context = s.context
+		s.scope.Entropy = &s.random
+	}
+	s.random = *s.entropy()
+	s.scope.Input, s.scope.Vars = b.input.Value(), b
 	return &s.scope
 }
 

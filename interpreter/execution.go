@@ -270,9 +270,9 @@ func (x *Execution) enqueue(b *branch, p phase) {
 // dequeue takes a branch out of the ready ones.
 func (x *Execution) dequeue(b *branch) {
 	switch at := slices.Index(x.ready, b); {
-	case at == 0:
+	case at == 0 && len(x.ready) > 1:
 		x.ready = x.ready[1:]
-	case at > 0:
+	case at >= 0:
 		x.ready = slices.Delete(x.ready, at, at+1)
 	}
 }

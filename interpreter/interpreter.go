@@ -38,6 +38,9 @@ type Env struct {
 	// Token makes the task token of the task that the event with that id
 	// schedules.
 	Token func(event int64) string
+	// Buffer is empty; its capacity is the place for the outcome's events, as
+	// long as it lasts. nil is as good, and slower.
+	Buffer []history.Event
 }
 
 // Limits bounds an execution. The zero value of a field is no bound, but for

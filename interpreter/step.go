@@ -11,14 +11,15 @@ const defaultRunAhead = 1000
 
 // step is the work on one message.
 type step struct {
-	x     *Execution
-	env   Env
-	now   int64
-	out   Outcome
-	scope query.Scope
-	at    *branch // the branch whose context object scope gives
-	token int64   // the event that schedules the task whose token it has; 0: none
-	item  *iteration
+	x      *Execution
+	env    Env
+	now    int64
+	out    Outcome
+	scope  query.Scope
+	random query.Entropy // the scope's
+	at     *branch       // the branch whose context object scope gives
+	token  int64         // the event that schedules the task whose token it has; 0: none
+	item   *iteration
 }
 
 // iteration is the Map.Item of the context object while an ItemSelector is
@@ -29,7 +30,7 @@ type iteration struct {
 }
 
 func newStep(x *Execution, env Env) *step {
-	return &step{x: x, env: env, now: env.Now.UnixMilli()}
+	return &step{x: x, env: env, now: env.Now.UnixMilli(), out: Outcome{Events: env.Buffer}}
 }
 
 // overflow is thrown when the history is full; nothing but an ending event
