@@ -34,7 +34,7 @@ check: format vet tidy race lint dead ## Run all checks
 
 .PHONY: format
 format: $(TOOLS)/gofumpt
-	@test -z "$$($(TOOLS)/gofumpt -l . | tee /dev/stderr)"
+	@out=$$($(TOOLS)/gofumpt -l .); test -z "$$out" || { echo "$$out"; exit 1; }
 
 .PHONY: vet
 vet:
@@ -54,7 +54,7 @@ lint: $(TOOLS)/golangci-lint ## Run the linters
 
 .PHONY: dead
 dead: $(TOOLS)/deadcode
-	@test -z "$$($(TOOLS)/deadcode -test ./... | tee /dev/stderr)"
+	@out=$$($(TOOLS)/deadcode -test ./...); test -z "$$out" || { echo "$$out"; exit 1; }
 
 .PHONY: bench
 bench: ## Run all benchmarks
