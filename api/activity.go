@@ -82,26 +82,8 @@ func (a *api) describeActivity(ctx context.Context, r *awsjson.Request) ([]byte,
 }
 
 func (a *api) listActivities(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	t := tenant(r)
-	asked := t.Account + "/" + t.Region
-	after, err := a.position(r, asked)
-	if err != nil {
-		return nil, err
-	}
-	size := pageSize(r)
-	found, err := a.Engine.Activities(ctx, t, after, size+1)
-	if err != nil {
-		return nil, err
-	}
-	page := found[:min(size, len(found))]
-	var o awsjson.Object
-	o.List("activities", len(page), func(dst []byte, i int) []byte {
-		var item awsjson.Object
-		item.Str("activityArn", page[i].ARN()).Str("name", page[i].Name).Time("creationDate", page[i].Created)
-		return append(dst, item.JSON()...)
+	return listTenant(ctx, a, r, "activities", a.Engine.Activities, func(o *awsjson.Object, act *engine.Activity) string {
+		o.Str("activityArn", act.ARN()).Str("name", act.Name).Time("creationDate", act.Created)
+		return act.Name
 	})
-	if len(found) > size {
-		o.Str("nextToken", a.nextToken(r, asked, page[size-1].Name))
-	}
-	return o.JSON(), nil
 }

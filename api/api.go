@@ -9,7 +9,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -128,43 +127,4 @@ func checkName(name string) error {
 		}
 	}
 	return nil
-}
-
-// pageToken is where a list goes on. It is bound to what was asked for, and
-// expires after a day.
-type pageToken struct {
-	Asked   string
-	At      []byte
-	Expires int64
-}
-
-const tokenLife = 24 * time.Hour
-
-// nextToken makes the token for the page after position at.
-func (a *api) nextToken(r *awsjson.Request, asked, at string) string {
-	data, _ := json.Marshal(pageToken{asked, []byte(at), time.Now().Add(tokenLife).Unix()}) // three plain fields
-	return a.Engine.Seal(r.Operation, data)
-}
-
-// position reads the token of a request: where its list goes on, "" at the
-// beginning.
-func (a *api) position(r *awsjson.Request, asked string) (string, error) {
-	text := r.Str("nextToken")
-	if text == "" {
-		return "", nil
-	}
-	var token pageToken
-	data, ok := a.Engine.Unseal(r.Operation, text)
-	if !ok || json.Unmarshal(data, &token) != nil || token.Asked != asked || token.Expires < time.Now().Unix() {
-		return "", awsjson.Fail("InvalidToken", "Invalid Token: 'Invalid token'")
-	}
-	return string(token.At), nil
-}
-
-// pageSize is a request's maxResults; absent or 0 it is the default.
-func pageSize(r *awsjson.Request) int {
-	if n := r.Int("maxResults"); n > 0 {
-		return int(n)
-	}
-	return 100
 }

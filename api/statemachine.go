@@ -350,27 +350,8 @@ func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.R
 }
 
 func (a *api) listStateMachines(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	t := tenant(r)
-	asked := t.Account + "/" + t.Region
-	after, err := a.position(r, asked)
-	if err != nil {
-		return nil, err
-	}
-	size := pageSize(r)
-	machines, err := a.Engine.Machines(ctx, t, after, size+1)
-	if err != nil {
-		return nil, err
-	}
-	var o awsjson.Object
-	page := machines[:min(size, len(machines))]
-	o.List("stateMachines", len(page), func(dst []byte, i int) []byte {
-		var item awsjson.Object
-		m := page[i]
-		item.Str("stateMachineArn", m.ARN()).Str("name", m.Name).Str("type", string(m.Type)).Time("creationDate", m.Created)
-		return append(dst, item.JSON()...)
+	return listTenant(ctx, a, r, "stateMachines", a.Engine.Machines, func(o *awsjson.Object, m *engine.Machine) string {
+		o.Str("stateMachineArn", m.ARN()).Str("name", m.Name).Str("type", string(m.Type)).Time("creationDate", m.Created)
+		return m.Name
 	})
-	if len(machines) > size {
-		o.Str("nextToken", a.nextToken(r, asked, page[size-1].Name))
-	}
-	return o.JSON(), nil
 }

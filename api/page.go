@@ -1,0 +1,81 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/internal/awsjson"
+)
+
+// pageToken is where a list goes on. It is bound to what was asked for, and
+// expires after a day.
+type pageToken struct {
+	Asked   string
+	At      []byte
+	Expires int64
+}
+
+const tokenLife = 24 * time.Hour
+
+// nextToken makes the token for the page after position at.
+func (a *api) nextToken(r *awsjson.Request, asked, at string) string {
+	data, _ := json.Marshal(pageToken{asked, []byte(at), time.Now().Add(tokenLife).Unix()}) // three plain fields
+	return a.Engine.Seal(r.Operation, data)
+}
+
+// position reads the token of a request: where its list goes on, "" at the
+// beginning.
+func (a *api) position(r *awsjson.Request, asked string) (string, error) {
+	text := r.Str("nextToken")
+	if text == "" {
+		return "", nil
+	}
+	var token pageToken
+	data, ok := a.Engine.Unseal(r.Operation, text)
+	if !ok || json.Unmarshal(data, &token) != nil || token.Asked != asked || token.Expires < time.Now().Unix() {
+		return "", awsjson.Fail("InvalidToken", "Invalid Token: 'Invalid token'")
+	}
+	return string(token.At), nil
+}
+
+// pageSize is a request's maxResults; absent or 0 it is the default.
+func pageSize(r *awsjson.Request) int {
+	if n := r.Int("maxResults"); n > 0 {
+		return int(n)
+	}
+	return 100
+}
+
+// listTenant answers with a page of what a tenant has, in the order of names.
+// list gives at most limit of them after a name; show writes one and gives its
+// name.
+func listTenant[T any](
+	ctx context.Context, a *api, r *awsjson.Request, member string,
+	list func(ctx context.Context, t engine.Tenant, after string, limit int) ([]T, error), show func(o *awsjson.Object, item T) string,
+) ([]byte, error) {
+	t := tenant(r)
+	asked := t.Account + "/" + t.Region
+	after, err := a.position(r, asked)
+	if err != nil {
+		return nil, err
+	}
+	size := pageSize(r)
+	found, err := list(ctx, t, after, size+1)
+	if err != nil {
+		return nil, err
+	}
+	shown := found[:min(size, len(found))]
+	last := ""
+	var o awsjson.Object
+	o.List(member, len(shown), func(dst []byte, i int) []byte {
+		var item awsjson.Object
+		last = show(&item, shown[i])
+		return append(dst, item.JSON()...)
+	})
+	if len(found) > size {
+		o.Str("nextToken", a.nextToken(r, asked, last))
+	}
+	return o.JSON(), nil
+}
