@@ -1,0 +1,264 @@
+package jsonata
+
+import (
+	"slices"
+
+	"github.com/steppehq/steppe/value"
+)
+
+var arrayFunctions = []entry{
+	{"count", "<a:n>", count},
+	{"append", "<xx:a>", appendFunction},
+	{"exists", "<x:b>", exists},
+	{"reverse", "<a:a>", reverse},
+	{"sort", "<af?:a>", sortFunction},
+	{"shuffle", "<a:a>", shuffle},
+	{"distinct", "<x:x>", distinct},
+	{"zip", "<a+>", zip},
+}
+
+// sequenceFunctions give sequences: one item stands for itself.
+var sequenceFunctions = []struct {
+	name, signature string
+	fn              func(e *evaluation, args []val) val
+}{
+	{"map", "<af>", mapFunction},
+	{"filter", "<af>", filterFunction},
+	{"single", "<af?>", single},
+	{"reduce", "<afj?:j>", reduce},
+	{"sift", "<o-f?:o>", sift},
+	{"each", "<o-f:a>", each},
+	{"keys", "<x-:a<s>>", keys},
+	{"lookup", "<x-s:x>", lookup},
+	{"spread", "<x-:a<o>>", spread},
+	{"match", "<s-f<s:o>n?:a<o>>", matchFunction},
+}
+
+func count(_ *evaluation, args []val) value.Value { return value.Int(int64(args[0].Len())) }
+
+func exists(_ *evaluation, args []val) value.Value { return value.Of(!args[0].IsUndefined()) }
+
+func appendFunction(e *evaluation, args []val) value.Value {
+	switch {
+	case args[0].IsUndefined():
+		return args[1].Value
+	case args[1].IsUndefined():
+		return args[0].Value
+	}
+	items := appended(appended(make([]value.Value, 0, args[0].Len()+args[1].Len()+2), args[0].Value), args[1].Value)
+	e.charge(int64(8 * len(items)))
+	e.tick(len(items) / 8)
+	return value.Arr(items...)
+}
+
+func reverse(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	items := slices.Clone(args[0].Items())
+	slices.Reverse(items)
+	e.charge(int64(8 * len(items)))
+	return value.Arr(items...)
+}
+
+func shuffle(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	items := slices.Clone(args[0].Items())
+	for i := len(items) - 1; i > 0; i-- {
+		j := int(e.random() % uint64(i+1))
+		items[i], items[j] = items[j], items[i]
+	}
+	e.charge(int64(8 * len(items)))
+	return value.Arr(items...)
+}
+
+// distinct leaves out what is equal to something before it.
+func distinct(e *evaluation, args []val) value.Value {
+	v := args[0].Value
+	if v.Kind() != value.Array || v.Len() <= 1 {
+		return v
+	}
+	var kept []value.Value
+	seen := make(map[string]bool)
+	for _, item := range v.Items() {
+		key := string(distinctKey(nil, item))
+		if !seen[key] {
+			seen[key] = true
+			kept = append(kept, item)
+		}
+		e.tick(1)
+	}
+	return value.Arr(kept...)
+}
+
+// distinctKey writes a text that equal values share.
+func distinctKey(dst []byte, v value.Value) []byte {
+	switch v.Kind() {
+	case value.Number:
+		return appendJSNumber(dst, v)
+	case value.Array:
+		dst = append(dst, '[')
+		for _, item := range v.Items() {
+			dst = append(distinctKey(dst, item), ',')
+		}
+		return append(dst, ']')
+	case value.Object:
+		names := slices.Sorted(slices.Values(v.Names()))
+		dst = append(dst, '{')
+		for _, name := range names {
+			dst = append(distinctKey(append(value.AppendString(dst, name), ':'), v.Get(name)), ',')
+		}
+		return append(dst, '}')
+	default:
+		return v.Append(dst)
+	}
+}
+
+func zip(_ *evaluation, args []val) value.Value {
+	size := -1
+	for _, arg := range args {
+		if n := arg.Len(); size < 0 || n < size {
+			size = n
+		}
+	}
+	rows := make([]value.Value, max(size, 0))
+	for i := range rows {
+		row := make([]value.Value, len(args))
+		for j, arg := range args {
+			row[j] = arg.At(i)
+		}
+		rows[i] = value.Arr(row...)
+	}
+	return value.Arr(rows...)
+}
+
+// handed gives the arguments for a function that is called for item i: as many
+// as it takes.
+func handed(item value.Value, i int, all value.Value) []val {
+	return []val{plain(item), plain(value.Int(int64(i))), plain(all)}
+}
+
+func mapFunction(e *evaluation, args []val) val {
+	if args[0].IsUndefined() {
+		return val{}
+	}
+	fn := e.function(args[1].Value)
+	items := make([]value.Value, 0, args[0].Len())
+	for i, item := range args[0].Items() {
+		if v := e.callback(fn, handed(item, i, args[0].Value)...); !v.IsUndefined() {
+			items = append(items, v.Value)
+		}
+	}
+	e.charge(int64(8 * len(items)))
+	return sequence(items)
+}
+
+func filterFunction(e *evaluation, args []val) val {
+	if args[0].IsUndefined() {
+		return val{}
+	}
+	fn := e.function(args[1].Value)
+	var items []value.Value
+	for i, item := range args[0].Items() {
+		if e.truth(e.callback(fn, handed(item, i, args[0].Value)...).Value) {
+			items = append(items, item)
+		}
+	}
+	return sequence(items)
+}
+
+func single(e *evaluation, args []val) val {
+	if args[0].IsUndefined() {
+		return val{}
+	}
+	var fn *function
+	if len(args) > 1 {
+		fn = e.function(args[1].Value)
+	}
+	found := -1
+	for i, item := range args[0].Items() {
+		if fn != nil && !e.truth(e.callback(fn, handed(item, i, args[0].Value)...).Value) {
+			continue
+		}
+		if found >= 0 {
+			e.throw("D3138", value.Int(int64(i)))
+		}
+		found = i
+	}
+	if found < 0 {
+		e.throw("D3139")
+	}
+	return plain(args[0].At(found))
+}
+
+func reduce(e *evaluation, args []val) val {
+	if args[0].IsUndefined() {
+		return val{}
+	}
+	fn := e.function(args[1].Value)
+	if n := fn.arguments(); n >= 0 && n < 2 {
+		e.throw("D3050")
+	}
+	items, i := args[0].Items(), 0
+	var sum val
+	if len(args) > 2 && !args[2].IsUndefined() {
+		sum = args[2]
+	} else if len(items) > 0 {
+		sum, i = plain(items[0]), 1
+	}
+	for ; i < len(items); i++ {
+		sum = e.callback(fn, sum, plain(items[i]), plain(value.Int(int64(i))), args[0])
+	}
+	return sum
+}
+
+// sortFunction sorts by a function that tells whether its first argument comes
+// after its second.
+func sortFunction(e *evaluation, args []val) value.Value {
+	v := args[0].Value
+	if v.IsUndefined() || v.Len() <= 1 {
+		return v
+	}
+	var fn *function
+	if len(args) > 1 {
+		fn = e.function(args[1].Value)
+	}
+	if fn == nil {
+		first := v.At(0).Kind()
+		for _, item := range v.Items() {
+			if item.Kind() != first || first != value.Number && first != value.String {
+				e.throw("D3070", v)
+			}
+		}
+	}
+	items := e.mergeSort(v.Items(), func(a, b value.Value) bool {
+		e.tick(1)
+		if fn == nil {
+			return compare(a, b) > 0
+		}
+		return e.truth(e.callback(fn, plain(a), plain(b)).Value)
+	})
+	e.charge(int64(8 * len(items)))
+	return value.Arr(items...)
+}
+
+// mergeSort sorts by what may be no order at all, with the same calls as the
+// reference implementation.
+func (e *evaluation) mergeSort(items []value.Value, after func(a, b value.Value) bool) []value.Value {
+	if len(items) <= 1 {
+		return items
+	}
+	middle := len(items) / 2
+	left, right := e.mergeSort(items[:middle], after), e.mergeSort(items[middle:], after)
+	merged := make([]value.Value, 0, len(items))
+	for len(left) > 0 && len(right) > 0 {
+		if after(left[0], right[0]) {
+			merged, right = append(merged, right[0]), right[1:]
+		} else {
+			merged, left = append(merged, left[0]), left[1:]
+		}
+	}
+	return append(append(merged, left...), right...)
+}

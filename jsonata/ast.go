@@ -1,0 +1,118 @@
+package jsonata
+
+import "github.com/steppehq/steppe/value"
+
+// kind tells what a node is.
+type kind uint8
+
+const (
+	endNode kind = iota
+	literalNode
+	nameNode
+	stringNode // becomes a name as a step, a literal elsewhere
+	variableNode
+	wildcardNode
+	descendantNode
+	parentNode
+	regexNode
+	operatorNode // a word or ? that stands where an operand is expected
+	pathNode
+	binaryNode
+	negateNode
+	arrayNode
+	objectNode
+	rangeNode
+	blockNode
+	conditionNode
+	bindNode
+	callNode
+	partialNode
+	lambdaNode
+	applyNode
+	transformNode
+	sortNode
+	filterNode // the forms that only the parser knows
+	groupNode
+	orderNode
+	focusNode
+	indexNode
+	dotNode
+	placeholderNode
+)
+
+// node is a part of an expression. Which fields it uses is told by its kind.
+type node struct {
+	kind  kind
+	at    int    // the end of its first token, in bytes
+	text  string // a name, an operator
+	value value.Value
+
+	left, right *node
+	other       *node    // of a condition, a transform
+	items       []*node  // steps, arguments, expressions
+	pairs       []pair   // of an object or a group
+	terms       []term   // of a sort
+	names       []string // of a lambda's parameters
+	signature   *signature
+	regex       *regex
+	builtin     *function // what a variable names where nothing is bound to it
+	thunk       bool
+
+	keepArray     bool // [] stands behind it
+	keepSingleton bool // a path: [] stands behind one of its steps
+	cons          bool // an array constructor at the beginning or end of a path
+	stages        []stage
+	predicates    []stage
+	group         []pair
+	grouped       bool
+	focus, index  string
+	tuple         bool
+	ancestor      *slot
+	slot          *slot // of a parent
+	seeking       []*slot
+}
+
+// pair is a key and a value of an object constructor.
+type pair struct{ key, value *node }
+
+// term is one expression to sort by.
+type term struct {
+	expr       *node
+	descending bool
+}
+
+// stage is a filter of a step, or the place where its index is bound.
+type stage struct {
+	expr  *node
+	index string
+	at    int
+}
+
+// slot is what a % refers to: a variable of its own, bound by the step that the
+// search for the ancestor ends at.
+type slot struct {
+	label string
+	level int
+}
+
+// copied gives a copy of a node, all parts included, as the parser made it.
+func (n *node) copied() *node {
+	if n == nil {
+		return nil
+	}
+	c := *n
+	c.left, c.right, c.other = n.left.copied(), n.right.copied(), n.other.copied()
+	c.items = nil
+	for _, item := range n.items {
+		c.items = append(c.items, item.copied())
+	}
+	c.pairs = nil
+	for _, p := range n.pairs {
+		c.pairs = append(c.pairs, pair{p.key.copied(), p.value.copied()})
+	}
+	c.terms = nil
+	for _, t := range n.terms {
+		c.terms = append(c.terms, term{t.expr.copied(), t.descending})
+	}
+	return &c
+}

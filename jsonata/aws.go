@@ -1,0 +1,137 @@
+package jsonata
+
+import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"math"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// awsFunctions are those that Step Functions adds (developer guide, "JSONata
+// functions provided by Step Functions").
+var awsFunctions = []entry{
+	{"partition", "<a?n?:a>", partition},
+	{"range", "<n?n?n?:a>", rangeFunction},
+	{"hash", "<x?s?:s>", hashFunction},
+	{"random", "<n?:n>", awsRandom},
+	{"uuid", "<:s>", uuid},
+	{"parse", "<s?:x>", parse},
+}
+
+func (e *evaluation) awsFailure(message string) { e.throw("D3137", value.Str(message)) }
+
+func partition(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() || args[0].Len() == 0 {
+		return value.Value{}
+	}
+	size := args[0].Len()
+	if !args[1].IsUndefined() {
+		size = intArg(args[1])
+	}
+	if size == 0 {
+		return value.Value{}
+	}
+	if size < 0 {
+		e.awsFailure("The chunk size must be positive")
+	}
+	var chunks []value.Value
+	for items := args[0].Items(); len(items) > 0; {
+		n := min(size, len(items))
+		chunks = append(chunks, value.Arr(items[:n:n]...))
+		items = items[n:]
+	}
+	e.charge(int64(8 * (len(chunks) + args[0].Len())))
+	return value.Arr(chunks...)
+}
+
+func rangeFunction(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() || args[1].IsUndefined() || args[2].IsUndefined() {
+		return value.Value{}
+	}
+	first, last, step := math.Trunc(args[0].Float64()), math.Trunc(args[1].Float64()), math.Trunc(args[2].Float64())
+	size := math.Floor((last-first)/step) + 1
+	if step == 0 || size <= 0 || math.IsNaN(size) {
+		return value.Value{}
+	}
+	e.charge(8 * int64(min(size, 1<<40)))
+	e.tick(int(min(size, 1<<30)))
+	items := make([]value.Value, 0, int(size))
+	for i := 0.0; i < size; i++ {
+		items = append(items, numberOf(first+i*step))
+	}
+	if len(items) == 1 {
+		return items[0]
+	}
+	return value.Arr(items...)
+}
+
+func hashFunction(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() || args[1].IsUndefined() {
+		return value.Value{}
+	}
+	data := []byte(args[0].Str())
+	if args[0].Kind() != value.String {
+		data = []byte(e.stringOf(args[0].Value, false))
+	}
+	switch args[1].Str() {
+	case "MD5":
+		sum := md5.Sum(data)
+		return value.Str(hex.EncodeToString(sum[:]))
+	case "SHA-1":
+		sum := sha1.Sum(data)
+		return value.Str(hex.EncodeToString(sum[:]))
+	case "SHA-256":
+		sum := sha256.Sum256(data)
+		return value.Str(hex.EncodeToString(sum[:]))
+	case "SHA-384":
+		sum := sha512.Sum384(data)
+		return value.Str(hex.EncodeToString(sum[:]))
+	case "SHA-512":
+		sum := sha512.Sum512(data)
+		return value.Str(hex.EncodeToString(sum[:]))
+	}
+	e.awsFailure("The hash algorithm " + args[1].String() + " is not one of MD5, SHA-1, SHA-256, SHA-384, SHA-512")
+	return value.Value{}
+}
+
+// awsRandom is java.util.Random's next double for a seed.
+func awsRandom(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return random(e, args)
+	}
+	state := (uint64(int64(args[0].Float64())) ^ 0x5DEECE66D) & (1<<48 - 1)
+	next := func(bits uint) uint64 {
+		state = (state*0x5DEECE66D + 0xB) & (1<<48 - 1)
+		return state >> (48 - bits)
+	}
+	high := next(26)
+	return value.Float(float64(high<<27+next(27)) / (1 << 53))
+}
+
+func uuid(e *evaluation, _ []val) value.Value {
+	var b [16]byte
+	for i := range 2 {
+		n := e.random()
+		for j := range 8 {
+			b[8*i+j] = byte(n >> (8 * j))
+		}
+	}
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	x := hex.EncodeToString(b[:])
+	return value.Str(x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:])
+}
+
+func parse(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	v, err := value.DecodeString(args[0].Str())
+	if err != nil {
+		e.awsFailure("The argument of the parse function is not JSON: " + err.Error())
+	}
+	return v
+}

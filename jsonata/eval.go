@@ -1,0 +1,460 @@
+package jsonata
+
+import (
+	"math"
+	"slices"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// flags tell what an array is besides an array.
+type flags uint8
+
+const (
+	flagSequence flags = 1 << iota // the result of a query: one item stands for itself
+	flagKeep                       // a sequence that stays an array, also of one item
+	flagCons                       // an array that was constructed in a path
+	flagOuter                      // the whole input, which is an array
+)
+
+// val is a value in an evaluation.
+type val struct {
+	value.Value
+	flags flags
+}
+
+func plain(v value.Value) val { return val{Value: v} }
+
+func (v val) isSequence() bool { return v.flags&flagSequence != 0 }
+
+func sequence(items []value.Value) val { return val{value.Arr(items...), flagSequence} }
+
+// frame holds the variables of a block, a call, or a tuple.
+type frame struct {
+	parent *frame
+	names  []string
+	vals   []val
+	root   bool
+}
+
+func (f *frame) bind(name string, v val) {
+	for i, n := range f.names {
+		if n == name {
+			f.vals[i] = v
+			return
+		}
+	}
+	f.names = append(f.names, name)
+	f.vals = append(f.vals, v)
+}
+
+func (f *frame) lookup(name string) (val, bool) {
+	for ; f != nil; f = f.parent {
+		for i, n := range f.names {
+			if n == name {
+				return f.vals[i], true
+			}
+		}
+	}
+	return val{}, false
+}
+
+// Limits of an evaluation where the caller gives none.
+const (
+	defaultDepth = 500
+	defaultBytes = 128 << 20
+	defaultSteps = 5_000_000
+	awsDepth     = 100
+	awsBytes     = 6_990_256
+	// totalFactor is how many times the bytes of one value an evaluation may
+	// make in all.
+	totalFactor = 16
+)
+
+// evaluation is one run of an expression.
+type evaluation struct {
+	expr   *Expr
+	env    *Env
+	depth  int
+	steps  int64
+	held   int64
+	limits Limits
+	fns    []*function // functions that stand as values
+	known  map[*function]value.Value
+	place  callPlace // the call under way
+	evals  int       // $eval inside of $eval
+	seed   uint64    // where no random numbers are given
+}
+
+func newEvaluation(x *Expr, env *Env) *evaluation {
+	e := &evaluation{expr: x, env: env, limits: env.Limits}
+	if e.limits.Depth == 0 {
+		e.limits.Depth = defaultDepth
+		if x.options.StepFunctions {
+			e.limits.Depth = awsDepth
+		}
+	}
+	if e.limits.Bytes == 0 {
+		e.limits.Bytes = defaultBytes
+		if x.options.StepFunctions {
+			e.limits.Bytes = awsBytes
+		}
+	}
+	if e.limits.Steps == 0 {
+		e.limits.Steps = defaultSteps
+	}
+	return e
+}
+
+var errMemory = "Expression evaluation memory limit exceeded: Check for excessive memory usage"
+
+// charge counts what a new value holds.
+func (e *evaluation) charge(bytes int64) {
+	e.held += bytes
+	if bytes > e.limits.Bytes || e.held > totalFactor*e.limits.Bytes {
+		panic(&Error{Code: "U1001", Message: errMemory})
+	}
+}
+
+// tick counts work that is not the evaluation of a node.
+func (e *evaluation) tick(n int) {
+	if e.steps += int64(n); e.steps > e.limits.Steps {
+		panic(&Error{Code: "U1001", Message: "Expression evaluation timeout: Check for infinite loop"})
+	}
+}
+
+// eval evaluates a node. The result of a query with one item is that item.
+func (e *evaluation) eval(n *node, input val, f *frame) val {
+	e.depth++
+	e.steps++
+	if e.depth > e.limits.Depth || e.steps > e.limits.Steps {
+		e.overrun(n)
+	}
+	v := e.dispatch(n, input, f)
+	for i := range n.predicates {
+		v = e.filter(n.predicates[i].expr, v, f)
+	}
+	if n.grouped && n.kind != pathNode {
+		v = e.groupBy(n.group, v, nil, f)
+	}
+	e.depth--
+	if v.isSequence() {
+		return collapse(v, n.keepArray)
+	}
+	return v
+}
+
+func (e *evaluation) overrun(n *node) {
+	e.tick(0)
+	failAt("U1001", n, "", value.Value{})
+}
+
+// collapse makes the result of a query what it stands for.
+func collapse(v val, keep bool) val {
+	if keep {
+		v.flags |= flagKeep
+	}
+	switch v.Len() {
+	case 0:
+		return val{}
+	case 1:
+		if v.flags&flagKeep == 0 {
+			return plain(v.At(0))
+		}
+	}
+	return v
+}
+
+func (e *evaluation) dispatch(n *node, input val, f *frame) val {
+	switch n.kind {
+	case pathNode:
+		return e.path(n, input, f)
+	case literalNode, stringNode:
+		return plain(n.value)
+	case nameNode:
+		return e.lookup(input.Value, n.text)
+	case variableNode:
+		return e.variable(n, input, f)
+	case binaryNode:
+		return plain(e.binary(n, input, f))
+	case negateNode:
+		return plain(e.negate(n, input, f))
+	case rangeNode:
+		return e.rangeOf(n, input, f)
+	case arrayNode:
+		return e.array(n, input, f)
+	case objectNode:
+		return e.groupBy(n.pairs, input, nil, f)
+	case blockNode:
+		return e.block(n, input, f)
+	case conditionNode:
+		return e.condition(n, input, f)
+	case bindNode:
+		v := e.eval(n.right, input, f)
+		f.bind(n.left.text, v)
+		return v
+	case callNode:
+		return e.call(n, input, f, nil)
+	case partialNode:
+		return e.partial(n, input, f)
+	case lambdaNode:
+		return plain(e.functionValue(&function{lambda: n, frame: f, input: input, signature: n.signature}))
+	case applyNode:
+		return e.apply(n, input, f)
+	case transformNode:
+		return plain(e.functionValue(e.transform(n, f)))
+	case wildcardNode:
+		return e.wildcard(input)
+	case descendantNode:
+		return descendants(input.Value)
+	case parentNode:
+		v, _ := f.lookup(n.slot.label)
+		return v
+	case regexNode:
+		return plain(e.functionValue(n.regex.fn))
+	default:
+		failAt("S0206", n, n.text, value.Value{})
+	}
+	return val{}
+}
+
+// lookup gives the member of an object; of an array, those of its items.
+func (e *evaluation) lookup(v value.Value, name string) val {
+	switch v.Kind() {
+	case value.Object:
+		return plain(v.Get(name))
+	case value.Array:
+		var found []value.Value
+		found = gather(found, v, name)
+		e.tick(v.Len())
+		return sequence(found)
+	default:
+		return val{}
+	}
+}
+
+func gather(found []value.Value, array value.Value, name string) []value.Value {
+	for _, item := range array.Items() {
+		switch item.Kind() {
+		case value.Object:
+			member, ok := item.Lookup(name)
+			switch {
+			case !ok:
+			case member.Kind() == value.Array:
+				found = append(found, member.Items()...)
+			default:
+				found = append(found, member)
+			}
+		case value.Array:
+			found = gather(found, item, name)
+		default:
+		}
+	}
+	return found
+}
+
+func (e *evaluation) variable(n *node, input val, f *frame) val {
+	switch n.text {
+	case "":
+		if input.flags&flagOuter != 0 {
+			return plain(input.At(0))
+		}
+		return input
+	case "$":
+		if v, ok := f.lookup("$"); ok {
+			return v
+		}
+		return plain(e.env.Input)
+	}
+	if v, ok := f.lookup(n.text); ok {
+		return v
+	}
+	if e.env.Vars != nil {
+		if v, ok := e.env.Vars(n.text); ok {
+			return plain(v)
+		}
+	}
+	if n.builtin != nil {
+		return plain(e.functionValue(n.builtin))
+	}
+	return val{}
+}
+
+func (e *evaluation) block(n *node, input val, f *frame) val {
+	inner := &frame{parent: f}
+	var v val
+	for _, item := range n.items {
+		v = e.eval(item, input, inner)
+	}
+	return v
+}
+
+func (e *evaluation) condition(n *node, input val, f *frame) val {
+	if e.truth(e.eval(n.left, input, f).Value) {
+		return e.eval(n.right, input, f)
+	}
+	if n.other == nil {
+		return val{}
+	}
+	return e.eval(n.other, input, f)
+}
+
+// truth is the boolean that a value counts as.
+func (e *evaluation) truth(v value.Value) bool {
+	switch v.Kind() {
+	case value.Bool:
+		return v.Bool()
+	case value.String:
+		return v.Str() != ""
+	case value.Number:
+		return v.Float64() != 0
+	case value.Array:
+		return slices.ContainsFunc(v.Items(), e.truth)
+	case value.Object:
+		return v.Len() > 0 && !fnLike(v)
+	case value.Undefined, value.Null:
+	}
+	return false
+}
+
+func (e *evaluation) array(n *node, input val, f *frame) val {
+	items := make([]value.Value, 0, len(n.items))
+	for _, item := range n.items {
+		v := e.eval(item, input, f)
+		switch {
+		case v.IsUndefined():
+		case item.kind != arrayNode && v.Kind() == value.Array:
+			items = append(items, v.Items()...)
+		default:
+			items = append(items, v.Value)
+		}
+	}
+	e.charge(int64(8 * len(items)))
+	v := plain(value.Arr(items...))
+	if n.cons {
+		v.flags = flagCons
+	}
+	return v
+}
+
+const maxRange = 10_000_000
+
+func (e *evaluation) rangeOf(n *node, input val, f *frame) val {
+	from, to := e.eval(n.left, input, f), e.eval(n.right, input, f)
+	ends := [2]int64{}
+	for i, v := range [2]val{from, to} {
+		if v.IsUndefined() {
+			continue
+		}
+		whole, ok := v.Int64()
+		if !ok {
+			failAt([2]string{"T2003", "T2004"}[i], n, "..", v.Value)
+		}
+		ends[i] = whole
+	}
+	size := float64(ends[1]) - float64(ends[0]) + 1
+	if from.IsUndefined() || to.IsUndefined() || size <= 0 {
+		return val{}
+	}
+	if size > maxRange {
+		failAt("D2014", n, "", value.Float(size))
+	}
+	e.charge(8 * int64(size))
+	e.tick(int(size) / 8)
+	items := make([]value.Value, 0, int(size))
+	for i := ends[0]; i <= ends[1]; i++ {
+		items = append(items, value.Int(i))
+	}
+	return sequence(items)
+}
+
+// wildcard gives the values of all members.
+func (e *evaluation) wildcard(input val) val {
+	v := input.Value
+	if input.flags&flagOuter != 0 && v.Len() > 0 {
+		v = v.At(0)
+	}
+	if fnLike(v) {
+		return val{}
+	}
+	found := make([]value.Value, 0, v.Len())
+	if v.Kind() == value.Object || v.Kind() == value.Array {
+		for _, item := range v.Items() {
+			if item.Kind() == value.Array {
+				found = flatten(found, item)
+				continue
+			}
+			found = append(found, item)
+		}
+	}
+	e.tick(len(found))
+	return sequence(found)
+}
+
+func flatten(items []value.Value, v value.Value) []value.Value {
+	if v.Kind() != value.Array {
+		return append(items, v)
+	}
+	for _, item := range v.Items() {
+		items = flatten(items, item)
+	}
+	return items
+}
+
+func descendants(v value.Value) val {
+	if v.IsUndefined() {
+		return val{}
+	}
+	found := descend(nil, v)
+	if len(found) == 1 {
+		return plain(found[0])
+	}
+	return sequence(found)
+}
+
+func descend(found []value.Value, v value.Value) []value.Value {
+	if v.Kind() != value.Array {
+		found = append(found, v)
+	}
+	for _, item := range v.Items() {
+		found = descend(found, item)
+	}
+	return found
+}
+
+// plain makes what leaves an evaluation: JSON without functions.
+func (e *evaluation) plain(v value.Value) value.Value {
+	if len(e.fns) == 0 || !hasFunctions(v) {
+		return v
+	}
+	switch v.Kind() {
+	case value.Array:
+		items := make([]value.Value, 0, v.Len())
+		for _, item := range v.Items() {
+			if item = e.plain(item); item.IsUndefined() {
+				item = value.NullValue
+			}
+			items = append(items, item)
+		}
+		return value.Arr(items...)
+	case value.Object:
+		if fnLike(v) {
+			return value.Value{}
+		}
+		object := value.NewObject(v.Len())
+		for i, name := range v.Names() {
+			if item := e.plain(v.At(i)); !item.IsUndefined() {
+				object.Set(name, item)
+			}
+		}
+		return object.Value()
+	default:
+		return v
+	}
+}
+
+func hasFunctions(v value.Value) bool {
+	return fnLike(v) || slices.ContainsFunc(v.Items(), hasFunctions)
+}
+
+func finite(f float64) bool { return !math.IsInf(f, 0) && !math.IsNaN(f) }

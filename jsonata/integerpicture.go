@@ -1,0 +1,386 @@
+package jsonata
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// integerStyle tells how a picture writes whole numbers.
+type integerStyle uint8
+
+const (
+	decimalStyle integerStyle = iota
+	lettersStyle
+	romanStyle
+	wordsStyle
+	sequenceStyle
+)
+
+// integerPicture is a picture of whole numbers (XPath and XQuery Functions 3.1,
+// "fn:format-integer").
+type integerPicture struct {
+	style        integerStyle
+	text         string
+	upper, title bool
+	ordinal      bool
+	zero         rune
+	mandatory    int
+	optional     int
+	groups       []grouping
+	regular      int
+	separator    string
+	width        int // how many digits to read, 0 for all
+}
+
+// grouping is a separator and how many digits stand behind it.
+type grouping struct {
+	position  int
+	separator string
+}
+
+// zeroDigits are the zeros of the digit families of Unicode.
+var zeroDigits = []rune{
+	0x30, 0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0DE6, 0x0E50, 0x0ED0, 0x0F20, 0x1040, 0x1090,
+	0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
+}
+
+func (e *evaluation) integerPicture(text string) *integerPicture {
+	p := &integerPicture{zero: '0'}
+	p.text = text
+	if i := strings.LastIndexByte(text, ';'); i >= 0 {
+		p.text, p.ordinal = text[:i], strings.HasPrefix(text[i+1:], "o")
+	}
+	switch p.text {
+	case "A", "a":
+		p.style, p.upper = lettersStyle, p.text == "A"
+	case "I", "i":
+		p.style, p.upper = romanStyle, p.text == "I"
+	case "W", "w", "Ww":
+		p.style, p.upper, p.title = wordsStyle, p.text == "W", p.text == "Ww"
+	default:
+		e.digitPattern(p)
+	}
+	return p
+}
+
+func (e *evaluation) digitPattern(p *integerPicture) {
+	chars := []rune(p.text)
+	zero, position := rune(-1), 0
+	for _, c := range slices.Backward(chars) {
+		family := rune(-1)
+		for _, z := range zeroDigits {
+			if c >= z && c <= z+9 {
+				family = z
+			}
+		}
+		switch {
+		case family >= 0:
+			if zero >= 0 && zero != family {
+				e.throw("D3131")
+			}
+			zero = family
+			p.mandatory++
+			position++
+		case c == '#':
+			p.optional++
+			position++
+		default:
+			p.groups = append(p.groups, grouping{position, string(c)})
+		}
+	}
+	if p.mandatory == 0 {
+		p.style = sequenceStyle
+		return
+	}
+	p.zero = zero
+	positions := make([]int, len(p.groups))
+	for i, g := range p.groups {
+		positions[i] = g.position
+		if g.separator != p.groups[0].separator {
+			return
+		}
+	}
+	if p.regular = regularGroups(positions); p.regular > 0 {
+		p.separator = p.groups[0].separator
+	}
+}
+
+func formatInteger(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	p := e.integerPicture(args[1].Str())
+	return value.Str(e.formatInteger(math.Floor(args[0].Float64()), p))
+}
+
+func (e *evaluation) formatInteger(n float64, p *integerPicture) string {
+	sign := ""
+	if n < 0 {
+		sign, n = "-", -n
+	}
+	var text string
+	switch p.style {
+	case lettersStyle:
+		text = toLetters(n)
+	case romanStyle:
+		text = toRoman(n)
+	case wordsStyle:
+		text = toWords(n, p.ordinal)
+		if !p.upper && !p.title {
+			text = strings.ToLower(text)
+		}
+	case decimalStyle:
+		return sign + p.decimal(n)
+	case sequenceStyle:
+		e.throw("D3130", value.Str(p.text))
+	}
+	if p.upper {
+		text = strings.ToUpper(text)
+	}
+	return sign + text
+}
+
+func (p *integerPicture) decimal(n float64) string {
+	text := strconv.FormatFloat(n, 'f', -1, 64)
+	text = strings.Repeat("0", max(p.mandatory-len(text), 0)) + text
+	plain := text
+	var b strings.Builder
+	for i, c := range text {
+		left := len(text) - i
+		switch {
+		case i == 0:
+		case p.regular > 0 && left%p.regular == 0:
+			b.WriteString(p.separator)
+		case p.regular == 0:
+			for _, g := range p.groups {
+				if g.position == left {
+					b.WriteString(g.separator)
+				}
+			}
+		}
+		b.WriteRune(c - '0' + p.zero)
+	}
+	if p.ordinal {
+		b.WriteString(ordinalSuffix(plain))
+	}
+	return b.String()
+}
+
+func ordinalSuffix(digits string) string {
+	n := len(digits)
+	if n > 1 && digits[n-2] == '1' {
+		return "th"
+	}
+	switch digits[n-1] {
+	case '1':
+		return "st"
+	case '2':
+		return "nd"
+	case '3':
+		return "rd"
+	}
+	return "th"
+}
+
+func toLetters(n float64) string {
+	var letters []byte
+	for n > 0 {
+		letters = append([]byte{'a' + byte(math.Mod(n-1, 26))}, letters...)
+		n = math.Floor((n - 1) / 26)
+	}
+	return string(letters)
+}
+
+var romans = []struct {
+	value float64
+	text  string
+}{
+	{1000, "m"}, {900, "cm"}, {500, "d"}, {400, "cd"}, {100, "c"}, {90, "xc"}, {50, "l"}, {40, "xl"}, {10, "x"}, {9, "ix"}, {5, "v"}, {4, "iv"}, {1, "i"},
+}
+
+// maxRoman bounds the number that is written in Roman numerals: it takes one m
+// for each thousand.
+const maxRoman = 1_000_000
+
+func toRoman(n float64) string {
+	var b strings.Builder
+	n = min(n, maxRoman)
+	for _, r := range romans {
+		for n >= r.value {
+			b.WriteString(r.text)
+			n -= r.value
+		}
+	}
+	return b.String()
+}
+
+func fromRoman(text string) float64 {
+	text = strings.ToLower(text)
+	n := 0.0
+	for _, r := range romans {
+		for strings.HasPrefix(text, r.text) {
+			n += r.value
+			text = text[len(r.text):]
+		}
+	}
+	return n
+}
+
+var (
+	fewWords = []string{
+		"Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten",
+		"Eleven", "Twelve", "Thirteen", "Fourteen", "Fifteen", "Sixteen", "Seventeen", "Eighteen", "Nineteen",
+	}
+	fewOrdinals = []string{
+		"Zeroth", "First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth", "Tenth",
+		"Eleventh", "Twelfth", "Thirteenth", "Fourteenth", "Fifteenth", "Sixteenth", "Seventeenth", "Eighteenth", "Nineteenth",
+	}
+	decadeWords    = []string{"Twenty", "Thirty", "Forty", "Fifty", "Sixty", "Seventy", "Eighty", "Ninety"}
+	magnitudeWords = []string{"Thousand", "Million", "Billion", "Trillion"}
+)
+
+func toWords(n float64, ordinal bool) string { return words(n, false, ordinal) }
+
+// words writes a number; behind another part it begins with what joins the two.
+func words(n float64, behind, ordinal bool) string {
+	joined := func(joint, text string) string {
+		if behind {
+			return joint + text
+		}
+		return text
+	}
+	switch {
+	case n <= 19:
+		if ordinal {
+			return joined(" and ", fewOrdinals[int(n)])
+		}
+		return joined(" and ", fewWords[int(n)])
+	case n < 100:
+		decade, rest := decadeWords[int(n)/10-2], math.Mod(n, 10)
+		switch {
+		case rest > 0:
+			decade += "-" + words(rest, false, ordinal)
+		case ordinal:
+			decade = decade[:len(decade)-1] + "ieth"
+		}
+		return joined(" and ", decade)
+	case n < 1000:
+		text := fewWords[int(n)/100] + " Hundred"
+		return joined(", ", text+restWords(math.Mod(n, 100), ordinal))
+	}
+	magnitude := min(int(math.Floor(math.Log10(n)/3)), len(magnitudeWords))
+	factor := math.Pow(10, float64(3*magnitude))
+	mantissa := math.Floor(n / factor)
+	text := words(mantissa, false, false) + " " + magnitudeWords[magnitude-1]
+	return joined(", ", text+restWords(n-mantissa*factor, ordinal))
+}
+
+func restWords(rest float64, ordinal bool) string {
+	switch {
+	case rest > 0:
+		return words(rest, true, ordinal)
+	case ordinal:
+		return "th"
+	}
+	return ""
+}
+
+// wordValues are the numbers that words stand for.
+var wordValues = func() map[string]float64 {
+	values := make(map[string]float64)
+	for i := range fewWords {
+		values[strings.ToLower(fewWords[i])] = float64(i)
+		values[strings.ToLower(fewOrdinals[i])] = float64(i)
+	}
+	for i, word := range decadeWords {
+		word = strings.ToLower(word)
+		values[word] = float64(10 * (i + 2))
+		values[word[:len(word)-1]+"ieth"] = float64(10 * (i + 2))
+	}
+	values["hundred"], values["hundredth"] = 100, 100
+	for i, word := range magnitudeWords {
+		word = strings.ToLower(word)
+		values[word] = math.Pow(10, float64(3*(i+1)))
+		values[word+"th"] = values[word]
+	}
+	return values
+}()
+
+func fromWords(text string) float64 {
+	text = strings.ToLower(text)
+	for _, joint := range []string{", ", " and ", "-", "\\"} {
+		text = strings.ReplaceAll(text, joint, " ")
+	}
+	segments := []float64{0}
+	for word := range strings.FieldsSeq(text) {
+		n, last := wordValues[word], len(segments)-1
+		switch {
+		case n >= 100:
+			segments[last] *= n
+		case segments[last] >= 1000:
+			segments = append(segments, n)
+		default:
+			segments[last] += n
+		}
+	}
+	sum := 0.0
+	for _, n := range segments {
+		sum += n
+	}
+	return sum
+}
+
+func parseInteger(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	n, ok := e.parseInteger(args[0].Str(), e.integerPicture(args[1].Str()))
+	if !ok {
+		return value.Value{}
+	}
+	return numberOf(n)
+}
+
+func (e *evaluation) parseInteger(text string, p *integerPicture) (float64, bool) {
+	switch p.style {
+	case lettersStyle:
+		n := 0.0
+		for _, c := range strings.ToLower(text) {
+			n = 26*n + float64(c-'a'+1)
+		}
+		return n, true
+	case romanStyle:
+		return fromRoman(text), true
+	case wordsStyle:
+		return fromWords(text), true
+	case sequenceStyle:
+		e.throw("D3130", value.Str(p.text))
+	case decimalStyle:
+	}
+	if p.ordinal && len(text) >= 2 {
+		text = text[:len(text)-2]
+	}
+	for _, g := range p.groups {
+		text = strings.ReplaceAll(text, g.separator, "")
+	}
+	sign, digits := 1.0, ""
+	for i, c := range strings.TrimSpace(text) {
+		switch {
+		case i == 0 && c == '-':
+			sign = -1
+			continue
+		case i == 0 && c == '+':
+			continue
+		case c >= p.zero && c <= p.zero+9:
+			digits += string('0' + c - p.zero)
+			continue
+		}
+		break
+	}
+	n, err := strconv.ParseFloat(digits, 64)
+	return sign * n, err == nil
+}

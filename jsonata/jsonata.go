@@ -1,0 +1,120 @@
+// Package jsonata is the query and transformation language JSONata: expressions
+// are compiled once and evaluated on JSON values.
+//
+// The grammar is that of jsonata-js 2.0.6, with the corrections up to 2.2.2;
+// what came later (?? and ?:) is an option. The dialect of Step Functions adds
+// its functions and leaves $eval out.
+//
+// An evaluation is bounded in depth, steps and the size of what it holds, and
+// is handed the time and the random numbers that it may use: the same
+// expression on the same values gives the same result.
+//
+// Regular expressions are those of RE2, which knows neither lookaround nor
+// backreferences and never takes exponential time.
+//
+// Stability: promised after 1.0.
+package jsonata
+
+import (
+	"unicode/utf8"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// Options choose a dialect.
+type Options struct {
+	// StepFunctions is AWS's dialect: $partition, $range, $hash, $random(seed),
+	// $uuid and $parse, no $eval, integers that stay exact, AWS's limits where
+	// Env.Limits has none.
+	StepFunctions bool
+	// Coalescing allows the operators ?? and ?: of JSONata 2.1.
+	Coalescing bool
+}
+
+// Expr is a compiled expression. It is immutable and may be used by many
+// goroutines at once.
+type Expr struct {
+	text    string
+	root    *node
+	options Options
+}
+
+// Limits bound an evaluation. A zero field stands for the default.
+type Limits struct {
+	// Depth is how deep evaluations nest; 100 in the dialect of Step Functions,
+	// otherwise 500.
+	Depth int
+	// Bytes is what one value may hold: 8 for a number or boolean, 1 for each
+	// character of a text; 6,990,256 in the dialect of Step Functions,
+	// otherwise 128 MiB.
+	Bytes int64
+	// Steps is how many parts of expressions may be evaluated, 5,000,000 by
+	// default.
+	Steps int64
+}
+
+// Env is what an evaluation may see.
+type Env struct {
+	// Input is $ and $$.
+	Input value.Value
+	// Vars looks variables up by their names without $; nil for none.
+	Vars func(name string) (value.Value, bool)
+	// Millis is what $now() and $millis() give: milliseconds since 1970.
+	Millis int64
+	// Random gives random numbers; nil gives the same ones each time.
+	Random func() uint64
+	Limits Limits
+}
+
+// Compile reads an expression. The error is an [*Error].
+func Compile(text string, o Options) (x *Expr, err error) {
+	if !utf8.ValidString(text) {
+		return nil, &Error{Code: "S0201", Message: "The expression is not valid UTF-8"}
+	}
+	defer func() {
+		if e := thrown(recover()); e != nil {
+			e.Position = utf8.RuneCountInString(text[:min(e.Position, len(text))])
+			e.complete()
+			x, err = nil, e
+		}
+	}()
+	p := &parser{lex: lexer{text: text, coalescing: o.Coalescing}}
+	root := process(p.parse())
+	bindBuiltins(root, o)
+	return &Expr{text: text, root: root, options: o}, nil
+}
+
+// String is the expression as it was written.
+func (x *Expr) String() string { return x.text }
+
+// Eval evaluates the expression. A result of undefined is no error. The error
+// is an [*Error].
+func (x *Expr) Eval(env *Env) (result value.Value, err error) {
+	e := newEvaluation(x, env)
+	defer func() {
+		if t := thrown(recover()); t != nil {
+			t.Position = utf8.RuneCountInString(x.text[:min(t.Position, len(x.text))])
+			t.complete()
+			result, err = value.Value{}, t
+		}
+	}()
+	input := val{Value: env.Input}
+	if input.Kind() == value.Array {
+		// A whole array is one input, not a sequence of many.
+		input = val{value.Arr(env.Input), flagSequence | flagOuter}
+	}
+	v := e.eval(x.root, input, &frame{root: true})
+	return e.plain(v.Value), nil
+}
+
+// thrown gives the error that a panic carries; other panics go on.
+func thrown(r any) *Error {
+	if r == nil {
+		return nil
+	}
+	e, ok := r.(*Error)
+	if !ok {
+		panic(r)
+	}
+	return e
+}

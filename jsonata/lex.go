@@ -1,0 +1,291 @@
+package jsonata
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// tokenKind tells what a token is.
+type tokenKind uint8
+
+const (
+	endToken tokenKind = iota
+	nameToken
+	variableToken
+	operatorToken
+	stringToken
+	numberToken
+	valueToken // true, false, null
+	regexToken
+)
+
+// lexeme is a token of an expression.
+type lexeme struct {
+	kind  tokenKind
+	text  string // a name, an operator, a string, the source of a regular expression
+	flags string // of a regular expression
+	value value.Value
+	at    int // the end of the token, in bytes
+}
+
+// lexer cuts an expression into tokens.
+type lexer struct {
+	text       string
+	at         int
+	coalescing bool
+}
+
+// operators that consist of two characters, and those that consist of one.
+var (
+	longOperators = []string{"..", ":=", "!=", ">=", "<=", "**", "~>"}
+	operatorChars = ".[]{}(),@#;:?+-*/%|=<>^&!~"
+)
+
+const blanks = " \t\n\r\v"
+
+// next gives the next token. Where an operand is expected, a slash begins a
+// regular expression.
+func (l *lexer) next(operand bool) lexeme {
+	l.skip()
+	if l.at >= len(l.text) {
+		return lexeme{kind: endToken, at: l.at}
+	}
+	c := l.text[l.at]
+	if operand && c == '/' {
+		l.at++
+		return l.regex()
+	}
+	if op := l.operator(c); op != "" {
+		l.at += len(op)
+		return lexeme{kind: operatorToken, text: op, at: l.at}
+	}
+	switch {
+	case c == '"' || c == '\'':
+		return l.quoted(c)
+	case c == '`':
+		end := strings.IndexByte(l.text[l.at+1:], '`')
+		if end < 0 {
+			l.fail("S0105", "", len(l.text))
+		}
+		name := l.text[l.at+1 : l.at+1+end]
+		l.at += end + 2
+		return lexeme{kind: nameToken, text: name, at: l.at}
+	case c >= '0' && c <= '9':
+		return l.number()
+	}
+	return l.name()
+}
+
+func (l *lexer) fail(code, token string, at int) {
+	e := newError(code)
+	e.Token, e.Position = token, at
+	panic(e)
+}
+
+// skip passes over white space and comments.
+func (l *lexer) skip() {
+	for l.at < len(l.text) {
+		switch {
+		case strings.IndexByte(blanks, l.text[l.at]) >= 0:
+			l.at++
+		case strings.HasPrefix(l.text[l.at:], "/*"):
+			end := strings.Index(l.text[l.at+2:], "*/")
+			if end < 0 {
+				l.fail("S0106", "", l.at)
+			}
+			l.at += end + 4
+		default:
+			return
+		}
+	}
+}
+
+func (l *lexer) operator(c byte) string {
+	rest := l.text[l.at:]
+	for _, op := range longOperators {
+		if strings.HasPrefix(rest, op) {
+			return op
+		}
+	}
+	if l.coalescing && (strings.HasPrefix(rest, "?:") || strings.HasPrefix(rest, "??")) {
+		return rest[:2]
+	}
+	if strings.IndexByte(operatorChars, c) >= 0 {
+		return rest[:1]
+	}
+	return ""
+}
+
+var escapes = map[byte]string{
+	'"': "\"", '\\': "\\", '/': "/", 'b': "\b", 'f': "\f", 'n': "\n", 'r': "\r", 't': "\t",
+}
+
+func (l *lexer) quoted(quote byte) lexeme {
+	var b strings.Builder
+	for l.at++; l.at < len(l.text); l.at++ {
+		c := l.text[l.at]
+		switch c {
+		case quote:
+			l.at++
+			return lexeme{kind: stringToken, text: b.String(), at: l.at}
+		case '\\':
+			l.at++
+			l.escape(&b)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	l.fail("S0101", "", l.at)
+	return lexeme{}
+}
+
+// escape reads what follows a backslash.
+func (l *lexer) escape(b *strings.Builder) {
+	if l.at >= len(l.text) {
+		l.fail("S0101", "", l.at)
+	}
+	c := l.text[l.at]
+	if text, ok := escapes[c]; ok {
+		b.WriteString(text)
+		return
+	}
+	if c != 'u' {
+		_, size := utf8.DecodeRuneInString(l.text[l.at:])
+		l.fail("S0103", l.text[l.at:l.at+size], l.at)
+	}
+	unit := l.hex(l.at + 1)
+	l.at += 4
+	if utf16.IsSurrogate(rune(unit)) && strings.HasPrefix(l.text[l.at+1:], "\\u") && len(l.text) >= l.at+7 {
+		if r := utf16.DecodeRune(rune(unit), rune(l.hex(l.at+3))); r != utf8.RuneError {
+			l.at += 6
+			b.WriteRune(r)
+			return
+		}
+	}
+	writeUnit(b, rune(unit))
+}
+
+// writeUnit writes a UTF-16 unit; half of a surrogate pair becomes the three
+// bytes that UTF-8 would have for it, so that it is not lost.
+func writeUnit(b *strings.Builder, unit rune) {
+	if utf16.IsSurrogate(unit) {
+		b.Write([]byte{0xE0 | byte(unit>>12), 0x80 | byte(unit>>6)&0x3F, 0x80 | byte(unit)&0x3F})
+		return
+	}
+	b.WriteRune(unit)
+}
+
+func (l *lexer) hex(at int) uint64 {
+	if at+4 <= len(l.text) {
+		if n, err := strconv.ParseUint(l.text[at:at+4], 16, 16); err == nil {
+			return n
+		}
+	}
+	l.fail("S0104", "", l.at)
+	return 0
+}
+
+func (l *lexer) number() lexeme {
+	start := l.at
+	text := l.text
+	digits := func() bool {
+		from := l.at
+		for l.at < len(text) && text[l.at] >= '0' && text[l.at] <= '9' {
+			l.at++
+		}
+		return l.at > from
+	}
+	if text[l.at] == '0' {
+		l.at++
+	} else {
+		digits()
+	}
+	if back := l.at; l.at < len(text) && text[l.at] == '.' {
+		l.at++
+		if !digits() {
+			l.at = back
+		}
+	}
+	if back := l.at; l.at < len(text) && (text[l.at] == 'e' || text[l.at] == 'E') {
+		l.at++
+		if l.at < len(text) && (text[l.at] == '+' || text[l.at] == '-') {
+			l.at++
+		}
+		if !digits() {
+			l.at = back
+		}
+	}
+	literal := text[start:l.at]
+	f, err := strconv.ParseFloat(literal, 64)
+	if err != nil || math.IsInf(f, 0) {
+		l.fail("S0102", literal, l.at)
+	}
+	v := value.Float(f)
+	if i, err := strconv.ParseInt(literal, 10, 64); err == nil {
+		v = value.Int(i)
+	}
+	return lexeme{kind: numberToken, text: literal, value: v, at: l.at}
+}
+
+// name reads a name, a variable, a word that is an operator or a value.
+func (l *lexer) name() lexeme {
+	start := l.at
+	for l.at < len(l.text) {
+		c := l.text[l.at]
+		if strings.IndexByte(blanks, c) >= 0 || strings.IndexByte(operatorChars, c) >= 0 {
+			break
+		}
+		l.at++
+	}
+	word := l.text[start:l.at]
+	switch {
+	case word[0] == '$':
+		return lexeme{kind: variableToken, text: word[1:], at: l.at}
+	case word == "or" || word == "in" || word == "and":
+		return lexeme{kind: operatorToken, text: word, at: l.at}
+	case word == "true", word == "false":
+		return lexeme{kind: valueToken, text: word, value: value.Of(word == "true"), at: l.at}
+	case word == "null":
+		return lexeme{kind: valueToken, text: word, value: value.NullValue, at: l.at}
+	}
+	return lexeme{kind: nameToken, text: word, at: l.at}
+}
+
+// regex reads a regular expression after its first slash.
+func (l *lexer) regex() lexeme {
+	start, depth := l.at, 0
+	for ; l.at < len(l.text); l.at++ {
+		c := l.text[l.at]
+		escaped := l.text[l.at-1] == '\\' && (l.at < 2 || l.text[l.at-2] != '\\')
+		if escaped {
+			continue
+		}
+		switch c {
+		case '/':
+			if depth > 0 {
+				continue
+			}
+			pattern := l.text[start:l.at]
+			if pattern == "" {
+				l.fail("S0301", "", l.at)
+			}
+			l.at++
+			from := l.at
+			for l.at < len(l.text) && (l.text[l.at] == 'i' || l.text[l.at] == 'm') {
+				l.at++
+			}
+			return lexeme{kind: regexToken, text: pattern, flags: l.text[from:l.at], at: l.at}
+		case '(', '[', '{':
+			depth++
+		case ')', ']', '}':
+			depth--
+		}
+	}
+	l.fail("S0302", "", l.at)
+	return lexeme{}
+}

@@ -1,0 +1,139 @@
+package jsonata
+
+import (
+	"maps"
+	"strings"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// native is what a builtin does with its arguments, which its signature has
+// checked.
+type native func(e *evaluation, args []val) value.Value
+
+// builtins are the functions by name, those of the dialect of Step Functions
+// in a table of their own.
+var builtins, awsBuiltins map[string]*function
+
+// entry is a line of a table of functions.
+type entry struct {
+	name, signature string
+	fn              native
+}
+
+func table(entries []entry) map[string]*function {
+	functions := make(map[string]*function, len(entries))
+	for _, e := range entries {
+		fn := e.fn
+		made := &function{name: e.name, native: func(e *evaluation, args []val, _ val) val { return plainResult(fn(e, args)) }}
+		if e.signature != "" {
+			made.signature = parseSignature(e.signature)
+		}
+		functions[e.name] = made
+	}
+	return functions
+}
+
+// plainResult makes the result of a builtin: a marked sequence is one.
+func plainResult(v value.Value) val { return plain(v) }
+
+func init() { // functions call functions: the tables refer to themselves
+	builtins = table(textFunctions)
+	awsBuiltins = table(awsFunctions)
+	for _, entries := range [][]entry{numberFunctions, arrayFunctions, objectFunctions, timeFunctions} {
+		maps.Copy(builtins, table(entries))
+	}
+	for _, s := range sequenceFunctions {
+		fn := s.fn
+		builtins[s.name] = &function{name: s.name, signature: parseSignature(s.signature), native: func(e *evaluation, args []val, _ val) val {
+			return fn(e, args)
+		}}
+	}
+	builtins["eval"] = &function{name: "eval", signature: parseSignature("<sx?:x>"), native: evalFunction}
+}
+
+// builtinNamed gives a function of a dialect, nil when there is none.
+func builtinNamed(name string, o Options) *function {
+	if o.StepFunctions {
+		if name == "eval" {
+			return nil
+		}
+		if fn := awsBuiltins[name]; fn != nil {
+			return fn
+		}
+	}
+	return builtins[name]
+}
+
+// bindBuiltins lets variables know the functions that they name where nothing
+// else is bound to them.
+func bindBuiltins(n *node, o Options) {
+	if n == nil {
+		return
+	}
+	if n.kind == variableNode {
+		n.builtin = builtinNamed(n.text, o)
+	}
+	walkParts(n, func(part *node) { bindBuiltins(part, o) })
+}
+
+// walkParts visits the parts of a node.
+func walkParts(n *node, visit func(*node)) {
+	for _, part := range []*node{n.left, n.right, n.other} {
+		if part != nil {
+			visit(part)
+		}
+	}
+	for _, item := range n.items {
+		visit(item)
+	}
+	for _, pairs := range [][]pair{n.pairs, n.group} {
+		for _, p := range pairs {
+			visit(p.key)
+			visit(p.value)
+		}
+	}
+	for _, t := range n.terms {
+		visit(t.expr)
+	}
+	for _, stages := range [][]stage{n.stages, n.predicates} {
+		for _, s := range stages {
+			if s.expr != nil {
+				visit(s.expr)
+			}
+		}
+	}
+}
+
+// maxEval bounds how deep $eval may call itself.
+const maxEval = 20
+
+// evalFunction evaluates an expression that is data.
+func evalFunction(e *evaluation, args []val, context val) val {
+	if args[0].IsUndefined() {
+		return val{}
+	}
+	text := args[0].Str()
+	x, err := Compile(text, e.expr.options)
+	if err != nil {
+		e.throw("D3120", value.Str(strings.TrimSpace(err.Error())))
+	}
+	if e.evals++; e.evals > maxEval {
+		e.throw("D3121", value.Str("U1001"))
+	}
+	defer func() {
+		e.evals--
+		if t := thrown(recover()); t != nil {
+			t.complete()
+			e.throw("D3121", value.Str(t.Error()))
+		}
+	}()
+	input := context
+	if len(args) > 1 && !args[1].IsUndefined() {
+		input = args[1]
+		if input.Kind() == value.Array {
+			input = val{value.Arr(input.Value), flagSequence | flagOuter}
+		}
+	}
+	return e.eval(x.root, input, &frame{root: true})
+}

@@ -1,0 +1,315 @@
+package jsonata
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// symbols are the characters that a picture of a number consists of (XPath and
+// XQuery Functions 3.1, "Defining a decimal format").
+type symbols struct {
+	decimal, grouping, exponent, minus, percent, perMille, zero, digit, separator string
+}
+
+func symbolsOf(options value.Value) symbols {
+	s := symbols{".", ",", "e", "-", "%", "‰", "0", "#", ";"}
+	for name, to := range map[string]*string{
+		"decimal-separator": &s.decimal, "grouping-separator": &s.grouping, "exponent-separator": &s.exponent,
+		"minus-sign": &s.minus, "percent": &s.percent, "per-mille": &s.perMille, "zero-digit": &s.zero,
+		"digit": &s.digit, "pattern-separator": &s.separator,
+	} {
+		if v := options.Get(name); v.Kind() == value.String {
+			*to = v.Str()
+		}
+	}
+	return s
+}
+
+// isDigit tells whether a character is of the family of the zero digit.
+func (s *symbols) isDigit(c rune) bool {
+	zero := []rune(s.zero)
+	return len(zero) > 0 && c >= zero[0] && c <= zero[0]+9
+}
+
+func (s *symbols) isActive(c rune) bool {
+	text := string(c)
+	return s.isDigit(c) || text == s.decimal || text == s.grouping || text == s.exponent || text == s.digit || text == s.separator
+}
+
+// digits counts the mandatory digits of a part, and the optional ones with
+// them.
+func (s *symbols) digits(part string) (mandatory, all int) {
+	for _, c := range part {
+		if s.isDigit(c) {
+			mandatory++
+			all++
+		} else if string(c) == s.digit {
+			all++
+		}
+	}
+	return mandatory, all
+}
+
+// subPicture is one half of a picture, for positive or negative numbers.
+type subPicture struct {
+	text, prefix, suffix       string
+	active, integer, fraction  string
+	exponent                   string
+	hasExponent                bool
+	minInteger                 int
+	minFraction, maxFraction   int
+	minExponent, scale         int
+	regular                    int
+	integerGroups, fracsGroups []int
+}
+
+func (s *symbols) parse(e *evaluation, text string) subPicture {
+	p := subPicture{text: text}
+	chars := []rune(text)
+	first := slices.IndexFunc(chars, func(c rune) bool { return s.isActive(c) && string(c) != s.exponent })
+	last := len(chars) - 1
+	for last >= 0 && (!s.isActive(chars[last]) || string(chars[last]) == s.exponent) {
+		last--
+	}
+	if first < 0 {
+		first, last = 0, len(chars)-1
+	}
+	p.prefix, p.suffix, p.active = string(chars[:first]), string(chars[last+1:]), string(chars[first:last+1])
+	var mantissa string
+	mantissa, p.exponent, p.hasExponent = strings.Cut(p.active, s.exponent)
+	p.integer, p.fraction, _ = strings.Cut(mantissa, s.decimal)
+	if code := s.check(&p, mantissa); code != "" {
+		e.throw(code)
+	}
+	s.analyse(&p)
+	return p
+}
+
+// check gives the error code of a sub-picture that is wrong. Where much is, the
+// last one counts.
+func (s *symbols) check(p *subPicture, mantissa string) string {
+	code := ""
+	set := func(wrong bool, c string) {
+		if wrong {
+			code = c
+		}
+	}
+	count := func(text string) int { return strings.Count(p.text, text) }
+	set(count(s.decimal) > 1, "D3081")
+	set(count(s.percent) > 1, "D3082")
+	set(count(s.perMille) > 1, "D3083")
+	set(count(s.percent) > 0 && count(s.perMille) > 0, "D3084")
+	_, all := s.digits(mantissa)
+	set(all == 0, "D3085")
+	set(strings.ContainsFunc(p.active, func(c rune) bool { return !s.isActive(c) }), "D3086")
+	if strings.Contains(p.text, s.decimal) {
+		set(strings.Contains(p.text, s.grouping+s.decimal) || strings.Contains(p.text, s.decimal+s.grouping), "D3087")
+	} else {
+		set(strings.HasSuffix(p.integer, s.grouping), "D3088")
+	}
+	set(strings.Contains(p.text, s.grouping+s.grouping), "D3089")
+	if before, _, found := strings.Cut(p.integer, s.digit); found {
+		mandatory, _ := s.digits(before)
+		set(mandatory > 0, "D3090")
+	}
+	if i := strings.LastIndex(p.fraction, s.digit); i >= 0 {
+		mandatory, _ := s.digits(p.fraction[i:])
+		set(mandatory > 0, "D3091")
+	}
+	set(p.hasExponent && p.exponent != "" && (count(s.percent) > 0 || count(s.perMille) > 0), "D3092")
+	set(p.hasExponent && (p.exponent == "" || strings.ContainsFunc(p.exponent, func(c rune) bool { return !s.isDigit(c) })), "D3093")
+	return code
+}
+
+func (s *symbols) analyse(p *subPicture) {
+	p.integerGroups = s.groups(p.integer, false)
+	p.regular = regularGroups(p.integerGroups)
+	p.fracsGroups = s.groups(p.fraction, true)
+	p.minInteger, _ = s.digits(p.integer)
+	p.scale = p.minInteger
+	p.minFraction, p.maxFraction = s.digits(p.fraction)
+	if p.minInteger == 0 && p.maxFraction == 0 {
+		if p.hasExponent {
+			p.minFraction, p.maxFraction = 1, 1
+		} else {
+			p.minInteger = 1
+		}
+	}
+	if p.hasExponent && p.minInteger == 0 && strings.Contains(p.integer, s.digit) {
+		p.minInteger = 1
+	}
+	if p.minInteger == 0 && p.minFraction == 0 {
+		p.minFraction = 1
+	}
+	if p.hasExponent {
+		p.minExponent, _ = s.digits(p.exponent)
+	}
+}
+
+// groups gives how many digits stand behind each grouping separator, or before.
+func (s *symbols) groups(part string, before bool) []int {
+	var positions []int
+	for i := 0; i < len(part); {
+		if !strings.HasPrefix(part[i:], s.grouping) || s.grouping == "" {
+			i++
+			continue
+		}
+		side := part[i:]
+		if before {
+			side = part[:i]
+		}
+		_, n := s.digits(side)
+		positions = append(positions, n)
+		i += len(s.grouping)
+	}
+	return positions
+}
+
+// regularGroups gives the distance of separators that repeats, 0 for none.
+func regularGroups(positions []int) int {
+	factor := 0
+	for _, n := range positions {
+		for a, b := factor, n; ; a, b = b, a%b {
+			if b == 0 {
+				factor = a
+				break
+			}
+		}
+	}
+	for i := range positions {
+		if !slices.Contains(positions, (i+1)*factor) {
+			return 0
+		}
+	}
+	return factor
+}
+
+func formatNumber(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	options := value.Value{}
+	if len(args) > 2 {
+		options = args[2].Value
+	}
+	s := symbolsOf(options)
+	parts := strings.Split(args[1].Str(), s.separator)
+	if len(parts) > 2 {
+		e.throw("D3080")
+	}
+	n := args[0].Float64()
+	p := s.parse(e, parts[0])
+	if len(parts) == 2 {
+		negative := s.parse(e, parts[1])
+		if n < 0 {
+			p = negative
+		}
+	} else if n < 0 {
+		p.prefix = s.minus + p.prefix
+	}
+	return value.Str(s.format(&p, n))
+}
+
+func (s *symbols) format(p *subPicture, n float64) string {
+	n = math.Abs(n)
+	switch {
+	case strings.Contains(p.text, s.percent):
+		n *= 100
+	case strings.Contains(p.text, s.perMille):
+		n *= 1000
+	}
+	exponent := 0
+	if p.minExponent > 0 {
+		n, exponent = scaled(n, p.scale)
+	}
+	text := s.translate(strconv.FormatFloat(roundTo(n, p.maxFraction), 'f', p.maxFraction, 64))
+	integer, fraction, _ := strings.Cut(text, ".")
+	integer = strings.TrimLeft(integer, s.zero)
+	fraction = strings.TrimRight(fraction, s.zero)
+	integer = strings.Repeat(s.zero, max(p.minInteger-runes(integer), 0)) + integer
+	fraction += strings.Repeat(s.zero, max(p.minFraction-runes(fraction), 0))
+	result := s.group(p, integer)
+	if fraction = s.groupFraction(p, fraction); fraction != "" {
+		result += s.decimal + fraction
+	}
+	if p.minExponent > 0 {
+		digits := s.translate(strconv.Itoa(max(exponent, -exponent)))
+		digits = strings.Repeat(s.zero, max(p.minExponent-runes(digits), 0)) + digits
+		sign := ""
+		if exponent < 0 {
+			sign = s.minus
+		}
+		result += s.exponent + sign + digits
+	}
+	return p.prefix + result + p.suffix
+}
+
+func runes(s string) int { return len([]rune(s)) }
+
+// scaled gives mantissa and exponent for a number of integer digits.
+func scaled(n float64, scale int) (mantissa float64, exponent int) {
+	if n == 0 {
+		return 0, 0
+	}
+	low, high := math.Pow(10, float64(scale-1)), math.Pow(10, float64(scale))
+	for n < low {
+		n *= 10
+		exponent--
+	}
+	for n > high {
+		n /= 10
+		exponent++
+	}
+	return n, exponent
+}
+
+// translate writes digits of another family.
+func (s *symbols) translate(text string) string {
+	zero := []rune(s.zero)
+	if s.zero == "0" || len(zero) == 0 {
+		return text
+	}
+	return strings.Map(func(c rune) rune {
+		if c >= '0' && c <= '9' {
+			return zero[0] + c - '0'
+		}
+		return c
+	}, text)
+}
+
+func (s *symbols) group(p *subPicture, integer string) string {
+	chars := []rune(integer)
+	at := p.integerGroups
+	if p.regular > 0 {
+		at = nil
+		for n := p.regular; n < len(chars); n += p.regular {
+			at = append(at, n)
+		}
+	}
+	var b strings.Builder
+	for i, c := range chars {
+		if left := len(chars) - i; i > 0 && slices.Contains(at, left) {
+			b.WriteString(s.grouping)
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+func (s *symbols) groupFraction(p *subPicture, fraction string) string {
+	if len(p.fracsGroups) == 0 {
+		return fraction
+	}
+	var b strings.Builder
+	for i, c := range []rune(fraction) {
+		if slices.Contains(p.fracsGroups, i) {
+			b.WriteString(s.grouping)
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}

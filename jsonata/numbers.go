@@ -1,0 +1,260 @@
+package jsonata
+
+import (
+	"math"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/steppehq/steppe/value"
+)
+
+var numberFunctions = []entry{
+	{"number", "<(nsb)-:n>", numberFunction},
+	{"abs", "<n-:n>", onNumber(math.Abs)},
+	{"floor", "<n-:n>", onNumber(math.Floor)},
+	{"ceil", "<n-:n>", onNumber(math.Ceil)},
+	{"round", "<n-n?:n>", round},
+	{"sqrt", "<n-:n>", sqrt},
+	{"power", "<n-n:n>", power},
+	{"random", "<:n>", random},
+	{"sum", "<a<n>:n>", sum},
+	{"max", "<a<n>:n>", extreme(1)},
+	{"min", "<a<n>:n>", extreme(-1)},
+	{"average", "<a<n>:n>", average},
+	{"boolean", "<x-:b>", boolean},
+	{"not", "<x-:b>", not},
+	{"formatBase", "<n-n?:s>", formatBase},
+	{"formatNumber", "<n-so?:s>", formatNumber},
+	{"formatInteger", "<n-s:s>", formatInteger},
+	{"parseInteger", "<s-s:n>", parseInteger},
+}
+
+func onNumber(fn func(float64) float64) native {
+	return func(_ *evaluation, args []val) value.Value {
+		if args[0].IsUndefined() {
+			return value.Value{}
+		}
+		return numberOf(fn(args[0].Float64()))
+	}
+}
+
+// appendJSNumber writes a number as JavaScript does: in full up to 10^21, and
+// with at most 15 digits where it has a fraction.
+func appendJSNumber(dst []byte, v value.Value) []byte {
+	if i, ok := v.Int64(); ok {
+		if i > -1<<53 && i < 1<<53 || v.IsInteger() && v.Float64() == float64(i) && big.NewFloat(v.Float64()).IsInt() && exactly(i) {
+			return strconv.AppendInt(dst, i, 10)
+		}
+	}
+	f := v.Float64()
+	if f != math.Trunc(f) {
+		f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'g', 15, 64), 64)
+	}
+	abs := math.Abs(f)
+	if f == 0 {
+		return append(dst, '0')
+	}
+	if abs >= 1e21 || abs < 1e-6 {
+		text := strconv.FormatFloat(f, 'e', -1, 64)
+		mantissa, exponent, _ := strings.Cut(text, "e")
+		sign, digits := exponent[:1], strings.TrimLeft(exponent[1:], "0")
+		return append(append(append(append(dst, mantissa...), 'e'), sign...), digits...)
+	}
+	return strconv.AppendFloat(dst, f, 'f', -1, 64)
+}
+
+// exactly tells whether a float64 can hold a whole number, so that JavaScript
+// would show the same digits.
+func exactly(i int64) bool {
+	text := strconv.FormatFloat(float64(i), 'f', -1, 64)
+	return text == strconv.FormatInt(i, 10)
+}
+
+func numberFunction(e *evaluation, args []val) value.Value {
+	v := args[0].Value
+	switch v.Kind() {
+	case value.Number, value.Undefined:
+		return v
+	case value.Bool:
+		if v.Bool() {
+			return value.Int(1)
+		}
+		return value.Int(0)
+	default:
+	}
+	if n, ok := parseNumber(v.Str()); ok {
+		return n
+	}
+	e.throw("D3030", v)
+	return v
+}
+
+// parseNumber reads a number as JSON writes it, or in another base: 0x, 0o, 0b.
+func parseNumber(text string) (value.Value, bool) {
+	if len(text) > 2 && text[0] == '0' && strings.ContainsRune("xXoObB", rune(text[1])) {
+		n, err := strconv.ParseUint(text[2:], map[byte]int{'x': 16, 'o': 8, 'b': 2}[text[1]|0x20], 64)
+		if err != nil {
+			return value.Value{}, false
+		}
+		return numberOf(float64(n)), true
+	}
+	if !decimalText.MatchString(text) {
+		return value.Value{}, false
+	}
+	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return value.Int(i), true
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	return numberOf(f), err == nil
+}
+
+var decimalText = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?$`)
+
+// round rounds half to even, at a decimal place.
+func round(_ *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	places := 0
+	if len(args) > 1 {
+		places = intArg(args[1])
+	}
+	return numberOf(roundTo(args[0].Float64(), places))
+}
+
+// roundTo shifts the decimal point in the text of the number, so that it adds
+// no error of its own.
+func roundTo(f float64, places int) float64 {
+	shifted := shift(f, places)
+	rounded := math.RoundToEven(shifted)
+	return shift(rounded, -places)
+}
+
+func shift(f float64, places int) float64 {
+	if places == 0 || f == 0 {
+		return f
+	}
+	text := strconv.FormatFloat(f, 'e', -1, 64)
+	mantissa, exponent, _ := strings.Cut(text, "e")
+	n, _ := strconv.Atoi(exponent)
+	shifted, _ := strconv.ParseFloat(mantissa+"e"+strconv.Itoa(n+places), 64)
+	return shifted
+}
+
+func sqrt(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	if args[0].Float64() < 0 {
+		e.throw("D3060", args[0].Value)
+	}
+	return numberOf(math.Sqrt(args[0].Float64()))
+}
+
+func power(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	r := math.Pow(args[0].Float64(), args[1].Float64())
+	if !finite(r) {
+		e.throw("D3061", args[0].Value, args[1].Value)
+	}
+	return numberOf(r)
+}
+
+// float gives a random number from 0 up to but not including 1.
+func (e *evaluation) float() float64 { return float64(e.random()>>11) / (1 << 53) }
+
+func (e *evaluation) random() uint64 {
+	if e.env.Random != nil {
+		return e.env.Random()
+	}
+	e.seed += 0x9E3779B97F4A7C15
+	z := e.seed
+	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+	z = (z ^ z>>27) * 0x94D049BB133111EB
+	return z ^ z>>31
+}
+
+func random(e *evaluation, _ []val) value.Value { return value.Float(e.float()) }
+
+// total adds numbers up, whole ones exactly as long as they stay so.
+func total(v value.Value) float64 {
+	sum := 0.0
+	for _, item := range v.Items() {
+		sum += item.Float64()
+	}
+	return sum
+}
+
+func sum(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	if e.expr.options.StepFunctions {
+		exactSum := value.Int(0)
+		for _, item := range args[0].Items() {
+			next, ok := exact("+", exactSum, item)
+			if !ok {
+				return numberOf(total(args[0].Value))
+			}
+			exactSum = next
+		}
+		return exactSum
+	}
+	return numberOf(total(args[0].Value))
+}
+
+func extreme(sign int) native {
+	return func(_ *evaluation, args []val) value.Value {
+		if args[0].IsUndefined() || args[0].Len() == 0 {
+			return value.Value{}
+		}
+		best := args[0].At(0)
+		for _, item := range args[0].Items() {
+			if value.CompareNumbers(item, best) == sign {
+				best = item
+			}
+		}
+		return best
+	}
+}
+
+func average(_ *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() || args[0].Len() == 0 {
+		return value.Value{}
+	}
+	return numberOf(total(args[0].Value) / float64(args[0].Len()))
+}
+
+func boolean(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	return value.Of(e.truth(args[0].Value))
+}
+
+func not(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	return value.Of(!e.truth(args[0].Value))
+}
+
+func formatBase(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	radix := 10
+	if len(args) > 1 && !args[1].IsUndefined() {
+		radix = int(roundTo(args[1].Float64(), 0))
+	}
+	if radix < 2 || radix > 36 {
+		e.throw("D3100", args[1].Value)
+	}
+	n := roundTo(args[0].Float64(), 0)
+	whole, _ := big.NewFloat(n).Int(nil)
+	return value.Str(whole.Text(radix))
+}

@@ -1,0 +1,271 @@
+package jsonata
+
+import (
+	"github.com/steppehq/steppe/value"
+)
+
+var objectFunctions = []entry{
+	{"merge", "<a<o>:o>", merge},
+	{"error", "<s?:x>", errorFunction},
+	{"assert", "<bs?:x>", assert},
+	{"type", "<x:s>", typeOf},
+	{"clone", "<(oa)-:o>", clone},
+}
+
+func merge(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	object := value.NewObject(8)
+	for _, item := range args[0].Items() {
+		for i, name := range item.Names() {
+			object.Set(name, item.At(i))
+		}
+		e.tick(item.Len())
+	}
+	return object.Value()
+}
+
+func errorFunction(e *evaluation, args []val) value.Value {
+	message := "$error() function evaluated"
+	if len(args) > 0 && !args[0].IsUndefined() {
+		message = args[0].Str()
+	}
+	panic(&Error{Code: "D3137", Position: e.place.at, Message: message})
+}
+
+func assert(e *evaluation, args []val) value.Value {
+	if args[0].Bool() {
+		return value.Value{}
+	}
+	message := "$assert() statement failed"
+	if len(args) > 1 && !args[1].IsUndefined() {
+		message = args[1].Str()
+	}
+	panic(&Error{Code: "D3141", Position: e.place.at, Message: message})
+}
+
+func typeOf(_ *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	if fnLike(args[0].Value) {
+		return value.Str("function")
+	}
+	return value.Str(args[0].Kind().String())
+}
+
+func clone(_ *evaluation, args []val) value.Value { return args[0].Value }
+
+func keys(e *evaluation, args []val) val {
+	return sequence(keysOf(e, args[0].Value))
+}
+
+func keysOf(e *evaluation, v value.Value) []value.Value {
+	var names []value.Value
+	switch {
+	case v.Kind() == value.Array:
+		seen := make(map[string]bool)
+		for _, item := range v.Items() {
+			for _, name := range keysOf(e, item) {
+				if !seen[name.Str()] {
+					seen[name.Str()] = true
+					names = append(names, name)
+				}
+			}
+		}
+	case v.Kind() == value.Object && !fnLike(v):
+		for _, name := range v.Names() {
+			names = append(names, value.Str(name))
+		}
+	}
+	e.tick(len(names))
+	return names
+}
+
+func lookup(e *evaluation, args []val) val {
+	return e.lookup(args[0].Value, args[1].Str())
+}
+
+func spread(e *evaluation, args []val) val {
+	v := args[0].Value
+	switch {
+	case v.Kind() == value.Array:
+		var items []value.Value
+		for _, item := range v.Items() {
+			items = appended(items, spread(e, []val{plain(item)}).Value)
+		}
+		return sequence(items)
+	case v.Kind() == value.Object && !fnLike(v):
+		items := make([]value.Value, v.Len())
+		for i, name := range v.Names() {
+			items[i] = value.Obj(value.Member{Name: name, Value: v.At(i)})
+		}
+		e.charge(int64(16 * len(items)))
+		return sequence(items)
+	}
+	return plain(v)
+}
+
+func each(e *evaluation, args []val) val {
+	if args[0].IsUndefined() {
+		return val{}
+	}
+	fn := e.function(args[1].Value)
+	var items []value.Value
+	for i, name := range args[0].Names() {
+		if v := e.callback(fn, plain(args[0].At(i)), plain(value.Str(name)), args[0]); !v.IsUndefined() {
+			items = append(items, v.Value)
+		}
+	}
+	return sequence(items)
+}
+
+func sift(e *evaluation, args []val) val {
+	if args[0].IsUndefined() {
+		return val{}
+	}
+	fn := e.function(args[1].Value)
+	object := value.NewObject(args[0].Len())
+	for i, name := range args[0].Names() {
+		if e.truth(e.callback(fn, plain(args[0].At(i)), plain(value.Str(name)), args[0]).Value) {
+			object.Set(name, args[0].At(i))
+		}
+	}
+	kept := object.Value()
+	if kept.Len() == 0 {
+		return val{}
+	}
+	return plain(kept)
+}
+
+// transform makes the function that a transform expression is: it gives a copy
+// of its argument in which what the pattern matches is changed.
+func (e *evaluation) transform(n *node, f *frame) *function {
+	return &function{signature: transformSignature, native: func(e *evaluation, args []val, _ val) val {
+		if args[0].IsUndefined() {
+			return val{}
+		}
+		if v, ok := f.lookup("clone"); ok && e.function(v.Value) == nil {
+			failAt("T2013", n, "", value.Value{})
+		}
+		t := &transformation{e: e, n: n, f: f}
+		tagged := t.tag(args[0].Value)
+		matches := e.eval(n.left, plain(tagged), f)
+		for _, m := range flatten1(matches) {
+			t.change(m)
+		}
+		return plain(t.result(tagged))
+	}}
+}
+
+var transformSignature = parseSignature("<(oa):o>")
+
+// tagName names the member that numbers each object of a copy. It is no UTF-8.
+const tagName = "\xfftag"
+
+// transformation is the work on one copy: objects are numbered, and what
+// becomes of them is kept by number.
+type transformation struct {
+	e       *evaluation
+	n       *node
+	f       *frame
+	objects []value.Value // as they are now, tagged
+}
+
+func (t *transformation) tag(v value.Value) value.Value {
+	switch {
+	case v.Kind() == value.Array:
+		items := make([]value.Value, v.Len())
+		for i, item := range v.Items() {
+			items[i] = t.tag(item)
+		}
+		return value.Arr(items...)
+	case v.Kind() == value.Object && !fnLike(v):
+		number := len(t.objects)
+		t.objects = append(t.objects, value.Value{})
+		object := value.NewObject(v.Len() + 1)
+		for i, name := range v.Names() {
+			object.Set(name, t.tag(v.At(i)))
+		}
+		object.Set(tagName, value.Int(int64(number)))
+		t.objects[number] = object.Value()
+		t.e.charge(int64(8 * v.Len()))
+		return t.objects[number]
+	}
+	return v
+}
+
+// result is a value as it is now, without the numbers.
+func (t *transformation) result(v value.Value) value.Value {
+	switch v.Kind() {
+	case value.Array:
+		items := make([]value.Value, v.Len())
+		for i, item := range v.Items() {
+			items[i] = t.result(item)
+		}
+		return value.Arr(items...)
+	case value.Object:
+		if number, ok := t.number(v); ok {
+			v = t.objects[number]
+		}
+		object := value.NewObject(v.Len())
+		for i, name := range v.Names() {
+			if name != tagName {
+				object.Set(name, t.result(v.At(i)))
+			}
+		}
+		return object.Value()
+	default:
+		return v
+	}
+}
+
+func (t *transformation) number(v value.Value) (int64, bool) {
+	tag, ok := v.Lookup(tagName)
+	if !ok {
+		return 0, false
+	}
+	return tag.Int64()
+}
+
+// change applies update and delete to one object that the pattern matches.
+func (t *transformation) change(match value.Value) {
+	number, ok := t.number(match)
+	if !ok {
+		return
+	}
+	context := plain(t.result(match))
+	update := t.e.eval(t.n.right, context, t.f)
+	if !update.IsUndefined() {
+		if update.Kind() != value.Object || fnLike(update.Value) {
+			failAt("T2011", t.n.right, "", update.Value)
+		}
+		object := t.objects[number]
+		for i, name := range update.Names() {
+			object = object.With(name, update.At(i))
+		}
+		t.objects[number] = object
+	}
+	if t.n.other == nil {
+		return
+	}
+	deleted := t.e.eval(t.n.other, context, t.f)
+	if deleted.IsUndefined() {
+		return
+	}
+	names := make(map[string]bool)
+	for _, name := range flatten1(deleted) {
+		if name.Kind() != value.String {
+			failAt("T2012", t.n.other, "", deleted.Value)
+		}
+		names[name.Str()] = true
+	}
+	kept := value.NewObject(t.objects[number].Len())
+	for i, name := range t.objects[number].Names() {
+		if !names[name] {
+			kept.Set(name, t.objects[number].At(i))
+		}
+	}
+	t.objects[number] = kept.Value()
+}

@@ -1,0 +1,223 @@
+package jsonata
+
+import (
+	"math"
+
+	"github.com/steppehq/steppe/value"
+)
+
+func (e *evaluation) binary(n *node, input val, f *frame) value.Value {
+	left := e.eval(n.left, input, f).Value
+	switch n.text {
+	case "and":
+		return value.Of(e.truth(left) && e.truth(e.eval(n.right, input, f).Value))
+	case "or":
+		return value.Of(e.truth(left) || e.truth(e.eval(n.right, input, f).Value))
+	}
+	right := e.eval(n.right, input, f).Value
+	switch n.text {
+	case "+", "-", "*", "/", "%":
+		return e.arithmetic(n, left, right)
+	case "=", "!=":
+		if left.IsUndefined() || right.IsUndefined() {
+			return value.Of(false)
+		}
+		return value.Of(e.equal(left, right) == (n.text == "="))
+	case "<", "<=", ">", ">=":
+		return ordered(n, left, right)
+	case "&":
+		text := e.text(left) + e.text(right)
+		e.charge(int64(len(text)))
+		return value.Str(text)
+	case "in":
+		return value.Of(e.within(left, right))
+	}
+	failAt("S0204", n, n.text, value.Value{})
+	return value.Value{}
+}
+
+// equal compares values, numbers as floats unless whole ones are exact.
+func (e *evaluation) equal(a, b value.Value) bool {
+	if a.Kind() != b.Kind() || a.Len() != b.Len() {
+		return false
+	}
+	switch a.Kind() {
+	case value.Number:
+		if e.expr.options.StepFunctions {
+			return value.CompareNumbers(a, b) == 0
+		}
+		return a.Float64() == b.Float64()
+	case value.Array:
+		for i, item := range a.Items() {
+			if !e.equal(item, b.At(i)) {
+				return false
+			}
+		}
+		return true
+	case value.Object:
+		for i, name := range a.Names() {
+			other, ok := b.Lookup(name)
+			if !ok || !e.equal(a.At(i), other) {
+				return false
+			}
+		}
+		return true
+	default:
+		return value.Equal(a, b)
+	}
+}
+
+// text is what a value is in a concatenation.
+func (e *evaluation) text(v value.Value) string {
+	if v.Kind() == value.String {
+		return v.Str()
+	}
+	if v.IsUndefined() {
+		return ""
+	}
+	return e.stringOf(v, false)
+}
+
+func (e *evaluation) within(v, list value.Value) bool {
+	if v.IsUndefined() || list.IsUndefined() {
+		return false
+	}
+	if list.Kind() != value.Array {
+		return e.equal(v, list)
+	}
+	for _, item := range list.Items() {
+		if e.equal(v, item) {
+			return true
+		}
+	}
+	return false
+}
+
+// number checks an operand.
+func number(n *node, v value.Value, code string) (float64, bool) {
+	if v.IsUndefined() {
+		return 0, false
+	}
+	if v.Kind() != value.Number {
+		failAt(code, n, n.text, v)
+	}
+	x := v.Float64()
+	if math.IsInf(x, 0) {
+		failAt("D1001", n, "", v)
+	}
+	return x, true
+}
+
+func (e *evaluation) arithmetic(n *node, left, right value.Value) value.Value {
+	a, okA := number(n, left, "T2001")
+	b, okB := number(n, right, "T2002")
+	if !okA || !okB {
+		return value.Value{}
+	}
+	if e.expr.options.StepFunctions {
+		if v, ok := exact(n.text, left, right); ok {
+			return v
+		}
+	}
+	var r float64
+	switch n.text {
+	case "+":
+		r = a + b
+	case "-":
+		r = a - b
+	case "*":
+		r = a * b
+	case "/":
+		r = a / b
+	case "%":
+		r = math.Mod(a, b)
+	}
+	if !finite(r) && !e.expr.options.StepFunctions {
+		failAt("D1001", n, "", value.Float(r))
+	}
+	return numberOf(r)
+}
+
+// exact computes with whole numbers as long as they fit.
+func exact(op string, left, right value.Value) (value.Value, bool) {
+	a, okA := left.Int64()
+	b, okB := right.Int64()
+	if !okA || !okB {
+		return value.Value{}, false
+	}
+	switch op {
+	case "+":
+		if sum := a + b; (sum > a) == (b > 0) {
+			return value.Int(sum), true
+		}
+	case "-":
+		if difference := a - b; (difference < a) == (b > 0) {
+			return value.Int(difference), true
+		}
+	case "*":
+		if a == 0 || b == 0 {
+			return value.Int(0), true
+		}
+		if product := a * b; product/b == a && (a != -1 || b != math.MinInt64) && (b != -1 || a != math.MinInt64) {
+			return value.Int(product), true
+		}
+	}
+	return value.Value{}, false
+}
+
+// numberOf makes a number: a whole one where that is exact.
+func numberOf(f float64) value.Value {
+	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return value.Int(int64(f))
+	}
+	return value.Float(f)
+}
+
+func ordered(n *node, left, right value.Value) value.Value {
+	for _, v := range [2]value.Value{left, right} {
+		if k := v.Kind(); k != value.Undefined && k != value.Number && k != value.String {
+			failAt("T2010", n, n.text, v)
+		}
+	}
+	if left.IsUndefined() || right.IsUndefined() {
+		return value.Value{}
+	}
+	if left.Kind() != right.Kind() {
+		e := newError("T2009", left, right)
+		e.Token, e.Position = n.text, n.at
+		panic(e)
+	}
+	order := compare(left, right)
+	switch n.text {
+	case "<":
+		return value.Of(order < 0)
+	case "<=":
+		return value.Of(order <= 0)
+	case ">":
+		return value.Of(order > 0)
+	}
+	return value.Of(order >= 0)
+}
+
+func (e *evaluation) negate(n *node, input val, f *frame) value.Value {
+	v := e.eval(n.left, input, f).Value
+	switch v.Kind() {
+	case value.Undefined:
+		return v
+	case value.Number:
+		return negate(v)
+	default:
+		failAt("D1002", n, n.text, v)
+	}
+	return v
+}
+
+func negate(v value.Value) value.Value {
+	if i, ok := v.Int64(); ok && i != math.MinInt64 && i != 0 {
+		return value.Int(-i)
+	}
+	if v.Float64() == 0 {
+		return value.Int(0)
+	}
+	return numberOf(-v.Float64())
+}

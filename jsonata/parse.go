@@ -1,0 +1,336 @@
+package jsonata
+
+import (
+	"strconv"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// maxNesting bounds how deep an expression nests.
+const maxNesting = 1000
+
+// parser reads an expression by operator precedence (Pratt).
+type parser struct {
+	lex   lexer
+	tok   lexeme
+	depth int
+}
+
+// powers are the binding powers of operators behind an operand.
+var powers = map[string]int{
+	".": 75, "[": 80, "{": 70, "(": 80, "@": 80, "#": 80, "?": 20, "+": 50, "-": 50, "*": 60, "/": 60, "%": 60,
+	"=": 40, "<": 40, ">": 40, "^": 40, ":=": 10, "!=": 40, "<=": 40, ">=": 40, "~>": 40,
+	"and": 30, "or": 25, "in": 40, "&": 50, "?:": 40, "??": 40,
+}
+
+func (p *parser) fail(code, token string, v value.Value) {
+	e := newError(code, v)
+	e.Token, e.Position = token, p.tok.at
+	panic(e)
+}
+
+func failAt(code string, n *node, token string, v value.Value) {
+	e := newError(code, v)
+	e.Token, e.Position = token, n.at
+	panic(e)
+}
+
+// advance goes on to the next token.
+func (p *parser) advance(operand bool) { p.tok = p.lex.next(operand) }
+
+// expect passes over an operator that must stand here.
+func (p *parser) expect(op string, operand bool) {
+	if !p.is(op) {
+		code := "S0202"
+		if p.tok.kind == endToken {
+			code = "S0203"
+		}
+		p.fail(code, p.tok.text, value.Str(op))
+	}
+	p.advance(operand)
+}
+
+func (p *parser) is(op string) bool { return p.tok.kind == operatorToken && p.tok.text == op }
+
+func (p *parser) power() int {
+	if p.tok.kind != operatorToken {
+		return 0
+	}
+	return powers[p.tok.text]
+}
+
+// parse reads the whole text.
+func (p *parser) parse() *node {
+	p.advance(true)
+	n := p.expression(0)
+	if p.tok.kind != endToken {
+		p.fail("S0201", p.tok.text, value.Value{})
+	}
+	return n
+}
+
+// expression reads operands and operators that bind tighter than a power.
+func (p *parser) expression(power int) *node {
+	if p.depth++; p.depth > maxNesting {
+		p.fail("U1001", "", value.Value{})
+	}
+	tok := p.tok
+	p.advance(tok.kind == operatorToken && tok.text != ")" && tok.text != "]" && tok.text != "}" && tok.text != "*" && tok.text != "**" && tok.text != "%")
+	left := p.operand(tok)
+	for power < p.power() {
+		tok = p.tok
+		p.advance(true)
+		left = p.behind(tok, left)
+	}
+	p.depth--
+	return left
+}
+
+// operand reads what begins with a token.
+func (p *parser) operand(tok lexeme) *node {
+	n := &node{at: tok.at, text: tok.text}
+	switch tok.kind {
+	case endToken:
+		n.kind = endNode
+	case nameToken:
+		n.kind = nameNode
+	case variableToken:
+		n.kind = variableNode
+	case stringToken:
+		n.kind, n.value = stringNode, value.Str(tok.text)
+	case numberToken, valueToken:
+		n.kind, n.value = literalNode, tok.value
+	case regexToken:
+		n.kind, n.regex = regexNode, compileRegex(tok.text, tok.flags, tok.at)
+	case operatorToken:
+		p.prefix(n)
+	}
+	return n
+}
+
+// prefix reads an operand that begins with an operator.
+func (p *parser) prefix(n *node) {
+	switch n.text {
+	case "and", "or", "in":
+		n.kind = operatorNode
+	case "?":
+		n.kind = operatorNode
+	case "-":
+		n.kind, n.left = negateNode, p.expression(70)
+	case "*":
+		n.kind = wildcardNode
+	case "**":
+		n.kind = descendantNode
+	case "%":
+		n.kind = parentNode
+	case "(":
+		p.block(n)
+	case "[":
+		p.array(n)
+	case "{":
+		n.kind, n.pairs = objectNode, p.object()
+	case "|":
+		p.transform(n)
+	case ")", "]", "}", ",", ";", ":", "..":
+		// They end what they stand in; here there is nothing.
+		n.kind = endNode
+	default:
+		failAt("S0211", n, n.text, value.Value{})
+	}
+}
+
+func (p *parser) block(n *node) {
+	n.kind = blockNode
+	for !p.is(")") {
+		n.items = append(n.items, p.expression(0))
+		if !p.is(";") {
+			break
+		}
+		p.advance(true)
+	}
+	p.expect(")", false)
+}
+
+func (p *parser) array(n *node) {
+	n.kind = arrayNode
+	if !p.is("]") {
+		for {
+			item := p.expression(0)
+			if p.is("..") {
+				r := &node{kind: rangeNode, at: p.tok.at, text: "..", left: item}
+				p.advance(true)
+				r.right = p.expression(0)
+				item = r
+			}
+			n.items = append(n.items, item)
+			if !p.is(",") {
+				break
+			}
+			p.advance(true)
+		}
+	}
+	p.expect("]", false)
+}
+
+func (p *parser) object() []pair {
+	var pairs []pair
+	if !p.is("}") {
+		for {
+			key := p.expression(0)
+			p.expect(":", true)
+			pairs = append(pairs, pair{key, p.expression(0)})
+			if !p.is(",") {
+				break
+			}
+			p.advance(true)
+		}
+	}
+	p.expect("}", false)
+	return pairs
+}
+
+func (p *parser) transform(n *node) {
+	n.kind = transformNode
+	n.left = p.expression(0)
+	p.expect("|", true)
+	n.right = p.expression(0)
+	if p.is(",") {
+		p.advance(true)
+		n.other = p.expression(0)
+	}
+	p.expect("|", false)
+}
+
+// behind reads what an operator behind an operand begins.
+func (p *parser) behind(tok lexeme, left *node) *node {
+	n := &node{kind: binaryNode, at: tok.at, text: tok.text, left: left}
+	switch tok.text {
+	case "(":
+		return p.call(n)
+	case "[":
+		return p.filter(n)
+	case "{":
+		n.kind, n.pairs = groupNode, p.object()
+	case "^":
+		p.order(n)
+	case "@", "#":
+		n.kind = focusNode
+		if tok.text == "#" {
+			n.kind = indexNode
+		}
+		n.right = p.expression(80)
+		if n.right.kind != variableNode {
+			failAt("S0214", n.right, tok.text, value.Value{})
+		}
+	case ":=":
+		if left.kind != variableNode {
+			failAt("S0212", left, left.text, value.Value{})
+		}
+		n.kind, n.right = bindNode, p.expression(9)
+	case "~>":
+		n.kind, n.right = applyNode, p.expression(40)
+	case "?":
+		n.kind, n.right = conditionNode, p.expression(0)
+		if p.is(":") {
+			p.advance(true)
+			n.other = p.expression(0)
+		}
+	case "?:":
+		n.kind, n.right, n.other = conditionNode, left.copied(), p.expression(0)
+	case "??":
+		exists := &node{kind: callNode, at: tok.at, left: &node{kind: variableNode, at: tok.at, text: "exists"}, items: []*node{left.copied()}}
+		n.kind, n.left, n.right, n.other = conditionNode, exists, left, p.expression(0)
+	case ".":
+		n.kind, n.right = dotNode, p.expression(75)
+	default:
+		n.right = p.expression(powers[tok.text])
+	}
+	return n
+}
+
+// filter reads a predicate, or the empty one that keeps arrays.
+func (p *parser) filter(n *node) *node {
+	if p.is("]") {
+		step := n.left
+		for step.kind == filterNode {
+			step = step.left
+		}
+		step.keepArray = true
+		p.advance(false)
+		return n.left
+	}
+	n.kind, n.right = filterNode, p.expression(0)
+	p.expect("]", false)
+	return n
+}
+
+func (p *parser) order(n *node) {
+	n.kind = orderNode
+	p.expect("(", true)
+	for {
+		var t term
+		if p.is("<") || p.is(">") {
+			t.descending = p.is(">")
+			p.advance(true)
+		}
+		t.expr = p.expression(0)
+		n.terms = append(n.terms, t)
+		if !p.is(",") {
+			break
+		}
+		p.advance(true)
+	}
+	p.expect(")", false)
+}
+
+// call reads arguments. When what is called is the word function, it reads a
+// lambda.
+func (p *parser) call(n *node) *node {
+	n.kind = callNode
+	if !p.is(")") {
+		for {
+			if p.is("?") {
+				n.kind = partialNode
+				n.items = append(n.items, &node{kind: placeholderNode, at: p.tok.at, text: "?"})
+				p.advance(false)
+			} else {
+				n.items = append(n.items, p.expression(0))
+			}
+			if !p.is(",") {
+				break
+			}
+			p.advance(true)
+		}
+	}
+	p.expect(")", false)
+	if n.left.kind == nameNode && (n.left.text == "function" || n.left.text == "λ") {
+		p.lambda(n)
+	}
+	return n
+}
+
+func (p *parser) lambda(n *node) {
+	for i, arg := range n.items {
+		if arg.kind != variableNode {
+			failAt("S0208", arg, arg.text, value.Str(strconv.Itoa(i+1)))
+		}
+	}
+	n.kind = lambdaNode
+	if p.is("<") {
+		depth, text := 1, "<"
+		for depth > 0 && !p.is("{") && p.tok.kind != endToken {
+			p.advance(false)
+			if p.is(">") {
+				depth--
+			} else if p.is("<") {
+				depth++
+			}
+			text += p.tok.text
+		}
+		p.expect(">", false)
+		n.signature = parseSignature(text)
+	}
+	p.expect("{", true)
+	n.right = p.expression(0)
+	p.expect("}", false)
+}

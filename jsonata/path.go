@@ -1,0 +1,489 @@
+package jsonata
+
+import (
+	"math"
+	"slices"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// path evaluates a path: each step on every result of the one before.
+func (e *evaluation) path(n *node, input val, f *frame) val {
+	for _, step := range n.items {
+		if step.tuple {
+			return e.tuplePath(n, input, f)
+		}
+	}
+	// A path of one step on one value makes no sequence at all.
+	current, single := input, true
+	items := []value.Value(nil)
+	if input.Kind() == value.Array && n.items[0].kind != variableNode {
+		single, items = false, input.Items()
+	}
+	for i, step := range n.items {
+		last := i == len(n.items)-1
+		switch {
+		case i == 0 && step.cons:
+			current = e.eval(step, input, f)
+			single = current.Kind() != value.Array
+			if !single {
+				items = current.Items()
+			}
+			continue
+		case single && step.kind != sortNode:
+			current = e.stepOnOne(step, current, f, last)
+		default:
+			if single {
+				items = []value.Value{current.Value}
+			}
+			current = e.step(step, items, f, last)
+		}
+		if current.IsUndefined() || current.Kind() == value.Array && current.Len() == 0 {
+			break
+		}
+		if single = current.Kind() != value.Array; !single {
+			items = current.Items()
+		}
+	}
+	return e.endPath(n, current, nil, f)
+}
+
+// endPath applies what stands behind a path as a whole.
+func (e *evaluation) endPath(n *node, result val, tuples []tuple, f *frame) val {
+	if n.keepSingleton && !result.IsUndefined() {
+		switch {
+		case result.Kind() != value.Array:
+			result = sequence([]value.Value{result.Value})
+		case result.flags&flagCons != 0 && result.flags&flagSequence == 0:
+			result = sequence([]value.Value{result.Value})
+		}
+		result.flags |= flagKeep | flagSequence
+	}
+	if n.grouped {
+		return e.groupBy(n.group, result, tuples, f)
+	}
+	return result
+}
+
+// stepOnOne evaluates a step on one value. What it gives is one value where the
+// result is one, else a sequence.
+func (e *evaluation) stepOnOne(step *node, input val, f *frame, last bool) val {
+	v := e.eval(step, input, f)
+	for i := range step.stages {
+		v = e.filter(step.stages[i].expr, v, f)
+		if v.isSequence() && v.Len() == 0 {
+			return val{}
+		}
+	}
+	switch {
+	case v.Kind() != value.Array:
+		return v
+	case last && v.flags&flagSequence == 0:
+		return v // an array that the data holds stays what it is
+	case v.flags&flagCons != 0:
+		return val{value.Arr(v.Value), flagSequence}
+	}
+	return val{v.Value, flagSequence}
+}
+
+// step evaluates a step on each of many values.
+func (e *evaluation) step(step *node, items []value.Value, f *frame, last bool) val {
+	if step.kind == sortNode {
+		sorted := e.sortBy(step, items, f)
+		v := sequence(sorted)
+		for i := range step.stages {
+			v = e.filter(step.stages[i].expr, v, f)
+		}
+		return v
+	}
+	results := make([]val, 0, len(items))
+	for _, item := range items {
+		v := e.eval(step, plain(item), f)
+		for i := range step.stages {
+			v = e.filter(step.stages[i].expr, v, f)
+		}
+		if !v.IsUndefined() {
+			results = append(results, v)
+		}
+	}
+	if last && len(results) == 1 && results[0].Kind() == value.Array && !results[0].isSequence() {
+		return results[0]
+	}
+	flat := make([]value.Value, 0, len(results))
+	for i := range results {
+		if v := &results[i]; v.Kind() == value.Array && v.flags&flagCons == 0 {
+			flat = append(flat, v.Items()...)
+		} else {
+			flat = append(flat, v.Value)
+		}
+	}
+	e.tick(len(flat))
+	return sequence(flat)
+}
+
+// filter applies a predicate to a value, or to each item of an array.
+func (e *evaluation) filter(predicate *node, input val, f *frame) val {
+	items := []value.Value{input.Value}
+	switch {
+	case input.Kind() == value.Array:
+		items = input.Items()
+	case input.IsUndefined():
+		items = nil
+	}
+	if predicate.kind == literalNode && predicate.value.Kind() == value.Number {
+		i := position(predicate.value, len(items))
+		if i < 0 || i >= len(items) {
+			return sequence(nil)
+		}
+		if items[i].Kind() == value.Array {
+			return plain(items[i])
+		}
+		return sequence(items[i : i+1 : i+1])
+	}
+	var kept []value.Value
+	for i, item := range items {
+		if e.holds(predicate, plain(item), i, len(items), f) {
+			kept = append(kept, item)
+		}
+	}
+	return sequence(kept)
+}
+
+// position is the index that a number stands for in an array of n items.
+func position(v value.Value, n int) int {
+	f := math.Floor(v.Float64())
+	if f < 0 {
+		f += float64(n)
+	}
+	if f < 0 || f >= float64(n) {
+		return -1
+	}
+	return int(f)
+}
+
+// holds tells whether a predicate keeps item i of n: it is true, or a number
+// or numbers one of which is the item's index.
+func (e *evaluation) holds(predicate *node, item val, i, n int, f *frame) bool {
+	v := e.eval(predicate, item, f)
+	switch {
+	case v.Kind() == value.Number:
+		return position(v.Value, n) == i
+	case v.Kind() == value.Array && allNumbers(v.Value):
+		for _, index := range v.Items() {
+			if position(index, n) == i {
+				return true
+			}
+		}
+		return false
+	}
+	return e.truth(v.Value)
+}
+
+func allNumbers(v value.Value) bool {
+	for _, item := range v.Items() {
+		if item.Kind() != value.Number {
+			return false
+		}
+	}
+	return v.Len() > 0
+}
+
+// tuple is a value on its way through a path, with the variables that steps
+// have bound to it.
+type tuple struct {
+	at    val
+	names []string
+	vals  []val
+}
+
+func (t *tuple) bind(name string, v val) {
+	for i, n := range t.names {
+		if n == name {
+			t.vals[i] = v
+			return
+		}
+	}
+	t.names = append(slices.Clip(t.names), name)
+	t.vals = append(slices.Clip(t.vals), v)
+}
+
+// copied gives a tuple that can be bound to without touching t.
+func (t *tuple) copied() tuple {
+	return tuple{at: t.at, names: append([]string(nil), t.names...), vals: append([]val(nil), t.vals...)}
+}
+
+func (t *tuple) frame(f *frame) *frame {
+	return &frame{parent: f, names: t.names, vals: t.vals}
+}
+
+// tuplePath evaluates a path whose steps bind variables.
+func (e *evaluation) tuplePath(n *node, input val, f *frame) val {
+	tuples := e.tuples(n, input, f)
+	items := make([]value.Value, 0, len(tuples))
+	for i := range tuples {
+		if at := tuples[i].at; !at.IsUndefined() {
+			items = append(items, at.Value)
+		}
+	}
+	return e.endPath(n, sequence(items), tuples, f)
+}
+
+// tuples evaluates a path and keeps what its steps have bound.
+func (e *evaluation) tuples(n *node, input val, f *frame) []tuple {
+	var items []value.Value
+	var tuples []tuple
+	streaming := n.items[0].tuple
+	whole := input.Kind() != value.Array || n.items[0].kind == variableNode
+	switch {
+	case !whole:
+		items = input.Items()
+	case streaming:
+		tuples = []tuple{{at: input}}
+	}
+	for i, step := range n.items {
+		streaming = streaming || step.tuple
+		switch {
+		case i == 0 && step.cons:
+			items = flatten1(e.eval(step, input, f))
+		case i == 0 && whole && !streaming:
+			items = flatten1(e.stepOnOne(step, input, f, len(n.items) == 1))
+		case !streaming:
+			items = flatten1(e.step(step, items, f, i == len(n.items)-1))
+		default:
+			if tuples == nil && step.kind != sortNode {
+				tuples = make([]tuple, len(items))
+				for j, item := range items {
+					tuples[j].at = plain(item)
+				}
+			}
+			tuples = e.tupleStep(step, items, tuples, f)
+		}
+		if !streaming && len(items) == 0 {
+			return nil
+		}
+	}
+	return tuples
+}
+
+func flatten1(v val) []value.Value {
+	switch {
+	case v.Kind() == value.Array:
+		return v.Items()
+	case v.IsUndefined():
+		return nil
+	}
+	return []value.Value{v.Value}
+}
+
+// tupleStep evaluates a step on each tuple.
+func (e *evaluation) tupleStep(step *node, items []value.Value, tuples []tuple, f *frame) []tuple {
+	if step.kind == sortNode {
+		return e.tupleSort(step, items, tuples, f)
+	}
+	var result []tuple
+	for i := range tuples {
+		t := &tuples[i]
+		inner, streamed, v := e.tupleEval(step, t.at, t.frame(f))
+		switch {
+		case streamed:
+			for j := range inner {
+				next := t.copied()
+				next.at = inner[j].at
+				for k, name := range inner[j].names {
+					next.bind(name, inner[j].vals[k])
+				}
+				result = append(result, e.bound(step, t, next, j))
+			}
+		case v.Kind() == value.Array:
+			for j, item := range v.Items() {
+				result = append(result, e.focused(step, t, plain(item), j))
+			}
+		case !v.IsUndefined():
+			result = append(result, e.focused(step, t, v, 0))
+		}
+	}
+	e.tick(len(result))
+	return e.tupleStages(step.stages, result, f)
+}
+
+// focused makes the tuple for a result of a step: the value goes on, or only a
+// variable is bound to it.
+func (e *evaluation) focused(step *node, t *tuple, v val, index int) tuple {
+	next := t.copied()
+	if step.focus != "" {
+		next.bind(step.focus, v)
+	} else {
+		next.at = v
+	}
+	return e.bound(step, t, next, index)
+}
+
+func (e *evaluation) bound(step *node, t *tuple, next tuple, index int) tuple {
+	if step.index != "" {
+		next.bind(step.index, plain(value.Int(int64(index))))
+	}
+	if step.ancestor != nil {
+		next.bind(step.ancestor.label, t.at)
+	}
+	return next
+}
+
+// tupleEval evaluates a step that may itself be a path that binds variables,
+// which then are the outer path's too.
+func (e *evaluation) tupleEval(step *node, input val, f *frame) (inner []tuple, streamed bool, v val) {
+	if !step.tuple || step.focus != "" || step.index != "" {
+		return nil, false, e.eval(step, input, f)
+	}
+	switch step.kind {
+	case pathNode:
+		return e.tuples(step, input, f), true, val{}
+	case blockNode:
+		scope := &frame{parent: f}
+		for i, item := range step.items {
+			if i == len(step.items)-1 && item.tuple {
+				inner, streamed, v = e.tupleEval(item, input, scope)
+				break
+			}
+			v = e.eval(item, input, scope)
+		}
+		if streamed {
+			return e.tupleStages(step.predicates, inner, f), true, v
+		}
+		return nil, false, v
+	default:
+		return nil, false, e.eval(step, input, f)
+	}
+}
+
+// tupleStages applies filters to tuples, and binds their index.
+func (e *evaluation) tupleStages(stages []stage, tuples []tuple, f *frame) []tuple {
+	for _, s := range stages {
+		if s.index != "" {
+			for i := range tuples {
+				tuples[i].bind(s.index, plain(value.Int(int64(i))))
+			}
+			continue
+		}
+		if s.expr.kind == literalNode && s.expr.value.Kind() == value.Number {
+			i := position(s.expr.value, len(tuples))
+			if i < 0 {
+				return nil
+			}
+			tuples = tuples[i : i+1]
+			continue
+		}
+		kept := make([]tuple, 0, len(tuples))
+		for i := range tuples {
+			if e.holds(s.expr, tuples[i].at, i, len(tuples), tuples[i].frame(f)) {
+				kept = append(kept, tuples[i])
+			}
+		}
+		tuples = kept
+	}
+	return tuples
+}
+
+// groupBy makes an object: the values with equal keys are one value's context.
+// With tuples, the keys and values see what they have bound.
+func (e *evaluation) groupBy(pairs []pair, input val, tuples []tuple, f *frame) val {
+	type group struct {
+		key    string
+		pair   int
+		tuples []tuple
+	}
+	if tuples == nil {
+		tuples = asTuples(input)
+	}
+	var groups []group
+	index := make(map[string]int)
+	for i := range tuples {
+		t := &tuples[i]
+		scope := f
+		if len(t.names) > 0 {
+			scope = t.frame(f)
+		}
+		for p := range pairs {
+			key := e.eval(pairs[p].key, t.at, scope)
+			if key.IsUndefined() {
+				continue
+			}
+			if key.Kind() != value.String {
+				failAt("T1003", pairs[p].key, "", key.Value)
+			}
+			at, ok := index[key.Str()]
+			switch {
+			case !ok:
+				index[key.Str()] = len(groups)
+				groups = append(groups, group{key: key.Str(), pair: p, tuples: []tuple{*t}})
+			case groups[at].pair != p:
+				failAt("D1009", pairs[p].key, "", key.Value)
+			default:
+				groups[at].tuples = append(groups[at].tuples, *t)
+			}
+		}
+	}
+	object := value.NewObject(len(groups))
+	for i := range groups {
+		g := &groups[i]
+		t := merged(g.tuples)
+		scope := f
+		if len(t.names) > 0 {
+			scope = t.frame(f)
+		}
+		if v := e.eval(pairs[g.pair].value, t.at, scope); !v.IsUndefined() {
+			object.Set(g.key, v.Value)
+		}
+	}
+	e.charge(int64(8 * len(groups)))
+	return plain(object.Value())
+}
+
+func asTuples(input val) []tuple {
+	if input.Kind() != value.Array {
+		return []tuple{{at: input}}
+	}
+	if input.Len() == 0 {
+		return []tuple{{}}
+	}
+	tuples := make([]tuple, input.Len())
+	for i, item := range input.Items() {
+		tuples[i].at = plain(item)
+	}
+	return tuples
+}
+
+// merged makes one tuple of many: each value the sequence of theirs.
+func merged(tuples []tuple) tuple {
+	if len(tuples) == 1 {
+		return tuples[0]
+	}
+	result := tuple{}
+	var at []value.Value
+	bound := make([][]value.Value, len(tuples[0].names))
+	for i := range tuples {
+		at = appended(at, tuples[i].at.Value)
+		for j, name := range tuples[0].names {
+			for k, other := range tuples[i].names {
+				if other == name {
+					bound[j] = appended(bound[j], tuples[i].vals[k].Value)
+				}
+			}
+		}
+	}
+	result.at = sequence(at)
+	for j, name := range tuples[0].names {
+		result.bind(name, sequence(bound[j]))
+	}
+	return result
+}
+
+func appended(items []value.Value, v value.Value) []value.Value {
+	switch v.Kind() {
+	case value.Undefined:
+		return items
+	case value.Array:
+		return append(items, v.Items()...)
+	default:
+		return append(items, v)
+	}
+}

@@ -1,0 +1,324 @@
+package jsonata
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// regex is a compiled regular expression.
+type regex struct {
+	source string
+	re     *regexp.Regexp
+	fn     *function
+}
+
+// compileRegex compiles a regular expression of JavaScript with RE2.
+func compileRegex(pattern, flags string, at int) *regex {
+	prefix := ""
+	if strings.Contains(flags, "i") {
+		prefix += "i"
+	}
+	if strings.Contains(flags, "m") {
+		prefix += "m"
+	}
+	if prefix != "" {
+		prefix = "(?" + prefix + ")"
+	}
+	re, err := regexp.Compile(prefix + translateRegex(pattern))
+	if err != nil {
+		panic(&Error{Code: "S0301", Position: at, Token: pattern, Message: "The regular expression /" + pattern +
+			"/ is not supported: " + strings.TrimPrefix(err.Error(), "error parsing regexp: ")})
+	}
+	r := &regex{source: pattern, re: re}
+	r.fn = &function{regex: r, arity: 1, native: func(e *evaluation, args []val, _ val) val {
+		if len(args) == 0 || args[0].Kind() != value.String {
+			return val{}
+		}
+		m := r.find(e, args[0].Str())
+		if m == nil {
+			return val{}
+		}
+		return plain(m.value(e))
+	}}
+	return r
+}
+
+// translateRegex writes the escapes that JavaScript has and RE2 has not.
+func translateRegex(pattern string) string {
+	var b strings.Builder
+	class := false
+	for i := 0; i < len(pattern); i++ {
+		c := pattern[i]
+		switch {
+		case c == '\\' && i+1 < len(pattern):
+			i++
+			switch next := pattern[i]; {
+			case next == '/' || next == '-' && !class:
+				b.WriteByte(next)
+			case next == 'u' && i+4 < len(pattern):
+				b.WriteString(`\x{` + pattern[i+1:i+5] + `}`)
+				i += 4
+			case next == 'c' && i+1 < len(pattern):
+				i++
+				b.WriteString(`\x{` + strconv.FormatInt(int64(pattern[i]&31), 16) + `}`)
+			case next == 'd', next == 'D', next == 'w', next == 'W', next == 'b', next == 'B', next == 'n', next == 'r', next == 't', next == 'f', next == 'v', next == 'x':
+				b.WriteByte('\\')
+				b.WriteByte(next)
+			case next == 's':
+				b.WriteString(spaceClass(class, false))
+			case next == 'S':
+				b.WriteString(spaceClass(class, true))
+			case next == '0':
+				b.WriteString(`\x00`)
+			case next >= 'a' && next <= 'z' || next >= 'A' && next <= 'Z':
+				b.WriteByte(next) // an escape without meaning
+			default:
+				b.WriteByte('\\')
+				b.WriteByte(next)
+			}
+		case c == '[' && class:
+			b.WriteString(`\[`)
+		case c == '[':
+			class = true
+			b.WriteByte(c)
+			if strings.HasPrefix(pattern[i+1:], "^]") { // [^] is any character
+				b.WriteString(`\x00-\x{10FFFF}]`)
+				i += 2
+				class = false
+			}
+		case c == ']':
+			class = false
+			b.WriteByte(c)
+		case c == '(' && strings.HasPrefix(pattern[i:], "(?<") && !strings.HasPrefix(pattern[i:], "(?<=") && !strings.HasPrefix(pattern[i:], "(?<!"):
+			b.WriteString("(?P<")
+			i += 2
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// spaceClass is \s, which in JavaScript has more than RE2's.
+func spaceClass(inside, not bool) string {
+	const spaces = `\t\n\v\f\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}`
+	switch {
+	case inside && not:
+		return `\S`
+	case inside:
+		return spaces
+	case not:
+		return `[^` + spaces + `]`
+	}
+	return `[` + spaces + `]`
+}
+
+// found is one match of a pattern in a text.
+type found struct {
+	text       string
+	start, end int // in bytes
+	groups     []string
+	there      []bool
+	// next finds the match after this one.
+	next func() *found
+}
+
+// find finds the first match in a text.
+func (r *regex) find(e *evaluation, text string) *found {
+	e.tick(1 + len(text)/64)
+	return r.found(e, text, r.re.FindStringSubmatchIndex(text), nil)
+}
+
+// found makes a match of its place. rest are the places of those after it, nil
+// where they are not known yet.
+func (r *regex) found(e *evaluation, text string, loc []int, rest [][]int) *found {
+	if loc == nil {
+		return nil
+	}
+	m := &found{text: text, start: loc[0], end: loc[1]}
+	if m.start == m.end {
+		e.throw("D1004", value.Str(r.source))
+	}
+	for i := 2; i < len(loc); i += 2 {
+		there := loc[i] >= 0
+		group := ""
+		if there {
+			group = text[loc[i]:loc[i+1]]
+		}
+		m.groups, m.there = append(m.groups, group), append(m.there, there)
+	}
+	m.next = func() *found {
+		if rest == nil {
+			e.tick(1 + len(text)/64)
+			rest = r.re.FindAllStringSubmatchIndex(text, -1)[1:]
+		}
+		if len(rest) == 0 {
+			return nil
+		}
+		return r.found(e, text, rest[0], rest[1:])
+	}
+	return m
+}
+
+// matches calls a matcher function, builtin or not, on a text.
+func (e *evaluation) matches(fn *function, text string) *found {
+	if fn.regex != nil {
+		return fn.regex.find(e, text)
+	}
+	return e.foundOf(e.callback(fn, plain(value.Str(text))), text)
+}
+
+// foundOf reads the object that a matcher gives.
+func (e *evaluation) foundOf(v val, text string) *found {
+	if v.IsUndefined() {
+		return nil
+	}
+	start, okStart := v.Get("start").Int64()
+	end, okEnd := v.Get("end").Int64()
+	groups, next := v.Get("groups"), e.function(v.Get("next"))
+	if v.Kind() != value.Object || !okStart && !okEnd && groups.Kind() != value.Array && next == nil {
+		e.throw("T1010", v.Value)
+	}
+	m := &found{text: text, start: byteIndex(text, int(start)), end: byteIndex(text, int(end))}
+	if m.end < m.start {
+		m.end = m.start
+	}
+	for _, g := range groups.Items() {
+		m.groups, m.there = append(m.groups, g.Str()), append(m.there, g.Kind() == value.String)
+	}
+	m.next = func() *found {
+		if next == nil {
+			return nil
+		}
+		return e.foundOf(e.invoke(next, nil, val{}), text)
+	}
+	return m
+}
+
+// byteIndex turns a place in UTF-16 units into one in bytes.
+func byteIndex(s string, unit int) int {
+	n := 0
+	for i, c := range s {
+		if n >= unit {
+			return i
+		}
+		if n++; c >= 0x10000 {
+			n++
+		}
+	}
+	return len(s)
+}
+
+// value is the match as an object with the function that finds the next one.
+func (m *found) value(e *evaluation) value.Value {
+	groups := make([]value.Value, len(m.groups))
+	for i, g := range m.groups {
+		if m.there[i] {
+			groups[i] = value.Str(g)
+		} else {
+			groups[i] = value.Str("")
+		}
+	}
+	next := &function{native: func(e *evaluation, _ []val, _ val) val {
+		if following := m.next(); following != nil {
+			return plain(following.value(e))
+		}
+		return val{}
+	}}
+	return value.Obj(
+		value.Member{Name: "match", Value: value.Str(m.text[m.start:m.end])},
+		value.Member{Name: "start", Value: value.Int(int64(utf16Index(m.text, m.start)))},
+		value.Member{Name: "end", Value: value.Int(int64(utf16Index(m.text, m.end)))},
+		value.Member{Name: "groups", Value: value.Arr(groups...)},
+		value.Member{Name: "next", Value: e.functionValue(next)},
+	)
+}
+
+// expand writes a replacement: $0 the match, $N a group, $$ a dollar.
+func (m *found) expand(template string) string {
+	var b strings.Builder
+	for i := 0; i < len(template); i++ {
+		c := template[i]
+		if c != '$' {
+			b.WriteByte(c)
+			continue
+		}
+		rest := template[i+1:]
+		switch {
+		case strings.HasPrefix(rest, "$"):
+			b.WriteByte('$')
+			i++
+		case strings.HasPrefix(rest, "0"):
+			b.WriteString(m.text[m.start:m.end])
+			i++
+		default:
+			i += m.group(&b, rest)
+		}
+	}
+	return b.String()
+}
+
+// group writes the group that the digits at the beginning of rest name, as
+// many of them as there are groups for, and gives how many it used.
+func (m *found) group(b *strings.Builder, rest string) int {
+	digits := 1
+	if n := len(m.groups); n > 0 {
+		digits = len(strconv.Itoa(n))
+	}
+	used := 0
+	for used < len(rest) && used < digits && rest[used] >= '0' && rest[used] <= '9' {
+		used++
+	}
+	if used == 0 {
+		b.WriteByte('$')
+		return 0
+	}
+	if len(m.groups) == 0 {
+		return used
+	}
+	n, _ := strconv.Atoi(rest[:used])
+	if used > 1 && n > len(m.groups) {
+		used--
+		n, _ = strconv.Atoi(rest[:used])
+	}
+	if n > 0 && n <= len(m.groups) {
+		b.WriteString(m.groups[n-1])
+	}
+	return used
+}
+
+// match is $match: what a matcher finds, at most limit of it.
+func matchFunction(e *evaluation, args []val) val {
+	if args[0].IsUndefined() {
+		return val{}
+	}
+	limit := -1
+	if len(args) > 2 && !args[2].IsUndefined() {
+		if args[2].Float64() < 0 {
+			e.throw("D3040", args[2].Value)
+		}
+		limit = intArg(args[2])
+	}
+	text := args[0].Str()
+	var items []value.Value
+	if limit == 0 {
+		return sequence(nil)
+	}
+	for m := e.matches(e.function(args[1].Value), text); m != nil && limit != 0; m = m.next() {
+		limit--
+		groups := make([]value.Value, len(m.groups))
+		for i, g := range m.groups {
+			groups[i] = value.Str(g)
+		}
+		items = append(items, value.Obj(
+			value.Member{Name: "match", Value: value.Str(text[m.start:m.end])},
+			value.Member{Name: "index", Value: value.Int(int64(utf16Index(text, m.start)))},
+			value.Member{Name: "groups", Value: value.Arr(groups...)},
+		))
+		e.charge(64)
+	}
+	return sequence(items)
+}

@@ -1,0 +1,255 @@
+package jsonata
+
+import (
+	"strings"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// signature is what arguments a function takes: <s-nn?:s>.
+type signature struct{ params []param }
+
+// param is one parameter: the types it takes, as symbols.
+type param struct {
+	types string // of one argument: s n b l o a f, m for undefined
+	name  string // the type as it was written
+	item  byte   // the type of an array's items, 0 for any
+	array bool
+	// optional may be left out; with context it is then the value that the
+	// call stands on; many stands for one or more.
+	optional, context, many bool
+}
+
+// typeNames are the types of items in messages.
+var typeNames = map[byte]string{
+	'a': "arrays", 'b': "booleans", 'f': "functions", 'n': "numbers", 'o': "objects", 's': "strings",
+}
+
+// parseSignature reads a signature with its angle brackets.
+func parseSignature(text string) *signature {
+	s := &signature{}
+	text = strings.TrimPrefix(text, "<")
+	for i := 0; i < len(text) && text[i] != ':' && text[i] != '>'; i++ {
+		var last *param
+		if len(s.params) > 0 {
+			last = &s.params[len(s.params)-1]
+		}
+		switch c := text[i]; c {
+		case 's', 'n', 'b', 'l', 'o':
+			s.params = append(s.params, param{types: string(c) + "m", name: string(c)})
+		case 'a':
+			s.params = append(s.params, param{types: "asnblfom", name: "a", array: true})
+		case 'f':
+			s.params = append(s.params, param{types: "f", name: "f"})
+		case 'j':
+			s.params = append(s.params, param{types: "asnblom", name: "j"})
+		case 'x':
+			s.params = append(s.params, param{types: "asnblfom", name: "x"})
+		case '-':
+			if last != nil {
+				last.context, last.optional = true, true
+			}
+		case '?':
+			if last != nil {
+				last.optional = true
+			}
+		case '+':
+			if last != nil {
+				last.many = true
+			}
+		case '(':
+			end := closing(text, i, '(', ')')
+			choice := text[i+1 : end]
+			if strings.Contains(choice, "<") {
+				fail("S0402", value.Str(choice))
+			}
+			s.params = append(s.params, param{types: choice + "m", name: "(" + choice + ")"})
+			i = end
+		case '<':
+			end := closing(text, i, '<', '>')
+			if last == nil || last.name != "a" && last.name != "f" {
+				fail("S0401", value.Str(text))
+			}
+			if last.name == "a" && end > i+1 {
+				last.item = text[i+1]
+			}
+			i = end
+		}
+	}
+	return s
+}
+
+// closing finds the bracket that closes the one at i; the end when there is
+// none.
+func closing(text string, i int, open, end byte) int {
+	depth := 0
+	for ; i < len(text); i++ {
+		switch text[i] {
+		case open:
+			depth++
+		case end:
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(text) - 1
+}
+
+// symbol is the type of an argument.
+func symbol(v value.Value) byte {
+	switch v.Kind() {
+	case value.String:
+		return 's'
+	case value.Number:
+		return 'n'
+	case value.Bool:
+		return 'b'
+	case value.Null:
+		return 'l'
+	case value.Array:
+		return 'a'
+	case value.Object:
+		if fnLike(v) {
+			return 'f'
+		}
+		return 'o'
+	case value.Undefined:
+	}
+	return 'm'
+}
+
+// validate holds arguments against a function's signature, and puts in what
+// is left out.
+func (e *evaluation) validate(fn *function, args []val, context val) []val {
+	params := fn.signature.params
+	if context.flags&flagOuter != 0 {
+		context = plain(context.At(0))
+	}
+	simple := len(args) == len(params)
+	for i := 0; simple && i < len(params); i++ {
+		p := &params[i]
+		simple = !p.array && !p.many && strings.IndexByte(p.types, symbol(args[i].Value)) >= 0
+	}
+	if simple {
+		return args
+	}
+	counts := make([]int, len(params))
+	if !match(params, counts, args) {
+		e.mismatch(params, args)
+	}
+	valid := make([]val, 0, len(params))
+	next := 0
+	for i := range params {
+		p := &params[i]
+		if counts[i] == 0 {
+			switch {
+			case !p.context: // the reference implementation takes an argument here
+				var arg val
+				if next < len(args) {
+					arg = args[next]
+				}
+				valid = append(valid, arg)
+				next++
+			case strings.IndexByte(p.types, symbol(context.Value)) >= 0:
+				valid = append(valid, context)
+			default:
+				e.argument("T0411", context.Value, next+1, "")
+			}
+			continue
+		}
+		for range counts[i] {
+			var arg val
+			if next < len(args) {
+				arg = args[next]
+			}
+			valid = append(valid, e.argumentOf(p, arg, next+1))
+			next++
+		}
+	}
+	return valid
+}
+
+// match distributes arguments over parameters: each takes as many as it can,
+// as long as the rest has a place.
+func match(params []param, counts []int, args []val) bool {
+	if len(params) == 0 {
+		return len(args) == 0
+	}
+	p := &params[0]
+	most := 0
+	for most < len(args) && strings.IndexByte(p.types, symbol(args[most].Value)) >= 0 {
+		most++
+		if !p.many {
+			break
+		}
+	}
+	least := 1
+	if p.optional {
+		least = 0
+	}
+	for n := most; n >= least; n-- {
+		counts[0] = n
+		if match(params[1:], counts[1:], args[n:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// mismatch complains of the first argument that fits no parameter.
+func (e *evaluation) mismatch(params []param, args []val) {
+	good := 0
+	for i := range params {
+		n, ok := prefix(params[:i+1], args)
+		if !ok {
+			break
+		}
+		good = n
+	}
+	var v value.Value
+	if good < len(args) {
+		v = args[good].Value
+	}
+	e.argument("T0410", v, good+1, "")
+}
+
+// prefix tells how many arguments the first parameters take.
+func prefix(params []param, args []val) (int, bool) {
+	for n := len(args); n >= 0; n-- {
+		if match(params, make([]int, len(params)), args[:n]) {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+func (e *evaluation) argument(code string, v value.Value, index int, itemType string) {
+	t := newError(code, v)
+	t.Position, t.Token, t.Index = e.place.at, e.place.token, index
+	if itemType != "" {
+		t.Value2 = value.Str(itemType)
+	}
+	panic(t)
+}
+
+// argumentOf makes an array of an argument that must be one.
+func (e *evaluation) argumentOf(p *param, arg val, index int) val {
+	if !p.array || arg.IsUndefined() {
+		return arg
+	}
+	if arg.Kind() != value.Array {
+		if p.item != 0 && symbol(arg.Value) != p.item {
+			e.argument("T0412", arg.Value, index, typeNames[p.item])
+		}
+		return plain(value.Arr(arg.Value))
+	}
+	if p.item != 0 {
+		for _, item := range arg.Items() {
+			if symbol(item) != p.item {
+				e.argument("T0412", arg.Value, index, typeNames[p.item])
+			}
+		}
+	}
+	return arg
+}

@@ -1,0 +1,139 @@
+package jsonata
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/steppehq/steppe/value"
+)
+
+// sortBy sorts values by the terms of an order-by.
+func (e *evaluation) sortBy(step *node, items []value.Value, f *frame) []value.Value {
+	keyed := make([]sortItem, len(items))
+	for i, item := range items {
+		keyed[i] = sortItem{index: i, at: plain(item), f: f}
+	}
+	e.sortItems(step, keyed)
+	sorted := make([]value.Value, len(items))
+	for i := range keyed {
+		sorted[i] = keyed[i].at.Value
+	}
+	return sorted
+}
+
+// tupleSort sorts tuples, or makes sorted tuples of values.
+func (e *evaluation) tupleSort(step *node, items []value.Value, tuples []tuple, f *frame) []tuple {
+	if tuples == nil {
+		sorted := e.sortBy(step, items, f)
+		result := make([]tuple, len(sorted))
+		for i, item := range sorted {
+			result[i].at = plain(item)
+			if step.index != "" {
+				result[i].bind(step.index, plain(value.Int(int64(i))))
+			}
+		}
+		return e.tupleStages(step.stages, result, f)
+	}
+	keyed := make([]sortItem, len(tuples))
+	for i := range tuples {
+		keyed[i] = sortItem{index: i, at: tuples[i].at, f: tuples[i].frame(f)}
+	}
+	e.sortItems(step, keyed)
+	result := make([]tuple, len(tuples))
+	for i := range keyed {
+		result[i] = tuples[keyed[i].index]
+		if step.index != "" {
+			result[i] = result[i].copied()
+			result[i].bind(step.index, plain(value.Int(int64(i))))
+		}
+	}
+	return e.tupleStages(step.stages, result, f)
+}
+
+// sortItem is a value to sort, with the keys evaluated so far.
+type sortItem struct {
+	index int
+	at    val
+	f     *frame
+	keys  []value.Value
+}
+
+func (e *evaluation) sortItems(step *node, items []sortItem) {
+	key := func(item *sortItem, i int) value.Value {
+		for len(item.keys) <= i {
+			item.keys = append(item.keys, e.eval(step.terms[len(item.keys)].expr, item.at, item.f).Value)
+		}
+		return item.keys[i]
+	}
+	pointers := make([]*sortItem, len(items))
+	for i := range items {
+		pointers[i] = &items[i]
+	}
+	slices.SortStableFunc(pointers, func(a, b *sortItem) int {
+		e.tick(1)
+		for i, t := range step.terms {
+			order := compareKeys(step, key(a, i), key(b, i))
+			if order != 0 && t.descending && !key(a, i).IsUndefined() && !key(b, i).IsUndefined() {
+				order = -order
+			}
+			if order != 0 {
+				return order
+			}
+		}
+		return 0
+	})
+	sorted := make([]sortItem, len(items))
+	for i, p := range pointers {
+		sorted[i] = *p
+	}
+	copy(items, sorted)
+}
+
+// compareKeys orders keys; an undefined one comes last.
+func compareKeys(step *node, a, b value.Value) int {
+	switch {
+	case a.IsUndefined() && b.IsUndefined():
+		return 0
+	case a.IsUndefined():
+		return 1
+	case b.IsUndefined():
+		return -1
+	}
+	for _, v := range [2]value.Value{a, b} {
+		if k := v.Kind(); k != value.Number && k != value.String {
+			failAt("T2008", step, "", v)
+		}
+	}
+	if a.Kind() != b.Kind() {
+		e := newError("T2007", a, b)
+		e.Position = step.at
+		panic(e)
+	}
+	return compare(a, b)
+}
+
+// compare orders two numbers or two strings.
+func compare(a, b value.Value) int {
+	if a.Kind() == value.Number {
+		return value.CompareNumbers(a, b)
+	}
+	return compareStrings(a.Str(), b.Str())
+}
+
+// compareStrings orders strings by UTF-16 units, as JavaScript and Java do.
+func compareStrings(a, b string) int {
+	for i := 0; i < len(a) && i < len(b); i++ {
+		if a[i] != b[i] {
+			// Above the surrogates, UTF-16 and UTF-8 order differently.
+			x, y := a[i], b[i]
+			if x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0) {
+				if x >= 0xF0 {
+					return -1
+				}
+				return 1
+			}
+			return int(x) - int(y)
+		}
+	}
+	return strings.Compare(a, b)
+}

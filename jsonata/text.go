@@ -1,0 +1,467 @@
+package jsonata
+
+import (
+	"encoding/base64"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/steppehq/steppe/value"
+)
+
+var textFunctions = []entry{
+	{"string", "<x-b?:s>", stringFunction},
+	{"substring", "<s-nn?:s>", substring},
+	{"substringBefore", "<s-s:s>", substringBefore},
+	{"substringAfter", "<s-s:s>", substringAfter},
+	{"lowercase", "<s-:s>", onText(strings.ToLower)},
+	{"uppercase", "<s-:s>", onText(strings.ToUpper)},
+	{"trim", "<s-:s>", onText(trim)},
+	{"length", "<s-:n>", length},
+	{"pad", "<s-ns?:s>", pad},
+	{"contains", "<s-(sf):b>", contains},
+	{"split", "<s-(sf)n?:a<s>>", split},
+	{"join", "<a<s>s?:s>", join},
+	{"replace", "<s-(sf)(sf)n?:s>", replace},
+	{"base64encode", "<s-:s>", base64encode},
+	{"base64decode", "<s-:s>", base64decode},
+	{"encodeUrlComponent", "<s-:s>", encodeURL(urlComponent)},
+	{"encodeUrl", "<s-:s>", encodeURL(urlComponent + urlReserved)},
+	{"decodeUrlComponent", "<s-:s>", decodeURL("")},
+	{"decodeUrl", "<s-:s>", decodeURL(urlReserved)},
+}
+
+// onText makes a function of one that turns a text into another.
+func onText(fn func(string) string) native {
+	return func(e *evaluation, args []val) value.Value {
+		if args[0].IsUndefined() {
+			return value.Value{}
+		}
+		text := fn(args[0].Str())
+		e.charge(int64(len(text)))
+		return value.Str(text)
+	}
+}
+
+func stringFunction(e *evaluation, args []val) value.Value {
+	v := args[0].Value
+	switch {
+	case v.IsUndefined():
+		return v
+	case v.Kind() == value.String:
+		return v
+	}
+	text := e.stringOf(v, len(args) > 1 && args[1].Bool())
+	e.charge(int64(len(text)))
+	return value.Str(text)
+}
+
+// stringOf writes a value as JSON.stringify does.
+func (e *evaluation) stringOf(v value.Value, pretty bool) string {
+	if fnLike(v) {
+		return ""
+	}
+	if v.Kind() == value.Number && !finite(v.Float64()) {
+		e.throw("D3001", v)
+	}
+	w := writer{e: e, pretty: pretty}
+	w.value(v, 0)
+	return string(w.dst)
+}
+
+type writer struct {
+	e      *evaluation
+	dst    []byte
+	pretty bool
+}
+
+func (w *writer) line(depth int) {
+	if w.pretty {
+		w.dst = append(w.dst, '\n')
+		for range depth {
+			w.dst = append(w.dst, ' ', ' ')
+		}
+	}
+}
+
+func (w *writer) value(v value.Value, depth int) {
+	switch {
+	case v.Kind() == value.Number:
+		w.dst = appendJSNumber(w.dst, v)
+	case v.Kind() == value.String:
+		w.dst = appendJSString(w.dst, v.Str())
+	case fnLike(v):
+		w.dst = append(w.dst, '"', '"')
+	case v.Kind() == value.Array || v.Kind() == value.Object:
+		w.composite(v, depth)
+	default:
+		w.dst = v.Append(w.dst)
+	}
+}
+
+func (w *writer) composite(v value.Value, depth int) {
+	brackets := "[]"
+	if v.Kind() == value.Object {
+		brackets = "{}"
+	}
+	w.dst = append(w.dst, brackets[0])
+	for i, item := range v.Items() {
+		if i > 0 {
+			w.dst = append(w.dst, ',')
+		}
+		w.line(depth + 1)
+		if v.Kind() == value.Object {
+			w.dst = appendJSString(w.dst, v.Names()[i])
+			w.dst = append(w.dst, ':')
+			if w.pretty {
+				w.dst = append(w.dst, ' ')
+			}
+		}
+		w.value(item, depth+1)
+	}
+	if v.Len() > 0 {
+		w.line(depth)
+	}
+	w.dst = append(w.dst, brackets[1])
+}
+
+// appendJSString writes a string as JSON.stringify does.
+func appendJSString(dst []byte, s string) []byte { return value.AppendString(dst, s) }
+
+// units are the characters that a text is made of.
+func units(s string) []rune { return []rune(s) }
+
+func length(_ *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	return value.Int(int64(utf8.RuneCountInString(args[0].Str())))
+}
+
+func substring(_ *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	chars := units(args[0].Str())
+	n := len(chars)
+	start := intArg(args[1])
+	if n+start < 0 {
+		start = 0
+	}
+	end := n
+	if len(args) > 2 && !args[2].IsUndefined() {
+		size := args[2].Float64()
+		if size <= 0 {
+			return value.Str("")
+		}
+		from := start
+		if from < 0 {
+			from += n
+		}
+		end = from + intArg(args[2])
+	}
+	if start < 0 {
+		start += n
+	}
+	start, end = min(start, n), min(end, n)
+	if start >= end {
+		return value.Str("")
+	}
+	return value.Str(string(chars[start:end]))
+}
+
+func substringBefore(_ *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() || args[1].IsUndefined() {
+		return args[0].Value
+	}
+	before, _, _ := strings.Cut(args[0].Str(), args[1].Str())
+	return value.Str(before)
+}
+
+func substringAfter(_ *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() || args[1].IsUndefined() {
+		return args[0].Value
+	}
+	_, after, found := strings.Cut(args[0].Str(), args[1].Str())
+	if !found {
+		return args[0].Value
+	}
+	return value.Str(after)
+}
+
+// trim makes one blank of any white space, and none at the ends.
+func trim(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(c rune) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }), " ")
+}
+
+func pad(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	text, fill := args[0].Str(), " "
+	if len(args) > 2 && args[2].Str() != "" {
+		fill = args[2].Str()
+	}
+	width := intArg(args[1])
+	missing := max(width, -width) - utf8.RuneCountInString(text)
+	if missing <= 0 {
+		return value.Str(text)
+	}
+	e.charge(int64(missing) + int64(len(text)))
+	e.tick(missing / 16)
+	chars := units(fill)
+	padding := make([]rune, missing)
+	for i := range padding {
+		padding[i] = chars[i%len(chars)]
+	}
+	if width > 0 {
+		return value.Str(text + string(padding))
+	}
+	return value.Str(string(padding) + text)
+}
+
+func contains(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() || args[1].IsUndefined() {
+		return value.Value{}
+	}
+	text := args[0].Str()
+	if fn := e.function(args[1].Value); fn != nil {
+		return value.Of(e.matches(fn, text) != nil)
+	}
+	return value.Of(strings.Contains(text, args[1].Str()))
+}
+
+func split(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	text := args[0].Str()
+	limit := -1
+	if len(args) > 2 && !args[2].IsUndefined() {
+		if args[2].Float64() < 0 {
+			e.throw("D3020", args[2].Value)
+		}
+		limit = intArg(args[2])
+	}
+	var parts []value.Value
+	add := func(part string) bool {
+		if limit >= 0 && len(parts) >= limit {
+			return false
+		}
+		parts = append(parts, value.Str(part))
+		return true
+	}
+	fn := e.function(args[1].Value)
+	if fn == nil {
+		for part := range strings.SplitSeq(text, args[1].Str()) {
+			if !add(part) {
+				break
+			}
+		}
+		e.charge(int64(8*len(parts) + len(text)))
+		return value.Arr(parts...)
+	}
+	start := 0
+	for m := e.matches(fn, text); m != nil; m = m.next() {
+		if !add(text[start:m.start]) {
+			return value.Arr(parts...)
+		}
+		start = m.end
+	}
+	add(text[start:])
+	return value.Arr(parts...)
+}
+
+func join(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	separator := ""
+	if len(args) > 1 {
+		separator = args[1].Str()
+	}
+	var b strings.Builder
+	for i, item := range args[0].Items() {
+		if i > 0 {
+			b.WriteString(separator)
+		}
+		b.WriteString(item.Str())
+	}
+	e.charge(int64(b.Len()))
+	return value.Str(b.String())
+}
+
+func replace(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	text := args[0].Str()
+	pattern := e.function(args[1].Value)
+	if pattern == nil && args[1].Str() == "" {
+		e.throw("D3010", args[1].Value)
+	}
+	limit := -1
+	if len(args) > 3 && !args[3].IsUndefined() {
+		if args[3].Float64() < 0 {
+			e.throw("D3011", args[3].Value)
+		}
+		limit = intArg(args[3])
+	}
+	if args[2].IsUndefined() {
+		return args[0].Value
+	}
+	if pattern == nil {
+		if fnLike(args[2].Value) {
+			e.argument("T0410", args[2].Value, 3, "")
+		}
+		result := strings.Replace(text, args[1].Str(), args[2].Str(), limit)
+		e.charge(int64(len(result)))
+		return value.Str(result)
+	}
+	replacement := e.function(args[2].Value)
+	var b strings.Builder
+	start := 0
+	for m := e.matches(pattern, text); m != nil && limit != 0; m = m.next() {
+		limit--
+		b.WriteString(text[start:m.start])
+		if replacement == nil {
+			b.WriteString(m.expand(args[2].Str()))
+		} else {
+			v := e.callback(replacement, plain(m.value(e)))
+			if v.Kind() != value.String {
+				e.throw("D3012", v.Value)
+			}
+			b.WriteString(v.Str())
+		}
+		start = m.end
+		e.charge(int64(b.Len()) / 16)
+	}
+	b.WriteString(text[start:])
+	e.charge(int64(b.Len()))
+	return value.Str(b.String())
+}
+
+// base64encode encodes characters up to U+00FF as one byte each, as btoa does;
+// in the dialect of Step Functions, UTF-8.
+func base64encode(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	text := args[0].Str()
+	raw := []byte(text)
+	if !e.expr.options.StepFunctions {
+		raw = raw[:0:0]
+		for _, c := range text {
+			raw = append(raw, byte(c))
+		}
+	}
+	return value.Str(base64.StdEncoding.EncodeToString(raw))
+}
+
+func base64decode(e *evaluation, args []val) value.Value {
+	if args[0].IsUndefined() {
+		return value.Value{}
+	}
+	raw, err := base64.StdEncoding.DecodeString(args[0].Str())
+	if err != nil {
+		raw, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(args[0].Str(), "="))
+	}
+	if err != nil {
+		e.throw("D3137", value.Str("The argument of the base64decode function is not Base64"))
+	}
+	if e.expr.options.StepFunctions {
+		return value.Str(strings.ToValidUTF8(string(raw), "\uFFFD"))
+	}
+	chars := make([]rune, len(raw))
+	for i, c := range raw {
+		chars[i] = rune(c)
+	}
+	return value.Str(string(chars))
+}
+
+// What encodeURIComponent leaves as it is, besides letters and digits, and what
+// encodeURI leaves too.
+const (
+	urlComponent = "-_.!~*'()"
+	urlReserved  = ";/?:@&=+$,#"
+)
+
+func encodeURL(keep string) native {
+	return func(e *evaluation, args []val) value.Value {
+		if args[0].IsUndefined() {
+			return value.Value{}
+		}
+		text := args[0].Str()
+		if !utf8.ValidString(text) { // half of a surrogate pair
+			e.throw("D3140", value.Str(strings.ToValidUTF8(text, "\uFFFD")))
+		}
+		var b strings.Builder
+		for i := range len(text) {
+			c := text[i]
+			if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte(keep, c) >= 0 {
+				b.WriteByte(c)
+				continue
+			}
+			b.WriteByte('%')
+			b.WriteByte("0123456789ABCDEF"[c>>4])
+			b.WriteByte("0123456789ABCDEF"[c&15])
+		}
+		e.charge(int64(b.Len()))
+		return value.Str(b.String())
+	}
+}
+
+// decodeURL reads %XX; those of characters to keep stay as they are.
+func decodeURL(keep string) native {
+	return func(e *evaluation, args []val) value.Value {
+		if args[0].IsUndefined() {
+			return value.Value{}
+		}
+		text := args[0].Str()
+		var raw []byte
+		for i := 0; i < len(text); i++ {
+			if text[i] != '%' {
+				raw = append(raw, text[i])
+				continue
+			}
+			if i+2 >= len(text) || !isHexDigit(text[i+1]) || !isHexDigit(text[i+2]) {
+				e.throw("D3140", args[0].Value)
+			}
+			c := unhex(text[i+1])<<4 | unhex(text[i+2])
+			if strings.IndexByte(keep, c) >= 0 {
+				raw = append(raw, text[i:i+3]...)
+			} else {
+				raw = append(raw, c)
+			}
+			i += 2
+		}
+		if !utf8.Valid(raw) {
+			e.throw("D3140", args[0].Value)
+		}
+		return value.Str(string(raw))
+	}
+}
+
+func isHexDigit(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	switch {
+	case c <= '9':
+		return c - '0'
+	case c >= 'a':
+		return c - 'a' + 10
+	}
+	return c - 'A' + 10
+}
+
+// utf16Index turns a place in bytes into one in UTF-16 units, which matches
+// show.
+func utf16Index(s string, at int) int {
+	n := 0
+	for _, c := range s[:at] {
+		n += utf16.RuneLen(c)
+	}
+	return n
+}
