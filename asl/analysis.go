@@ -32,9 +32,6 @@ func problem(path []string, message string) Diagnostic {
 func Unsupported(m *StateMachine) []Diagnostic {
 	var found []Diagnostic
 	walk(m.States, nil, func(st State, path []string) {
-		if st.Base().Language == query.JSONata {
-			found = append(found, problem(path, "the query language JSONata is not implemented yet"))
-		}
 		if st, ok := st.(*Map); ok && st.Distributed != nil {
 			found = append(found, problem(path, "the Map mode DISTRIBUTED is not implemented yet"))
 		}
@@ -94,16 +91,17 @@ func ownVariables(st State) []string {
 			names = append(names, p.Variables()...)
 		}
 	}
+	template := func(t *query.Template) {
+		if t != nil {
+			names = append(names, t.Variables()...)
+		}
+	}
 	seconds := func(list ...*Seconds) {
 		for _, s := range list {
 			if s != nil {
 				path(s.Path)
+				template(s.Expr)
 			}
-		}
-	}
-	template := func(t *query.Template) {
-		if t != nil {
-			names = append(names, t.Variables()...)
 		}
 	}
 	catch := func(list []Catcher) {
@@ -119,23 +117,28 @@ func ownVariables(st State) []string {
 	case *Choice:
 		for i := range st.Choices {
 			ruleVariables(st.Choices[i].Rule, path)
+			template(st.Choices[i].Condition)
 			template(st.Choices[i].Flow.Assign)
+			template(st.Choices[i].Flow.Made)
 		}
 	case *Wait:
 		seconds(st.Seconds)
 		if st.Timestamp != nil {
 			path(st.Timestamp.Path)
+			template(st.Timestamp.Expr)
 		}
 	case *Fail:
 		for _, t := range []*Text{st.Error, st.Cause} {
 			if t != nil {
 				path(t.Path)
+				template(t.Expr)
 			}
 		}
 	case *Parallel:
 		catch(st.Catch)
 	case *Map:
 		path(st.ItemsPath)
+		template(st.Items)
 		template(st.ItemSelector)
 		seconds(st.Concurrency, st.ToleratedCount, st.ToleratedPercentage)
 		catch(st.Catch)

@@ -49,6 +49,14 @@ const (
 	DuplicateStateName Code = "DUPLICATE_STATE_NAME"
 	// TooDeeplyNested: Parallel and Map states are nested beyond any use.
 	TooDeeplyNested Code = "TOO_DEEPLY_NESTED"
+	// InvalidJSONata: an expression cannot be compiled.
+	//
+	// Example: {"StartAt":"A","QueryLanguage":"JSONata","States":{"A":{"Type":"Pass","Output":"{% 1 + %}","End":true}}}
+	InvalidJSONata Code = "INVALID_JSONATA_EXPRESSION"
+	// UnsupportedJSONata: an expression refers to what is not there.
+	//
+	// Example: {"StartAt":"A","QueryLanguage":"JSONata","States":{"A":{"Type":"Pass","Output":"{% phone %}","End":true}}}
+	UnsupportedJSONata Code = "UNSUPPORTED_JSONATA_EXPRESSION"
 	// InvalidResource: Resource names nothing that can be invoked.
 	InvalidResource Code = "INVALID_RESOURCE"
 )

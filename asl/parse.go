@@ -391,7 +391,7 @@ func (o *object) nullablePath(field string) (path *query.Path, none bool) {
 }
 
 // assign reads Assign and checks the names of the variables.
-func (o *object) assign() *query.Template {
+func (o *object) assign(language query.Language, states ...string) *query.Template {
 	v, ok := o.get("Assign")
 	if !ok {
 		return nil
@@ -405,10 +405,41 @@ func (o *object) assign() *query.Template {
 	if v.Kind() == value.Object && v.Len() == 0 {
 		return nil
 	}
-	return o.template("Assign", true)
+	if language == query.JSONPath {
+		return o.template("Assign", true)
+	}
+	if v.Kind() != value.Object {
+		o.fail("Assign", "Expected value of type Object")
+		return nil
+	}
+	return o.made("Assign", states...)
 }
 
-// expression reads a text of JSONata, with its {% %}.
-func isJSONata(v value.Value) bool {
-	return strings.HasPrefix(v.Str(), "{%") && strings.HasSuffix(v.Str(), "%}") && len(v.Str()) >= 4
+// made reads a field of a JSONata state; nil where it is not there. states are
+// the members that $states has there besides input and context.
+func (o *object) made(field string, states ...string) *query.Template {
+	v, ok := o.get(field)
+	if !ok {
+		return nil
+	}
+	t, err := query.CompileJSONata(field, v, states...)
+	if err == nil {
+		return t
+	}
+	failed := err.(*query.ExpressionError) //nolint:errorlint,forcetypeassert // CompileJSONata gives no other
+	code := InvalidJSONata
+	if failed.Unsupported {
+		code = UnsupportedJSONata
+	}
+	o.p.report(SeverityError, code, append(o.at(field), failed.Path...), failed.Message)
+	return nil
+}
+
+// expression is made for a field that holds one expression; nil when it holds
+// something else.
+func (o *object) expression(field string, states ...string) *query.Template {
+	if v, ok := o.get(field); !ok || !query.IsExpression(v) {
+		return nil
+	}
+	return o.made(field, states...)
 }

@@ -26,12 +26,19 @@ func readChoice(o *object, b Common) State {
 		rule.str("Comment")
 		if b.Language == query.JSONata {
 			rule.require("Condition")
-			rule.get("Condition")
-			rule.get("Assign")
-			rule.get("Output")
+			if v, ok := rule.get("Condition"); ok && v.Kind() != value.Bool && !query.IsExpression(v) {
+				rule.fail("Condition", "Expected value of type Boolean or a JSONata expression")
+			}
+			entry.Condition = rule.made("Condition")
+			if rule.has("Assign") {
+				entry.Flow.Assign = rule.assign(b.Language)
+			}
+			if rule.has("Output") {
+				entry.Flow.Made = rule.made("Output")
+			}
 		} else {
 			if rule.has("Assign") {
-				entry.Flow.Assign = rule.assign()
+				entry.Flow.Assign = rule.assign(b.Language)
 			}
 			entry.Rule = o.p.rule(rule, 1)
 		}

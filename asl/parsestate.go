@@ -88,15 +88,19 @@ func (o *object) next(b *Common) {
 // flow reads the parts of the data flow that the state type has.
 func (o *object) flow(b *Common, parts ...string) {
 	f := &b.Flow
-	if b.Language == query.JSONata {
+	if f.Language = b.Language; f.Language == query.JSONata {
 		for _, part := range parts {
 			switch part {
 			case "Parameters":
-				o.get("Arguments")
+				if b.Type != "Pass" {
+					f.Parameters = o.made("Arguments")
+				}
 			case "OutputPath":
-				o.get("Output")
+				f.Made = o.made("Output")
 			case "Assign":
-				o.get("Assign")
+				f.Assign = o.assign(b.Language)
+			case "ResultSelector":
+				f.Results = true
 			}
 		}
 		return
@@ -114,7 +118,7 @@ func (o *object) flow(b *Common, parts ...string) {
 		case "OutputPath":
 			f.Output, f.NoOutput = o.nullablePath(part)
 		case "Assign":
-			f.Assign = o.assign()
+			f.Assign = o.assign(b.Language)
 		}
 	}
 }
@@ -151,7 +155,7 @@ func readTask(o *object, b Common) State {
 	}
 	st.Timeout = o.seconds("TimeoutSeconds", b.Language, 1, 99999999)
 	st.Heartbeat = o.seconds("HeartbeatSeconds", b.Language, 1, 99999999)
-	if t, h := st.Timeout, st.Heartbeat; t != nil && h != nil && t.Path == nil && h.Path == nil && t.Literal > 0 && h.Literal >= t.Literal {
+	if t, h := st.Timeout, st.Heartbeat; t != nil && h != nil && t.literal() && h.literal() && t.Literal > 0 && h.Literal >= t.Literal {
 		o.p.fail(o.path, "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'")
 	}
 	st.Credentials = o.credentials(b.Language)
@@ -170,7 +174,7 @@ func (o *object) credentials(language query.Language) *query.Template {
 		return nil
 	}
 	if language == query.JSONata {
-		return nil
+		return o.made("Credentials")
 	}
 	return o.template("Credentials", true)
 }
@@ -179,8 +183,11 @@ func (o *object) credentials(language query.Language) *query.Template {
 // "Path" at its end, for JSONata also an expression.
 func (o *object) seconds(field string, language query.Language, low, high int64) *Seconds {
 	if language == query.JSONata {
-		if v, ok := o.get(field); ok && isJSONata(v) {
-			return &Seconds{}
+		if expr := o.expression(field); expr != nil {
+			return &Seconds{Expr: expr}
+		}
+		if v, ok := o.get(field); ok && query.IsExpression(v) {
+			return nil // it was reported
 		}
 	}
 	o.exclusive(false, field, field+"Path")
@@ -209,8 +216,8 @@ func readWait(o *object, b Common) State {
 	text, ok := o.of("Timestamp", value.String)
 	switch {
 	case !ok:
-	case b.Language == query.JSONata && isJSONata(text):
-		st.Timestamp = &Timestamp{Literal: text.Str()}
+	case b.Language == query.JSONata && query.IsExpression(text):
+		st.Timestamp = &Timestamp{Expr: o.expression("Timestamp")}
 	default:
 		if _, ok := ParseTimestamp(text.Str()); !ok {
 			o.fail("Timestamp", "String does not match RFC3339 timestamp")
@@ -243,6 +250,9 @@ func (o *object) text(field string, language query.Language) *Text {
 	if !ok {
 		return nil
 	}
+	if language == query.JSONata && query.IsExpression(v) {
+		return &Text{Expr: o.expression(field)}
+	}
 	return &Text{Literal: v.Str()}
 }
 
@@ -273,8 +283,12 @@ func readMap(o *object, b Common) State {
 	parts := []string{"InputPath", "ResultSelector", "ResultPath", "OutputPath", "Assign"}
 	o.flow(&st.Common, parts...)
 	if b.Language == query.JSONata {
-		o.get("Items")
-		o.get("ItemSelector")
+		if st.Items = o.made("Items"); st.Items != nil {
+			if v, _ := o.get("Items"); v.Kind() != value.Array && !query.IsExpression(v) {
+				o.fail("Items", "Expected value of type Array or a JSONata expression")
+			}
+		}
+		st.ItemSelector = o.made("ItemSelector")
 	} else {
 		o.exclusive(false, "ItemSelector", "Parameters")
 		st.ItemsPath = o.pathField("ItemsPath")
@@ -368,11 +382,12 @@ func (o *object) catch(language query.Language) []Catcher {
 		c.require("Next")
 		catcher := Catcher{ErrorEquals: names, Next: c.str("Next")}
 		if language == query.JSONata {
-			c.get("Output")
-			c.get("Assign")
+			catcher.Flow.Language = language
+			catcher.Flow.Made = c.made("Output", "errorOutput")
+			catcher.Flow.Assign = c.assign(language, "errorOutput")
 		} else {
 			catcher.Flow.Place, catcher.Flow.NoResult = c.reference("ResultPath")
-			catcher.Flow.Assign = c.assign()
+			catcher.Flow.Assign = c.assign(language)
 		}
 		list = append(list, catcher)
 	})

@@ -32,6 +32,8 @@ type Seconds struct {
 	Expr *query.Template
 }
 
+func (s *Seconds) literal() bool { return s.Path == nil && s.Expr == nil }
+
 // Choice picks the state that follows by the first of its rules that holds.
 type Choice struct {
 	Common

@@ -17,6 +17,8 @@ func (s *step) scopeOf(b *branch) *query.Scope {
 		s.scope.Entropy = &s.random
 	}
 	s.random = *s.entropy()
+	s.scope.Millis = s.now
+	s.scope.Result, s.scope.ErrorOutput = value.Value{}, value.Value{}
 	s.scope.Input, s.scope.Vars = b.input.Value(), b
 	return &s.scope
 }

@@ -56,9 +56,13 @@ func (s *step) evaluation(b *branch, err error) failure {
 	}
 	f := s.raised(b, q.Name, q.Cause)
 	if b.state.Base().Language == query.JSONata {
+		link := b.before
+		if q.Entered {
+			link = b.entered
+		}
 		s.emitLinked(b, history.Event{
 			Type: history.EvaluationFailed, Failure: f.ErrorOutput, Location: q.Location, Name: b.state.Base().Name,
-		}, b.before)
+		}, link)
 	}
 	return f
 }
@@ -192,6 +196,7 @@ func (s *step) retryLater(b *branch, retrier int, pause int64) {
 func (s *step) caught(b *branch, c *asl.Catcher, f failure) {
 	output := errorOutput(f.ErrorOutput)
 	scope := s.scopeOf(b)
+	scope.ErrorOutput = output
 	result, selected, err := c.Flow.Result(scope, output)
 	if err == nil {
 		var assigned []query.Assignment

@@ -35,6 +35,9 @@ func (s *step) items(b *branch, st *asl.Map) (value.Value, error) {
 		return value.Value{}, err
 	}
 	items := effective
+	if st.Language == query.JSONata {
+		return expressedItems(st, scope)
+	}
 	if st.ItemsPath != nil {
 		scope.Input = effective
 		if items, err = st.ItemsPath.Eval(scope); err != nil {
@@ -49,6 +52,19 @@ func (s *step) items(b *branch, st *asl.Map) (value.Value, error) {
 		return value.Value{}, runtimeError("Reference path \"" + path + "\" must point to array.")
 	}
 	return items, nil
+}
+
+// expressedItems are the items of a Map state in JSONata.
+func expressedItems(st *asl.Map, scope *query.Scope) (value.Value, error) {
+	if st.Items != nil {
+		return st.Items.EvalAs(scope, value.Array)
+	}
+	if scope.Input.Kind() != value.Array {
+		return value.Value{}, &query.Error{
+			Name: "States.QueryEvaluationError", Cause: "Map state input must be an array but was: " + scope.Input.String(),
+		}
+	}
+	return scope.Input, nil
 }
 
 // concurrency is how many iterations may run at once, 0 for no limit.
@@ -111,6 +127,8 @@ func (s *step) seconds(b *branch, n *asl.Seconds, field string) (int64, error) {
 	switch {
 	case n == nil:
 		return 0, nil
+	case n.Expr != nil:
+		return expressedSeconds(n.Expr, s.scopeOf(b), field)
 	case n.Path == nil:
 		return n.Literal, nil
 	}
@@ -135,6 +153,29 @@ func (s *step) seconds(b *branch, n *asl.Seconds, field string) (int64, error) {
 		return 0, runtimeError(field + " cannot be negative.")
 	}
 	return i, nil
+}
+
+// expressedSeconds evaluates a whole number that an expression gives.
+func expressedSeconds(t *query.Template, scope *query.Scope, field string) (int64, error) {
+	v, err := t.EvalAs(scope, value.Number)
+	if err != nil {
+		return 0, err
+	}
+	i, whole := v.Int64()
+	switch {
+	case !whole:
+		return 0, notWhole(field, v)
+	case i < 0:
+		return 0, &query.Error{Name: "States.QueryEvaluationError", Location: field, Cause: field + " cannot be negative."}
+	}
+	return i, nil
+}
+
+func notWhole(field string, v value.Value) error {
+	return &query.Error{
+		Name: "States.QueryEvaluationError", Location: field,
+		Cause: "The " + field + " field refers to value \"" + v.String() + "\" which is not a valid integer.",
+	}
 }
 
 // textOf is a value as AWS's messages show it: strings without quotes.

@@ -3,6 +3,7 @@ package interpreter
 import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/query"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -55,6 +56,9 @@ func (s *step) text(b *branch, t *asl.Text, field string) (*string, error) {
 		return nil, nil
 	case t.Path != nil:
 		return s.pathText(b, t, field+"Path")
+	case t.Expr != nil:
+		v, err := t.Expr.EvalAs(s.scopeOf(b), value.String)
+		return new(v.Str()), err
 	}
 	return &t.Literal, nil
 }
@@ -81,7 +85,7 @@ func (s *step) choose(b *branch, st *asl.Choice) {
 	scope.Input = effective
 	for i := range st.Choices {
 		choice := &st.Choices[i]
-		holds, err := choice.Rule.Holds(scope)
+		holds, err := s.holds(choice, scope)
 		if err != nil {
 			s.fail(b, s.evaluation(b, err))
 			return
@@ -96,6 +100,14 @@ func (s *step) choose(b *branch, st *asl.Choice) {
 		return
 	}
 	s.leave(b, &st.Flow, effective, st.Default)
+}
+
+func (s *step) holds(choice *asl.Choices, scope *query.Scope) (bool, error) {
+	if choice.Condition == nil {
+		return choice.Rule.Holds(scope)
+	}
+	v, err := choice.Condition.EvalAs(scope, value.Bool)
+	return v.Bool(), err
 }
 
 // fork starts the branches of a Parallel state.

@@ -57,7 +57,10 @@ func (s *step) until(b *branch, st *asl.Wait) (int64, error) {
 }
 
 func waitSeconds(n *asl.Seconds, scope *query.Scope) (int64, error) {
-	if n.Path == nil {
+	switch {
+	case n.Expr != nil:
+		return expressedSeconds(n.Expr, scope, "Seconds")
+	case n.Path == nil:
 		return n.Literal, nil
 	}
 	v, err := n.Path.Eval(scope)
@@ -75,6 +78,9 @@ func waitSeconds(n *asl.Seconds, scope *query.Scope) (int64, error) {
 }
 
 func waitTimestamp(t *asl.Timestamp, scope *query.Scope) (time.Time, error) {
+	if t.Expr != nil {
+		return expressedTimestamp(t.Expr, scope)
+	}
 	if t.Path == nil {
 		at, ok := asl.ParseTimestamp(t.Literal)
 		if !ok {
@@ -89,6 +95,21 @@ func waitTimestamp(t *asl.Timestamp, scope *query.Scope) (time.Time, error) {
 	at, ok := asl.ParseTimestamp(v.Str())
 	if !ok || v.Kind() != value.String {
 		return at, runtimeError("The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: " + t.Path.String() + " == " + textOf(v))
+	}
+	return at, nil
+}
+
+func expressedTimestamp(t *query.Template, scope *query.Scope) (time.Time, error) {
+	v, err := t.EvalAs(scope, value.String)
+	if err != nil {
+		return time.Time{}, err
+	}
+	at, ok := asl.ParseTimestamp(v.Str())
+	if !ok {
+		return at, &query.Error{
+			Name: "States.QueryEvaluationError", Location: "Timestamp", Entered: true,
+			Cause: "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: " + v.Str(),
+		}
 	}
 	return at, nil
 }

@@ -16,6 +16,7 @@
 package jsonata
 
 import (
+	"errors"
 	"unicode/utf8"
 
 	"github.com/steppehq/steppe/value"
@@ -66,6 +67,10 @@ type Env struct {
 	Limits Limits
 }
 
+// ErrFunction is the error of an expression whose result is a function, which
+// is no value outside of an evaluation.
+var ErrFunction = errors.New("jsonata: the result is a function")
+
 // Compile reads an expression. The error is an [*Error].
 func Compile(text string, o Options) (x *Expr, err error) {
 	if !utf8.ValidString(text) {
@@ -88,7 +93,7 @@ func Compile(text string, o Options) (x *Expr, err error) {
 func (x *Expr) String() string { return x.text }
 
 // Eval evaluates the expression. A result of undefined is no error. The error
-// is an [*Error].
+// is an [*Error] or [ErrFunction].
 func (x *Expr) Eval(env *Env) (result value.Value, err error) {
 	e := newEvaluation(x, env)
 	defer func() {
@@ -104,6 +109,9 @@ func (x *Expr) Eval(env *Env) (result value.Value, err error) {
 		input = val{value.Arr(env.Input), flagSequence | flagOuter}
 	}
 	v := e.eval(x.root, input, &frame{root: true})
+	if fnLike(v.Value) {
+		return value.Value{}, ErrFunction
+	}
 	return e.plain(v.Value), nil
 }
 

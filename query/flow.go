@@ -26,6 +26,13 @@ type Flow struct {
 	NoOutput bool
 	// Assign makes the variables.
 	Assign *Template
+
+	// JSONata states have Arguments in Parameters, Assign, and these:
+	// Language tells them; Made is Output; Results tells that $states has a
+	// result.
+	Language Language
+	Made     *Template
+	Results  bool
 }
 
 // Assignment is a variable and its new value.
@@ -67,6 +74,9 @@ func (f *Flow) Arguments(s *Scope) (effective, arguments value.Value, err error)
 // is the result after ResultSelector, which the third stage works on. The
 // scope's Input is the state's input.
 func (f *Flow) Result(s *Scope, result value.Value) (output, selected value.Value, err error) {
+	if f.Language == JSONata {
+		return f.made(s, result)
+	}
 	inner := *s
 	selected = result
 	if f.Selector != nil {
@@ -90,6 +100,25 @@ func (f *Flow) Result(s *Scope, result value.Value) (output, selected value.Valu
 		return v, selected, f.Output.Invalid(err)
 	}
 	return v, selected, nil
+}
+
+// made is the second stage of JSONata: what Output makes, the result where there
+// is none.
+func (f *Flow) made(s *Scope, result value.Value) (output, selected value.Value, err error) {
+	if f.Made == nil {
+		return result, result, nil
+	}
+	output, err = f.Made.Eval(f.resulted(s, result))
+	return output, result, err
+}
+
+// resulted is a scope in which $states has the result.
+func (f *Flow) resulted(s *Scope, result value.Value) *Scope {
+	inner := *s
+	if f.Results {
+		inner.Result = result
+	}
+	return &inner
 }
 
 // place applies ResultPath.
@@ -116,9 +145,11 @@ func (f *Flow) AssignVariables(s *Scope, selected value.Value) ([]Assignment, er
 	if f.Assign == nil {
 		return nil, nil
 	}
-	inner := *s
-	inner.Input = selected
-	v, err := f.Assign.Eval(&inner)
+	inner := f.resulted(s, selected)
+	if f.Language == JSONPath {
+		inner.Input = selected
+	}
+	v, err := f.Assign.Eval(inner)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +169,7 @@ func (f *Flow) Variables() []string {
 			names = append(names, p.Variables()...)
 		}
 	}
-	for _, t := range []*Template{f.Parameters, f.Selector, f.Assign} {
+	for _, t := range []*Template{f.Parameters, f.Selector, f.Made, f.Assign} {
 		if t != nil {
 			names = append(names, t.Variables()...)
 		}

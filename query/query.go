@@ -3,7 +3,7 @@
 //
 // What a state does to its data is a [Flow] of three stages, whichever language
 // it is in: the arguments it works on, the output it makes of its result, the
-// variables it assigns. JSONPath fills the stages now.
+// variables it assigns.
 //
 // An evaluation that fails gives an [*Error], an Error Name and a cause in
 // AWS's words.
@@ -46,6 +46,10 @@ type Scope struct {
 	// Vars may be nil.
 	Vars    Variables
 	Entropy *Entropy
+	// Millis is the time, in milliseconds since 1970; Result and ErrorOutput
+	// are members of $states, undefined where it has none. JSONata has these.
+	Millis              int64
+	Result, ErrorOutput value.Value
 }
 
 // Error is an evaluation that failed.
@@ -54,6 +58,9 @@ type Error struct {
 	Name, Cause string
 	// Location is the field, for JSONata only.
 	Location string
+	// Entered tells that the state had done its part when it failed: the event
+	// follows the one that says that it was entered.
+	Entered bool
 }
 
 // Error gives name and cause.

@@ -21,7 +21,8 @@ type node struct {
 	names  []string // of an object; nil for an array
 	parts  []node
 	expr   *Path
-	field  string // the member's name as it is written, for messages
+	code   *expression // of JSONata
+	field  string      // the member's name as it is written, for messages
 }
 
 // TemplateError says which part of a template cannot be compiled.
@@ -107,8 +108,8 @@ func compileMember(v value.Value) (*Path, error) {
 	return CompileExpr(v.Str())
 }
 
-// Eval makes the value that the template stands for: members with fixed values
-// first, in the order of the template, then those that were evaluated, in the
+// Eval makes the value that the template stands for. One of JSONPath has members
+// with fixed values first, in the order of the template, then those that were evaluated, in the
 // order that AWS has them in. The error is an [*Error].
 func (t *Template) Eval(s *Scope) (value.Value, error) { return t.root.eval(s) }
 
@@ -116,6 +117,8 @@ func (n *node) eval(s *Scope) (value.Value, error) {
 	switch {
 	case n.static:
 		return n.value, nil
+	case n.code != nil:
+		return n.code.eval(s)
 	case n.expr != nil:
 		v, err := n.expr.Eval(s)
 		if err != nil {
@@ -151,8 +154,11 @@ func (t *Template) Value() value.Value { return t.text }
 func (t *Template) Variables() []string { return t.root.variables(nil) }
 
 func (n *node) variables(names []string) []string {
-	if n.expr != nil {
+	switch {
+	case n.expr != nil:
 		return append(names, n.expr.Variables()...)
+	case n.code != nil:
+		return append(names, n.code.variables...)
 	}
 	for i := range n.parts {
 		names = n.parts[i].variables(names)

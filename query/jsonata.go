@@ -1,0 +1,249 @@
+package query
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/steppehq/steppe/jsonata"
+	"github.com/steppehq/steppe/value"
+)
+
+// evaluationError is the Error Name of JSONata that fails.
+const evaluationError = "States.QueryEvaluationError"
+
+// expression is a text between {% and %}.
+type expression struct {
+	expr  *jsonata.Expr
+	text  string
+	field string // the field it stands in, for messages: Output/a[0]
+	// context tells that it may look at $states.context, which is costly to
+	// make.
+	context   bool
+	variables []string
+}
+
+// IsExpression reports whether a value is a text of JSONata: one between {% and
+// %}.
+func IsExpression(v value.Value) bool {
+	text := v.Str()
+	return strings.HasPrefix(text, "{%") && strings.HasSuffix(text, "%}") && len(text) >= 4
+}
+
+// ExpressionError says which expression of a field cannot be compiled, or
+// refers to what Step Functions does not have.
+type ExpressionError struct {
+	// Path leads from the field to the expression.
+	Path []string
+	// Unsupported tells an expression that is right but refers to what is not
+	// there from one that is wrong.
+	Unsupported bool
+	Message     string
+}
+
+// Error gives the reason.
+func (e *ExpressionError) Error() string { return e.Message }
+
+// CompileJSONata reads a field of a JSONata state: a value in which texts
+// between {% and %} are expressions. states are the members that $states has
+// there besides input and context. The error is an [*ExpressionError].
+func CompileJSONata(field string, v value.Value, states ...string) (*Template, error) {
+	n, err := compileExpressions(field, v, nil, states)
+	if err != nil {
+		return nil, err
+	}
+	return &Template{n, v}, nil
+}
+
+func compileExpressions(field string, v value.Value, path, states []string) (node, error) {
+	n := node{static: true, value: v}
+	switch v.Kind() {
+	case value.String:
+		if !IsExpression(v) {
+			return n, nil
+		}
+		code, err := compileExpression(field, v.Str(), path, states)
+		return node{code: code}, err
+	case value.Object, value.Array:
+	default:
+		return n, nil
+	}
+	if v.Kind() == value.Object {
+		n.names = make([]string, 0, v.Len())
+	}
+	for i, item := range v.Items() {
+		name, at := strconv.Itoa(i), field+"["+strconv.Itoa(i)+"]"
+		if v.Kind() == value.Object {
+			name = v.Names()[i]
+			at = field + "/" + name
+			n.names = append(n.names, name)
+		}
+		part, err := compileExpressions(at, item, append(slices.Clip(path), name), states)
+		if err != nil {
+			return n, err
+		}
+		n.static = n.static && part.static
+		n.parts = append(n.parts, part)
+	}
+	return n, nil
+}
+
+func compileExpression(field, text string, path, states []string) (*expression, error) {
+	code := &expression{text: strings.TrimSpace(text[2 : len(text)-2]), field: field}
+	var err error
+	code.expr, err = jsonata.Compile(code.text, jsonata.Options{StepFunctions: true})
+	if err != nil {
+		return nil, &ExpressionError{Path: path, Message: syntaxMessage(code.text, err)}
+	}
+	refs := code.expr.References()
+	for _, ref := range refs.Input {
+		name := ref.Name
+		if name == "" || name == "$" {
+			name = "$" + name
+		}
+		return nil, &ExpressionError{Path: path, Unsupported: true, Message: "Reference to '" + name + "' at the top level is not supported."}
+	}
+	for _, ref := range refs.Variables {
+		if ref.Name != "states" {
+			code.variables = append(code.variables, ref.Name)
+			continue
+		}
+		if len(ref.Steps) == 0 || ref.Steps[0] == "context" {
+			code.context = true
+			continue
+		}
+		if member := ref.Steps[0]; member == "errorOutput" && !slices.Contains(states, member) {
+			return nil, &ExpressionError{Path: path, Unsupported: true, Message: "Reference to '$states." + member + "' is not supported in this field."}
+		}
+	}
+	return code, nil
+}
+
+func syntaxMessage(text string, err error) string {
+	e, ok := errors.AsType[*jsonata.Error](err)
+	if !ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("The JSONata expression '%s' is not valid. %s at position %d", text, strings.TrimSuffix(e.Error(), "."), e.Position)
+}
+
+// eval evaluates an expression to something.
+func (x *expression) eval(s *Scope) (value.Value, error) {
+	env := jsonata.Env{
+		Vars:   func(name string) (value.Value, bool) { return s.variable(name, x.context) },
+		Millis: s.Millis,
+	}
+	if s.Entropy != nil {
+		env.Random = s.Entropy.Uint64
+	}
+	v, err := x.expr.Eval(&env)
+	switch {
+	case errors.Is(err, jsonata.ErrFunction):
+		return v, x.fail("returned an unsupported result type.")
+	case err != nil:
+		return v, x.fail("threw an error during evaluation" + thrownText(err))
+	case v.IsUndefined():
+		return v, x.fail("returned nothing (undefined).")
+	}
+	return normal(v), nil
+}
+
+// thrownText is how a message goes on with an error: a code has a sentence of
+// its own.
+func thrownText(err error) string {
+	if e, ok := errors.AsType[*jsonata.Error](err); ok && e.Code == "" {
+		return ": " + e.Message
+	}
+	return ". " + err.Error()
+}
+
+func (x *expression) fail(what string) error {
+	return &Error{
+		Name: evaluationError, Location: x.field,
+		Cause: "The JSONata expression '" + x.text + "' specified for the field '" + x.field + "' " + what,
+	}
+}
+
+// variable gives $states or an assigned variable.
+func (s *Scope) variable(name string, context bool) (value.Value, bool) {
+	if name == "states" {
+		return s.states(context), true
+	}
+	if s.Vars == nil {
+		return value.Value{}, false
+	}
+	return s.Vars.Lookup(name)
+}
+
+func (s *Scope) states(context bool) value.Value {
+	states := value.NewObject(4)
+	states.Set("input", s.Input)
+	if !s.Result.IsUndefined() {
+		states.Set("result", s.Result)
+	}
+	if !s.ErrorOutput.IsUndefined() {
+		states.Set("errorOutput", s.ErrorOutput)
+	}
+	if context {
+		states.Set("context", s.Context())
+	}
+	return states.Value()
+}
+
+// normal writes the numbers that went through an expression as AWS does: 1.0
+// becomes 1, and 1e2 100.
+func normal(v value.Value) value.Value {
+	switch v.Kind() {
+	case value.Number:
+		i, whole := v.Int64()
+		if !v.IsInteger() || !whole || i == 0 && v.String() != "0" { // there is -0
+			return value.Float(v.Float64())
+		}
+	case value.Array:
+		for i, item := range v.Items() {
+			if changed := normal(item); changed != item {
+				return normalItems(v, i)
+			}
+		}
+	case value.Object:
+		for _, item := range v.Items() {
+			if changed := normal(item); changed != item {
+				return normalMembers(v)
+			}
+		}
+	default:
+	}
+	return v
+}
+
+func normalItems(v value.Value, first int) value.Value {
+	items := slices.Clone(v.Items())
+	for i := first; i < len(items); i++ {
+		items[i] = normal(items[i])
+	}
+	return value.Arr(items...)
+}
+
+func normalMembers(v value.Value) value.Value {
+	object := value.NewObject(v.Len())
+	for i, name := range v.Names() {
+		object.Set(name, normal(v.At(i)))
+	}
+	return object.Value()
+}
+
+// EvalAs is Eval for a field that must be of a kind. What an expression gives
+// that is not is an [*Error].
+func (t *Template) EvalAs(s *Scope, kind value.Kind) (value.Value, error) {
+	v, err := t.Eval(s)
+	if err != nil || v.Kind() == kind {
+		return v, err
+	}
+	what := "returned an unexpected result type. Expected '" + kind.String() + "', but was '" + v.Kind().String() + "' for value: " + v.String()
+	if t.root.code != nil {
+		return v, t.root.code.fail(what)
+	}
+	return v, &Error{Name: evaluationError, Cause: "The field " + what}
+}

@@ -1,0 +1,102 @@
+package query_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/steppehq/steppe/query"
+	"github.com/steppehq/steppe/value"
+)
+
+func TestJSONata(t *testing.T) {
+	s := scope(t, `{"n":2,"list":[1,2,3],"one":1.0}`)
+	s.Result, s.Millis = decode(t, `{"r":true}`), 1_700_000_000_000
+	tests := []struct{ template, want string }{
+		{`"plain"`, `"plain"`},
+		{`{"a":"{% $states.input.n %}","b":["x","{%$states.result.r%}"],"c":"{%"}`, `{"a":2,"b":["x",true],"c":"{%"}`},
+		{`"{% $v.a[0] + $states.input.n %}"`, `3`},
+		{`"{% $states.context.Execution.Name %}"`, `"x"`},
+		{`"{% $states %}"`, `{"input":{"n":2,"list":[1,2,3],"one":1},"result":{"r":true},"context":{"Execution":{"Name":"x"},"StateMachine":{"Id":"arn","Name":"m"}}}`},
+		{`"{% $now() %}"`, `"2023-11-14T22:13:20.000Z"`},
+		{`"{% null %}"`, `null`},
+		{`"{% $partition([1..5], 2) %}"`, `[[1,2],[3,4],[5]]`},
+		{`"{% $random(42) %}"`, `0.7275636800328681`},
+		{`"{% $range(0, 10, 5) %}"`, `[0,5,10]`},
+		{`"{% $hash('x', 'MD5') %}"`, `"9dd4e461268c8034f5c8564e155c67a6"`},
+		{`"{% $parse('{\"a\":[1]}').a %}"`, `[1]`},
+		{`"{% 1/0 %}"`, `"Infinity"`},
+		{`"{% -0 %}"`, `0`},
+	}
+	for _, tt := range tests {
+		template, err := query.CompileJSONata("Output", decode(t, tt.template))
+		if err != nil {
+			t.Errorf("%s: %v", tt.template, err)
+			continue
+		}
+		got, err := template.Eval(s)
+		if err != nil || got.String() != tt.want {
+			t.Errorf("%s: got %s, %v, want %s", tt.template, got, err, tt.want)
+		}
+	}
+}
+
+func TestJSONataFails(t *testing.T) {
+	tests := []struct{ template, field, what string }{
+		{`{"a":{"b":[1,"{% $no %}"]}}`, "Output/a/b[1]", "'$no' specified for the field 'Output/a/b[1]' returned nothing (undefined)."},
+		{`"{% $eval('1') %}"`, "Output", "'$eval('1')' specified for the field 'Output' threw an error during evaluation. T1006: Attempted to invoke a non-function"},
+		{`"{% 'a' + 1 %}"`, "Output", "''a' + 1' specified for the field 'Output' threw an error during evaluation. T2001: The left side of the \"+\" operator must evaluate to a number"},
+		{`"{% function($x){$x} %}"`, "Output", "'function($x){$x}' specified for the field 'Output' returned an unsupported result type."},
+		{`"{% $error('why') %}"`, "Output", "'$error('why')' specified for the field 'Output' threw an error during evaluation. D3137: why"},
+	}
+	for _, tt := range tests {
+		template, err := query.CompileJSONata("Output", decode(t, tt.template))
+		if err != nil {
+			t.Errorf("%s: %v", tt.template, err)
+			continue
+		}
+		_, err = template.Eval(scope(t, `{}`))
+		got, _ := errors.AsType[*query.Error](err)
+		want := &query.Error{Name: "States.QueryEvaluationError", Cause: "The JSONata expression " + tt.what, Location: tt.field}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", tt.template, diff)
+		}
+	}
+	array, err := query.CompileJSONata("Items", value.Str("{% 1 %}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = array.EvalAs(scope(t, `{}`), value.Array)
+	const want = "States.QueryEvaluationError: The JSONata expression '1' specified for the field 'Items' returned an unexpected result type. Expected 'array', but was 'number' for value: 1"
+	if err == nil || err.Error() != want {
+		t.Error(err)
+	}
+}
+
+func TestJSONataRefuses(t *testing.T) {
+	tests := []struct {
+		expr        string
+		unsupported bool
+		message     string
+	}{
+		{"phone", true, "Reference to 'phone' at the top level is not supported."},
+		{"$", true, "Reference to '$' at the top level is not supported."},
+		{"$$.a", true, "Reference to '$$' at the top level is not supported."},
+		{"$map([1], function($x){ $x + a })", true, "Reference to 'a' at the top level is not supported."},
+		{"$states.errorOutput", true, "Reference to '$states.errorOutput' is not supported in this field."},
+		{"1 +", false, "The JSONata expression '1 +' is not valid. S0207: Unexpected end of expression at position 3"},
+	}
+	for _, tt := range tests {
+		_, err := query.CompileJSONata("Output", value.Str("{% "+tt.expr+" %}"))
+		got, _ := errors.AsType[*query.ExpressionError](err)
+		if diff := cmp.Diff(&query.ExpressionError{Unsupported: tt.unsupported, Message: tt.message}, got); diff != "" {
+			t.Errorf("%s: %s", tt.expr, diff)
+		}
+	}
+	for _, expr := range []string{"$states.input[id = 3].name", "$x.(a & b)", "$filter($x, function($i){$i.a = 1})", "{'a': $x.{'b': c}}", "$x ~> |$|{'n': n}|", "$x^(>price)"} {
+		if _, err := query.CompileJSONata("Output", value.Str("{% "+expr+" %}")); err != nil {
+			t.Errorf("%s: %v", expr, err)
+		}
+	}
+}
