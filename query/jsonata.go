@@ -98,8 +98,8 @@ func compileExpression(field, text string, path, states []string) (*expression, 
 		return nil, &ExpressionError{Path: path, Message: syntaxMessage(code.text, err)}
 	}
 	refs := code.expr.References()
-	for _, ref := range refs.Input {
-		name := ref.Name
+	if len(refs.Input) > 0 {
+		name := refs.Input[0].Name
 		if name == "" || name == "$" {
 			name = "$" + name
 		}
