@@ -76,6 +76,7 @@ func (a *api) operations() map[string]awsjson.Handler {
 		"StartSyncExecution":               a.startSyncExecution,
 		"StopExecution":                    a.stopExecution,
 		"TagResource":                      a.tagResource,
+		"TestState":                        a.testState,
 		"UntagResource":                    a.untagResource,
 		"UpdateStateMachine":               a.updateStateMachine,
 		"ValidateStateMachineDefinition":   a.validateStateMachineDefinition,

@@ -443,3 +443,27 @@ func (o *object) expression(field string, states ...string) *query.Template {
 	}
 	return o.made(field, states...)
 }
+
+// ParseState reads one state by itself: its transitions lead anywhere. The tree
+// is nil when a diagnostic is an error.
+func ParseState(name string, v value.Value) (State, []Diagnostic) {
+	p := &parser{names: make(map[string]bool)}
+	st := p.state(name, v, []string{"States", name})
+	for _, d := range p.diagnostics {
+		if d.Severity == SeverityError {
+			return nil, p.diagnostics
+		}
+	}
+	return st, p.diagnostics
+}
+
+// Find gives the state of that name, wherever it stands, and whether it is
+// inside of a Map; nil when there is none.
+func (m *StateMachine) Find(name string) (found State, iterated bool) {
+	walk(m.States, nil, func(st State, path []string) {
+		if st.Base().Name == name {
+			found, iterated = st, slices.Contains(path, "ItemProcessor")
+		}
+	})
+	return found, iterated
+}

@@ -33,20 +33,19 @@ func (s *step) succeed(b *branch) {
 
 // failState fails with what a Fail state says.
 func (s *step) failState(b *branch, st *asl.Fail) {
-	var f failure
-	for _, field := range []struct {
-		text *asl.Text
-		name string
-		to   **string
-	}{{st.Error, "Error", &f.Error}, {st.Cause, "Cause", &f.Cause}} {
-		text, err := s.text(b, field.text, field.name)
-		if err != nil {
-			s.fail(b, s.evaluation(b, err))
-			return
-		}
-		*field.to = text
+	f, err := s.failureOf(b, st)
+	if err != nil {
+		f = s.evaluation(b, err)
 	}
 	s.fail(b, f)
+}
+
+// failureOf is what a Fail state says.
+func (s *step) failureOf(b *branch, st *asl.Fail) (f failure, err error) {
+	if f.Error, err = s.text(b, st.Error, "Error"); err == nil {
+		f.Cause, err = s.text(b, st.Cause, "Cause")
+	}
+	return f, err
 }
 
 // text evaluates a string of a Fail state; nil where there is none.
@@ -74,6 +73,8 @@ func (s *step) pathText(b *branch, t *asl.Text, field string) (*string, error) {
 	return new(v.Str()), nil
 }
 
+const noChoiceMatched = "Failed to transition out of the state. The state's input does not match any of the Choice Rules, and there is no default transition."
+
 // choose leaves a Choice state by the first rule that holds.
 func (s *step) choose(b *branch, st *asl.Choice) {
 	scope := s.scopeOf(b)
@@ -96,7 +97,7 @@ func (s *step) choose(b *branch, st *asl.Choice) {
 		}
 	}
 	if st.Default == "" {
-		s.fail(b, s.raised(b, "States.NoChoiceMatched", "Failed to transition out of the state. The state's input does not match any of the Choice Rules, and there is no default transition."))
+		s.fail(b, s.raised(b, "States.NoChoiceMatched", noChoiceMatched))
 		return
 	}
 	s.leave(b, &st.Flow, effective, st.Default)

@@ -69,37 +69,49 @@ func (f *Flow) Arguments(s *Scope) (effective, arguments value.Value, err error)
 	return effective, arguments, err
 }
 
-// Result is the second stage: ResultSelector, ResultPath and OutputPath make
-// the state's output of its input, before InputPath, and its result. selected
-// is the result after ResultSelector, which the third stage works on. The
-// scope's Input is the state's input.
+// Result is the second stage: ResultSelector, ResultPath and OutputPath, or
+// Output, make the state's output of its input, before InputPath, and its
+// result. selected is the result after ResultSelector, which the third stage
+// works on. The scope's Input is the state's input.
 func (f *Flow) Result(s *Scope, result value.Value) (output, selected value.Value, err error) {
 	if f.Language == JSONata {
 		return f.made(s, result)
 	}
-	inner := *s
-	selected = result
-	if f.Selector != nil {
-		inner.Input = result
-		if selected, err = f.Selector.Eval(&inner); err != nil {
-			return output, selected, err
-		}
-	}
-	if output, err = f.place(s.Input, selected); err != nil {
+	if selected, err = f.Selected(s, result); err != nil {
 		return output, selected, err
 	}
+	if output, err = f.Placed(s.Input, selected); err != nil {
+		return output, selected, err
+	}
+	output, err = f.Outgoing(s, output)
+	return output, selected, err
+}
+
+// Selected is a result as ResultSelector leaves it.
+func (f *Flow) Selected(s *Scope, result value.Value) (value.Value, error) {
+	if f.Selector == nil {
+		return result, nil
+	}
+	inner := *s
+	inner.Input = result
+	return f.Selector.Eval(&inner)
+}
+
+// Outgoing is what OutputPath picks of the input with the result in its place.
+func (f *Flow) Outgoing(s *Scope, placed value.Value) (value.Value, error) {
 	switch {
 	case f.NoOutput:
-		return value.Obj(), selected, nil
+		return value.Obj(), nil
 	case f.Output == nil:
-		return output, selected, nil
+		return placed, nil
 	}
-	inner.Input = output
+	inner := *s
+	inner.Input = placed
 	v, err := f.Output.Eval(&inner)
 	if err != nil {
-		return v, selected, f.Output.Invalid(err)
+		return v, f.Output.Invalid(err)
 	}
-	return v, selected, nil
+	return v, nil
 }
 
 // made is the second stage of JSONata: what Output makes, the result where there
@@ -121,8 +133,9 @@ func (f *Flow) resulted(s *Scope, result value.Value) *Scope {
 	return &inner
 }
 
-// place applies ResultPath.
-func (f *Flow) place(input, result value.Value) (value.Value, error) {
+// Placed is a state's input, before InputPath, with the result where ResultPath
+// says.
+func (f *Flow) Placed(input, result value.Value) (value.Value, error) {
 	switch {
 	case f.NoResult:
 		return input, nil

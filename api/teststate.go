@@ -1,0 +1,274 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/value"
+)
+
+// testTimeout is how long a tested state may take (AWS's quota).
+const testTimeout = 5 * time.Minute
+
+// testedName is the name of a state that is given without one.
+const testedName = "StateName"
+
+func invalid(message string) error { return awsjson.Fail("ValidationException", message) }
+
+// testState tries one state by itself.
+func (a *api) testState(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	spec, err := a.trialSpec(r)
+	if err != nil {
+		return nil, err
+	}
+	mock := r.Input.Get("mock")
+	if err := checkMock(spec.State, r, mock); err != nil {
+		return nil, err
+	}
+	trial := interpreter.NewTrial(spec)
+	task, done := trial.Begin()
+	var result interpreter.TrialResult
+	switch {
+	case done != nil:
+		result = *done
+	case r.Has("mock"):
+		result = mocked(trial, mock)
+	default:
+		result = a.perform(ctx, r, spec, trial, task)
+	}
+	return testResult(r, &result), nil
+}
+
+// trialSpec reads what is to be tried.
+func (a *api) trialSpec(r *awsjson.Request) (interpreter.TrialSpec, error) {
+	name, machine := engine.UUID(), engine.UUID()
+	t := tenant(r)
+	spec := interpreter.TrialSpec{
+		Info: interpreter.Info{
+			ARN: t.ARN("express", machine+":"+name), Name: name, StateMachineARN: t.ARN("stateMachine", machine), MachineName: machine,
+			RoleARN: r.Str("roleArn"), Region: t.Region, Express: true, Seed: uint64(time.Now().UnixNano()),
+		},
+		Env: interpreter.Env{Now: time.Now(), Limits: interpreter.AWSLimits},
+	}
+	var err error
+	if spec.State, spec.Iterated, err = testedState(r); err != nil {
+		return spec, err
+	}
+	input := "{}"
+	if r.Has("input") {
+		input = r.Str("input")
+	}
+	if spec.Input, err = value.ParseDoc([]byte(input)); err != nil {
+		return spec, awsjson.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+value.JacksonMessage([]byte(input))+"'")
+	}
+	if spec.Variables, err = testedVariables(r); err != nil {
+		return spec, err
+	}
+	if spec.Context, err = testedContext(r); err != nil {
+		return spec, err
+	}
+	configuration := r.Input.Get("stateConfiguration")
+	spec.Retries, _ = configuration.Get("retrierRetryCount").Int64()
+	spec.Failures, _ = configuration.Get("mapIterationFailureCount").Int64()
+	return spec, nil
+}
+
+// testedState reads the state: the whole definition, or one of its states.
+func testedState(r *awsjson.Request) (st asl.State, iterated bool, err error) {
+	text := []byte(r.Str("definition"))
+	if r.Has("stateName") {
+		m, diagnostics := asl.Parse(text)
+		if m == nil {
+			return nil, false, awsjson.Fail("InvalidDefinition", asl.InvalidDefinition(diagnostics))
+		}
+		if st, iterated = m.Find(r.Str("stateName")); st == nil {
+			return nil, false, invalid("State not found in definition")
+		}
+		return st, iterated, nil
+	}
+	v, err := value.Decode(text)
+	if err != nil || v.Kind() != value.Object {
+		_, diagnostics := asl.Parse(text)
+		return nil, false, awsjson.Fail("InvalidDefinition", asl.InvalidDefinition(diagnostics))
+	}
+	st, diagnostics := asl.ParseState(testedName, v)
+	if st == nil {
+		return nil, false, awsjson.Fail("InvalidDefinition", asl.InvalidDefinition(diagnostics))
+	}
+	return st, false, nil
+}
+
+func testedVariables(r *awsjson.Request) ([]history.Variable, error) {
+	if !r.Has("variables") {
+		return nil, nil
+	}
+	v, err := value.DecodeString(r.Str("variables"))
+	if err != nil || v.Kind() != value.Object {
+		return nil, invalid("Variables must be a valid JSON object")
+	}
+	vars := make([]history.Variable, v.Len())
+	for i, name := range v.Names() {
+		vars[i] = history.Variable{Name: name, Value: value.DocOf(v.At(i))}
+	}
+	return vars, nil
+}
+
+// contextFields are the fields of a Context Object and their types.
+var contextFields = map[string]map[string]value.Kind{
+	"Execution": {
+		"Id": value.String, "Input": value.Undefined, "Name": value.String, "RoleArn": value.String, "StartTime": value.String,
+		"RedriveCount": value.Number, "RedriveTime": value.String,
+	},
+	"State":        {"EnteredTime": value.String, "Name": value.String, "RetryCount": value.Number},
+	"StateMachine": {"Id": value.String, "Name": value.String},
+	"Task":         {"Token": value.String},
+}
+
+// testedContext checks the Context Object that a mock may bring along.
+func testedContext(r *awsjson.Request) (value.Value, error) {
+	if !r.Has("context") {
+		return value.Value{}, nil
+	}
+	const wrong = "Invalid Context object provided: "
+	v, err := value.DecodeString(r.Str("context"))
+	if err != nil || v.Kind() != value.Object {
+		return v, invalid(wrong + "Context must be a valid JSON object")
+	}
+	if !r.Has("mock") {
+		return v, invalid("Context is only supported when a mock is specified")
+	}
+	for i, name := range v.Names() {
+		fields, known := contextFields[name]
+		part := v.At(i)
+		switch {
+		case name == "Map":
+			return v, invalid(wrong + "'Map' field is not supported when mocking a Context object")
+		case !known:
+			return v, invalid(wrong + "Field '" + name + "' is not allowed")
+		case part.Kind() != value.Object:
+			return v, invalid(wrong + name + " must be an object")
+		}
+		for j, field := range part.Names() {
+			kind, known := fields[field]
+			switch {
+			case !known:
+				return v, invalid(wrong + "Field '" + field + "' is not allowed")
+			case kind != value.Undefined && part.At(j).Kind() != kind:
+				return v, invalid(wrong + name + "." + field + " must be a " + kind.String())
+			}
+		}
+	}
+	return v, nil
+}
+
+// checkMock holds a mock, or that there is none, against the state.
+func checkMock(st asl.State, r *awsjson.Request, mock value.Value) error {
+	parallel, isParallel := st.(*asl.Parallel)
+	mapped, isMap := st.(*asl.Map)
+	task, isTask := st.(*asl.Task)
+	if !r.Has("mock") {
+		switch {
+		case isParallel, isMap:
+			return awsjson.Fail("InvalidDefinition", "TestState API does not support Map or Parallel states. "+
+				"Supported state types include: [Task, Wait, Pass, Succeed, Fail, Choice]")
+		case isTask && !r.Has("roleArn"):
+			return invalid("RoleArn must be specified when testing a Task state")
+		case isTask:
+			return testable(task)
+		}
+		return nil
+	}
+	if !isParallel && !isMap && !isTask {
+		return invalid("State type '" + st.Base().Type + "' is not supported when a mock is specified")
+	}
+	text, failed := mock.Get("result"), mock.Get("errorOutput")
+	given := func(v value.Value) bool { return v.Kind() != value.Undefined && v.Kind() != value.Null }
+	switch {
+	case given(text) && given(failed):
+		return invalid("A test mock should have only one of the following fields: [result, errorOutput].")
+	case !given(text) && !given(failed):
+		return invalid("A test mock must have one of the following fields: [result, errorOutput].")
+	case !given(text):
+		return nil
+	}
+	result, err := value.DecodeString(text.Str())
+	switch {
+	case err != nil:
+		return invalid("Mocked result must be valid JSON")
+	case isMap && mapped.Distributed != nil && !mapped.Distributed.ResultWriter.IsUndefined():
+		if result.Kind() != value.Object {
+			return invalid("Mocked result must be a JSON object.")
+		}
+	case (isParallel || isMap) && result.Kind() != value.Array:
+		return invalid("Mocked result must be an array.")
+	case isParallel && result.Len() != len(parallel.Branches):
+		return invalid("Mocked result must contain the same number of items as number of Parallel branches.")
+	}
+	return nil
+}
+
+// testable refuses the tasks that nobody would answer.
+func testable(task *asl.Task) error {
+	resource, _ := asl.ParseResource(task.Resource)
+	if resource.Kind == asl.ActivityResource || resource.Pattern != asl.RequestResponse {
+		return awsjson.Fail("InvalidDefinition", "TestState API does not support activities, '.sync' or '.waitForTaskToken' service integrations without a mock")
+	}
+	return nil
+}
+
+func mocked(trial *interpreter.Trial, mock value.Value) interpreter.TrialResult {
+	if failed := mock.Get("errorOutput"); failed.Kind() == value.Object {
+		output := history.ErrorOutput{Error: new(failed.Get("error").Str())}
+		if cause := failed.Get("cause"); cause.Kind() == value.String {
+			output.Cause = new(cause.Str())
+		}
+		return trial.Fail(output)
+	}
+	return trial.Succeed(value.NewDoc([]byte(mock.Get("result").Str())))
+}
+
+// perform has the work of a Task state done.
+func (a *api) perform(ctx context.Context, r *awsjson.Request, spec interpreter.TrialSpec, trial *interpreter.Trial, task *interpreter.Effect) interpreter.TrialResult {
+	timeout := testTimeout
+	if task.Timeout > 0 {
+		timeout = min(timeout, time.Duration(task.Timeout)*time.Second)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	i, err := a.Integrations.Lookup(task.Resource)
+	if err == nil {
+		var output *value.Doc
+		output, err = i.Perform(ctx, integration.Task{
+			Resource: task.Resource, Input: task.Input, Idempotency: strings.ReplaceAll(spec.Info.Name, "-", ""),
+			ExecutionARN: spec.Info.ARN, StateMachineARN: spec.Info.StateMachineARN, StateName: task.StateName,
+			Account: r.Account, Region: r.Region, TimeoutSeconds: task.Timeout, Credentials: task.Credentials,
+			MaxBytes: interpreter.AWSLimits.PayloadBytes,
+		})
+		if err == nil {
+			return trial.Succeed(output)
+		}
+	}
+	if ctx.Err() != nil {
+		return trial.Fail(history.ErrorOutput{Error: new("States.Timeout")})
+	}
+	f := integration.FailureOf(err)
+	return trial.Fail(history.ErrorOutput{Error: &f.Error, Cause: &f.Cause})
+}
+
+// testResult writes the answer. Without an inspection level there is none.
+func testResult(r *awsjson.Request, result *interpreter.TrialResult) []byte {
+	var o awsjson.Object
+	o.Doc("output", result.Output).Ptr("error", result.Failure.Error).Ptr("cause", result.Failure.Cause)
+	if slices.Contains([]string{"DEBUG", "TRACE"}, r.Str("inspectionLevel")) {
+		o.Raw("inspectionData", result.Inspection.Append(nil))
+	}
+	return o.Opt("nextState", result.Next).Str("status", result.Status).JSON()
+}

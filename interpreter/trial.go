@@ -1,0 +1,442 @@
+package interpreter
+
+import (
+	"errors"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/query"
+	"github.com/steppehq/steppe/value"
+)
+
+// Trial is a state that is tried by itself, outside of any execution
+// (TestState). What it does to its data is kept to be looked at.
+type Trial struct {
+	spec TrialSpec
+	s    *step
+	b    *branch
+	seen *value.ObjectBuilder
+	// failures and tolerance are those of a Map's iterations.
+	items     int
+	tolerated bool
+	tolerance float64
+}
+
+// TrialSpec says what is tried.
+type TrialSpec struct {
+	State     asl.State
+	Info      Info
+	Input     *value.Doc
+	Variables []history.Variable
+	// Context is the Context Object; undefined for one made of Info.
+	Context value.Value
+	// Iterated tells that the state stands in a Map, so that there is an item.
+	Iterated bool
+	// Retries is how often the Retrier was used that the error matches.
+	Retries int64
+	// Failures is how many iterations of a Map have failed.
+	Failures int64
+	Env      Env
+}
+
+// TrialResult is the end of a trial.
+type TrialResult struct {
+	// Status is SUCCEEDED, FAILED, RETRIABLE or CAUGHT_ERROR.
+	Status  string
+	Output  *value.Doc
+	Failure history.ErrorOutput
+	Next    string
+	// Inspection is the API's structure of that name.
+	Inspection value.Value
+}
+
+// NewTrial begins a trial.
+func NewTrial(spec TrialSpec) *Trial {
+	x := newExecution(nil, spec.Info)
+	x.input, x.started, x.last = spec.Input, spec.Env.Now.UnixMilli(), 2
+	b := &branch{
+		phase: inside, state: spec.State, input: spec.Input, entered: 2, since: x.started,
+		vars: spec.Variables, retries: spec.Retries,
+	}
+	if spec.Iterated {
+		b.item = &item{spec.Input.Value()}
+	}
+	t := &Trial{spec: spec, s: newStep(x, spec.Env), b: b, seen: value.NewObject(8)}
+	if !spec.Context.IsUndefined() {
+		t.s.scope.Context = func() value.Value { return spec.Context }
+		t.s.scope.Entropy = &t.s.random
+	}
+	t.see("input", spec.Input.Value())
+	return t
+}
+
+// see keeps a value for the inspection, as text.
+func (t *Trial) see(name string, v value.Value) {
+	t.seen.Set(name, value.Str(t.text(v)))
+}
+
+// text is a value as the service shows it here: as it was given, or with blanks
+// between the parts (recorded).
+func (t *Trial) text(v value.Value) string {
+	if v == t.spec.Input.Value() {
+		return t.spec.Input.String()
+	}
+	return string(appendSpaced(nil, v))
+}
+
+func appendSpaced(dst []byte, v value.Value) []byte {
+	switch v.Kind() {
+	case value.Array:
+		dst = append(dst, '[')
+		for i, item := range v.Items() {
+			if i > 0 {
+				dst = append(dst, ", "...)
+			}
+			dst = appendSpaced(dst, item)
+		}
+		return append(dst, ']')
+	case value.Object:
+		dst = append(dst, '{')
+		for i, name := range v.Names() {
+			if i > 0 {
+				dst = append(dst, ", "...)
+			}
+			dst = append(value.AppendString(dst, name), ": "...)
+			dst = appendSpaced(dst, v.At(i))
+		}
+		return append(dst, '}')
+	case value.Undefined, value.Null, value.Bool, value.Number, value.String:
+	}
+	return v.Append(dst)
+}
+
+// Begin does what comes before the state's work. It gives the end of a state
+// that has none; else, for a Task state, what is to be performed, and for
+// Parallel and Map nothing: then Succeed or Fail goes on.
+func (t *Trial) Begin() (*Effect, *TrialResult) {
+	switch st := t.spec.State.(type) {
+	case *asl.Task:
+		return t.task(st)
+	case *asl.Parallel:
+		if _, err := t.arguments(&st.Common, false); err != nil {
+			return nil, t.failed(err)
+		}
+		return nil, nil
+	case *asl.Map:
+		if err := t.beginMap(st); err != nil {
+			return nil, t.failed(err)
+		}
+		return nil, nil
+	case *asl.Pass:
+		return nil, t.pass(st)
+	case *asl.Choice:
+		return nil, t.choice(st)
+	case *asl.Wait:
+		if _, err := t.s.until(t.b, st); err != nil {
+			return nil, t.failed(err)
+		}
+		return nil, t.through(&st.Common)
+	case *asl.Succeed:
+		return nil, t.through(&st.Common)
+	case *asl.Fail:
+		return nil, t.fail(st)
+	}
+	panic("interpreter: unknown state type")
+}
+
+func (t *Trial) scope() *query.Scope { return t.s.scopeOf(t.b) }
+
+// arguments evaluates the first stage, and shows it.
+func (t *Trial) arguments(base *asl.Common, shown bool) (value.Value, error) {
+	effective, args, err := base.Flow.Arguments(t.scope())
+	if base.Language == query.JSONata {
+		if err == nil && shown {
+			t.see("afterArguments", args)
+		}
+		return args, err
+	}
+	if !effective.IsUndefined() && shown {
+		t.see("afterInputPath", effective)
+	}
+	if err == nil && shown {
+		t.see("afterParameters", args)
+	}
+	return args, err
+}
+
+func (t *Trial) task(st *asl.Task) (*Effect, *TrialResult) {
+	resource, _ := asl.ParseResource(st.Resource)
+	if resource.Pattern == asl.WaitForTaskToken {
+		t.s.token = 1
+		if t.s.env.Token == nil {
+			t.s.env.Token = func(int64) string { return "" }
+		}
+	}
+	args, err := t.arguments(&st.Common, true)
+	t.s.token = 0
+	if err != nil {
+		return nil, t.failed(err)
+	}
+	ev := history.Event{}
+	if err := t.s.arguments(t.b, st, &ev); err != nil {
+		return nil, t.failed(err)
+	}
+	return &Effect{
+		Kind: Invoke, Resource: resource, Input: value.DocOf(args), Timeout: ev.Timeout, Heartbeat: ev.Heartbeat,
+		Credentials: ev.Credentials, StateName: st.Name,
+	}, nil
+}
+
+func (t *Trial) pass(st *asl.Pass) *TrialResult {
+	shown := st.Result.IsUndefined() && st.Language == query.JSONPath
+	_, result, err := st.Flow.Arguments(t.scope())
+	if shown {
+		_, err = t.arguments(&st.Common, true)
+	}
+	if err != nil {
+		return t.failed(err)
+	}
+	if !st.Result.IsUndefined() {
+		result = st.Result
+		t.see("result", result)
+	}
+	return t.leave(&st.Flow, result, st.Next, true)
+}
+
+func (t *Trial) choice(st *asl.Choice) *TrialResult {
+	scope := t.scope()
+	effective, err := st.Flow.Effective(scope)
+	if err != nil {
+		return t.failed(err)
+	}
+	t.seeEffective(&st.Common, effective)
+	scope.Input = effective
+	for i := range st.Choices {
+		choice := &st.Choices[i]
+		holds, err := t.s.holds(choice, scope)
+		if err != nil {
+			return t.failed(err)
+		}
+		if holds {
+			return t.leave(&choice.Flow, effective, choice.Next, false)
+		}
+	}
+	if st.Default == "" {
+		return t.failure(t.s.raised(t.b, "States.NoChoiceMatched", noChoiceMatched))
+	}
+	return t.leave(&st.Flow, effective, st.Default, false)
+}
+
+func (t *Trial) seeEffective(base *asl.Common, effective value.Value) {
+	if base.Language == query.JSONPath {
+		t.see("afterInputPath", effective)
+	}
+}
+
+// through ends a state that passes its input on.
+func (t *Trial) through(base *asl.Common) *TrialResult {
+	effective, err := base.Flow.Effective(t.scope())
+	if err != nil {
+		return t.failed(err)
+	}
+	t.seeEffective(base, effective)
+	return t.leave(&base.Flow, effective, base.Next, false)
+}
+
+func (t *Trial) fail(st *asl.Fail) *TrialResult {
+	f, err := t.s.failureOf(t.b, st)
+	if err != nil {
+		return t.failed(err)
+	}
+	return t.failure(f)
+}
+
+// beginMap evaluates the items of a Map and what bounds its work.
+func (t *Trial) beginMap(st *asl.Map) error {
+	if st.Distributed == nil || st.Distributed.ItemReader.IsUndefined() {
+		items, err := t.s.items(t.b, st)
+		if err != nil {
+			return err
+		}
+		t.items = items.Len()
+		if st.Language == query.JSONPath {
+			effective, err := st.Flow.Effective(t.scope())
+			if err != nil {
+				return err
+			}
+			t.see("afterInputPath", effective)
+			t.see("afterItemsPath", items)
+		}
+		if err := t.selectItems(st, items); err != nil {
+			return err
+		}
+	}
+	limit, err := t.s.seconds(t.b, st.Concurrency, "MaxConcurrency")
+	if err != nil {
+		return err
+	}
+	t.seen.Set("maxConcurrency", value.Int(limit))
+	return t.tolerate(st)
+}
+
+func (t *Trial) selectItems(st *asl.Map, items value.Value) error {
+	if st.ItemSelector == nil {
+		return nil
+	}
+	selected := make([]value.Value, items.Len())
+	t.b.join = &join{items: items}
+	for i := range selected {
+		doc, err := t.s.itemInput(t.b, st, int64(i))
+		if err != nil {
+			return err
+		}
+		selected[i] = doc.Value()
+	}
+	t.see("afterItemSelector", value.Arr(selected...))
+	return nil
+}
+
+// tolerate evaluates how many iterations may fail.
+func (t *Trial) tolerate(st *asl.Map) error {
+	if st.ToleratedCount != nil {
+		n, err := t.s.seconds(t.b, st.ToleratedCount, "ToleratedFailureCount")
+		if err != nil {
+			return err
+		}
+		t.tolerated, t.tolerance = true, float64(n)
+		t.seen.Set("toleratedFailureCount", value.Int(n))
+	}
+	if st.ToleratedPercentage != nil {
+		n, err := t.s.seconds(t.b, st.ToleratedPercentage, "ToleratedFailurePercentage")
+		if err != nil {
+			return err
+		}
+		if most := float64(n) * float64(t.items) / 100; !t.tolerated || most < t.tolerance {
+			t.tolerated, t.tolerance = true, most
+		}
+		t.seen.Set("toleratedFailurePercentage", value.Num(itoa(n)+".0"))
+	}
+	return nil
+}
+
+// Succeed ends the state with the result of its work.
+func (t *Trial) Succeed(result *value.Doc) TrialResult {
+	base := t.spec.State.Base()
+	if t.tolerated && float64(t.spec.Failures) > t.tolerance {
+		return *t.failure(failed("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded"))
+	}
+	if _, ok := t.spec.State.(*asl.Task); ok {
+		t.seen.Set("result", value.Str(result.String()))
+	}
+	r := t.leave(&base.Flow, result.Value(), base.Next, true)
+	if r.Output != nil && r.Output.Value() == result.Value() {
+		r.Output = result // as it was given
+	}
+	return *r
+}
+
+// Fail ends the state with the failure of its work.
+func (t *Trial) Fail(output history.ErrorOutput) TrialResult {
+	_, task := t.spec.State.(*asl.Task)
+	return *t.failure(failure{ErrorOutput: output, task: task})
+}
+
+// leave evaluates what the state makes of its result.
+func (t *Trial) leave(flow *query.Flow, result value.Value, next string, shown bool) *TrialResult {
+	scope := t.scope()
+	if flow.Language == query.JSONPath && shown {
+		selected, err := flow.Selected(scope, result)
+		if err != nil {
+			return t.failed(err)
+		}
+		t.see("afterResultSelector", selected)
+		placed, err := flow.Placed(scope.Input, selected)
+		if err != nil {
+			return t.failed(err)
+		}
+		t.see("afterResultPath", placed)
+	}
+	output, selected, err := flow.Result(scope, result)
+	if err != nil {
+		return t.failed(err)
+	}
+	if err := t.assign(flow, selected); err != nil {
+		return t.failed(err)
+	}
+	return t.end(TrialResult{Status: "SUCCEEDED", Output: t.s.document(t.b, output), Next: next})
+}
+
+// assign shows the variables as the state leaves them.
+func (t *Trial) assign(flow *query.Flow, selected value.Value) error {
+	assigned, err := flow.AssignVariables(t.scope(), selected)
+	if err != nil || len(assigned) == 0 && len(t.b.vars) == 0 {
+		return err
+	}
+	t.b.assign(variables(assigned))
+	all := value.NewObject(len(t.b.vars))
+	for _, v := range t.b.vars {
+		all.Set(v.Name, v.Value.Value())
+	}
+	t.see("variables", all.Value())
+	return nil
+}
+
+func (t *Trial) end(r TrialResult) *TrialResult {
+	r.Inspection = t.seen.Value()
+	return &r
+}
+
+// failed is the end of a state an expression of which failed.
+func (t *Trial) failed(err error) *TrialResult { return t.failure(t.raised(err)) }
+
+func (t *Trial) raised(err error) failure {
+	q, ok := errors.AsType[*query.Error](err)
+	if !ok {
+		q = &query.Error{Name: "States.Runtime", Cause: err.Error()}
+	}
+	return t.s.raised(t.b, q.Name, q.Cause)
+}
+
+// failure has the state fail: it would be tried again, caught, or fail.
+func (t *Trial) failure(f failure) *TrialResult {
+	result := TrialResult{Status: "FAILED", Failure: f.ErrorOutput}
+	retriers, catchers := handlers(t.spec.State)
+	details := value.NewObject(3)
+	for i := range retriers {
+		if f.final || !f.matches(retriers[i].ErrorEquals) {
+			continue
+		}
+		details.Set("retryIndex", value.Int(int64(i)))
+		if t.spec.Retries < retriers[i].MaxAttempts {
+			result.Status = "RETRIABLE"
+			details.Set("retryBackoffIntervalSeconds", value.Int(t.s.pause(&retriers[i], t.spec.Retries)/1000))
+		}
+		break
+	}
+	for i := range catchers {
+		if result.Status == "FAILED" && !f.final && f.matches(catchers[i].ErrorEquals) {
+			details.Set("catchIndex", value.Int(int64(i)))
+			t.catch(&catchers[i], f, &result)
+			break
+		}
+	}
+	if made := details.Value(); made.Len() > 0 {
+		t.seen.Set("errorDetails", made)
+	}
+	return t.end(result)
+}
+
+func (t *Trial) catch(c *asl.Catcher, f failure, result *TrialResult) {
+	output := errorOutput(f.ErrorOutput)
+	scope := t.scope()
+	scope.ErrorOutput = output
+	made, selected, err := c.Flow.Result(scope, output)
+	if err == nil {
+		err = t.assign(&c.Flow, selected)
+	}
+	if err != nil {
+		result.Failure = t.raised(err).ErrorOutput // the Catcher's own, which nobody catches
+		return
+	}
+	result.Status, result.Output, result.Next = "CAUGHT_ERROR", value.DocOf(made), c.Next
+}
