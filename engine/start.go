@@ -187,6 +187,8 @@ func (e *Engine) newID(s store.ShardID, now time.Time) store.ExecutionID {
 	var id store.ExecutionID
 	binary.BigEndian.PutUint64(id[:8], uint64(s)<<48|uint64(now.UnixMilli())&(1<<48-1))
 	e.random(id[8:])
+	below := uint32(now.Nanosecond()%1e6) << 12
+	binary.BigEndian.PutUint32(id[8:], below|binary.BigEndian.Uint32(id[8:])&(1<<12-1))
 	return id
 }
 

@@ -48,9 +48,20 @@ var (
 type ShardID uint16
 
 // ExecutionID names an execution inside a store: shard (2 bytes, big endian),
-// start in milliseconds (6 bytes), random (8 bytes). It is ordered by time
-// inside a shard and routes itself.
+// start in milliseconds (6 bytes), the part of the start below a millisecond
+// (20 bits of nanoseconds), random (44 bits). It is ordered by time inside a
+// shard and routes itself.
 type ExecutionID [16]byte
+
+// Swapped is the id with its halves exchanged, which orders the executions of
+// one millisecond by their start whatever their shards. Swapped twice it is the
+// id itself.
+func (id ExecutionID) Swapped() ExecutionID {
+	var swapped ExecutionID
+	copy(swapped[:8], id[8:])
+	copy(swapped[8:], id[:8])
+	return swapped
+}
 
 // Shard is the shard that holds the execution.
 func (id ExecutionID) Shard() ShardID { return ShardID(id[0])<<8 | ShardID(id[1]) }
@@ -104,7 +115,8 @@ type Store interface {
 	// hold events from number from on (up to from, when reverse), at most
 	// limit chunks (0: all). An unknown execution has none.
 	History(ctx context.Context, id ExecutionID, from int64, limit int, reverse bool) ([]Chunk, error)
-	// List gives the records of executions, newest start first, and a token
+	// List gives the records of executions, newest start first (those of one
+	// millisecond by their swapped ids), and a token
 	// for the next page, "" at the end. Pages never repeat or skip an
 	// execution that did not change between them.
 	List(ctx context.Context, q ListQuery) ([]Record, string, error)

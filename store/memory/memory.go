@@ -198,10 +198,11 @@ func (s *Store) List(_ context.Context, q store.ListQuery) ([]store.Record, stri
 	return page, "", nil
 }
 
-// compare orders executions by start and id.
+// compare orders executions by start and swapped id.
 func (s *Store) compare(id store.ExecutionID, r *store.Record) int {
 	x := s.executions[id]
-	return cmp.Or(x.record.Start.Compare(r.Start), bytes.Compare(id[:], r.ID[:]))
+	a, b := id.Swapped(), r.ID.Swapped()
+	return cmp.Or(x.record.Start.Compare(r.Start), bytes.Compare(a[:], b[:]))
 }
 
 // Get reads a catalogue entry.

@@ -45,12 +45,12 @@ func chunkKey(id store.ExecutionID, first int64) []byte {
 
 func nameKey(key store.NameKey) []byte { return append([]byte{prefixName}, key[:]...) }
 
-// listKey orders the executions of a machine and status by start and id, the
-// newest first.
+// listKey orders the executions of a machine and status by start and swapped id,
+// the newest first.
 func listKey(machine uint32, status store.Status, start time.Time, id store.ExecutionID) []byte {
 	b := listPrefix(machine, status)
 	b = appendUint64(b, ^uint64(start.UnixMilli()))
-	for _, c := range id {
+	for _, c := range id.Swapped() {
 		b = append(b, ^c)
 	}
 	return b

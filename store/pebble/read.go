@@ -146,7 +146,7 @@ func (s *DB) List(_ context.Context, q store.ListQuery) (page []store.Record, ne
 		for i, c := range place[8:] {
 			id[i] = ^c
 		}
-		r, err := s.execution(id)
+		r, err := s.execution(id.Swapped())
 		if errors.Is(err, store.ErrNotFound) {
 			continue // retained away meanwhile
 		}

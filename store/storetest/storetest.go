@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"running executions", running},
 		{"lists", lists},
 		{"lists page stably", paging},
+		{"lists of one moment", sameMoment},
 		{"redrive", redrive},
 		{"catalogue", catalogue},
 		{"retention", retention},
@@ -519,4 +520,25 @@ func retention(t *testing.T, f *fixture) {
 	reuse := f.start(f.id(0), 1, store.Running)
 	reuse.New.Key = key(old[0])
 	f.commit(h, reuse, nil)
+}
+
+// sameMoment lists executions of one millisecond in the order of their starts,
+// although they are in different shards.
+func sameMoment(_ *testing.T, f *fixture) {
+	var want []store.ExecutionID
+	for i := range 8 {
+		shard := store.ShardID(i * 5 % f.Shards())
+		h := f.acquire(shard)
+		id := f.id(shard)
+		id[8] = byte(i)
+		t := f.start(id, 1, store.Running)
+		t.New.Start = start
+		f.commit(h, t, nil)
+		want = append([]store.ExecutionID{id}, want...)
+	}
+	var got []store.ExecutionID
+	for _, r := range f.list(store.ListQuery{Machine: 1, Limit: 3}) {
+		got = append(got, r.ID)
+	}
+	f.same(want, got)
 }
