@@ -134,10 +134,14 @@ func zip(_ *evaluation, args []val) value.Value {
 	return value.Arr(rows...)
 }
 
-// handed gives the arguments for a function that is called for item i: as many
-// as it takes.
-func handed(item value.Value, i int, all value.Value) []val {
-	return []val{plain(item), plain(value.Int(int64(i))), plain(all)}
+// callEach calls a function for each item of an array, with the item, its index
+// and the array.
+func (e *evaluation) callEach(fn *function, all value.Value, visit func(i int, item, result value.Value)) {
+	args := make([]val, 3)
+	for i, item := range all.Items() {
+		args[0], args[1], args[2] = plain(item), plain(value.Int(int64(i))), plain(all)
+		visit(i, item, e.callback(fn, args...).Value)
+	}
 }
 
 func mapFunction(e *evaluation, args []val) val {
@@ -146,11 +150,11 @@ func mapFunction(e *evaluation, args []val) val {
 	}
 	fn := e.function(args[1].Value)
 	items := make([]value.Value, 0, args[0].Len())
-	for i, item := range args[0].Items() {
-		if v := e.callback(fn, handed(item, i, args[0].Value)...); !v.IsUndefined() {
-			items = append(items, v.Value)
+	e.callEach(fn, args[0].Value, func(_ int, _, result value.Value) {
+		if !result.IsUndefined() {
+			items = append(items, result)
 		}
-	}
+	})
 	e.charge(int64(8 * len(items)))
 	return sequence(items)
 }
@@ -161,11 +165,11 @@ func filterFunction(e *evaluation, args []val) val {
 	}
 	fn := e.function(args[1].Value)
 	var items []value.Value
-	for i, item := range args[0].Items() {
-		if e.truth(e.callback(fn, handed(item, i, args[0].Value)...).Value) {
+	e.callEach(fn, args[0].Value, func(_ int, item, result value.Value) {
+		if e.truth(result) {
 			items = append(items, item)
 		}
-	}
+	})
 	return sequence(items)
 }
 
@@ -178,14 +182,21 @@ func single(e *evaluation, args []val) val {
 		fn = e.function(args[1].Value)
 	}
 	found := -1
-	for i, item := range args[0].Items() {
-		if fn != nil && !e.truth(e.callback(fn, handed(item, i, args[0].Value)...).Value) {
-			continue
-		}
-		if found >= 0 {
+	visit := func(i int, _, result value.Value) {
+		switch {
+		case !e.truth(result):
+		case found >= 0:
 			e.throw("D3138", value.Int(int64(i)))
+		default:
+			found = i
 		}
-		found = i
+	}
+	if fn != nil {
+		e.callEach(fn, args[0].Value, visit)
+	} else {
+		for i, item := range args[0].Items() {
+			visit(i, item, value.Of(true))
+		}
 	}
 	if found < 0 {
 		e.throw("D3139")

@@ -58,6 +58,11 @@ type node struct {
 	builtin     *function // what a variable names where nothing is bound to it
 	thunk       bool
 
+	// What prepare finds, for shorter ways:
+	simple bool // a name and nothing else
+	tuples bool // a path with a step that binds variables
+	binds  bool // a block that needs a frame of its own
+
 	keepArray     bool // [] stands behind it
 	keepSingleton bool // a path: [] stands behind one of its steps
 	cons          bool // an array constructor at the beginning or end of a path

@@ -200,7 +200,10 @@ func (e *evaluation) invokeOnce(fn *function, args []val, context val) val {
 	switch {
 	case fn.lambda != nil:
 		names := fn.lambda.names
-		inner := &frame{parent: fn.frame, names: slices.Clip(names), vals: make([]val, len(names))}
+		inner := &frame{parent: fn.frame, names: slices.Clip(names)}
+		if inner.vals = inner.few[:min(len(names), len(inner.few)):len(inner.few)]; len(names) > len(inner.few) {
+			inner.vals = make([]val, len(names))
+		}
 		copy(inner.vals, args)
 		return e.eval(fn.lambda.right, fn.input, inner)
 	case fn.partial != nil:

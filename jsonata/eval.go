@@ -34,7 +34,7 @@ type frame struct {
 	parent *frame
 	names  []string
 	vals   []val
-	root   bool
+	few    [2]val // where vals stands when there are few
 }
 
 func (f *frame) bind(name string, v val) {
@@ -130,9 +130,15 @@ func (e *evaluation) eval(n *node, input val, f *frame) val {
 	if e.depth > e.limits.Depth || e.steps > e.limits.Steps {
 		e.overrun(n)
 	}
+	if n.simple && n.kind == literalNode {
+		e.depth--
+		return plain(n.value)
+	}
 	v := e.dispatch(n, input, f)
-	for i := range n.predicates {
-		v = e.filter(n.predicates[i].expr, v, f)
+	if len(n.predicates) > 0 {
+		for i := range n.predicates {
+			v = e.filter(n.predicates[i].expr, v, f)
+		}
 	}
 	if n.grouped && n.kind != pathNode {
 		v = e.groupBy(n.group, v, nil, f)
@@ -281,10 +287,12 @@ func (e *evaluation) variable(n *node, input val, f *frame) val {
 }
 
 func (e *evaluation) block(n *node, input val, f *frame) val {
-	inner := &frame{parent: f}
+	if n.binds {
+		f = &frame{parent: f}
+	}
 	var v val
 	for _, item := range n.items {
-		v = e.eval(item, input, inner)
+		v = e.eval(item, input, f)
 	}
 	return v
 }

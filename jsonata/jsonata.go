@@ -85,7 +85,7 @@ func Compile(text string, o Options) (x *Expr, err error) {
 	}()
 	p := &parser{lex: lexer{text: text, coalescing: o.Coalescing}}
 	root := process(p.parse())
-	bindBuiltins(root, o)
+	prepare(root, o)
 	return &Expr{text: text, root: root, options: o}, nil
 }
 
@@ -108,7 +108,7 @@ func (x *Expr) Eval(env *Env) (result value.Value, err error) {
 		// A whole array is one input, not a sequence of many.
 		input = val{value.Arr(env.Input), flagSequence | flagOuter}
 	}
-	v := e.eval(x.root, input, &frame{root: true})
+	v := e.eval(x.root, input, &frame{})
 	if fnLike(v.Value) {
 		return value.Value{}, ErrFunction
 	}

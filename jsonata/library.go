@@ -2,6 +2,7 @@ package jsonata
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/steppehq/steppe/value"
@@ -65,16 +66,34 @@ func builtinNamed(name string, o Options) *function {
 	return builtins[name]
 }
 
-// bindBuiltins lets variables know the functions that they name where nothing
-// else is bound to them.
-func bindBuiltins(n *node, o Options) {
-	if n == nil {
-		return
-	}
-	if n.kind == variableNode {
+// prepare lets variables know the functions that they name where nothing else
+// is bound to them, and notes what has a shorter way. It reports whether n binds
+// a variable in the frame around it.
+func prepare(n *node, o Options) bool {
+	binds := n.kind == bindNode
+	walkParts(n, func(part *node) {
+		if prepare(part, o) {
+			binds = true
+		}
+	})
+	switch n.kind {
+	case variableNode:
 		n.builtin = builtinNamed(n.text, o)
+	case nameNode, literalNode, stringNode:
+		n.simple = len(n.stages) == 0 && len(n.predicates) == 0 && !n.grouped && !n.keepArray && !n.tuple
+		if n.kind == stringNode {
+			n.kind = literalNode
+		}
+	case pathNode:
+		n.tuples = slices.ContainsFunc(n.items, func(step *node) bool { return step.tuple })
+	case blockNode:
+		n.binds = binds
+		return false
+	case lambdaNode:
+		return false
+	default:
 	}
-	walkParts(n, func(part *node) { bindBuiltins(part, o) })
+	return binds
 }
 
 // walkParts visits the parts of a node.
@@ -135,5 +154,5 @@ func evalFunction(e *evaluation, args []val, context val) val {
 			input = val{value.Arr(input.Value), flagSequence | flagOuter}
 		}
 	}
-	return e.eval(x.root, input, &frame{root: true})
+	return e.eval(x.root, input, &frame{})
 }

@@ -9,10 +9,8 @@ import (
 
 // path evaluates a path: each step on every result of the one before.
 func (e *evaluation) path(n *node, input val, f *frame) val {
-	for _, step := range n.items {
-		if step.tuple {
-			return e.tuplePath(n, input, f)
-		}
+	if n.tuples {
+		return e.tuplePath(n, input, f)
 	}
 	// A path of one step on one value makes no sequence at all.
 	current, single := input, true
@@ -23,6 +21,15 @@ func (e *evaluation) path(n *node, input val, f *frame) val {
 	for i, step := range n.items {
 		last := i == len(n.items)-1
 		switch {
+		case step.simple && single && current.Kind() == value.Object:
+			e.steps++
+			member := current.Get(step.text)
+			current = plain(member)
+			if member.Kind() == value.Array && !last {
+				current.flags = flagSequence
+			}
+		case step.simple && !single && e.members(&current, items, step.text, last):
+			e.steps += int64(len(items))
 		case i == 0 && step.cons:
 			current = e.eval(step, input, f)
 			single = current.Kind() != value.Array
@@ -46,6 +53,38 @@ func (e *evaluation) path(n *node, input val, f *frame) val {
 		}
 	}
 	return e.endPath(n, current, nil, f)
+}
+
+// members is the step of a name on many objects, without evaluating the name
+// for each. It is false when there is something else among them.
+func (e *evaluation) members(result *val, items []value.Value, name string, last bool) bool {
+	found, count := make([]value.Value, 0, len(items)), 0
+	var only value.Value
+	for i := range items {
+		switch items[i].Kind() {
+		case value.Array:
+			return false
+		case value.Object:
+			member, ok := items[i].Lookup(name)
+			if !ok {
+				continue
+			}
+			count++
+			if only = member; member.Kind() == value.Array {
+				found = append(found, member.Items()...)
+			} else {
+				found = append(found, member)
+			}
+		default:
+		}
+	}
+	if last && count == 1 && only.Kind() == value.Array {
+		*result = plain(only)
+	} else {
+		*result = sequence(found)
+	}
+	e.tick(0)
+	return true
 }
 
 // endPath applies what stands behind a path as a whole.
@@ -383,73 +422,115 @@ func (e *evaluation) tupleStages(stages []stage, tuples []tuple, f *frame) []tup
 	return tuples
 }
 
+// group is the values with one key.
+type group struct {
+	key    string
+	pair   int
+	items  []value.Value // of a sequence
+	at     val           // of one value
+	tuples []tuple       // where steps have bound variables
+}
+
 // groupBy makes an object: the values with equal keys are one value's context.
 // With tuples, the keys and values see what they have bound.
 func (e *evaluation) groupBy(pairs []pair, input val, tuples []tuple, f *frame) val {
-	type group struct {
-		key    string
-		pair   int
-		tuples []tuple
-	}
-	if tuples == nil {
-		tuples = asTuples(input)
-	}
-	var groups []group
-	index := make(map[string]int)
-	for i := range tuples {
-		t := &tuples[i]
-		scope := f
-		if len(t.names) > 0 {
-			scope = t.frame(f)
+	g := groups{e: e, pairs: pairs}
+	switch {
+	case tuples != nil:
+		for i := range tuples {
+			g.add(tuples[i].at, &tuples[i], tuples[i].frame(f))
 		}
-		for p := range pairs {
-			key := e.eval(pairs[p].key, t.at, scope)
-			if key.IsUndefined() {
-				continue
-			}
-			if key.Kind() != value.String {
-				failAt("T1003", pairs[p].key, "", key.Value)
-			}
-			at, ok := index[key.Str()]
-			switch {
-			case !ok:
-				index[key.Str()] = len(groups)
-				groups = append(groups, group{key: key.Str(), pair: p, tuples: []tuple{*t}})
-			case groups[at].pair != p:
-				failAt("D1009", pairs[p].key, "", key.Value)
-			default:
-				groups[at].tuples = append(groups[at].tuples, *t)
-			}
+	case input.Kind() == value.Array && input.Len() > 0:
+		for _, item := range input.Items() {
+			g.add(plain(item), nil, f)
+		}
+	case input.Kind() == value.Array:
+		g.add(val{}, nil, f)
+	default:
+		g.add(input, nil, f)
+	}
+	object := value.NewObject(len(g.list))
+	for i := range g.list {
+		gr := &g.list[i]
+		at, scope := gr.at, f
+		switch {
+		case gr.tuples != nil:
+			t := merged(gr.tuples)
+			at, scope = t.at, t.frame(f)
+		case gr.items != nil:
+			at = sequence(gr.items)
+		}
+		if v := e.eval(pairs[gr.pair].value, at, scope); !v.IsUndefined() {
+			object.Set(gr.key, v.Value)
 		}
 	}
-	object := value.NewObject(len(groups))
-	for i := range groups {
-		g := &groups[i]
-		t := merged(g.tuples)
-		scope := f
-		if len(t.names) > 0 {
-			scope = t.frame(f)
-		}
-		if v := e.eval(pairs[g.pair].value, t.at, scope); !v.IsUndefined() {
-			object.Set(g.key, v.Value)
-		}
-	}
-	e.charge(int64(8 * len(groups)))
+	e.charge(int64(8 * len(g.list)))
 	return plain(object.Value())
 }
 
-func asTuples(input val) []tuple {
-	if input.Kind() != value.Array {
-		return []tuple{{at: input}}
+// groups collects groups.
+type groups struct {
+	e     *evaluation
+	pairs []pair
+	list  []group
+	index map[string]int // when there are many
+}
+
+// fewGroups is how many groups are searched one after the other.
+const fewGroups = 8
+
+func (g *groups) find(key string) int {
+	if g.index != nil {
+		if i, ok := g.index[key]; ok {
+			return i
+		}
+		return -1
 	}
-	if input.Len() == 0 {
-		return []tuple{{}}
+	return slices.IndexFunc(g.list, func(gr group) bool { return gr.key == key })
+}
+
+// add puts a value into the groups that its keys name.
+func (g *groups) add(at val, t *tuple, f *frame) {
+	for p := range g.pairs {
+		key := g.e.eval(g.pairs[p].key, at, f)
+		if key.IsUndefined() {
+			continue
+		}
+		if key.Kind() != value.String {
+			failAt("T1003", g.pairs[p].key, "", key.Value)
+		}
+		i := g.find(key.Str())
+		if i < 0 {
+			i = g.begin(key.Str(), p, at)
+		} else {
+			gr := &g.list[i]
+			if gr.pair != p {
+				failAt("D1009", g.pairs[p].key, "", key.Value)
+			}
+			if gr.items == nil && t == nil {
+				gr.items = appended(make([]value.Value, 0, 8), gr.at.Value)
+			}
+			if t == nil {
+				gr.items = appended(gr.items, at.Value)
+			}
+		}
+		if t != nil {
+			g.list[i].tuples = append(g.list[i].tuples, *t)
+		}
 	}
-	tuples := make([]tuple, input.Len())
-	for i, item := range input.Items() {
-		tuples[i].at = plain(item)
+}
+
+func (g *groups) begin(key string, p int, at val) int {
+	g.list = append(g.list, group{key: key, pair: p, at: at})
+	if n := len(g.list); g.index != nil {
+		g.index[key] = n - 1
+	} else if n > fewGroups {
+		g.index = make(map[string]int, 2*n)
+		for i := range g.list {
+			g.index[g.list[i].key] = i
+		}
 	}
-	return tuples
+	return len(g.list) - 1
 }
 
 // merged makes one tuple of many: each value the sequence of theirs.

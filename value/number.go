@@ -47,7 +47,7 @@ func (v Value) Int64() (int64, bool) {
 	case intForm:
 		return int64(v.bits), true
 	case textForm:
-		if i, err := strconv.ParseInt(v.text, 10, 64); err == nil {
+		if i, ok := parseInt(v.text); ok {
 			return i, true
 		}
 	case floatForm:
@@ -71,9 +71,36 @@ func (v Value) Float64() float64 {
 	case floatForm:
 		return math.Float64frombits(v.bits)
 	case textForm:
+		if i, ok := parseInt(v.text); ok && i > -1<<53 && i < 1<<53 {
+			return float64(i)
+		}
 	}
 	f, _ := strconv.ParseFloat(v.text, 64)
 	return f
+}
+
+// parseInt reads a whole number written as one, without the error that strconv
+// would make of any other. Numbers of JSON have no leading zeros and no +.
+func parseInt(text string) (int64, bool) {
+	digits := text
+	if len(digits) > 0 && digits[0] == '-' {
+		digits = digits[1:]
+	}
+	if len(digits) == 0 || len(digits) > 19 {
+		return 0, false
+	}
+	var n uint64
+	for i := range len(digits) {
+		c := digits[i] - '0'
+		if c > 9 {
+			return 0, false
+		}
+		n = 10*n + uint64(c)
+	}
+	if len(digits) < len(text) {
+		return -int64(n), n <= 1<<63
+	}
+	return int64(n), n < 1<<63
 }
 
 // IsInteger reports whether v is a number written without fraction and
@@ -123,8 +150,7 @@ func (v Value) exactInt() (int64, bool) {
 	case intForm:
 		return int64(v.bits), true
 	case textForm:
-		i, err := strconv.ParseInt(v.text, 10, 64)
-		return i, err == nil
+		return parseInt(v.text)
 	case floatForm:
 	}
 	return 0, false
