@@ -38,6 +38,7 @@ const (
 	indexNode
 	dotNode
 	placeholderNode
+	fieldNode // a path that is one name
 )
 
 // node is a part of an expression. Which fields it uses is told by its kind.
@@ -62,6 +63,7 @@ type node struct {
 	simple bool // a name and nothing else
 	tuples bool // a path with a step that binds variables
 	binds  bool // a block that needs a frame of its own
+	alone  bool // a lambda that no function can keep the frame of
 
 	keepArray     bool // [] stands behind it
 	keepSingleton bool // a path: [] stands behind one of its steps

@@ -86,7 +86,7 @@ func (fn *function) arguments() int {
 
 // call evaluates a call. applied is the value that ~> hands in as the first
 // argument, nil for none.
-func (e *evaluation) call(n *node, input val, f *frame, applied *val) val {
+func (e *evaluation) call(n *node, input *val, f *frame, applied *val) val {
 	fn := e.callee(n, input, f)
 	args := make([]val, 0, len(n.items)+1)
 	if applied != nil {
@@ -98,11 +98,11 @@ func (e *evaluation) call(n *node, input val, f *frame, applied *val) val {
 	if fn == nil {
 		e.notCallable(n, f, "T1005", "T1006")
 	}
-	return e.invokeAt(n, fn, args, input)
+	return e.invokeAt(n, fn, args, *input)
 }
 
 // callee evaluates what is called.
-func (e *evaluation) callee(n *node, input val, f *frame) *function {
+func (e *evaluation) callee(n *node, input *val, f *frame) *function {
 	proc := n.left
 	if proc.kind == variableNode && proc.builtin != nil {
 		if _, bound := f.lookup(proc.text); !bound {
@@ -119,16 +119,18 @@ func (e *evaluation) callee(n *node, input val, f *frame) *function {
 
 // procedureName is the name that a called expression has.
 func procedureName(n *node) string {
-	if n.left.kind == pathNode {
+	if isPath(n.left) {
 		return n.left.items[0].text
 	}
 	return n.left.text
 }
 
+func isPath(n *node) bool { return n.kind == pathNode || n.kind == fieldNode }
+
 // notCallable complains, with a hint where only the $ is missing.
 func (e *evaluation) notCallable(n *node, f *frame, hint, code string) {
 	name := procedureName(n)
-	if n.left.kind == pathNode {
+	if isPath(n.left) {
 		_, bound := f.lookup(name)
 		if bound || builtinNamed(name, e.expr.options) != nil {
 			failAt(hint, n, name, value.Value{})
@@ -171,10 +173,10 @@ func (e *evaluation) invoke(fn *function, args []val, context val) val {
 		}
 		e.tick(1)
 		body := next.lambda.right
-		callee := e.callee(body, next.input, next.frame)
+		callee := e.callee(body, &next.input, next.frame)
 		args := make([]val, 0, len(body.items))
 		for _, item := range body.items {
-			args = append(args, e.eval(item, next.input, next.frame))
+			args = append(args, e.eval(item, &next.input, next.frame))
 		}
 		if callee == nil {
 			e.notCallable(body, next.frame, "T1005", "T1006")
@@ -199,13 +201,7 @@ func (e *evaluation) invokeOnce(fn *function, args []val, context val) val {
 	}
 	switch {
 	case fn.lambda != nil:
-		names := fn.lambda.names
-		inner := &frame{parent: fn.frame, names: slices.Clip(names)}
-		if inner.vals = inner.few[:min(len(names), len(inner.few)):len(inner.few)]; len(names) > len(inner.few) {
-			inner.vals = make([]val, len(names))
-		}
-		copy(inner.vals, args)
-		return e.eval(fn.lambda.right, fn.input, inner)
+		return e.enter(fn, args)
 	case fn.partial != nil:
 		all := append([]val(nil), fn.fixed...)
 		next := 0
@@ -223,6 +219,26 @@ func (e *evaluation) invokeOnce(fn *function, args []val, context val) val {
 	return fn.native(e, args, context)
 }
 
+// enter evaluates the body of a lambda.
+func (e *evaluation) enter(fn *function, args []val) val {
+	names := fn.lambda.names
+	inner := e.spare
+	if inner == nil {
+		inner = &frame{}
+	}
+	e.spare = nil
+	inner.parent, inner.names = fn.frame, slices.Clip(names)
+	if inner.vals = inner.few[:min(len(names), len(inner.few)):len(inner.few)]; len(names) > len(inner.few) {
+		inner.vals = make([]val, len(names))
+	}
+	clear(inner.vals[copy(inner.vals, args):])
+	v := e.eval(fn.lambda.right, &fn.input, inner)
+	if fn.lambda.alone {
+		e.spare = inner // nobody else has it
+	}
+	return v
+}
+
 // callback calls a function that was handed to a builtin, with as many of the
 // arguments as it takes.
 func (e *evaluation) callback(fn *function, args ...val) val {
@@ -237,7 +253,7 @@ func (e *evaluation) callback(fn *function, args ...val) val {
 }
 
 // partial evaluates a call with arguments left open.
-func (e *evaluation) partial(n *node, input val, f *frame) val {
+func (e *evaluation) partial(n *node, input *val, f *frame) val {
 	fn := e.callee(n, input, f)
 	if fn == nil {
 		e.notCallable(n, f, "T1007", "T1008")
@@ -255,7 +271,7 @@ func (e *evaluation) partial(n *node, input val, f *frame) val {
 
 // apply evaluates ~>: a call with one more argument, a call, or two functions
 // made one.
-func (e *evaluation) apply(n *node, input val, f *frame) val {
+func (e *evaluation) apply(n *node, input *val, f *frame) val {
 	left := e.eval(n.left, input, f)
 	if n.right.kind == callNode {
 		v := e.call(n.right, input, f, &left)
@@ -275,7 +291,7 @@ func (e *evaluation) apply(n *node, input val, f *frame) val {
 		}}
 		return plain(e.functionValue(chained))
 	}
-	return e.invokeAt(&node{at: n.at, left: n.right}, fn, []val{left}, input)
+	return e.invokeAt(&node{at: n.at, left: n.right}, fn, []val{left}, *input)
 }
 
 // intArg gives a number argument as a whole one, cut off; 0 for undefined.

@@ -73,6 +73,7 @@ const (
 
 // evaluation is one run of an expression.
 type evaluation struct {
+	root   frame
 	expr   *Expr
 	env    *Env
 	depth  int
@@ -83,6 +84,7 @@ type evaluation struct {
 	known  map[*function]value.Value
 	place  callPlace // the call under way
 	evals  int       // $eval inside of $eval
+	spare  *frame    // one that is free to be used again
 	seed   uint64    // where no random numbers are given
 }
 
@@ -124,13 +126,18 @@ func (e *evaluation) tick(n int) {
 }
 
 // eval evaluates a node. The result of a query with one item is that item.
-func (e *evaluation) eval(n *node, input val, f *frame) val {
+func (e *evaluation) eval(n *node, input *val, f *frame) val {
 	e.depth++
 	e.steps++
 	if e.depth > e.limits.Depth || e.steps > e.limits.Steps {
 		e.overrun(n)
 	}
-	if n.simple && n.kind == literalNode {
+	switch {
+	case n.kind == fieldNode && input.Kind() == value.Object:
+		e.steps++
+		e.depth--
+		return plain(input.Get(n.text))
+	case n.simple && n.kind == literalNode:
 		e.depth--
 		return plain(n.value)
 	}
@@ -171,9 +178,9 @@ func collapse(v val, keep bool) val {
 	return v
 }
 
-func (e *evaluation) dispatch(n *node, input val, f *frame) val {
+func (e *evaluation) dispatch(n *node, input *val, f *frame) val {
 	switch n.kind {
-	case pathNode:
+	case pathNode, fieldNode:
 		return e.path(n, input, f)
 	case literalNode, stringNode:
 		return plain(n.value)
@@ -190,7 +197,7 @@ func (e *evaluation) dispatch(n *node, input val, f *frame) val {
 	case arrayNode:
 		return e.array(n, input, f)
 	case objectNode:
-		return e.groupBy(n.pairs, input, nil, f)
+		return e.groupBy(n.pairs, *input, nil, f)
 	case blockNode:
 		return e.block(n, input, f)
 	case conditionNode:
@@ -204,13 +211,13 @@ func (e *evaluation) dispatch(n *node, input val, f *frame) val {
 	case partialNode:
 		return e.partial(n, input, f)
 	case lambdaNode:
-		return plain(e.functionValue(&function{lambda: n, frame: f, input: input, signature: n.signature}))
+		return plain(e.functionValue(&function{lambda: n, frame: f, input: *input, signature: n.signature}))
 	case applyNode:
 		return e.apply(n, input, f)
 	case transformNode:
 		return plain(e.functionValue(e.transform(n, f)))
 	case wildcardNode:
-		return e.wildcard(input)
+		return e.wildcard(*input)
 	case descendantNode:
 		return descendants(input.Value)
 	case parentNode:
@@ -259,13 +266,13 @@ func gather(found []value.Value, array value.Value, name string) []value.Value {
 	return found
 }
 
-func (e *evaluation) variable(n *node, input val, f *frame) val {
+func (e *evaluation) variable(n *node, input *val, f *frame) val {
 	switch n.text {
 	case "":
 		if input.flags&flagOuter != 0 {
 			return plain(input.At(0))
 		}
-		return input
+		return *input
 	case "$":
 		if v, ok := f.lookup("$"); ok {
 			return v
@@ -286,7 +293,7 @@ func (e *evaluation) variable(n *node, input val, f *frame) val {
 	return val{}
 }
 
-func (e *evaluation) block(n *node, input val, f *frame) val {
+func (e *evaluation) block(n *node, input *val, f *frame) val {
 	if n.binds {
 		f = &frame{parent: f}
 	}
@@ -297,7 +304,7 @@ func (e *evaluation) block(n *node, input val, f *frame) val {
 	return v
 }
 
-func (e *evaluation) condition(n *node, input val, f *frame) val {
+func (e *evaluation) condition(n *node, input *val, f *frame) val {
 	if e.truth(e.eval(n.left, input, f).Value) {
 		return e.eval(n.right, input, f)
 	}
@@ -325,7 +332,7 @@ func (e *evaluation) truth(v value.Value) bool {
 	return false
 }
 
-func (e *evaluation) array(n *node, input val, f *frame) val {
+func (e *evaluation) array(n *node, input *val, f *frame) val {
 	items := make([]value.Value, 0, len(n.items))
 	for _, item := range n.items {
 		v := e.eval(item, input, f)
@@ -347,7 +354,7 @@ func (e *evaluation) array(n *node, input val, f *frame) val {
 
 const maxRange = 10_000_000
 
-func (e *evaluation) rangeOf(n *node, input val, f *frame) val {
+func (e *evaluation) rangeOf(n *node, input *val, f *frame) val {
 	from, to := e.eval(n.left, input, f), e.eval(n.right, input, f)
 	ends := [2]int64{}
 	for i, v := range [2]val{from, to} {

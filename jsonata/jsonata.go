@@ -108,7 +108,7 @@ func (x *Expr) Eval(env *Env) (result value.Value, err error) {
 		// A whole array is one input, not a sequence of many.
 		input = val{value.Arr(env.Input), flagSequence | flagOuter}
 	}
-	v := e.eval(x.root, input, &frame{})
+	v := e.eval(x.root, &input, &e.root)
 	if fnLike(v.Value) {
 		return value.Value{}, ErrFunction
 	}

@@ -77,23 +77,36 @@ func prepare(n *node, o Options) bool {
 		}
 	})
 	switch n.kind {
-	case variableNode:
-		n.builtin = builtinNamed(n.text, o)
-	case nameNode, literalNode, stringNode:
+	case nameNode, literalNode, stringNode, variableNode:
+		if n.kind == variableNode {
+			n.builtin = builtinNamed(n.text, o)
+		}
 		n.simple = len(n.stages) == 0 && len(n.predicates) == 0 && !n.grouped && !n.keepArray && !n.tuple
 		if n.kind == stringNode {
 			n.kind = literalNode
 		}
 	case pathNode:
 		n.tuples = slices.ContainsFunc(n.items, func(step *node) bool { return step.tuple })
+		if first := n.items[0]; len(n.items) == 1 && first.kind == nameNode && first.simple && !n.keepSingleton && !n.grouped && len(n.predicates) == 0 {
+			n.kind, n.text = fieldNode, first.text
+		}
 	case blockNode:
 		n.binds = binds
 		return false
 	case lambdaNode:
+		n.alone = !keepsFrames(n.right)
 		return false
 	default:
 	}
 	return binds
+}
+
+// keepsFrames tells whether evaluating n makes a function that keeps the frame
+// it was made in.
+func keepsFrames(n *node) bool {
+	keeps := n.kind == lambdaNode || n.kind == transformNode
+	walkParts(n, func(part *node) { keeps = keeps || keepsFrames(part) })
+	return keeps
 }
 
 // walkParts visits the parts of a node.
@@ -154,5 +167,5 @@ func evalFunction(e *evaluation, args []val, context val) val {
 			input = val{value.Arr(input.Value), flagSequence | flagOuter}
 		}
 	}
-	return e.eval(x.root, input, &frame{})
+	return e.eval(x.root, &input, &frame{})
 }

@@ -151,7 +151,8 @@ func (e *evaluation) transform(n *node, f *frame) *function {
 		}
 		t := &transformation{e: e, n: n, f: f}
 		tagged := t.tag(args[0].Value)
-		matches := e.eval(n.left, plain(tagged), f)
+		whole := plain(tagged)
+		matches := e.eval(n.left, &whole, f)
 		for _, m := range flatten1(matches) {
 			t.change(m)
 		}
@@ -236,7 +237,7 @@ func (t *transformation) change(match value.Value) {
 		return
 	}
 	context := plain(t.result(match))
-	update := t.e.eval(t.n.right, context, t.f)
+	update := t.e.eval(t.n.right, &context, t.f)
 	if !update.IsUndefined() {
 		if update.Kind() != value.Object || fnLike(update.Value) {
 			failAt("T2011", t.n.right, "", update.Value)
@@ -250,7 +251,7 @@ func (t *transformation) change(match value.Value) {
 	if t.n.other == nil {
 		return
 	}
-	deleted := t.e.eval(t.n.other, context, t.f)
+	deleted := t.e.eval(t.n.other, &context, t.f)
 	if deleted.IsUndefined() {
 		return
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-func (e *evaluation) binary(n *node, input val, f *frame) value.Value {
+func (e *evaluation) binary(n *node, input *val, f *frame) value.Value {
 	left := e.eval(n.left, input, f).Value
 	switch n.text {
 	case "and":
@@ -199,7 +199,7 @@ func ordered(n *node, left, right value.Value) value.Value {
 	return value.Of(order >= 0)
 }
 
-func (e *evaluation) negate(n *node, input val, f *frame) value.Value {
+func (e *evaluation) negate(n *node, input *val, f *frame) value.Value {
 	v := e.eval(n.left, input, f).Value
 	switch v.Kind() {
 	case value.Undefined:

@@ -8,12 +8,12 @@ import (
 )
 
 // path evaluates a path: each step on every result of the one before.
-func (e *evaluation) path(n *node, input val, f *frame) val {
+func (e *evaluation) path(n *node, input *val, f *frame) val {
 	if n.tuples {
 		return e.tuplePath(n, input, f)
 	}
 	// A path of one step on one value makes no sequence at all.
-	current, single := input, true
+	current, single := *input, true
 	items := []value.Value(nil)
 	if input.Kind() == value.Array && n.items[0].kind != variableNode {
 		single, items = false, input.Items()
@@ -21,14 +21,19 @@ func (e *evaluation) path(n *node, input val, f *frame) val {
 	for i, step := range n.items {
 		last := i == len(n.items)-1
 		switch {
-		case step.simple && single && current.Kind() == value.Object:
+		case i == 0 && step.simple && step.kind == variableNode:
+			e.steps++
+			if current = e.variable(step, input, f); current.Kind() == value.Array && !last {
+				current.flags = flagSequence
+			}
+		case step.simple && step.kind == nameNode && single && current.Kind() == value.Object:
 			e.steps++
 			member := current.Get(step.text)
 			current = plain(member)
 			if member.Kind() == value.Array && !last {
 				current.flags = flagSequence
 			}
-		case step.simple && !single && e.members(&current, items, step.text, last):
+		case step.simple && step.kind == nameNode && !single && e.members(&current, items, step.text, last):
 			e.steps += int64(len(items))
 		case i == 0 && step.cons:
 			current = e.eval(step, input, f)
@@ -38,7 +43,7 @@ func (e *evaluation) path(n *node, input val, f *frame) val {
 			}
 			continue
 		case single && step.kind != sortNode:
-			current = e.stepOnOne(step, current, f, last)
+			current = e.stepOnOne(step, &current, f, last)
 		default:
 			if single {
 				items = []value.Value{current.Value}
@@ -51,6 +56,9 @@ func (e *evaluation) path(n *node, input val, f *frame) val {
 		if single = current.Kind() != value.Array; !single {
 			items = current.Items()
 		}
+	}
+	if !n.keepSingleton && !n.grouped {
+		return current
 	}
 	return e.endPath(n, current, nil, f)
 }
@@ -106,7 +114,7 @@ func (e *evaluation) endPath(n *node, result val, tuples []tuple, f *frame) val 
 
 // stepOnOne evaluates a step on one value. What it gives is one value where the
 // result is one, else a sequence.
-func (e *evaluation) stepOnOne(step *node, input val, f *frame, last bool) val {
+func (e *evaluation) stepOnOne(step *node, input *val, f *frame, last bool) val {
 	v := e.eval(step, input, f)
 	for i := range step.stages {
 		v = e.filter(step.stages[i].expr, v, f)
@@ -137,7 +145,8 @@ func (e *evaluation) step(step *node, items []value.Value, f *frame, last bool) 
 	}
 	results := make([]val, 0, len(items))
 	for _, item := range items {
-		v := e.eval(step, plain(item), f)
+		one := plain(item)
+		v := e.eval(step, &one, f)
 		for i := range step.stages {
 			v = e.filter(step.stages[i].expr, v, f)
 		}
@@ -181,7 +190,8 @@ func (e *evaluation) filter(predicate *node, input val, f *frame) val {
 	}
 	var kept []value.Value
 	for i, item := range items {
-		if e.holds(predicate, plain(item), i, len(items), f) {
+		one := plain(item)
+		if e.holds(predicate, &one, i, len(items), f) {
 			kept = append(kept, item)
 		}
 	}
@@ -202,7 +212,7 @@ func position(v value.Value, n int) int {
 
 // holds tells whether a predicate keeps item i of n: it is true, or a number
 // or numbers one of which is the item's index.
-func (e *evaluation) holds(predicate *node, item val, i, n int, f *frame) bool {
+func (e *evaluation) holds(predicate *node, item *val, i, n int, f *frame) bool {
 	v := e.eval(predicate, item, f)
 	switch {
 	case v.Kind() == value.Number:
@@ -256,7 +266,7 @@ func (t *tuple) frame(f *frame) *frame {
 }
 
 // tuplePath evaluates a path whose steps bind variables.
-func (e *evaluation) tuplePath(n *node, input val, f *frame) val {
+func (e *evaluation) tuplePath(n *node, input *val, f *frame) val {
 	tuples := e.tuples(n, input, f)
 	items := make([]value.Value, 0, len(tuples))
 	for i := range tuples {
@@ -268,7 +278,7 @@ func (e *evaluation) tuplePath(n *node, input val, f *frame) val {
 }
 
 // tuples evaluates a path and keeps what its steps have bound.
-func (e *evaluation) tuples(n *node, input val, f *frame) []tuple {
+func (e *evaluation) tuples(n *node, input *val, f *frame) []tuple {
 	var items []value.Value
 	var tuples []tuple
 	streaming := n.items[0].tuple
@@ -277,7 +287,7 @@ func (e *evaluation) tuples(n *node, input val, f *frame) []tuple {
 	case !whole:
 		items = input.Items()
 	case streaming:
-		tuples = []tuple{{at: input}}
+		tuples = []tuple{{at: *input}}
 	}
 	for i, step := range n.items {
 		streaming = streaming || step.tuple
@@ -322,7 +332,7 @@ func (e *evaluation) tupleStep(step *node, items []value.Value, tuples []tuple, 
 	var result []tuple
 	for i := range tuples {
 		t := &tuples[i]
-		inner, streamed, v := e.tupleEval(step, t.at, t.frame(f))
+		inner, streamed, v := e.tupleEval(step, &t.at, t.frame(f))
 		switch {
 		case streamed:
 			for j := range inner {
@@ -369,7 +379,7 @@ func (e *evaluation) bound(step *node, t *tuple, next tuple, index int) tuple {
 
 // tupleEval evaluates a step that may itself be a path that binds variables,
 // which then are the outer path's too.
-func (e *evaluation) tupleEval(step *node, input val, f *frame) (inner []tuple, streamed bool, v val) {
+func (e *evaluation) tupleEval(step *node, input *val, f *frame) (inner []tuple, streamed bool, v val) {
 	if !step.tuple || step.focus != "" || step.index != "" {
 		return nil, false, e.eval(step, input, f)
 	}
@@ -413,7 +423,7 @@ func (e *evaluation) tupleStages(stages []stage, tuples []tuple, f *frame) []tup
 		}
 		kept := make([]tuple, 0, len(tuples))
 		for i := range tuples {
-			if e.holds(s.expr, tuples[i].at, i, len(tuples), tuples[i].frame(f)) {
+			if e.holds(s.expr, &tuples[i].at, i, len(tuples), tuples[i].frame(f)) {
 				kept = append(kept, tuples[i])
 			}
 		}
@@ -460,7 +470,7 @@ func (e *evaluation) groupBy(pairs []pair, input val, tuples []tuple, f *frame) 
 		case gr.items != nil:
 			at = sequence(gr.items)
 		}
-		if v := e.eval(pairs[gr.pair].value, at, scope); !v.IsUndefined() {
+		if v := e.eval(pairs[gr.pair].value, &at, scope); !v.IsUndefined() {
 			object.Set(gr.key, v.Value)
 		}
 	}
@@ -492,7 +502,7 @@ func (g *groups) find(key string) int {
 // add puts a value into the groups that its keys name.
 func (g *groups) add(at val, t *tuple, f *frame) {
 	for p := range g.pairs {
-		key := g.e.eval(g.pairs[p].key, at, f)
+		key := g.e.eval(g.pairs[p].key, &at, f)
 		if key.IsUndefined() {
 			continue
 		}

@@ -69,7 +69,7 @@ func (r *referrer) node(n *node, top bool, s *scope) {
 		return
 	}
 	switch n.kind {
-	case pathNode:
+	case pathNode, fieldNode:
 		r.path(n, top, s)
 		return
 	case variableNode:

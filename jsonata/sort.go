@@ -61,7 +61,7 @@ type sortItem struct {
 func (e *evaluation) sortItems(step *node, items []sortItem) {
 	key := func(item *sortItem, i int) value.Value {
 		for len(item.keys) <= i {
-			item.keys = append(item.keys, e.eval(step.terms[len(item.keys)].expr, item.at, item.f).Value)
+			item.keys = append(item.keys, e.eval(step.terms[len(item.keys)].expr, &item.at, item.f).Value)
 		}
 		return item.keys[i]
 	}
