@@ -14,7 +14,7 @@ type function struct {
 	signature *signature
 	// native is what a builtin does; context is the value the call stands on.
 	native func(e *evaluation, args []val, context val) val
-	arity  int    // of a native function, for those that are handed functions
+	arity  int    // of a native function, where its signature does not tell
 	regex  *regex // of a matcher
 	// lambda is a function of the expression, with what it closes over.
 	lambda *node
@@ -78,10 +78,12 @@ func (fn *function) arguments() int {
 			}
 		}
 		return n
+	case fn.arity > 0:
+		return fn.arity
 	case fn.signature != nil:
 		return len(fn.signature.params)
 	}
-	return fn.arity
+	return 0
 }
 
 // call evaluates a call. applied is the value that ~> hands in as the first
@@ -242,8 +244,8 @@ func (e *evaluation) enter(fn *function, args []val) val {
 // callback calls a function that was handed to a builtin, with as many of the
 // arguments as it takes.
 func (e *evaluation) callback(fn *function, args ...val) val {
-	if n := fn.arguments(); n >= 0 && n < len(args) {
-		args = args[:max(n, 0)]
+	if n := fn.arguments(); n < len(args) {
+		args = args[:max(n, 1)]
 	}
 	place := e.place
 	e.tick(1)

@@ -362,7 +362,7 @@ func dateComponent(t time.Time, component byte) int {
 	return -1
 }
 
-var isoTime = regexp.MustCompile(`^(\d{4})(?:-([01]\d))?(?:-([0-3]\d))?(?:T([0-2]\d):([0-5]\d)(?::([0-5]\d)(?:\.(\d+))?)?)?(Z|[+-][0-2]\d:?[0-5]\d)?$`)
+var isoTime = regexp.MustCompile(`^(\d{4})(?:-([01]\d))?(?:-([0-3]\d))?(?:T([0-2]\d):([0-5]\d):([0-5]\d)(?:\.(\d+))?)?(Z|[+-][0-2]\d:?[0-5]\d)?$`)
 
 func toMillis(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
@@ -386,6 +386,10 @@ func toMillis(e *evaluation, args []val) value.Value {
 		}
 		n, _ := strconv.Atoi(m[i])
 		return n
+	}
+	month, hour := field(2, 1), field(4, 0)
+	if month < 1 || month > 12 || field(3, 1) < 1 || field(3, 1) > 31 || hour > 24 {
+		e.throw("D3110", args[0].Value)
 	}
 	fraction, _ := strconv.Atoi((m[7] + "000")[:3])
 	t := time.Date(field(1, 0), time.Month(field(2, 1)), field(3, 1), field(4, 0), field(5, 0), field(6, 0), fraction*1e6, time.UTC)

@@ -127,7 +127,7 @@ func (e *evaluation) formatInteger(n float64, p *integerPicture) string {
 	case lettersStyle:
 		text = toLetters(n)
 	case romanStyle:
-		text = toRoman(n)
+		text = e.toRoman(n)
 	case wordsStyle:
 		text = toWords(n, p.ordinal)
 		if !p.upper && !p.title {
@@ -148,26 +148,36 @@ func (p *integerPicture) decimal(n float64) string {
 	text := strconv.FormatFloat(n, 'f', -1, 64)
 	text = strings.Repeat("0", max(p.mandatory-len(text), 0)) + text
 	plain := text
-	var b strings.Builder
-	for i, c := range text {
-		left := len(text) - i
-		switch {
-		case i == 0:
-		case p.regular > 0 && left%p.regular == 0:
-			b.WriteString(p.separator)
-		case p.regular == 0:
-			for _, g := range p.groups {
-				if g.position == left {
-					b.WriteString(g.separator)
-				}
-			}
+	chars := []rune(text)
+	for i, c := range chars {
+		chars[i] = c - '0' + p.zero
+	}
+	switch {
+	case p.regular > 0:
+		for at := (len(text) - 1) / p.regular; at > 0; at-- {
+			chars = slices.Insert(chars, len(text)-at*p.regular+(len(chars)-len(text)), []rune(p.separator)...)
 		}
-		b.WriteRune(c - '0' + p.zero)
+	default:
+		for _, g := range slices.Backward(p.groups) {
+			chars = insertFromEnd(chars, g)
+		}
 	}
+	text = string(chars)
 	if p.ordinal {
-		b.WriteString(ordinalSuffix(plain))
+		text += ordinalSuffix(plain)
 	}
-	return b.String()
+	return text
+}
+
+// insertFromEnd puts a separator in front of the last digits. Where there are
+// too few, the reference implementation loses some, and so do we.
+func insertFromEnd(chars []rune, g grouping) []rune {
+	at := len(chars) - g.position
+	head, tail := chars[:max(at, 0)], chars[max(at, 0):]
+	if at < 0 {
+		tail = chars[max(len(chars)+at, 0):]
+	}
+	return slices.Concat(head, []rune(g.separator), tail)
 }
 
 func ordinalSuffix(digits string) string {
@@ -202,13 +212,9 @@ var romans = []struct {
 	{1000, "m"}, {900, "cm"}, {500, "d"}, {400, "cd"}, {100, "c"}, {90, "xc"}, {50, "l"}, {40, "xl"}, {10, "x"}, {9, "ix"}, {5, "v"}, {4, "iv"}, {1, "i"},
 }
 
-// maxRoman bounds the number that is written in Roman numerals: it takes one m
-// for each thousand.
-const maxRoman = 1_000_000
-
-func toRoman(n float64) string {
+func (e *evaluation) toRoman(n float64) string {
+	e.charge(int64(min(n/1000, math.MaxInt32)))
 	var b strings.Builder
-	n = min(n, maxRoman)
 	for _, r := range romans {
 		for n >= r.value {
 			b.WriteString(r.text)

@@ -50,6 +50,7 @@ func init() { // functions call functions: the tables refer to themselves
 			return fn(e, args)
 		}}
 	}
+	builtins["string"].arity = 1 // what is handed to it beside the value is no choice of form
 	builtins["eval"] = &function{name: "eval", signature: parseSignature("<sx?:x>"), native: evalFunction}
 }
 

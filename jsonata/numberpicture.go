@@ -81,6 +81,7 @@ func (s *symbols) parse(e *evaluation, text string) subPicture {
 	p.prefix, p.suffix, p.active = string(chars[:first]), string(chars[last+1:]), string(chars[first:last+1])
 	var mantissa string
 	mantissa, p.exponent, p.hasExponent = strings.Cut(p.active, s.exponent)
+	p.hasExponent = p.hasExponent || strings.HasPrefix(p.suffix, s.exponent)
 	p.integer, p.fraction, _ = strings.Cut(mantissa, s.decimal)
 	if code := s.check(&p, mantissa); code != "" {
 		e.throw(code)

@@ -95,7 +95,10 @@ func spread(e *evaluation, args []val) val {
 		for _, item := range v.Items() {
 			items = appended(items, spread(e, []val{plain(item)}).Value)
 		}
-		return sequence(items)
+		if len(items) == 0 {
+			return val{}
+		}
+		return plain(value.Arr(items...))
 	case v.Kind() == value.Object && !fnLike(v):
 		items := make([]value.Value, v.Len())
 		for i, name := range v.Names() {

@@ -2,6 +2,7 @@ package jsonata
 
 import (
 	"math"
+	"slices"
 
 	"github.com/steppehq/steppe/value"
 )
@@ -82,15 +83,13 @@ func (e *evaluation) within(v, list value.Value) bool {
 	if v.IsUndefined() || list.IsUndefined() {
 		return false
 	}
+	if v.Kind() == value.Array || v.Kind() == value.Object {
+		return false // only the very same one would be in a list
+	}
 	if list.Kind() != value.Array {
 		return e.equal(v, list)
 	}
-	for _, item := range list.Items() {
-		if e.equal(v, item) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list.Items(), func(item value.Value) bool { return e.equal(v, item) })
 }
 
 // number checks an operand.

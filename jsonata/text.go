@@ -15,7 +15,7 @@ var textFunctions = []entry{
 	{"substringBefore", "<s-s:s>", substringBefore},
 	{"substringAfter", "<s-s:s>", substringAfter},
 	{"lowercase", "<s-:s>", onText(strings.ToLower)},
-	{"uppercase", "<s-:s>", onText(strings.ToUpper)},
+	{"uppercase", "<s-:s>", onText(upper)},
 	{"trim", "<s-:s>", onText(trim)},
 	{"length", "<s-:n>", length},
 	{"pad", "<s-ns?:s>", pad},
@@ -188,6 +188,17 @@ func substringAfter(_ *evaluation, args []val) value.Value {
 	}
 	return value.Str(after)
 }
+
+// upper is strings.ToUpper, with the characters that become several.
+func upper(s string) string { return strings.ToUpper(manyUpper.Replace(s)) }
+
+// manyUpper are the letters whose upper case is more than one (Unicode,
+// SpecialCasing.txt).
+var manyUpper = strings.NewReplacer(
+	"ß", "SS", "ŉ", "ʼN", "ǰ", "J\u030C", "ΐ", "Ι\u0308\u0301", "ΰ", "Υ\u0308\u0301", "և", "ԵՒ",
+	"ẖ", "H\u0331", "ẗ", "T\u0308", "ẘ", "W\u030A", "ẙ", "Y\u030A", "ẚ", "Aʾ",
+	"ﬀ", "FF", "ﬁ", "FI", "ﬂ", "FL", "ﬃ", "FFI", "ﬄ", "FFL", "ﬅ", "ST", "ﬆ", "ST",
+)
 
 // trim makes one blank of any white space, and none at the ends.
 func trim(s string) string {
