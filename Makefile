@@ -70,11 +70,13 @@ crash: ## Kill the server at random moments and see that nothing is lost
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME
-	$(GO) test ./jsonpath -run '^$$' -fuzz FuzzPath -fuzztime $(FUZZTIME)
-	$(GO) test ./query -run '^$$' -fuzz FuzzExpr -fuzztime $(FUZZTIME)
-	$(GO) test ./asl -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME)
-	$(GO) test ./history -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME)
-	$(GO) test ./value -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME)
+	$(GO) test ./jsonpath -run '^$$' -fuzz FuzzPath -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
+	$(GO) test ./jsonata -run '^$$' -fuzz FuzzCompile -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
+	$(GO) test ./jsonata -run '^$$' -fuzz FuzzEval -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
+	$(GO) test ./query -run '^$$' -fuzz FuzzExpr -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
+	$(GO) test ./asl -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
+	$(GO) test ./history -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
+	$(GO) test ./value -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
 
 .PHONY: conformance
 conformance: build ## Run the AWS SDK for Go against the server

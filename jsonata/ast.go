@@ -88,7 +88,8 @@ type term struct {
 	descending bool
 }
 
-// stage is a filter of a step, or the place where its index is bound.
+// stage is a filter of a step, or, without an expression, the place where its
+// index is bound.
 type stage struct {
 	expr  *node
 	index string

@@ -62,13 +62,13 @@ func (f *frame) lookup(name string) (val, bool) {
 // Limits of an evaluation where the caller gives none.
 const (
 	defaultDepth = 500
-	defaultBytes = 128 << 20
+	defaultBytes = 96 << 20
 	defaultSteps = 5_000_000
 	awsDepth     = 100
 	awsBytes     = 6_990_256
 	// totalFactor is how many times the bytes of one value an evaluation may
 	// make in all.
-	totalFactor = 16
+	totalFactor = 3
 )
 
 // evaluation is one run of an expression.
@@ -123,6 +123,12 @@ func (e *evaluation) tick(n int) {
 	if e.steps += int64(n); e.steps > e.limits.Steps {
 		panic(&Error{Code: "U1001", Message: "Expression evaluation timeout: Check for infinite loop"})
 	}
+}
+
+// collected counts the items of a new sequence of what is there.
+func (e *evaluation) collected(n int) {
+	e.charge(int64(8 * n))
+	e.tick(n / 8)
 }
 
 // eval evaluates a node. The result of a query with one item is that item.
@@ -219,7 +225,7 @@ func (e *evaluation) dispatch(n *node, input *val, f *frame) val {
 	case wildcardNode:
 		return e.wildcard(*input)
 	case descendantNode:
-		return descendants(input.Value)
+		return e.descendants(input.Value)
 	case parentNode:
 		v, _ := f.lookup(n.slot.label)
 		return v
@@ -239,7 +245,7 @@ func (e *evaluation) lookup(v value.Value, name string) val {
 	case value.Array:
 		var found []value.Value
 		found = gather(found, v, name)
-		e.tick(v.Len())
+		e.collected(v.Len() + len(found))
 		return sequence(found)
 	default:
 		return val{}
@@ -402,7 +408,7 @@ func (e *evaluation) wildcard(input val) val {
 			found = append(found, item)
 		}
 	}
-	e.tick(len(found))
+	e.collected(len(found))
 	return sequence(found)
 }
 
@@ -416,23 +422,25 @@ func flatten(items []value.Value, v value.Value) []value.Value {
 	return items
 }
 
-func descendants(v value.Value) val {
+func (e *evaluation) descendants(v value.Value) val {
 	if v.IsUndefined() {
 		return val{}
 	}
-	found := descend(nil, v)
+	found := e.descend(nil, v)
 	if len(found) == 1 {
 		return plain(found[0])
 	}
 	return sequence(found)
 }
 
-func descend(found []value.Value, v value.Value) []value.Value {
+func (e *evaluation) descend(found []value.Value, v value.Value) []value.Value {
 	if v.Kind() != value.Array {
 		found = append(found, v)
+		e.collected(1)
 	}
+	e.tick(1)
 	for _, item := range v.Items() {
-		found = descend(found, item)
+		found = e.descend(found, item)
 	}
 	return found
 }

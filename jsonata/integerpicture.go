@@ -278,8 +278,11 @@ func words(n float64, behind, ordinal bool) string {
 		text := fewWords[int(n)/100] + " Hundred"
 		return joined(", ", text+restWords(math.Mod(n, 100), ordinal))
 	}
-	magnitude := min(int(math.Floor(math.Log10(n)/3)), len(magnitudeWords))
-	factor := math.Pow(10, float64(3*magnitude))
+	magnitude, factor := 1, 1000.0
+	for magnitude < len(magnitudeWords) && n >= 1000*factor {
+		magnitude++
+		factor *= 1000
+	}
 	mantissa := math.Floor(n / factor)
 	text := words(mantissa, false, false) + " " + magnitudeWords[magnitude-1]
 	return joined(", ", text+restWords(n-mantissa*factor, ordinal))

@@ -47,7 +47,7 @@ type Limits struct {
 	Depth int
 	// Bytes is what one value may hold: 8 for a number or boolean, 1 for each
 	// character of a text; 6,990,256 in the dialect of Step Functions,
-	// otherwise 128 MiB.
+	// otherwise 96 MiB.
 	Bytes int64
 	// Steps is how many parts of expressions may be evaluated, 5,000,000 by
 	// default.

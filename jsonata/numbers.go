@@ -49,6 +49,9 @@ func appendJSNumber(dst []byte, v value.Value) []byte {
 		}
 	}
 	f := v.Float64()
+	if !finite(f) {
+		return append(dst, "null"...)
+	}
 	if f != math.Trunc(f) {
 		f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'g', 15, 64), 64)
 	}

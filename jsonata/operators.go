@@ -107,6 +107,14 @@ func number(n *node, v value.Value, code string) (float64, bool) {
 	return x, true
 }
 
+// infinite tells a number that is written in JSON but beyond a float64.
+func infinite(v value.Value) bool {
+	if _, whole := v.Int64(); whole {
+		return false
+	}
+	return !finite(v.Float64())
+}
+
 func (e *evaluation) arithmetic(n *node, left, right value.Value) value.Value {
 	a, okA := number(n, left, "T2001")
 	b, okB := number(n, right, "T2002")

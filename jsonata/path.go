@@ -91,7 +91,7 @@ func (e *evaluation) members(result *val, items []value.Value, name string, last
 	} else {
 		*result = sequence(found)
 	}
-	e.tick(0)
+	e.collected(len(items))
 	return true
 }
 
@@ -165,7 +165,7 @@ func (e *evaluation) step(step *node, items []value.Value, f *frame, last bool) 
 			flat = append(flat, v.Value)
 		}
 	}
-	e.tick(len(flat))
+	e.collected(len(flat))
 	return sequence(flat)
 }
 
@@ -195,6 +195,7 @@ func (e *evaluation) filter(predicate *node, input val, f *frame) val {
 			kept = append(kept, item)
 		}
 	}
+	e.collected(len(kept))
 	return sequence(kept)
 }
 
@@ -351,7 +352,6 @@ func (e *evaluation) tupleStep(step *node, items []value.Value, tuples []tuple, 
 			result = append(result, e.focused(step, t, v, 0))
 		}
 	}
-	e.tick(len(result))
 	return e.tupleStages(step.stages, result, f)
 }
 
@@ -374,6 +374,8 @@ func (e *evaluation) bound(step *node, t *tuple, next tuple, index int) tuple {
 	if step.ancestor != nil {
 		next.bind(step.ancestor.label, t.at)
 	}
+	e.charge(int64(32 + 16*len(next.names)))
+	e.tick(1)
 	return next
 }
 
@@ -407,7 +409,7 @@ func (e *evaluation) tupleEval(step *node, input *val, f *frame) (inner []tuple,
 // tupleStages applies filters to tuples, and binds their index.
 func (e *evaluation) tupleStages(stages []stage, tuples []tuple, f *frame) []tuple {
 	for _, s := range stages {
-		if s.index != "" {
+		if s.expr == nil {
 			for i := range tuples {
 				tuples[i].bind(s.index, plain(value.Int(int64(i))))
 			}

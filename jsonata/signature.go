@@ -59,7 +59,7 @@ func parseSignature(text string) *signature {
 			}
 		case '(':
 			end := closing(text, i, '(', ')')
-			choice := text[i+1 : end]
+			choice := text[i+1 : max(end, i+1)]
 			if strings.Contains(choice, "<") {
 				fail("S0402", value.Str(choice))
 			}
@@ -123,6 +123,11 @@ func symbol(v value.Value) byte {
 // is left out.
 func (e *evaluation) validate(fn *function, args []val, context val) []val {
 	params := fn.signature.params
+	for i := range args {
+		if args[i].Kind() == value.Number && infinite(args[i].Value) {
+			e.throw("D1001", args[i].Value)
+		}
+	}
 	if context.flags&flagOuter != 0 {
 		context = plain(context.At(0))
 	}
