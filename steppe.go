@@ -55,6 +55,9 @@ type Config struct {
 	// LambdaEndpoint is the URL of a server with Lambda's Invoke operation, for
 	// the functions that are not among Functions; "" for none.
 	LambdaEndpoint string
+	// VirtualTime has the clock jump to the next timer whenever nothing else is
+	// under way: a Wait of a year takes no time.
+	VirtualTime bool
 	// Limits bounds executions; the zero value stands for AWS's quotas.
 	Limits interpreter.Limits
 	// Logger is told what operators should know; nil discards it.
@@ -109,9 +112,12 @@ func Open(cfg Config) (*Server, error) {
 	var registry integration.Registry
 	registry.Register(integration.FunctionService, functions.ByARN())
 	registry.Register("lambda", functions.Optimized())
-	s.engine, err = engine.Open(context.Background(), engine.Config{
-		Store: s.store, Integrations: &registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
-	})
+	clock := engine.NewVirtualClock(time.Now())
+	ec := engine.Config{Store: s.store, Integrations: &registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe}
+	if cfg.VirtualTime {
+		ec.Clock = clock.Now
+	}
+	s.engine, err = engine.Open(context.Background(), ec)
 	if err != nil {
 		return nil, errors.Join(err, s.store.Close(), functions.Close())
 	}
@@ -120,7 +126,13 @@ func Open(cfg Config) (*Server, error) {
 	})
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.done.Go(func() { s.engine.Run(run) })
+	s.done.Go(func() {
+		if cfg.VirtualTime {
+			s.engine.RunVirtual(run, clock)
+			return
+		}
+		s.engine.Run(run)
+	})
 	return s, nil
 }
 

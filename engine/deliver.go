@@ -44,6 +44,8 @@ func (e *Engine) Deliver(ctx context.Context, id store.ExecutionID, msg interpre
 // deliver puts a delivery in the resident's line, and works the line off when
 // nobody else is at it.
 func (e *Engine) deliver(ctx context.Context, r *resident, d delivery) (time.Time, error) {
+	e.under.begin()
+	defer e.under.end()
 	r.mu.Lock()
 	if r.busy {
 		d.done = make(chan result, 1)

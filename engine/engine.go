@@ -96,6 +96,7 @@ type Engine struct {
 	activities activities
 	waiters    waiters
 	queued     atomic.Int64
+	under      underWay
 
 	// work counts what was started and has not ended; closed refuses more.
 	work    sync.WaitGroup
@@ -111,6 +112,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	e.log = e.cfg.Logger
 	e.closing, e.close = context.WithCancel(context.Background())
 	e.timers.init()
+	e.under.init()
 	e.pools.init(e)
 	e.activities.init()
 	if err := e.loadKey(ctx); err != nil {
@@ -234,8 +236,10 @@ func (e *Engine) spawn(work func()) {
 		return
 	}
 	e.work.Add(1)
+	e.under.begin()
 	e.cfg.Go(func() {
 		defer e.work.Done()
+		defer e.under.end()
 		work()
 	})
 }

@@ -168,7 +168,7 @@ func (e *Engine) invoke(r *resident, m meta, effect interpreter.Effect, id effec
 		defer e.pools.end(id)
 		if effect.Timeout > 0 {
 			var stop context.CancelFunc
-			ctx, stop = context.WithDeadline(ctx, scheduled.Add(time.Duration(effect.Timeout)*time.Second))
+			ctx, stop = context.WithTimeout(ctx, scheduled.Add(time.Duration(effect.Timeout)*time.Second).Sub(e.now()))
 			defer stop()
 		}
 		msg := e.answer(ctx, m, effect, id)

@@ -118,6 +118,8 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 }
 
 func (e *Engine) start(req StartRequest, m meta, key store.NameKey, s *shard) (Started, error) {
+	e.under.begin()
+	defer e.under.end()
 	handle := s.handle()
 	if handle == nil {
 		return Started{}, ErrNotOwner
@@ -223,6 +225,7 @@ func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, 
 	if e.queued.Load() > int64(e.cfg.MaxQueued) {
 		return nil, ErrBusy
 	}
+	e.under.begin()
 	m := req.meta()
 	s := e.shards[0]
 	r := &resident{busy: true, express: &express{done: make(chan struct{})}, loaded: &loaded{meta: m}}
@@ -241,6 +244,7 @@ func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, 
 		_ = e.runOn(r) // nothing is stored, so nothing can fail
 	}
 	e.workOff(r)
+	e.under.end()
 	if err := e.awaitSync(ctx, r, started); err != nil {
 		return nil, err
 	}

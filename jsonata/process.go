@@ -71,7 +71,7 @@ func (p *processor) form(n *node) *node {
 		return p.list(n)
 	case objectNode:
 		p.pairs(n, n.pairs)
-	case literalNode, stringNode, variableNode, wildcardNode, descendantNode, regexNode, pathNode, sortNode, placeholderNode:
+	case literalNode, stringNode, variableNode, wildcardNode, descendantNode, regexNode, pathNode, fieldNode, sortNode, placeholderNode:
 	}
 	return n
 }

@@ -26,6 +26,7 @@ type runCommand struct {
 	Config  string `help:"Configuration file; otherwise functions are found beside the definition." placeholder:"FILE"`
 	Approve bool   `help:"Approve every task that waits for a task token, with {\"approved\":true}."`
 	Addr    string `help:"Where task tokens are taken while an execution waits." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
+	Time    string `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
 	JSON    bool   `help:"Write the events as JSON, one a line." name:"json"`
 }
 
@@ -66,7 +67,7 @@ func (c *runCommand) Run(con *console) error {
 		return err
 	}
 	r := &runner{command: c, con: con, tree: newTree(con), events: make(chan engine.Step, 1024)}
-	cfg := steppe.Config{Observe: func(s engine.Step) { r.events <- s }, FunctionLog: r.functionLog}
+	cfg := steppe.Config{VirtualTime: c.Time == "virtual", Observe: func(s engine.Step) { r.events <- s }, FunctionLog: r.functionLog}
 	if c.Config != "" {
 		cfg.Functions, err = loadConfig(c.Config)
 	} else {

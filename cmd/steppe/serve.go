@@ -23,6 +23,7 @@ type serveCommand struct {
 	Config         string `help:"Configuration file; steppe.yaml of the working directory when there is one." placeholder:"FILE"`
 	LambdaEndpoint string `help:"Invoke functions that are not configured at this URL (Lambda's Invoke operation)." placeholder:"URL"`
 	Insecure       bool   `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
+	Time           string `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
 	JSON           bool   `help:"Write the log as JSON." name:"json"`
 }
 
@@ -63,7 +64,7 @@ func (c *serveCommand) checkAddress() error {
 }
 
 func (c *serveCommand) config(con *console) (steppe.Config, error) {
-	cfg := steppe.Config{Dir: c.Data, LambdaEndpoint: c.LambdaEndpoint, Logger: newLogger(con, c.JSON)}
+	cfg := steppe.Config{Dir: c.Data, LambdaEndpoint: c.LambdaEndpoint, VirtualTime: c.Time == "virtual", Logger: newLogger(con, c.JSON)}
 	if c.Ephemeral {
 		cfg.Dir = ""
 	}
