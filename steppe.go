@@ -55,6 +55,9 @@ type Config struct {
 	// LambdaEndpoint is the URL of a server with Lambda's Invoke operation, for
 	// the functions that are not among Functions; "" for none.
 	LambdaEndpoint string
+	// Mock, where it is set, performs all tasks instead of functions, services
+	// and the workers of activities.
+	Mock integration.Answerer
 	// VirtualTime has the clock jump to the next timer whenever nothing else is
 	// under way: a Wait of a year takes no time.
 	VirtualTime bool
@@ -112,10 +115,16 @@ func Open(cfg Config) (*Server, error) {
 	var registry integration.Registry
 	registry.Register(integration.FunctionService, functions.ByARN())
 	registry.Register("lambda", functions.Optimized())
+	if cfg.Mock != nil {
+		registry.Mock(cfg.Mock)
+	}
 	clock := engine.NewVirtualClock(time.Now())
 	ec := engine.Config{Store: s.store, Integrations: &registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe}
 	if cfg.VirtualTime {
 		ec.Clock = clock.Now
+	}
+	if cfg.Mock != nil {
+		ec.Concurrency = 1 // mocks answer in the order in which tasks are scheduled
 	}
 	s.engine, err = engine.Open(context.Background(), ec)
 	if err != nil {

@@ -467,3 +467,8 @@ func (m *StateMachine) Find(name string) (found State, iterated bool) {
 	})
 	return found, iterated
 }
+
+// Walk visits all states, outer ones first.
+func (m *StateMachine) Walk(visit func(State)) {
+	walk(m.States, nil, func(st State, _ []string) { visit(st) })
+}

@@ -145,7 +145,7 @@ func (e *Engine) perform(r *resident, m meta, effect *interpreter.Effect) {
 		e.pools.cancel(id)
 		e.activities.cancel(effect.Resource.ARN, id)
 		return
-	case effect.Resource.Kind == asl.ActivityResource:
+	case effect.Resource.Kind == asl.ActivityResource && e.cfg.Integrations.Mocked() == nil:
 		e.activities.add(effect.Resource.ARN, activityTask{id: id, token: effect.Token, input: effect.Input})
 		return
 	}
@@ -171,39 +171,51 @@ func (e *Engine) invoke(r *resident, m meta, effect interpreter.Effect, id effec
 			ctx, stop = context.WithTimeout(ctx, scheduled.Add(time.Duration(effect.Timeout)*time.Second).Sub(e.now()))
 			defer stop()
 		}
+		if effect.Resource.Kind == asl.ActivityResource { // of a mock
+			e.report(r, interpreter.Message{Kind: interpreter.TaskStarted, Cause: effect.Cause, Worker: "mock"})
+		}
 		msg := e.answer(ctx, m, effect, id)
 		if ctx.Err() != nil {
 			return // nobody waits; or the time is over, which a timer says
 		}
 		e.report(r, msg)
+		if mock := e.cfg.Integrations.Mocked(); mock != nil && msg.Kind == interpreter.TaskSubmitted {
+			e.report(r, e.outcome(ctx, m, effect, id, mock.Answer))
+		}
 	})
 }
 
 // answer performs a task and gives the message that tells how it went.
 func (e *Engine) answer(ctx context.Context, m meta, effect interpreter.Effect, id effectID) interpreter.Message {
-	msg := interpreter.Message{Kind: interpreter.TaskFailed, Cause: effect.Cause}
 	i, err := e.cfg.Integrations.Lookup(effect.Resource)
 	if err != nil {
-		err = integration.Failed("States.Runtime", err.Error())
-	} else {
-		var output *value.Doc
-		output, err = i.Perform(ctx, integration.Task{
-			Resource: effect.Resource, Input: effect.Input, Idempotency: idempotency(id.execution, id.event),
-			ExecutionARN: m.executionARN(), StateMachineARN: m.machineARN(), StateName: effect.StateName,
-			Account: m.Account, Region: m.Region, TimeoutSeconds: effect.Timeout,
-			Credentials: effect.Credentials, MaxBytes: e.cfg.Limits.PayloadBytes, TraceHeader: m.TraceHeader,
-		})
-		if err == nil {
-			msg.Kind, msg.Output = interpreter.TaskSucceeded, output
-			if effect.Resource.Pattern == asl.WaitForTaskToken {
-				msg.Kind = interpreter.TaskSubmitted
-			}
-			return msg
-		}
+		failed := integration.Failed("States.Runtime", err.Error())
+		return e.outcome(ctx, m, effect, id, func(context.Context, integration.Task) (*value.Doc, error) { return nil, failed })
+	}
+	msg := e.outcome(ctx, m, effect, id, i.Perform)
+	if msg.Kind == interpreter.TaskSucceeded && effect.Resource.Pattern == asl.WaitForTaskToken {
+		msg.Kind = interpreter.TaskSubmitted
+	}
+	return msg
+}
+
+// outcome has a task performed and gives the message of its end.
+func (e *Engine) outcome(
+	ctx context.Context, m meta, effect interpreter.Effect, id effectID, perform func(context.Context, integration.Task) (*value.Doc, error),
+) interpreter.Message {
+	output, err := perform(ctx, integration.Task{
+		Resource: effect.Resource, Input: effect.Input, Idempotency: idempotency(id.execution, id.event),
+		ExecutionARN: m.executionARN(), StateMachineARN: m.machineARN(), StateName: effect.StateName,
+		Account: m.Account, Region: m.Region, TimeoutSeconds: effect.Timeout,
+		Credentials: effect.Credentials, MaxBytes: e.cfg.Limits.PayloadBytes, TraceHeader: m.TraceHeader,
+	})
+	if err == nil {
+		return interpreter.Message{Kind: interpreter.TaskSucceeded, Cause: effect.Cause, Output: output}
 	}
 	f := integration.FailureOf(err)
-	msg.Failure = history.ErrorOutput{Error: &f.Error, Cause: &f.Cause}
-	return msg
+	return interpreter.Message{
+		Kind: interpreter.TaskFailed, Cause: effect.Cause, Failure: history.ErrorOutput{Error: &f.Error, Cause: &f.Cause},
+	}
 }
 
 // report delivers the answer of a task.

@@ -17,6 +17,8 @@ type cli struct {
 	Serve    serveCommand    `cmd:"" help:"Answer the Step Functions API."`
 	Run      runCommand      `cmd:"" help:"Run one execution of a state machine and show what happens."`
 	Validate validateCommand `cmd:"" help:"Check definitions and show what is wrong, with line and column."`
+	Test     testCommand     `cmd:"" help:"Run the cases of a definition with mocks, in virtual time."`
+	Eval     evalCommand     `cmd:"" help:"Evaluate a JSONata or JSONPath expression as a state would."`
 	History  historyCommand  `cmd:"" help:"Show the history of an execution as a tree."`
 	Approve  approveCommand  `cmd:"" help:"End a task that waits for its task token."`
 	Version  versionCommand  `cmd:"" help:"Show the version."`

@@ -1,0 +1,286 @@
+package main
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/value"
+)
+
+type testCommand struct {
+	Files    []string      `arg:"" name:"file" help:"Files of cases (YAML), or a MockConfigFile.json of Step Functions Local."`
+	Only     string        `help:"Run only cases whose name holds this." name:"run" placeholder:"TEXT"`
+	Coverage bool          `help:"List what no case came through."`
+	JUnit    string        `help:"Write the results in JUnit's format." name:"junit" placeholder:"FILE"`
+	Timeout  time.Duration `help:"How long a case may take, in real time." default:"30s"`
+}
+
+// anyEnd expects nothing of the end.
+const anyEnd = "*"
+
+// testSuite is the cases of one definition.
+type testSuite struct {
+	file, definition string
+	cases            []testCase
+	machine          *asl.StateMachine
+	text             string
+	covered          coverage
+}
+
+// testOutcome is how a case ended; wrong is empty when it passed.
+type testOutcome struct {
+	suite *testSuite
+	name  string
+	wrong []string
+	took  time.Duration
+}
+
+// Run runs the cases in virtual time. The exit status is 1 when one fails.
+func (c *testCommand) Run(con *console) error {
+	var outcomes []testOutcome
+	for _, file := range c.Files {
+		suites, err := loadCases(file)
+		if err != nil {
+			return err
+		}
+		for _, s := range suites {
+			if err := s.load(); err != nil {
+				return err
+			}
+			for i := range s.cases {
+				if tc := &s.cases[i]; strings.Contains(tc.Name, c.Only) {
+					o := s.run(tc, c.Timeout)
+					showOutcome(con, o)
+					outcomes = append(outcomes, o)
+				}
+			}
+			s.covered.report(con, s, c.Coverage)
+		}
+	}
+	if c.JUnit != "" {
+		if err := writeJUnit(c.JUnit, outcomes); err != nil {
+			return err
+		}
+	}
+	failed := 0
+	for _, o := range outcomes {
+		if len(o.wrong) > 0 {
+			failed++
+		}
+	}
+	fmt.Fprintf(con.out, "%d passed, %d failed\n", len(outcomes)-failed, failed)
+	if failed > 0 {
+		return exitFailed
+	}
+	return nil
+}
+
+func showOutcome(con *console, o testOutcome) {
+	tree := newTree(con)
+	if len(o.wrong) == 0 {
+		fmt.Fprintf(con.out, "%s %s\n", tree.paint(green, "✓"), o.name)
+		return
+	}
+	fmt.Fprintf(con.out, "%s %s\n", tree.paint(red, "✗"), o.name)
+	for _, wrong := range o.wrong {
+		fmt.Fprintf(con.out, "    %s\n", wrong)
+	}
+}
+
+func (s *testSuite) load() error {
+	file, err := findDefinition(s.definition)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.file, err)
+	}
+	d, err := loadDefinition(file)
+	if err != nil {
+		return err
+	}
+	machine, diagnostics := asl.Parse(d.json)
+	if message := asl.InvalidDefinition(diagnostics); message != "" {
+		return fmt.Errorf("%s: %s", file, message)
+	}
+	s.machine, s.text = machine, string(d.json)
+	s.covered = newCoverage(machine)
+	return nil
+}
+
+// run runs one case.
+func (s *testSuite) run(tc *testCase, timeout time.Duration) testOutcome {
+	o := testOutcome{suite: s, name: tc.Name}
+	start := time.Now()
+	defer func() { o.took = time.Since(start) }()
+	trace := &trace{covered: &s.covered, states: make(map[int64]string)}
+	mocks := &mocks{steps: tc.Mocks, used: make(map[string]int)}
+	server, err := steppe.Open(steppe.Config{VirtualTime: true, Mock: mocks, Observe: trace.observe})
+	if err != nil {
+		o.wrong = append(o.wrong, err.Error())
+		return o
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	input, err := yamlValue(&tc.Input)
+	if err != nil || input.IsUndefined() {
+		input = value.Obj()
+	}
+	output, err := server.Execute(ctx, s.text, rawJSON(input.Append(nil)))
+	if closed := server.Close(); closed != nil {
+		o.wrong = append(o.wrong, closed.Error())
+	}
+	o.wrong = append(o.wrong, tc.check(output, err, trace.path())...)
+	o.wrong = append(o.wrong, mocks.missing...)
+	return o
+}
+
+// rawJSON is JSON that is encoded as it is.
+type rawJSON []byte
+
+// MarshalJSON gives the text.
+func (r rawJSON) MarshalJSON() ([]byte, error) { return r, nil }
+
+// check holds the end of a case against what it expects.
+func (c *testCase) check(output []byte, err error, path []string) (wrong []string) {
+	x := &c.Expect
+	failed, isFailed := errors.AsType[*steppe.ExecutionError](err)
+	switch {
+	case err != nil && !isFailed:
+		return []string{err.Error()}
+	case x.Error == anyEnd:
+		return nil
+	case isFailed && x.Error == "":
+		wrong = append(wrong, "the "+failed.Error()+"; it should have succeeded")
+	case !isFailed && x.Error != "":
+		wrong = append(wrong, fmt.Sprintf("it succeeded with %s; it should have failed with %s", output, x.Error))
+	case isFailed && failed.Name != x.Error:
+		wrong = append(wrong, fmt.Sprintf("it failed with %s; it should have failed with %s", failed.Name, x.Error))
+	case isFailed && x.Cause != "" && !strings.Contains(failed.Cause, x.Cause):
+		wrong = append(wrong, fmt.Sprintf("the cause is %q; it should hold %q", failed.Cause, x.Cause))
+	}
+	if !isFailed && !x.output.IsUndefined() {
+		if got, err := value.Decode(output); err != nil || !value.Equal(got, x.output) {
+			wrong = append(wrong, fmt.Sprintf("the output is %s; it should be %s", output, x.output))
+		}
+	}
+	if x.Path != nil && !slices.Equal(path, x.Path) {
+		wrong = append(wrong, fmt.Sprintf("it came through %s; it should have come through %s", strings.Join(path, ", "), strings.Join(x.Path, ", ")))
+	}
+	return wrong
+}
+
+// mocks answers the tasks of one case.
+type mocks struct {
+	steps map[string][]mockStep
+
+	mu      sync.Mutex
+	used    map[string]int
+	missing []string
+}
+
+// Supports is always true: a case mocks what it will.
+func (*mocks) Supports(asl.Resource) bool { return true }
+
+// Perform gives what the next attempt of the task's state gives. What would be
+// answered by token is answered by Answer.
+func (m *mocks) Perform(_ context.Context, task integration.Task) (*value.Doc, error) {
+	if task.Resource.Pattern == asl.WaitForTaskToken {
+		return value.DocOf(value.Obj()), nil
+	}
+	return m.Answer(context.Background(), task)
+}
+
+// Answer gives what the next attempt of the task's state gives.
+func (m *mocks) Answer(_ context.Context, task integration.Task) (*value.Doc, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	steps := m.steps[task.StateName]
+	if len(steps) == 0 {
+		m.missing = append(m.missing, "the state "+task.StateName+" has no mock; it was asked with "+task.Input.String())
+		return nil, integration.Failed("States.TaskFailed", "there is no mock for the state "+task.StateName)
+	}
+	n := min(m.used[task.StateName], len(steps)-1)
+	m.used[task.StateName]++
+	if step := &steps[n]; step.Error != "" {
+		return nil, integration.Failed(step.Error, step.Cause)
+	}
+	return value.DocOf(steps[n].given), nil
+}
+
+// trace follows an execution through its states.
+type trace struct {
+	covered *coverage
+	mu      sync.Mutex
+	entered []string
+	states  map[int64]string // that each branch is in
+}
+
+func (t *trace) observe(step engine.Step) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range step.Events {
+		ev := &step.Events[i]
+		switch {
+		case ev.Type.Entered():
+			t.entered = append(t.entered, ev.Name)
+			t.states[ev.Branch] = ev.Name
+			t.covered.entered(ev.Name)
+		case ev.Type.Exited() && ev.Next != "":
+			t.covered.left(ev.Name, ev.Next)
+		}
+		if ev.Retry != nil {
+			t.covered.retried(t.states[ev.Retry.Branch], ev.Retry.Retrier)
+		}
+	}
+}
+
+func (t *trace) path() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.entered
+}
+
+type junitSuite struct {
+	XMLName  xml.Name    `xml:"testsuite"`
+	Name     string      `xml:"name,attr"`
+	Tests    int         `xml:"tests,attr"`
+	Failures int         `xml:"failures,attr"`
+	Cases    []junitCase `xml:"testcase"`
+}
+
+type junitCase struct {
+	Name    string  `xml:"name,attr"`
+	Class   string  `xml:"classname,attr"`
+	Time    float64 `xml:"time,attr"`
+	Failure *struct {
+		Message string `xml:"message,attr"`
+	} `xml:"failure,omitempty"`
+}
+
+func writeJUnit(file string, outcomes []testOutcome) error {
+	suite := junitSuite{Name: "steppe", Tests: len(outcomes)}
+	for _, o := range outcomes {
+		c := junitCase{Name: o.name, Class: o.suite.definition, Time: o.took.Seconds()}
+		if len(o.wrong) > 0 {
+			suite.Failures++
+			c.Failure = &struct {
+				Message string `xml:"message,attr"`
+			}{strings.Join(o.wrong, "; ")}
+		}
+		suite.Cases = append(suite.Cases, c)
+	}
+	text, err := xml.MarshalIndent(suite, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(text, '\n'), 0o644) //nolint:gosec // a report for others to read
+}
