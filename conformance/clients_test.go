@@ -32,6 +32,12 @@ func serve(t *testing.T) (endpoint string) {
 	}
 	cmd := exec.Command(binary, "serve", "--addr", "127.0.0.1:0", "--data", t.TempDir(), "--json")
 	cmd.Dir = example
+	return start(t, cmd)
+}
+
+// start starts a server and gives its URL.
+func start(t *testing.T, cmd *exec.Cmd) (endpoint string) {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
