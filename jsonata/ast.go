@@ -63,6 +63,7 @@ type node struct {
 	simple bool // a name and nothing else
 	tuples bool // a path with a step that binds variables
 	binds  bool // a block that needs a frame of its own
+	within bool // a block that is its one expression
 	alone  bool // a lambda that no function can keep the frame of
 
 	keepArray     bool // [] stands behind it

@@ -133,6 +133,12 @@ func (e *evaluation) collected(n int) {
 
 // eval evaluates a node. The result of a query with one item is that item.
 func (e *evaluation) eval(n *node, input *val, f *frame) val {
+	outer := e.depth
+	for n.within { // it counts, but does nothing
+		e.depth++
+		e.steps++
+		n = n.items[0]
+	}
 	e.depth++
 	e.steps++
 	if e.depth > e.limits.Depth || e.steps > e.limits.Steps {
@@ -141,11 +147,15 @@ func (e *evaluation) eval(n *node, input *val, f *frame) val {
 	switch {
 	case n.kind == fieldNode && input.Kind() == value.Object:
 		e.steps++
-		e.depth--
+		e.depth = outer
 		return plain(input.Get(n.text))
 	case n.simple && n.kind == literalNode:
-		e.depth--
+		e.depth = outer
 		return plain(n.value)
+	case n.kind == binaryNode && len(n.predicates) == 0 && !n.grouped:
+		v := e.binary(n, input, f)
+		e.depth = outer
+		return plain(v)
 	}
 	v := e.dispatch(n, input, f)
 	if len(n.predicates) > 0 {
@@ -156,7 +166,7 @@ func (e *evaluation) eval(n *node, input *val, f *frame) val {
 	if n.grouped && n.kind != pathNode {
 		v = e.groupBy(n.group, v, nil, f)
 	}
-	e.depth--
+	e.depth = outer
 	if v.isSequence() {
 		return collapse(v, n.keepArray)
 	}

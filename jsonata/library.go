@@ -93,6 +93,7 @@ func prepare(n *node, o Options) bool {
 		}
 	case blockNode:
 		n.binds = binds
+		n.within = len(n.items) == 1 && !binds && !n.tuple && !n.grouped && !n.keepArray && len(n.predicates) == 0 && len(n.stages) == 0
 		return false
 	case lambdaNode:
 		n.alone = !keepsFrames(n.right)

@@ -197,15 +197,16 @@ func sum(e *evaluation, args []val) value.Value {
 		return value.Value{}
 	}
 	if e.expr.options.StepFunctions {
-		exactSum := value.Int(0)
+		exactSum := int64(0)
 		for _, item := range args[0].Items() {
-			next, ok := exact("+", exactSum, item)
-			if !ok {
+			whole, ok := item.Int64()
+			next := exactSum + whole
+			if !ok || (next > exactSum) != (whole > 0) {
 				return numberOf(total(args[0].Value))
 			}
 			exactSum = next
 		}
-		return exactSum
+		return value.Int(exactSum)
 	}
 	return numberOf(total(args[0].Value))
 }

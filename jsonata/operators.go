@@ -115,29 +115,49 @@ func infinite(v value.Value) bool {
 	return !finite(v.Float64())
 }
 
+// operand is a number to compute with.
+type operand struct {
+	float float64
+	whole int64
+	exact bool // whole is the number
+}
+
+// operandOf checks an operand. It is false for undefined.
+func operandOf(n *node, v value.Value, code string) (o operand, defined bool) {
+	if v.IsUndefined() {
+		return o, false
+	}
+	if o.whole, o.exact = v.Int64(); o.exact {
+		o.float = float64(o.whole)
+		return o, true
+	}
+	o.float, defined = number(n, v, code)
+	return o, defined
+}
+
 func (e *evaluation) arithmetic(n *node, left, right value.Value) value.Value {
-	a, okA := number(n, left, "T2001")
-	b, okB := number(n, right, "T2002")
+	a, okA := operandOf(n, left, "T2001")
+	b, okB := operandOf(n, right, "T2002")
 	if !okA || !okB {
 		return value.Value{}
 	}
-	if e.expr.options.StepFunctions {
-		if v, ok := exact(n.text, left, right); ok {
+	if a.exact && b.exact && e.expr.options.StepFunctions {
+		if v, ok := exact(n.text, a.whole, b.whole); ok {
 			return v
 		}
 	}
 	var r float64
-	switch n.text {
-	case "+":
-		r = a + b
-	case "-":
-		r = a - b
-	case "*":
-		r = a * b
-	case "/":
-		r = a / b
-	case "%":
-		r = math.Mod(a, b)
+	switch n.text[0] {
+	case '+':
+		r = a.float + b.float
+	case '-':
+		r = a.float - b.float
+	case '*':
+		r = a.float * b.float
+	case '/':
+		r = a.float / b.float
+	case '%':
+		r = math.Mod(a.float, b.float)
 	}
 	if !finite(r) && !e.expr.options.StepFunctions {
 		failAt("D1001", n, "", value.Float(r))
@@ -146,22 +166,17 @@ func (e *evaluation) arithmetic(n *node, left, right value.Value) value.Value {
 }
 
 // exact computes with whole numbers as long as they fit.
-func exact(op string, left, right value.Value) (value.Value, bool) {
-	a, okA := left.Int64()
-	b, okB := right.Int64()
-	if !okA || !okB {
-		return value.Value{}, false
-	}
-	switch op {
-	case "+":
+func exact(op string, a, b int64) (value.Value, bool) {
+	switch op[0] {
+	case '+':
 		if sum := a + b; (sum > a) == (b > 0) {
 			return value.Int(sum), true
 		}
-	case "-":
+	case '-':
 		if difference := a - b; (difference < a) == (b > 0) {
 			return value.Int(difference), true
 		}
-	case "*":
+	case '*':
 		if a == 0 || b == 0 {
 			return value.Int(0), true
 		}
