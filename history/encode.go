@@ -48,6 +48,8 @@ const (
 	hasNext
 	hasItems
 	hasLimit
+	hasFork
+	hasToken
 )
 
 // Encode appends the stored form of events, which must be consecutive.
@@ -154,6 +156,8 @@ func (ev *Event) mask() uint64 {
 	set(hasNext, ev.Next != "")
 	set(hasItems, ev.Items != nil)
 	set(hasLimit, ev.Limit != 0)
+	set(hasFork, ev.Fork != nil)
+	set(hasToken, ev.Token != "")
 	return mask
 }
 
@@ -218,6 +222,11 @@ func (e *encoder) field(ev *Event, bit uint64) {
 		e.doc(ev.Items)
 	case hasLimit:
 		e.int(ev.Limit)
+	case hasFork:
+		e.str(ev.Fork.ExecutionArn)
+		e.int(ev.Fork.Event)
+	case hasToken:
+		e.str(ev.Token)
 	}
 }
 
@@ -332,7 +341,7 @@ func (d *decoder) event(id, millis int64) Event {
 	}
 	ev.Millis = millis + d.int()
 	mask := d.uint()
-	if mask >= hasLimit<<1 {
+	if mask >= hasToken<<1 {
 		d.fail()
 	}
 	for bit := uint64(1); bit <= mask && !d.bad; bit <<= 1 {
@@ -397,6 +406,10 @@ func (d *decoder) field(ev *Event, bit uint64) {
 		ev.Items = d.doc()
 	case hasLimit:
 		ev.Limit = d.int()
+	case hasFork:
+		ev.Fork = &Fork{d.str(), d.int()}
+	case hasToken:
+		ev.Token = d.str()
 	}
 }
 

@@ -102,6 +102,17 @@ type Private struct {
 	Items *value.Doc
 	// Limit is how many iterations of a Map may run at once, 0 for no limit.
 	Limit int64
+	// Fork is set where an execution goes on from the events of another one,
+	// which are the first of its own history.
+	Fork *Fork
+	// Token is the client token of a redrive.
+	Token string
+}
+
+// Fork tells where an execution comes from.
+type Fork struct {
+	ExecutionArn string
+	Event        int64 // the last event that both have
 }
 
 // Retry tells that a state failed and will be tried again.

@@ -11,11 +11,12 @@ import (
 // replay applies an event that was recorded earlier, after checking that it
 // can follow.
 func (x *Execution) replay(ev *history.Event) error {
-	if ev.ID != x.last+1 || x.status != Running || (ev.ID == 1) != (ev.Type == history.ExecutionStarted) {
+	again := ev.Type == history.ExecutionRedriven && x.status != Succeeded && (x.status != Running || ev.Fork != nil)
+	if ev.ID != x.last+1 || x.status != Running && !again || (ev.ID == 1) != (ev.Type == history.ExecutionStarted) {
 		return fmt.Errorf("interpreter: replay: event %d (%v) cannot follow event %d", ev.ID, ev.Type, x.last)
 	}
 	b := x.branch(ev.Branch)
-	if b == nil && ev.ID > 1 {
+	if b == nil && ev.ID > 1 && !again {
 		return fmt.Errorf("interpreter: replay: event %d (%v) is of branch %d, which is not there", ev.ID, ev.Type, ev.Branch)
 	}
 	if ev.Type.Entered() && b.group.State(ev.Name) == nil {
@@ -28,6 +29,11 @@ func (x *Execution) replay(ev *history.Event) error {
 // apply changes the execution by one event of branch b. Nothing else does.
 func (x *Execution) apply(b *branch, ev *history.Event) {
 	x.last = ev.ID
+	if ev.Type == history.ExecutionRedriven {
+		x.applyRedrive(ev)
+		return
+	}
+	x.at = ev.Branch
 	switch ev.Type {
 	case history.ExecutionStarted:
 		x.started, x.input, x.due = ev.Millis, ev.Input, ev.Due
@@ -51,10 +57,14 @@ func (x *Execution) apply(b *branch, ev *history.Event) {
 
 func (x *Execution) close(status Status, ev *history.Event) {
 	x.status, x.failure, x.due = status, ev.Failure, 0
-	x.live, x.ready = nil, nil
+	x.over, x.live, x.ready = x.live, nil, nil
 }
 
 func (x *Execution) applyToBranch(b *branch, ev *history.Event) {
+	if b.phase == redoing || b.phase == ending {
+		x.dequeue(b)
+		b.phase = inside
+	}
 	switch t := ev.Type; {
 	case t.Entered():
 		x.enter(b, ev)
@@ -86,7 +96,7 @@ func (x *Execution) applyInside(b *branch, ev *history.Event) {
 		x.fork(b, ev)
 	case history.ParallelStateFailed, history.MapStateFailed:
 		b.prev = ev.ID
-		x.abandon(b)
+		x.fall(b)
 	case history.MapStateStarted:
 		b.prev, b.due = ev.ID, 0
 		b.join = &join{outputs: make([]*value.Doc, ev.Length), items: ev.Items.Value(), limit: ev.Limit, link: ev.ID}
@@ -116,14 +126,14 @@ func (x *Execution) enter(b *branch, ev *history.Event) {
 	b.entered, b.since, b.input = ev.ID, ev.Millis, ev.Input
 	b.attempts, b.retries = nil, 0
 	if ev.Due != 0 {
-		b.phase, b.due = waiting, ev.Due
+		b.phase, b.due, b.span = waiting, ev.Due, ev.Due-ev.Millis
 	}
 }
 
 func (x *Execution) exit(b *branch, ev *history.Event) {
 	base := b.state.Base()
 	b.assign(ev.Assigned)
-	b.prev, b.task, b.join, b.due = ev.ID, nil, nil, 0
+	b.prev, b.task, b.join, b.fallen, b.due = ev.ID, nil, nil, nil, 0
 	to := base.To
 	if ev.Next != "" {
 		to = b.group.State(ev.Next)
@@ -228,6 +238,7 @@ func (x *Execution) applyRetry(ev *history.Event) {
 		return
 	}
 	x.abandon(b)
+	b.fallen = nil
 	b.phase, b.due, b.prev = retrying, r.Due, r.Previous
 	for int64(len(b.attempts)) <= r.Retrier {
 		b.attempts = append(b.attempts, 0)

@@ -59,7 +59,10 @@ func (x *Execution) executionContext() value.Value {
 	execution.Set("Name", value.Str(x.info.Name))
 	execution.Set("RoleArn", value.Str(x.info.RoleARN))
 	if !x.info.Express {
-		execution.Set("RedriveCount", value.Int(0))
+		execution.Set("RedriveCount", value.Int(x.redrives))
+	}
+	if x.redrives > 0 {
+		execution.Set("RedriveTime", timestamp(x.redriven))
 	}
 	return execution.Value()
 }

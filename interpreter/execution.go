@@ -41,6 +41,13 @@ type Execution struct {
 	// given out in that order and never again.
 	live     []*branch
 	branches int64
+	// at is the branch of the last event.
+	at int64
+	// over is what was live when the execution ended without success, for a
+	// redrive.
+	over     []*branch
+	redrives int64
+	redriven int64 // when, in milliseconds
 	// ready holds the branches that can move without news, the one first whose
 	// last event is oldest; of those with the same one, the oldest branch.
 	ready []*branch
@@ -61,6 +68,10 @@ func (x *Execution) Output() *value.Doc { return x.output }
 
 // Failure is the Error Output of one that did not.
 func (x *Execution) Failure() history.ErrorOutput { return x.failure }
+
+// Redrives tells how often the execution was redriven, and when last, in
+// milliseconds since 1970.
+func (x *Execution) Redrives() (count, last int64) { return x.redrives, x.redriven }
 
 // Info gives what the execution was started with.
 func (x *Execution) Info() Info { return x.info }
@@ -106,10 +117,12 @@ const (
 	tasking                   // in a Task state that was scheduled
 	joining                   // in a Parallel or Map whose branches run
 	ended                     // at the end of its group of states
+	redoing                   // ready: in a state whose work is to be done again, after a redrive
+	ending                    // ready: at an end that was reached before a redrive
 )
 
 func (p phase) String() string {
-	return [...]string{"", "arriving", "spawning", "starting", "inside", "waiting", "retrying", "tasking", "joining", "ended"}[p]
+	return [...]string{"", "arriving", "spawning", "starting", "inside", "waiting", "retrying", "tasking", "joining", "ended", "redoing", "ending"}[p]
 }
 
 // branch is one thread of an execution: the top level, a branch of a Parallel
@@ -131,12 +144,14 @@ type branch struct {
 	since   int64      // its time
 	before  int64      // the event before it
 	due     int64      // when a Wait or the pause before a retry ends
+	span    int64      // how long a Wait lasts
 
 	attempts []int64 // retries so far, by retrier
 	retries  int64   // retries so far of the state
 	task     *task
 	join     *join
-	item     *item // of a Map's iteration
+	item     *item   // of a Map's iteration
+	fallen   *fallen // of a Parallel or Map state that failed
 }
 
 // task is a scheduled task of a Task state.
@@ -195,7 +210,7 @@ func (b *branch) wake() int64 {
 			return b.task.beat
 		}
 		return b.task.due
-	case arriving, spawning, inside, joining, ended:
+	case arriving, spawning, inside, joining, ended, redoing, ending:
 	}
 	return 0
 }
@@ -285,8 +300,8 @@ func compareReady(a, b *branch) int {
 // with its replay.
 func (x *Execution) String() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "status %d last %d due %d", x.status, x.last, x.due)
-	for _, b := range x.live {
+	fmt.Fprintf(&out, "status %d last %d due %d redrives %d at %d", x.status, x.last, x.due, x.redrives, x.redriven)
+	for _, b := range append(slices.Clone(x.live), x.over...) {
 		fmt.Fprintf(&out, "\nbranch %d.%d %v prev %d", b.number, b.index, b.phase, b.prev)
 		if b.state != nil {
 			fmt.Fprintf(&out, " in %s #%d", b.state.Base().Name, b.entered)
@@ -303,6 +318,9 @@ func (x *Execution) String() string {
 			for _, o := range j.outputs {
 				fmt.Fprintf(&out, " %v", o)
 			}
+		}
+		if b.fallen != nil {
+			fmt.Fprintf(&out, " fallen %d", len(b.fallen.inside))
 		}
 		for _, v := range b.vars {
 			fmt.Fprintf(&out, " $%s=%v", v.Name, v.Value)

@@ -156,12 +156,40 @@ func (s *script) do(words []string, line string) {
 		s.step(interpreter.Message{Kind: interpreter.TaskFailed, Cause: s.task(words[1]), Failure: failure(words[2:])})
 	case "start":
 		s.step(interpreter.Message{Kind: interpreter.TaskStarted, Cause: s.task(words[1]), Worker: words[2]})
+	case "redrive":
+		s.step(interpreter.Message{Kind: interpreter.Redrive})
+	case "fork":
+		s.fork(words, line)
 	case "beat":
 		s.beaten = true
 		s.step(interpreter.Message{Kind: interpreter.TaskHeartbeat, Cause: s.task(words[1])})
 	default:
 		s.t.Fatalf("unknown word %q", words[0])
 	}
+}
+
+// fork goes on with an execution that takes up where this one was at an event:
+// fork EVENT [INPUT].
+func (s *script) fork(words []string, line string) {
+	at, err := strconv.ParseInt(words[1], 10, 64)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var input *value.Doc
+	if len(words) > 2 {
+		_, rest, _ := strings.Cut(line, words[1])
+		input = value.NewDoc([]byte(strings.TrimSpace(rest)))
+	}
+	from := history.Fork{ExecutionArn: s.info.ARN, Event: at}
+	s.info.ARN += "-fork"
+	s.events = s.events[:at:at]
+	x, out, err := interpreter.Fork(s.m, s.info, s.events, from, input, s.env())
+	if err != nil {
+		fmt.Fprintf(&s.out, "  %v\n", err)
+		return
+	}
+	s.x = x
+	s.took(out)
 }
 
 // task finds a scheduled task: NAME is the last of its state, NAME#n the nth.
@@ -276,6 +304,12 @@ func (s *script) print(ev *history.Event) {
 	}
 	for _, v := range ev.Assigned {
 		fmt.Fprintf(&s.out, " $%s=%s", v.Name, v.Value)
+	}
+	if ev.Type == history.ExecutionRedriven {
+		fmt.Fprintf(&s.out, " count=%d", ev.RedriveCount)
+		if ev.Fork != nil {
+			fmt.Fprintf(&s.out, " fork=%s#%d", ev.Fork.ExecutionArn, ev.Fork.Event)
+		}
 	}
 	if ev.Retry != nil {
 		fmt.Fprintf(&s.out, " retry=%v", time.Duration(ev.Retry.Due-ev.Millis)*time.Millisecond)

@@ -14,7 +14,7 @@
 //  3. Effects must be performed only after the events of the same [Outcome]
 //     are durable; they may be performed twice, with the same Cause.
 //  4. A message whose cause no branch awaits changes nothing (Outcome.Stale).
-//  5. After a terminal event nothing follows.
+//  5. After a terminal event nothing but a redrive follows.
 //  6. The same arguments give the same bytes.
 //
 // The one exception to "only events change an execution" is a heartbeat: AWS
@@ -102,6 +102,9 @@ const (
 	// Expire: the execution's time is over for a reason outside its
 	// definition, as that of an Express execution after five minutes.
 	Expire
+	// Redrive: an execution that ended without success is to go on from
+	// there. Token is the caller's client token.
+	Redrive
 )
 
 // Message is news for an execution.
@@ -112,6 +115,7 @@ type Message struct {
 	Output  *value.Doc
 	Failure history.ErrorOutput
 	Worker  string
+	Token   string
 	// FromToken marks an answer that came by task token, which only tasks that
 	// wait for one (and activities) take.
 	FromToken bool
@@ -176,14 +180,16 @@ func Start(m *asl.StateMachine, info Info, input *value.Doc, env Env) (*Executio
 // Step delivers a message to an execution, which it changes.
 func Step(x *Execution, msg Message, env Env) Outcome {
 	s := newStep(x, env)
-	if x.status != Running {
+	if msg.Kind == Redrive {
+		s.redrive(msg.Token)
+	} else if x.status != Running {
 		s.out.Stale = true
 		return s.out
 	}
 	switch msg.Kind {
 	case Wake:
 		s.wake()
-	case Continue:
+	case Continue, Redrive:
 	case Stop:
 		s.end(history.Event{Type: history.ExecutionAborted, Failure: msg.Failure})
 	case Expire:

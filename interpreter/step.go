@@ -76,6 +76,10 @@ func (s *step) turn(b *branch) {
 		s.spawn(b)
 	case starting:
 		s.started(b)
+	case redoing:
+		s.perform(b)
+	case ending:
+		s.finishEnding(b)
 	case inside, waiting, retrying, tasking, joining, ended:
 	}
 }
@@ -340,6 +344,6 @@ func (s *step) due(b *branch) {
 		s.perform(b)
 	case tasking:
 		s.timeOut(b)
-	case arriving, spawning, starting, inside, joining, ended:
+	case arriving, spawning, starting, inside, joining, ended, redoing, ending:
 	}
 }
