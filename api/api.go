@@ -69,6 +69,7 @@ func (a *api) operations() map[string]awsjson.Handler {
 		"ListExecutions":                   a.listExecutions,
 		"ListStateMachines":                a.listStateMachines,
 		"ListTagsForResource":              a.listTagsForResource,
+		"RedriveExecution":                 a.redriveExecution,
 		"SendTaskFailure":                  a.sendTaskFailure,
 		"SendTaskHeartbeat":                a.sendTaskHeartbeat,
 		"SendTaskSuccess":                  a.sendTaskSuccess,

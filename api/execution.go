@@ -120,10 +120,9 @@ func (a *api) describeExecution(ctx context.Context, r *awsjson.Request) ([]byte
 	}
 	o.Opt("traceHeader", d.TraceHeader).Opt("stateMachineVersionArn", d.VersionARN).Opt("stateMachineAliasArn", d.AliasARN)
 	o.Int("redriveCount", int64(d.Redrives)).Time("redriveDate", d.Redriven)
-	switch d.Status {
-	case store.Running, store.Succeeded:
-		o.Str("redriveStatus", "NOT_REDRIVABLE").Str("redriveStatusReason", "Execution is "+d.Status.String()+" and cannot be redriven")
-	case store.Failed, store.TimedOut, store.Aborted:
+	if reason := a.Engine.NotRedrivable(d); reason != "" {
+		o.Str("redriveStatus", "NOT_REDRIVABLE").Str("redriveStatusReason", reason)
+	} else {
 		o.Str("redriveStatus", "REDRIVABLE")
 	}
 	return o.JSON(), nil

@@ -168,7 +168,8 @@ func (r *resident) drop() store.Shard {
 
 // try does a batch once.
 func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) ([]result, error) {
-	l, fresh, err := e.load(ctx, r)
+	redrive := slices.ContainsFunc(batch, func(d delivery) bool { return d.msg.Kind == interpreter.Redrive })
+	l, fresh, err := e.load(ctx, r, redrive)
 	if err != nil {
 		if errors.Is(err, ErrNotRunning) {
 			return e.all(batch, err), nil
@@ -181,6 +182,10 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) ([]resu
 	for i, d := range batch {
 		if d.resume {
 			st.resume = true
+			continue
+		}
+		if d.msg.Kind == interpreter.Redrive && !fresh {
+			results[i].err = ErrNotRunning // this resident saw the end; the next one is to go on
 			continue
 		}
 		out := st.step(d.msg)
@@ -299,6 +304,9 @@ func (st *stepping) commit(ctx context.Context) error {
 			Data: st.scratch.chunk,
 		},
 	}
+	if count, last := x.Redrives(); count > 0 {
+		t.Redrives, t.Redriven = int(count), time.UnixMilli(last)
+	}
 	if x.Status() != interpreter.Running {
 		t.Stop = st.events[len(st.events)-1].Time()
 	} else {
@@ -379,8 +387,8 @@ func (e *Engine) token(r *resident) func(int64) string {
 }
 
 // load gives the resident's execution, rebuilt by replay when it was parked;
-// fresh tells that it was.
-func (e *Engine) load(ctx context.Context, r *resident) (l *loaded, fresh bool, err error) {
+// fresh tells that it was. One that has ended is loaded for a redrive only.
+func (e *Engine) load(ctx context.Context, r *resident, redrive bool) (l *loaded, fresh bool, err error) {
 	r.mu.Lock()
 	l = r.loaded
 	if l != nil && l.dropped {
@@ -399,7 +407,7 @@ func (e *Engine) load(ctx context.Context, r *resident) (l *loaded, fresh bool, 
 		return nil, false, ErrNotOwner
 	}
 	record, err := e.store.Execution(ctx, r.id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && record.Status != store.Running {
+	if errors.Is(err, store.ErrNotFound) || err == nil && record.Status != store.Running && !redrive {
 		e.remove(s, r)
 		return nil, false, ErrNotRunning
 	}

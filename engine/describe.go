@@ -25,8 +25,12 @@ type Description struct {
 	RoleARN              string
 	VersionARN, AliasARN string
 	TraceHeader          string
+	Last                 int64 // number of the last event
 	Redrives             int
 	Redriven             time.Time
+	// Fork tells of which execution, and of which of its events, this one is a
+	// fork; nil when it is none.
+	Fork *history.Fork
 
 	meta meta
 }
@@ -97,7 +101,7 @@ func summary(r *store.Record) (*Description, error) {
 		ID: r.ID, ARN: m.executionARN(), Name: m.Name, MachineARN: m.machineARN(),
 		Status: r.Status, Start: r.Start, Stop: r.Stop,
 		RoleARN: m.RoleARN, VersionARN: m.VersionARN, AliasARN: m.AliasARN, TraceHeader: m.TraceHeader,
-		Redrives: r.Redrives, Redriven: r.Redriven, meta: m,
+		Last: r.Last, Redrives: r.Redrives, Redriven: r.Redriven, Fork: m.Fork, meta: m,
 	}, nil
 }
 

@@ -99,6 +99,9 @@ type simulation struct {
 	jobs    []job
 	tokens  []token
 	started map[string]int // ARN → n
+	arns    []string       // of the started, in their order
+	starts  int
+	forks   int
 }
 
 // node is an engine that may die.
@@ -192,7 +195,7 @@ var _ io.Reader = reader{}
 // move makes one thing happen.
 func (s *simulation) move() {
 	switch n := s.random.IntN(100); {
-	case n < 8 && len(s.started) < 6:
+	case n < 8 && s.starts < 6:
 		s.start()
 	case n < 60 && len(s.jobs) > 0:
 		s.work()
@@ -210,6 +213,68 @@ func (s *simulation) move() {
 		if e := s.alive(); e != nil {
 			s.acquire(e, store.ShardID(s.random.IntN(3)))
 		}
+	case n < 98 && len(s.arns) > 0:
+		s.stop()
+	case n < 99 && len(s.arns) > 0:
+		s.redrive(s.alive(), s.arns[s.random.IntN(len(s.arns))])
+	case len(s.arns) > 0 && s.forks < 3:
+		s.fork()
+	}
+}
+
+// know remembers an execution whose start was acknowledged, or found.
+func (s *simulation) know(arn string, n int, count *int) {
+	*count++
+	s.started[arn] = n
+	s.arns = append(s.arns, arn)
+}
+
+// transient reports whether a call may fail so in the course of faults.
+func transient(err error) bool {
+	return errors.Is(err, engine.ErrNotOwner) || errors.Is(err, store.ErrUnknown) || errors.Is(err, store.ErrFenced) ||
+		errors.Is(err, engine.ErrNotRunning) || errors.Is(err, store.ErrBusy)
+}
+
+// stop ends an execution that may have ended before.
+func (s *simulation) stop() {
+	_, err := s.alive().Stop(s.t.Context(), s.arns[s.random.IntN(len(s.arns))], history.ErrorOutput{})
+	if err != nil && !transient(err) {
+		s.t.Errorf("stop: %v", err)
+	}
+}
+
+// redrive has an execution go on that may run, or have succeeded.
+func (s *simulation) redrive(e *node, arn string) {
+	_, err := e.Redrive(s.t.Context(), arn, fmt.Sprint(s.random.IntN(3)))
+	if _, refused := errors.AsType[*engine.NotRedrivableError](err); err != nil && !refused && !transient(err) {
+		s.t.Errorf("redrive: %v", err)
+	}
+}
+
+// fork takes an execution up again at some event of it.
+func (s *simulation) fork() {
+	e, arn := s.alive(), s.arns[s.random.IntN(len(s.arns))]
+	d, err := e.Describe(s.t.Context(), arn)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	name := fmt.Sprintf("f%d", s.forks+1)
+	started, err := e.Fork(s.t.Context(), engine.ForkRequest{ARN: arn, At: 1 + s.random.Int64N(d.Last), Name: name})
+	switch {
+	case err == nil:
+		s.know(started.ARN, s.started[arn], &s.forks)
+	case transient(err):
+		s.found(e, name, s.started[arn], &s.forks)
+	default:
+		s.t.Errorf("fork: %v", err)
+	}
+}
+
+// found looks whether a start of unknown outcome was made: the caller would ask
+// again, and by name that is safe.
+func (s *simulation) found(e *node, name string, n int, count *int) {
+	if d, err := e.Describe(s.t.Context(), tenant.ARN("execution", "m:"+name)); err == nil {
+		s.know(d.ARN, n, count)
 	}
 }
 
@@ -222,28 +287,25 @@ func (s *simulation) alive() *node {
 
 func (s *simulation) start() {
 	e := s.alive()
-	n := len(s.started) + 1
+	n := s.starts + 1
 	m, err := s.machine(e)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	input := value.NewDoc(fmt.Appendf(nil, `{"n":%d,"items":[1,2,3]}`, n))
-	started, err := e.Start(s.t.Context(), engine.StartRequest{Machine: m, Name: fmt.Sprintf("x%d", n), Input: input})
+	name := fmt.Sprintf("x%d", n)
+	started, err := e.Start(s.t.Context(), engine.StartRequest{Machine: m, Name: name, Input: input})
 	switch {
 	case err == nil:
-		s.started[started.ARN] = n
-	case errors.Is(err, store.ErrUnknown), errors.Is(err, engine.ErrNotOwner), errors.Is(err, store.ErrFenced):
-		// The caller would ask again: by name that is safe.
-		if d, err := e.Describe(s.t.Context(), m.ARN()[:len(m.ARN())-len("stateMachine:m")]+"execution:m:"+fmt.Sprintf("x%d", n)); err == nil {
-			s.started[d.ARN] = n
-		}
+		s.know(started.ARN, n, &s.starts)
+	case transient(err):
+		s.found(e, name, n, &s.starts)
 	default:
 		s.t.Errorf("start: %v", err)
 	}
 }
 
 func (s *simulation) machine(e *node) (*engine.Machine, error) {
-	tenant := engine.Tenant{Account: "000000000000", Region: "us-east-1"}
 	if m, err := e.Machine(s.t.Context(), tenant.ARN("stateMachine", "m")); err == nil {
 		return m, nil
 	}
@@ -314,7 +376,9 @@ func (s *simulation) settle() {
 		case len(s.jobs) > 0:
 			s.work()
 		case s.running() == 0:
-			return
+			if !s.redriveAll() {
+				return
+			}
 		case len(s.tokens) > 0 && s.random.IntN(2) == 0:
 			s.answer()
 		case next != 0 && next <= s.now.Add(24*time.Hour).UnixMilli():
@@ -330,6 +394,23 @@ func (s *simulation) settle() {
 	s.t.Errorf("seed %d: it does not end; %d executions run", s.seed, s.running())
 }
 
+// redriveAll has all executions go on that were stopped. It is false when there
+// was none.
+func (s *simulation) redriveAll() (any bool) {
+	for _, arn := range s.arns {
+		d, err := s.engines[0].Describe(s.t.Context(), arn)
+		if err != nil {
+			s.t.Error(err)
+			return false
+		}
+		if d.Status != store.Succeeded {
+			s.redrive(s.engines[0], arn)
+			any = true
+		}
+	}
+	return any
+}
+
 func (s *simulation) running() int {
 	all, _ := s.engines[0].Residents()
 	return all
@@ -340,14 +421,10 @@ func (s *simulation) running() int {
 func (s *simulation) check() string {
 	e := s.engines[0]
 	digest := sha256.New()
-	for n := 1; n <= 6; n++ {
-		for arn, number := range s.started {
-			if number == n {
-				s.checkOne(e, arn, n, digest)
-			}
-		}
+	for _, arn := range s.arns {
+		s.checkOne(e, arn, s.started[arn], digest)
 	}
-	return fmt.Sprintf("%x %d", digest.Sum(nil), len(s.started))
+	return fmt.Sprintf("%x %d", digest.Sum(nil), len(s.arns))
 }
 
 func (s *simulation) checkOne(e *node, arn string, n int, digest io.Writer) {

@@ -27,6 +27,8 @@ type meta struct {
 	AliasARN        string `json:",omitempty"`
 	TraceHeader     string `json:",omitempty"`
 	ID              string `json:",omitempty"` // the last part of an Express execution's ARN
+	// Fork tells of which execution, and of which of its events, this one is a fork.
+	Fork *history.Fork `json:",omitempty"`
 }
 
 func (m *meta) tenant() Tenant { return Tenant{m.Account, m.Region} }
@@ -66,6 +68,8 @@ type StartRequest struct {
 	Input                *value.Doc
 	TraceHeader          string
 	VersionARN, AliasARN string
+
+	fork *fork
 }
 
 func (req *StartRequest) meta() meta {
@@ -82,7 +86,25 @@ func (req *StartRequest) meta() meta {
 	if m.Type == Express {
 		x.Type, x.ID = Express, UUID()
 	}
+	if req.fork != nil {
+		x.Revision, x.Fork = req.fork.revision, &req.fork.from
+	}
 	return x
+}
+
+// begin has the interpreter start the execution, or take up another one's
+// events.
+func (req *StartRequest) begin(info interpreter.Info, st *stepping) (*interpreter.Execution, interpreter.Outcome, error) {
+	if f := req.fork; f != nil {
+		st.events = append(st.events, f.events...)
+		x, out, err := interpreter.Fork(f.parsed, info, f.events, f.from, f.input, st.env())
+		if err != nil {
+			err = invalidFork("The execution cannot be forked at event %d: %v", f.from.Event, err)
+		}
+		return x, out, err
+	}
+	x, out := interpreter.Start(req.Machine.parsed, info, req.Input, st.env())
+	return x, out, nil
 }
 
 // Started tells of an execution that was started.
@@ -108,7 +130,7 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 	started, err := e.start(req, m, key, s)
 	switch {
 	case errors.Is(err, store.ErrExists):
-		return e.same(ctx, key, req.Input)
+		return e.same(ctx, key, &req)
 	case errors.Is(err, store.ErrUnknown):
 		if again := e.reacquire(ctx, s, nil); again != nil {
 			return Started{}, errors.Join(err, again)
@@ -132,7 +154,11 @@ func (e *Engine) start(req StartRequest, m meta, key store.NameKey, s *shard) (S
 	st := e.stepping(&resident{busy: true}, l)
 	r, now := st.r, st.now
 	r.id = e.newID(s.id, now)
-	x, out := interpreter.Start(req.Machine.parsed, m.info(), req.Input, st.env())
+	x, out, err := req.begin(m.info(), st)
+	if err != nil {
+		st.release()
+		return Started{}, err
+	}
 	l.x = x
 	st.new = &store.NewExecution{Key: key, Unnamed: req.Name == "" || m.Type == Express, Start: now, Meta: encoded}
 	if m.Type != Express {
@@ -169,7 +195,7 @@ func (e *Engine) runOn(r *resident) error {
 }
 
 // same answers the start of an execution whose name is taken.
-func (e *Engine) same(ctx context.Context, key store.NameKey, input *value.Doc) (Started, error) {
+func (e *Engine) same(ctx context.Context, key store.NameKey, req *StartRequest) (Started, error) {
 	id, err := e.store.Lookup(ctx, key)
 	if err != nil {
 		return Started{}, err
@@ -178,6 +204,10 @@ func (e *Engine) same(ctx context.Context, key store.NameKey, input *value.Doc) 
 	if err != nil {
 		return Started{}, err
 	}
+	if req.fork != nil && (d.Fork == nil || *d.Fork != req.fork.from) {
+		return Started{ARN: d.ARN}, ErrAlreadyExists
+	}
+	input := req.Input
 	if d.Status != store.Running || d.Input == nil || !value.Equal(d.Input.Value(), input.Value()) {
 		return Started{ARN: d.ARN}, ErrAlreadyExists
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"container/heap"
 	"context"
 	"sync"
@@ -87,8 +88,17 @@ func (t *timers) due(now int64) *resident {
 
 type timerHeap []*resident
 
-func (h timerHeap) Len() int           { return len(h) }
-func (h timerHeap) Less(i, j int) bool { return h[i].timer.at < h[j].timer.at }
+func (h timerHeap) Len() int { return len(h) }
+
+// Less orders by time, and what is due at one time by its id, so that the order
+// does not depend on what was set and cleared before.
+func (h timerHeap) Less(i, j int) bool {
+	if h[i].timer.at != h[j].timer.at {
+		return h[i].timer.at < h[j].timer.at
+	}
+	return bytes.Compare(h[i].id[:], h[j].id[:]) < 0
+}
+
 func (h timerHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].timer.index, h[j].timer.index = i+1, j+1

@@ -11,7 +11,7 @@ import (
 // replay applies an event that was recorded earlier, after checking that it
 // can follow.
 func (x *Execution) replay(ev *history.Event) error {
-	again := ev.Type == history.ExecutionRedriven && x.status != Succeeded && (x.status != Running || ev.Fork != nil)
+	again := ev.Type == history.ExecutionRedriven && (ev.Fork != nil || x.status != Running && x.status != Succeeded)
 	if ev.ID != x.last+1 || x.status != Running && !again || (ev.ID == 1) != (ev.Type == history.ExecutionStarted) {
 		return fmt.Errorf("interpreter: replay: event %d (%v) cannot follow event %d", ev.ID, ev.Type, x.last)
 	}

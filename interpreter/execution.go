@@ -48,6 +48,8 @@ type Execution struct {
 	over     []*branch
 	redrives int64
 	redriven int64 // when, in milliseconds
+	// tokens are the client tokens of the last redrives, the newest last.
+	tokens []redriveToken
 	// ready holds the branches that can move without news, the one first whose
 	// last event is oldest; of those with the same one, the oldest branch.
 	ready []*branch

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/history"
@@ -23,11 +24,31 @@ type redriven struct {
 // branch that had not come to its end does the work of its state again, with
 // the same input, fresh Retriers and a fresh clock (RedriveExecution).
 func (s *step) redrive(token string) {
-	if s.x.status == Running || s.x.status == Succeeded {
+	if s.x.status == Running || s.x.status == Succeeded || s.x.redrivenWith(token, s.now) {
 		s.out.Stale = true
 		return
 	}
 	s.revive(redriven{count: s.x.redrives + 1, token: token})
+}
+
+// A client token stands for the redrive it was given with as long as that is
+// one of the last RedriveTokens and not older than RedriveTokenLife
+// (RedriveExecution, clientToken).
+const (
+	RedriveTokens    = 10
+	RedriveTokenLife = 15 * time.Minute
+)
+
+type redriveToken struct {
+	text string
+	at   int64 // milliseconds
+}
+
+// redrivenWith reports whether a client token stands for a redrive that was.
+func (x *Execution) redrivenWith(token string, now int64) bool {
+	return token != "" && slices.ContainsFunc(x.tokens, func(t redriveToken) bool {
+		return t.text == token && now-t.at <= RedriveTokenLife.Milliseconds()
+	})
 }
 
 func (s *step) revive(r redriven) {
@@ -93,6 +114,7 @@ func (x *Execution) applyRedrive(ev *history.Event) {
 		x.started = ev.Millis
 	} else {
 		x.redrives, x.redriven = ev.RedriveCount, ev.Millis
+		x.tokens = append(x.tokens[max(0, len(x.tokens)-RedriveTokens+1):], redriveToken{ev.Token, ev.Millis})
 	}
 	x.ready = nil
 	for i := 0; i < len(x.live); i++ {

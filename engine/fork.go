@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/value"
+)
+
+// ForkRequest asks for an execution that takes up where another one was.
+type ForkRequest struct {
+	// ARN is the other execution's, running or ended. At is the last of its
+	// events that the new one has too; 0 stands for its last.
+	ARN string
+	At  int64
+	// Name is the new execution's, "" for one made at random.
+	Name string
+	// Definition, where it is not "", stands instead of the one the other
+	// execution runs by. It must have the states that its events name.
+	Definition string
+	// Input, where it is not nil, stands instead of the input of the state that
+	// the event is in or leads to; at event 1, of the execution.
+	Input *value.Doc
+}
+
+// fork is what a start needs to take up another execution.
+type fork struct {
+	from     history.Fork
+	events   []history.Event
+	parsed   *asl.StateMachine
+	revision uint64
+	input    *value.Doc
+}
+
+// InvalidForkError tells why an execution cannot be forked as asked for.
+type InvalidForkError struct{ Reason string }
+
+// Error gives the reason.
+func (e *InvalidForkError) Error() string { return e.Reason }
+
+func invalidFork(format string, args ...any) error {
+	return &InvalidForkError{fmt.Sprintf(format, args...)}
+}
+
+// maxForkBytes bounds the payloads of the events that a fork takes over: they
+// are written in one commit.
+const maxForkBytes = 256 << 20
+
+// Fork starts an execution of the same state machine whose history begins with
+// the first events of another one's, and goes on from there. What was under way
+// at that event is done again. The two are linked: [Description].Fork, and
+// [Engine.Forks]. store.ErrNotFound, [*InvalidForkError], ErrAlreadyExists.
+func (e *Engine) Fork(ctx context.Context, req ForkRequest) (Started, error) {
+	id, err := e.Find(ctx, req.ARN)
+	if err != nil {
+		return Started{}, err
+	}
+	origin, err := e.describe(ctx, id)
+	if err != nil {
+		return Started{}, err
+	}
+	f, err := e.forkOf(ctx, origin, req)
+	if err != nil {
+		return Started{}, err
+	}
+	name := req.Name
+	if name == "" {
+		name = UUID()
+	}
+	m := origin.meta
+	start := StartRequest{
+		Machine: &Machine{Tenant: m.tenant(), Name: m.MachineName, Number: m.Machine, Type: Standard, RoleARN: m.RoleARN},
+		Name:    name, Input: f.events[0].Input, TraceHeader: m.TraceHeader,
+		VersionARN: m.VersionARN, AliasARN: m.AliasARN, fork: f,
+	}
+	// The link back is written first: one that leads nowhere is left out when
+	// it is read, and none is ever missing.
+	key := forkPrefix(id) + name
+	if err := e.store.Put(ctx, store.Edit{Key: key, Value: []byte(strconv.FormatInt(f.from.Event, 10))}); err != nil && !errors.Is(err, store.ErrVersion) {
+		return Started{}, err
+	}
+	return e.Start(ctx, start)
+}
+
+// forkOf gathers what a fork begins with.
+func (e *Engine) forkOf(ctx context.Context, origin *Description, req ForkRequest) (*fork, error) {
+	if req.At == 0 {
+		req.At = origin.Last
+	}
+	if req.At < 1 || req.At > origin.Last {
+		return nil, invalidFork("The execution has the events 1 to %d; there is no event %d.", origin.Last, req.At)
+	}
+	events, err := e.events(ctx, origin.ID)
+	if err != nil {
+		return nil, err
+	}
+	f := &fork{from: history.Fork{ExecutionArn: origin.ARN, Event: req.At}, events: events[:req.At:req.At], revision: origin.meta.Revision, input: req.Input}
+	if size := payloads(f.events); size > maxForkBytes {
+		return nil, invalidFork("The events to take over hold %d bytes; at most %d can be.", size, maxForkBytes)
+	}
+	if req.At == 1 && req.Input != nil {
+		f.events[0].Input, f.input = req.Input, nil
+	}
+	if req.Definition != "" {
+		f.revision, err = e.forkRevision(ctx, &origin.meta, req.Definition)
+		if err != nil {
+			return nil, err
+		}
+	}
+	f.parsed, err = e.parsedRevision(ctx, revisionKey{origin.meta.Machine, f.revision})
+	return f, err
+}
+
+// payloads is the size of all payloads of events, each counted once.
+func payloads(events []history.Event) int {
+	seen := make(map[*value.Doc]bool)
+	size := 0
+	for i := range events {
+		for _, d := range []*value.Doc{events[i].Input, events[i].Output, events[i].Items} {
+			if d != nil && !seen[d] {
+				seen[d] = true
+				size += d.Size()
+			}
+		}
+	}
+	return size
+}
+
+// forkRevision keeps a definition that forks of a machine's executions run by,
+// beside the machine's own: its number is made of the definition.
+func (e *Engine) forkRevision(ctx context.Context, m *meta, definition string) (uint64, error) {
+	parsed, diagnostics := asl.Parse([]byte(definition))
+	if parsed != nil {
+		diagnostics = append(diagnostics, asl.Unsupported(parsed)...)
+	}
+	if message := asl.InvalidDefinition(diagnostics); message != "" {
+		return 0, &InvalidForkError{message}
+	}
+	sum := sha256.Sum256([]byte(definition))
+	number := binary.BigEndian.Uint64(sum[:]) | 1<<63
+	encoded, err := json.Marshal(revision{definition, m.MachineName, Standard})
+	if err != nil {
+		return 0, fmt.Errorf("engine: encode revision: %w", err)
+	}
+	err = e.store.Put(ctx, store.Edit{Key: revisionKey{m.Machine, number}.String(), Value: encoded})
+	if errors.Is(err, store.ErrVersion) {
+		err = nil // it is there already
+	}
+	return number, err
+}
+
+func forkPrefix(id store.ExecutionID) string { return fmt.Sprintf("fork/%x/", id[:]) }
+
+// Forks gives the executions that were forked from one.
+func (e *Engine) Forks(ctx context.Context, origin *Description) ([]*Description, error) {
+	prefix := forkPrefix(origin.ID)
+	entries, err := e.store.Scan(ctx, prefix, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	var forks []*Description
+	for _, entry := range entries {
+		m := origin.meta
+		m.Name = strings.TrimPrefix(entry.Key, prefix)
+		d, err := e.Describe(ctx, m.executionARN())
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if d.Fork != nil && d.Fork.ExecutionArn == origin.ARN {
+			forks = append(forks, d)
+		}
+	}
+	return forks, nil
+}
