@@ -81,6 +81,7 @@ func TestExceptions(t *testing.T) {
 	arn := machine(t, h, "m", "STANDARD")
 	express := machine(t, h, "x", "EXPRESS")
 	nobody := "arn:aws:states:us-east-1:000000000000:stateMachine:nobody"
+	ended := must(t, h, "StartExecution", `{"stateMachineArn":"`+arn+`"}`).Get("executionArn").Str()
 	tests := []struct{ operation, body, exception, message string }{
 		{"DescribeStateMachine", `{"stateMachineArn":"not_a_valid_arn"}`, "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: not_a_valid_arn'"},
 		{"DescribeStateMachine", `{"stateMachineArn":"` + nobody + `"}`, "StateMachineDoesNotExist", "State Machine Does Not Exist: '" + nobody + "'"},
@@ -103,7 +104,10 @@ func TestExceptions(t *testing.T) {
 		{"GetActivityTask", `{"activityArn":"arn:aws:states:us-east-1:000000000000:activity:a"}`, "ActivityDoesNotExist", "Activity Does Not Exist: 'arn:aws:states:us-east-1:000000000000:activity:a'"},
 		{"TagResource", `{"resourceArn":"` + nobody + `","tags":[]}`, "ResourceNotFound", "Resource not found: '" + nobody + "'"},
 		{"UpdateStateMachine", `{"stateMachineArn":"` + arn + `"}`, "MissingRequiredParameter", ""},
-		{"RedriveExecution", `{"executionArn":"x"}`, "UnsupportedOperationException", "RedriveExecution is not implemented yet."},
+		{"RedriveExecution", `{"executionArn":"x"}`, "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: x'"},
+		{"RedriveExecution", `{"executionArn":"arn:aws:states:us-east-1:000000000000:express:m:a:b"}`, "InvalidArn", "Invalid Arn: 'Resource type not valid in this context: express'"},
+		{"RedriveExecution", `{"executionArn":"` + ended + `"}`, "ExecutionNotRedrivable", "Execution is not redrivable: 'Execution is SUCCEEDED and cannot be redriven'"},
+		{"RedriveExecution", `{"executionArn":"` + ended + `","clientToken":"a b"}`, "ValidationException", ""},
 	}
 	for _, tt := range tests {
 		status, v := post(t, h, tt.operation, tt.body)
