@@ -10,6 +10,7 @@ import (
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/integration/awssdk"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/value"
@@ -211,6 +212,29 @@ func checkMock(st asl.State, r *awsjson.Request, mock value.Value) error {
 		return invalid("Mocked result must be an array.")
 	case isParallel && result.Len() != len(parallel.Branches):
 		return invalid("Mocked result must contain the same number of items as number of Parallel branches.")
+	case isTask:
+		return checkModel(task, result, mock)
+	}
+	return nil
+}
+
+// checkModel holds a mocked result against the model of the API that the task
+// calls.
+func checkModel(task *asl.Task, result, mock value.Value) error {
+	mode := awssdk.Strict
+	if given := mock.Get("fieldValidationMode").Str(); given != "" {
+		mode = awssdk.Mode(given)
+	}
+	resource, _ := asl.ParseResource(task.Resource)
+	response := awssdk.ResponseOf(resource)
+	switch {
+	case mode == awssdk.None || response == nil:
+		return nil
+	case result.Kind() != value.Object:
+		return invalid("Mocked result must be a JSON object.")
+	}
+	if wrong := response.Check(result, mode); wrong != "" {
+		return invalid("Mock result schema validation error: " + wrong)
 	}
 	return nil
 }
