@@ -45,16 +45,25 @@ func ParseARN(arn string) (Name, bool) {
 	return Name{Tenant{parts[4], parts[3]}, parts[5], parts[6:]}, true
 }
 
+// scopeOf is the namespace of the executions of a state machine.
+func scopeOf(t Tenant, machine string) store.Scope {
+	return store.Scope(hash(t.Account, t.Region, machine))
+}
+
 // nameKey is where the store looks up an execution by its name.
 func nameKey(t Tenant, machine, name string) store.NameKey {
+	return store.NameKey{Scope: scopeOf(t, machine), Name: name}
+}
+
+// hash is the beginning of the SHA-256 of some texts.
+func hash(parts ...string) [8]byte {
 	h := sha256.New()
-	for _, part := range []string{t.Account, t.Region, machine, name} {
+	for _, part := range parts {
 		var size [8]byte
 		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
 		h.Write(size[:])
 		h.Write([]byte(part))
 	}
-	var key store.NameKey
-	copy(key[:], h.Sum(nil))
-	return key
+	var sum [sha256.Size]byte
+	return [8]byte(h.Sum(sum[:0]))
 }

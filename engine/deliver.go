@@ -307,8 +307,10 @@ func (st *stepping) commit(ctx context.Context) error {
 	if count, last := x.Redrives(); count > 0 {
 		t.Redrives, t.Redriven = int(count), time.UnixMilli(last)
 	}
+	t.Terms = st.e.terms(&st.l.meta, x, st.new != nil)
 	if x.Status() != interpreter.Running {
 		t.Stop = st.events[len(st.events)-1].Time()
+		t.Expire = t.Stop.Add(time.Duration(st.l.meta.Retention) * time.Second)
 	} else {
 		if wake := x.Wake(); wake != 0 {
 			t.Wake = time.UnixMilli(wake)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -106,9 +107,14 @@ func summary(r *store.Record) (*Description, error) {
 }
 
 // List tells of the executions of a state machine, newest first; status 0 is
-// any. The token is for the next page, "" at the end.
+// any. The token, of whoever asked for the page before, is for the next page, ""
+// at the end.
 func (e *Engine) List(ctx context.Context, m *Machine, status store.Status, limit int, token string) ([]*Description, string, error) {
-	records, next, err := e.store.List(ctx, store.ListQuery{Machine: m.Number, Status: status, Limit: limit, After: token})
+	q := store.ListQuery{Machines: []uint32{m.Number}, Limit: limit, After: parsePlace(token)}
+	if status != 0 {
+		q.Statuses = []store.Status{status}
+	}
+	records, more, err := e.store.List(ctx, q)
 	if err != nil {
 		return nil, "", err
 	}
@@ -120,7 +126,25 @@ func (e *Engine) List(ctx context.Context, m *Machine, status store.Status, limi
 		}
 		list = append(list, d)
 	}
-	return list, next, nil
+	if !more {
+		return list, "", nil
+	}
+	return list, placeToken(records[len(records)-1].Place()), nil
+}
+
+// placeToken is a place in a list as text.
+func placeToken(p store.Place) string {
+	b := binary.BigEndian.AppendUint64(nil, uint64(p.Start.UnixMilli()))
+	return string(append(b, p.ID[:]...))
+}
+
+// parsePlace reads what placeToken makes; nil for anything else.
+func parsePlace(token string) *store.Place {
+	b := []byte(token)
+	if len(b) != 8+len(store.ExecutionID{}) {
+		return nil
+	}
+	return &store.Place{Start: time.UnixMilli(int64(binary.BigEndian.Uint64(b))), ID: store.ExecutionID(b[8:])}
 }
 
 // History reads events of an execution: limit of them from number from on, or

@@ -41,6 +41,12 @@ type Config struct {
 	Logger       *slog.Logger
 	// Limits bounds executions; the zero value stands for AWS's quotas.
 	Limits interpreter.Limits
+	// Retention is how long executions are kept after their end, where their
+	// state machine has no tag [RetentionTag]; 90 days by default.
+	Retention time.Duration
+	// Index names values by which executions are found fast: "input.orderId",
+	// "output.total" (see [Engine.Search]).
+	Index []string
 	// Owner names this engine to others that share the store.
 	Owner string
 	// Concurrency bounds the tasks of one integration that are performed at
@@ -95,6 +101,8 @@ type Engine struct {
 	pools      pools
 	activities activities
 	waiters    waiters
+	index      index
+	retainer   retainer
 	queued     atomic.Int64
 	under      underWay
 
@@ -118,6 +126,9 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := e.loadKey(ctx); err != nil {
 		return nil, err
 	}
+	if err := e.index.open(ctx, e); err != nil {
+		return nil, err
+	}
 	e.shards = make([]*shard, cfg.Store.Shards())
 	for i := range e.shards {
 		e.shards[i] = newShard(store.ShardID(i))
@@ -136,6 +147,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.Limits == (interpreter.Limits{}) {
 		cfg.Limits = interpreter.AWSLimits
+	}
+	if cfg.Retention == 0 {
+		cfg.Retention = 90 * 24 * time.Hour
 	}
 	if cfg.Concurrency == 0 {
 		cfg.Concurrency = 256
@@ -190,12 +204,11 @@ func (e *Engine) Run(ctx context.Context) {
 		}
 		now := e.cfg.Clock()
 		e.Tick(ctx, now)
-		next := e.timers.next()
-		if next == 0 {
-			timer.Reset(time.Hour)
-			continue
+		next := e.retainer.next(now)
+		if at := e.timers.next(); at != 0 {
+			next = min(next, time.UnixMilli(at).Sub(now))
 		}
-		timer.Reset(time.UnixMilli(next).Sub(now))
+		timer.Reset(next)
 	}
 }
 

@@ -38,6 +38,7 @@ type fork struct {
 	events   []history.Event
 	parsed   *asl.StateMachine
 	revision uint64
+	retain   int64 // seconds
 	input    *value.Doc
 }
 
@@ -103,7 +104,7 @@ func (e *Engine) forkOf(ctx context.Context, origin *Description, req ForkReques
 	if err != nil {
 		return nil, err
 	}
-	f := &fork{from: history.Fork{ExecutionArn: origin.ARN, Event: req.At}, events: events[:req.At:req.At], revision: origin.meta.Revision, input: req.Input}
+	f := &fork{from: history.Fork{ExecutionArn: origin.ARN, Event: req.At}, events: events[:req.At:req.At], revision: origin.meta.Revision, retain: origin.meta.Retention, input: req.Input}
 	if size := payloads(f.events); size > maxForkBytes {
 		return nil, invalidFork("The events to take over hold %d bytes; at most %d can be.", size, maxForkBytes)
 	}
@@ -158,7 +159,10 @@ func (e *Engine) forkRevision(ctx context.Context, m *meta, definition string) (
 	return number, err
 }
 
-func forkPrefix(id store.ExecutionID) string { return fmt.Sprintf("fork/%x/", id[:]) }
+// The catalogue holds a link from each execution that was forked to its forks.
+const forkPrefixAll = "fork/"
+
+func forkPrefix(id store.ExecutionID) string { return fmt.Sprintf("%s%x/", forkPrefixAll, id[:]) }
 
 // Forks gives the executions that were forked from one.
 func (e *Engine) Forks(ctx context.Context, origin *Description) ([]*Description, error) {

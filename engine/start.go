@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"time"
 
 	"github.com/steppehq/steppe/history"
@@ -27,6 +29,8 @@ type meta struct {
 	AliasARN        string `json:",omitempty"`
 	TraceHeader     string `json:",omitempty"`
 	ID              string `json:",omitempty"` // the last part of an Express execution's ARN
+	// Retention is how long the execution is kept after its end, in seconds.
+	Retention int64 `json:",omitempty"`
 	// Fork tells of which execution, and of which of its events, this one is a fork.
 	Fork *history.Fork `json:",omitempty"`
 }
@@ -43,12 +47,13 @@ func (m *meta) executionARN() string {
 }
 
 func (m *meta) info() interpreter.Info {
-	key := nameKey(m.tenant(), m.MachineName, m.Name+m.ID)
+	seed := fnv.New64a()
+	_, _ = io.WriteString(seed, m.executionARN()) // never fails
 	return interpreter.Info{
 		ARN: m.executionARN(), Name: m.Name,
 		StateMachineARN: m.machineARN(), MachineName: m.MachineName,
 		RoleARN: m.RoleARN, VersionARN: m.VersionARN, AliasARN: m.AliasARN,
-		Region: m.Region, Express: m.Type == Express, Seed: binary.BigEndian.Uint64(key[8:]),
+		Region: m.Region, Express: m.Type == Express, Seed: seed.Sum64(),
 	}
 }
 
@@ -125,8 +130,11 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 		return Started{}, ErrBusy
 	}
 	m := req.meta()
+	if m.Retention = e.retentionOf(req.Machine); req.fork != nil {
+		m.Retention = req.fork.retain
+	}
 	key := nameKey(m.tenant(), m.MachineName, m.Name+m.ID)
-	s := e.shards[int(key[0])%len(e.shards)]
+	s := e.shards[shardOf(key, len(e.shards))]
 	started, err := e.start(req, m, key, s)
 	switch {
 	case errors.Is(err, store.ErrExists):
@@ -212,6 +220,14 @@ func (e *Engine) same(ctx context.Context, key store.NameKey, req *StartRequest)
 		return Started{ARN: d.ARN}, ErrAlreadyExists
 	}
 	return Started{ARN: d.ARN, At: d.Start}, nil
+}
+
+// shardOf spreads executions over shards by their names.
+func shardOf(key store.NameKey, shards int) int {
+	h := fnv.New32a()
+	_, _ = h.Write(key.Scope[:]) // never fails
+	_, _ = io.WriteString(h, key.Name)
+	return int(h.Sum32() % uint32(shards))
 }
 
 // newID makes the id of an execution that starts now.

@@ -126,6 +126,7 @@ const maxWaking = 1024
 
 // Tick does all that is due at the given time, and returns when it was begun.
 func (e *Engine) Tick(ctx context.Context, now time.Time) {
+	e.retain(now)
 	for ctx.Err() == nil {
 		r := e.timers.due(now.UnixMilli())
 		if r == nil {

@@ -65,6 +65,9 @@ func (x *Execution) Status() Status { return x.status }
 // Last is the id of the last event.
 func (x *Execution) Last() int64 { return x.last }
 
+// Input is the input of the execution.
+func (x *Execution) Input() *value.Doc { return x.input }
+
 // Output is the output of an execution that succeeded.
 func (x *Execution) Output() *value.Doc { return x.output }
 

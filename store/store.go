@@ -111,15 +111,18 @@ type Store interface {
 	// Lookup finds the newest execution of that name of a state machine (its
 	// unqualified name in the machine's namespace). ErrNotFound.
 	Lookup(ctx context.Context, key NameKey) (ExecutionID, error)
+	// Names reads up to limit (0: all) names of a scope that have the prefix and
+	// are greater than after, in byte order, with the newest execution of each.
+	Names(ctx context.Context, scope Scope, prefix, after string, limit int) ([]Named, error)
 	// History reads chunks in order, or from the last backwards: those that
 	// hold events from number from on (up to from, when reverse), at most
 	// limit chunks (0: all). An unknown execution has none.
 	History(ctx context.Context, id ExecutionID, from int64, limit int, reverse bool) ([]Chunk, error)
 	// List gives the records of executions, newest start first (those of one
-	// millisecond by their swapped ids), and a token
-	// for the next page, "" at the end. Pages never repeat or skip an
-	// execution that did not change between them.
-	List(ctx context.Context, q ListQuery) ([]Record, string, error)
+	// millisecond by their swapped ids), and whether there are more. The next
+	// page is the one after the last record's place. Pages never repeat or
+	// skip an execution that did not change between them.
+	List(ctx context.Context, q ListQuery) (page []Record, more bool, err error)
 
 	// Get reads a catalogue entry. ErrNotFound.
 	Get(ctx context.Context, key string) (Entry, error)
@@ -131,9 +134,10 @@ type Store interface {
 	// count from 1 and start again after a deletion. ErrVersion.
 	Put(ctx context.Context, edits ...Edit) error
 
-	// Retain deletes executions that closed before the given time, at most
-	// max of them, with their history and names, and tells how many it was.
-	Retain(ctx context.Context, before time.Time, max int) (int, error)
+	// Retain deletes executions whose Expire is not after the given time, at
+	// most max of them, with their history, names and terms, and gives their
+	// ids.
+	Retain(ctx context.Context, now time.Time, max int) ([]ExecutionID, error)
 	// Close releases the store. Commits in flight end first.
 	Close() error
 }
@@ -157,9 +161,26 @@ type Shard interface {
 	Release(ctx context.Context) error
 }
 
-// NameKey is the name of an execution in its namespace: the hash of account,
-// region, state machine and name that the engine made.
-type NameKey [16]byte
+// NameKey is the name of an execution in its namespace.
+type NameKey struct {
+	Scope Scope
+	Name  string
+}
+
+// Scope is a namespace: the hash of account, region and state machine that the
+// engine made.
+type Scope [8]byte
+
+// Named is a name and the execution that has it.
+type Named struct {
+	Name string
+	ID   ExecutionID
+}
+
+// Term is what an execution can be found by: the hash of something that it has,
+// made by the engine. Different things may share a term, so what is found by
+// one must be looked at.
+type Term [8]byte
 
 // Transition is one step of one execution.
 type Transition struct {
@@ -174,6 +195,12 @@ type Transition struct {
 	// itself.
 	Status Status
 	Stop   time.Time
+	// Expire is when a closed execution may be forgotten, zero for never. It
+	// is not looked at while the execution is running.
+	Expire time.Time
+	// Terms are those by which the execution can be found from now on, beside
+	// the ones it has.
+	Terms []Term
 	// Wake is the earliest time at which the execution wants to be woken, zero
 	// for never. Busy tells that it also has effects whose outcome is not
 	// recorded, so that it must be loaded when the shard is taken over.
@@ -227,13 +254,26 @@ type RunningRecord struct {
 	Busy bool
 }
 
-// ListQuery selects executions.
+// ListQuery selects executions: those of some machines in some statuses, or
+// those that have a term, whatever their machine and status.
 type ListQuery struct {
-	Machine uint32
-	Status  Status // 0: any
-	Limit   int    // at most; 0: 100
-	After   string // the token of the page before, "" for the first
+	Machines []uint32
+	Statuses []Status // none: any
+	Term     Term     // zero: by machines
+	// From and To bound the start: From <= start < To. Zero is no bound.
+	From, To time.Time
+	Limit    int    // at most; 0: 100
+	After    *Place // where the page before ended, nil for the first
 }
+
+// Place is where an execution stands in a list.
+type Place struct {
+	Start time.Time
+	ID    ExecutionID
+}
+
+// Place is where the execution stands in lists.
+func (r *Record) Place() Place { return Place{r.Start, r.ID} }
 
 // Entry is a named, versioned value: a state machine, an activity, tags.
 type Entry struct {

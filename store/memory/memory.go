@@ -45,7 +45,8 @@ type Store struct {
 	epochs     []uint64
 	executions map[store.ExecutionID]*execution
 	names      map[store.NameKey]store.ExecutionID
-	machines   map[uint32]*machine
+	machines   map[uint32]*list
+	terms      map[store.Term]*list
 	running    []map[store.ExecutionID]bool
 	catalogue  map[string]store.Entry
 	keys       []string // of the catalogue, sorted
@@ -53,14 +54,16 @@ type Store struct {
 
 type execution struct {
 	record store.Record
+	expire time.Time
+	terms  []store.Term
 	wake   time.Time
 	busy   bool
 	key    store.NameKey
 	chunks []store.Chunk
 }
 
-// machine lists the executions of a state machine, oldest first.
-type machine struct{ list []store.ExecutionID }
+// list holds the executions of a state machine or of a term, oldest first.
+type list []store.ExecutionID
 
 // New makes an empty store.
 func New(opts Options) *Store {
@@ -70,7 +73,7 @@ func New(opts Options) *Store {
 	s := &Store{
 		opts: opts, epochs: make([]uint64, opts.Shards),
 		executions: make(map[store.ExecutionID]*execution), names: make(map[store.NameKey]store.ExecutionID),
-		machines: make(map[uint32]*machine), catalogue: make(map[string]store.Entry),
+		machines: make(map[uint32]*list), terms: make(map[store.Term]*list), catalogue: make(map[string]store.Entry),
 		running: make([]map[store.ExecutionID]bool, opts.Shards),
 	}
 	for i := range s.running {
@@ -135,6 +138,26 @@ func (s *Store) Lookup(_ context.Context, key store.NameKey) (store.ExecutionID,
 	return id, nil
 }
 
+// Names reads names of a scope.
+func (s *Store) Names(_ context.Context, scope store.Scope, prefix, after string, limit int) ([]store.Named, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	var found []store.Named
+	for key, id := range s.names {
+		if key.Scope == scope && strings.HasPrefix(key.Name, prefix) && (after == "" || key.Name > after) {
+			found = append(found, store.Named{Name: key.Name, ID: id})
+		}
+	}
+	slices.SortFunc(found, func(a, b store.Named) int { return strings.Compare(a.Name, b.Name) })
+	if limit > 0 && len(found) > limit {
+		found = found[:limit]
+	}
+	return found, nil
+}
+
 // History reads chunks of an execution.
 func (s *Store) History(_ context.Context, id store.ExecutionID, from int64, limit int, reverse bool) ([]store.Chunk, error) {
 	unlock, err := s.lock()
@@ -161,41 +184,54 @@ func (s *Store) History(_ context.Context, id store.ExecutionID, from int64, lim
 	return found, nil
 }
 
-// List gives executions of a machine, newest start first.
-func (s *Store) List(_ context.Context, q store.ListQuery) ([]store.Record, string, error) {
+// List gives executions, newest start first.
+func (s *Store) List(_ context.Context, q store.ListQuery) ([]store.Record, bool, error) {
 	unlock, err := s.lock()
 	if err != nil {
-		return nil, "", err
+		return nil, false, err
 	}
 	defer unlock()
-	m := s.machines[q.Machine]
-	if m == nil {
-		return nil, "", nil
-	}
 	limit := q.Limit
 	if limit == 0 {
 		limit = 100
 	}
-	end := len(m.list)
-	if q.After != "" {
-		after, ok := s.executions[store.ExecutionID([]byte(q.After))]
-		if !ok {
-			return nil, "", nil
-		}
-		end, _ = slices.BinarySearchFunc(m.list, &after.record, s.compare)
-	}
 	var page []store.Record
-	for i := end - 1; i >= 0; i-- {
-		x := s.executions[m.list[i]]
-		if q.Status != 0 && x.record.Status != q.Status {
+	for _, id := range s.selected(&q) {
+		x := s.executions[id]
+		start := x.record.Start
+		switch {
+		case q.After != nil && s.compare(id, &store.Record{ID: q.After.ID, Start: toMillis(q.After.Start)}) >= 0,
+			!q.From.IsZero() && start.Before(toMillis(q.From)), !q.To.IsZero() && !start.Before(toMillis(q.To)),
+			q.Term == (store.Term{}) && len(q.Statuses) > 0 && !slices.Contains(q.Statuses, x.record.Status):
 			continue
 		}
 		if len(page) == limit {
-			return page, string(page[limit-1].ID[:]), nil
+			return page, true, nil
 		}
 		page = append(page, x.record)
 	}
-	return page, "", nil
+	return page, false, nil
+}
+
+// selected gives the executions of a query's lists, newest first.
+func (s *Store) selected(q *store.ListQuery) []store.ExecutionID {
+	var ids []store.ExecutionID
+	if q.Term != (store.Term{}) {
+		if l := s.terms[q.Term]; l != nil {
+			ids = slices.Clone(*l)
+		}
+	} else {
+		for _, machine := range q.Machines {
+			if l := s.machines[machine]; l != nil {
+				ids = append(ids, *l...)
+			}
+		}
+	}
+	if len(q.Machines) > 1 {
+		slices.SortFunc(ids, func(a, b store.ExecutionID) int { return s.compare(a, &s.executions[b].record) })
+	}
+	slices.Reverse(ids)
+	return ids
 }
 
 // compare orders executions by start and swapped id.
@@ -268,33 +304,58 @@ func (s *Store) Put(_ context.Context, edits ...store.Edit) error {
 	return nil
 }
 
-// Retain deletes executions that closed before the given time.
-func (s *Store) Retain(_ context.Context, before time.Time, limit int) (int, error) {
+// Retain deletes executions that have expired.
+func (s *Store) Retain(_ context.Context, now time.Time, limit int) ([]store.ExecutionID, error) {
 	unlock, err := s.lock()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer unlock()
-	deleted := 0
+	var old []store.ExecutionID
 	for id, x := range s.executions {
-		if deleted == limit {
-			break
+		if x.record.Status != store.Running && !x.expire.IsZero() && !x.expire.After(now) {
+			old = append(old, id)
 		}
-		if x.record.Status == store.Running || !x.record.Stop.Before(before) {
-			continue
-		}
-		deleted++
-		if m := s.machines[x.record.Machine]; m != nil {
-			if i, ok := slices.BinarySearchFunc(m.list, &x.record, s.compare); ok {
-				m.list = slices.Delete(m.list, i, i+1)
-			}
-		}
-		if s.names[x.key] == id {
-			delete(s.names, x.key)
-		}
-		delete(s.executions, id)
 	}
-	return deleted, nil
+	slices.SortFunc(old, func(a, b store.ExecutionID) int {
+		return cmp.Or(s.executions[a].expire.Compare(s.executions[b].expire), bytes.Compare(a[:], b[:]))
+	})
+	old = old[:min(len(old), limit)]
+	for _, id := range old {
+		s.forget(id, s.executions[id])
+	}
+	return old, nil
+}
+
+func (s *Store) forget(id store.ExecutionID, x *execution) {
+	s.take(s.machines[x.record.Machine], x)
+	for _, term := range x.terms {
+		s.take(s.terms[term], x)
+	}
+	if s.names[x.key] == id {
+		delete(s.names, x.key)
+	}
+	delete(s.executions, id)
+}
+
+// take takes an execution out of a list.
+func (s *Store) take(l *list, x *execution) {
+	if l == nil {
+		return
+	}
+	if i, ok := slices.BinarySearchFunc(*l, &x.record, s.compare); ok {
+		*l = slices.Delete(*l, i, i+1)
+	}
+}
+
+// enter puts an execution into a list.
+func (s *Store) enter(l *list, x *execution) *list {
+	if l == nil {
+		l = new(list)
+	}
+	i, _ := slices.BinarySearchFunc(*l, &x.record, s.compare)
+	*l = slices.Insert(*l, i, x.record.ID)
+	return l
 }
 
 // Close makes every later call fail.
@@ -390,6 +451,16 @@ func (h *shard) commit(t *store.Transition) error {
 	r.Status, r.Last, r.Redrives = t.Status, t.Chunk.Last, t.Redrives
 	r.Stop, r.Redriven = toMillis(t.Stop), toMillis(t.Redriven)
 	x.wake, x.busy = t.Wake, t.Busy
+	x.expire = time.Time{}
+	if t.Status != store.Running {
+		x.expire = toMillis(t.Expire)
+	}
+	for _, term := range t.Terms {
+		if !slices.Contains(x.terms, term) {
+			x.terms = append(x.terms, term)
+			s.terms[term] = s.enter(s.terms[term], x)
+		}
+	}
 	if t.Status == store.Running {
 		s.running[h.id][t.Execution] = true
 	} else {
@@ -412,13 +483,7 @@ func (s *Store) create(t *store.Transition) *execution {
 	s.executions[t.Execution] = x
 	s.names[n.Key] = t.Execution
 	if n.Machine != 0 {
-		m := s.machines[n.Machine]
-		if m == nil {
-			m = new(machine)
-			s.machines[n.Machine] = m
-		}
-		i, _ := slices.BinarySearchFunc(m.list, &x.record, s.compare)
-		m.list = slices.Insert(m.list, i, t.Execution)
+		s.machines[n.Machine] = s.enter(s.machines[n.Machine], x)
 	}
 	return x
 }

@@ -34,7 +34,7 @@ func TestFaults(t *testing.T) {
 		id := store.ExecutionID{15: byte(tt.fault) + 1}
 		tr := &store.Transition{
 			Execution: id, Status: store.Running, Chunk: store.Chunk{First: 1, Last: 1},
-			New: &store.NewExecution{Key: store.NameKey(id)},
+			New: &store.NewExecution{Key: store.NameKey{Name: string(id[:])}},
 		}
 		if err := h.Commit(t.Context(), tr); !errors.Is(err, tt.want) {
 			t.Errorf("fault %d: %v, want %v", tt.fault, err, tt.want)

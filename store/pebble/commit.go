@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	cockroach "github.com/cockroachdb/pebble/v2"
 
@@ -139,7 +141,7 @@ func (s *DB) write(batch *cockroach.Batch, t *store.Transition) error {
 		if t.Chunk.First != r.Last+1 {
 			return store.ErrFenced
 		}
-		if t.Status == store.Running && t.Redrives == 0 {
+		if t.Status == store.Running && t.Redrives == 0 && len(t.Terms) == 0 {
 			return s.writeStep(batch, t)
 		}
 	}
@@ -186,8 +188,8 @@ func (s *DB) writeStatus(batch *cockroach.Batch, t *store.Transition, running bo
 			return wrap(err)
 		}
 	}
-	if r.Status != store.Running {
-		if err := batch.Delete(retentionKey(r.Stop, t.Execution), nil); err != nil {
+	if !r.expire.IsZero() {
+		if err := batch.Delete(retentionKey(r.expire, t.Execution), nil); err != nil {
 			return wrap(err)
 		}
 	}
@@ -198,7 +200,12 @@ func (s *DB) writeStatus(batch *cockroach.Batch, t *store.Transition, running bo
 func (s *DB) writeRecord(batch *cockroach.Batch, t *store.Transition, r *record, wasRunning bool) error {
 	r.Status, r.Stop, r.Last = t.Status, t.Stop, t.Chunk.Last
 	r.Redrives, r.Redriven = t.Redrives, t.Redriven
-	err := errors.Join(
+	r.expire = time.Time{}
+	if t.Status != store.Running {
+		r.expire = t.Expire
+	}
+	err := s.writeTerms(batch, t, r)
+	err = errors.Join(err,
 		batch.Set(recordKey(t.Execution), r.encode(), nil),
 		batch.Set(chunkKey(t.Execution, t.Chunk.First), encodeChunk(&t.Chunk), nil),
 	)
@@ -210,11 +217,23 @@ func (s *DB) writeRecord(batch *cockroach.Batch, t *store.Transition, r *record,
 		err = errors.Join(err, batch.Set(runningKey(t.Execution), encodeRunning(&store.RunningRecord{Last: t.Chunk.Last, Wake: t.Wake, Busy: t.Busy}), nil))
 	case wasRunning:
 		err = errors.Join(err, batch.Delete(runningKey(t.Execution), nil))
-		fallthrough
-	default:
-		err = errors.Join(err, batch.Set(retentionKey(t.Stop, t.Execution), nil, nil))
+	}
+	if !r.expire.IsZero() {
+		err = errors.Join(err, batch.Set(retentionKey(r.expire, t.Execution), nil, nil))
 	}
 	return wrap(err)
+}
+
+// writeTerms enters the execution under its new terms.
+func (s *DB) writeTerms(batch *cockroach.Batch, t *store.Transition, r *record) error {
+	var err error
+	for _, term := range t.Terms {
+		if !slices.Contains(r.terms, term) {
+			r.terms = append(r.terms, term)
+			err = errors.Join(err, batch.Set(termKey(term, r.Start, t.Execution), nil, nil))
+		}
+	}
+	return err
 }
 
 func wrap(errs ...error) error {

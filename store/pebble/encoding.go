@@ -15,6 +15,7 @@ const (
 	prefixChunk     = 'h'
 	prefixList      = 'l'
 	prefixName      = 'n'
+	prefixTerm      = 'q'
 	prefixRetention = 'r'
 	prefixEpoch     = 's'
 	prefixRunning   = 'x'
@@ -43,28 +44,55 @@ func chunkKey(id store.ExecutionID, first int64) []byte {
 	return appendUint64(b, uint64(first))
 }
 
-func nameKey(key store.NameKey) []byte { return append([]byte{prefixName}, key[:]...) }
+func nameKey(key store.NameKey) []byte {
+	b := make([]byte, 0, 1+len(key.Scope)+len(key.Name))
+	return append(append(append(b, prefixName), key.Scope[:]...), key.Name...)
+}
 
 // listKey orders the executions of a machine and status by start and swapped id,
 // the newest first.
 func listKey(machine uint32, status store.Status, start time.Time, id store.ExecutionID) []byte {
-	b := listPrefix(machine, status)
-	b = appendUint64(b, ^uint64(start.UnixMilli()))
+	return appendPlace(listPrefix(machine, status), start, id)
+}
+
+// termKey orders the executions that have a term in the same way.
+func termKey(term store.Term, start time.Time, id store.ExecutionID) []byte {
+	return appendPlace(termPrefix(term), start, id)
+}
+
+func termPrefix(term store.Term) []byte {
+	b := make([]byte, 0, 1+len(term)+placeSize)
+	return append(append(b, prefixTerm), term[:]...)
+}
+
+// placeSize is the size of an execution's place in a list.
+const placeSize = 8 + 16
+
+// appendPlace appends the place of an execution in a list: its start and its
+// swapped id, inverted, so that the newest comes first.
+func appendPlace(b []byte, start time.Time, id store.ExecutionID) []byte {
+	b = appendStart(b, start)
 	for _, c := range id.Swapped() {
 		b = append(b, ^c)
 	}
 	return b
 }
 
+// appendStart appends the first part of a place: those of later starts are
+// smaller.
+func appendStart(b []byte, start time.Time) []byte {
+	return appendUint64(b, ^uint64(start.UnixMilli()))
+}
+
 func listPrefix(machine uint32, status store.Status) []byte {
-	b := make([]byte, 0, 1+4+1+8+16)
+	b := make([]byte, 0, 1+4+1+placeSize)
 	b = binary.BigEndian.AppendUint32(append(b, prefixList), machine)
 	return append(b, byte(status))
 }
 
-func retentionKey(stop time.Time, id store.ExecutionID) []byte {
+func retentionKey(expire time.Time, id store.ExecutionID) []byte {
 	b := make([]byte, 0, 1+8+len(id))
-	return append(appendUint64(append(b, prefixRetention), uint64(stop.UnixMilli())), id[:]...)
+	return append(appendUint64(append(b, prefixRetention), uint64(expire.UnixMilli())), id[:]...)
 }
 
 func catalogueKey(key string) []byte { return append([]byte{prefixCatalogue}, key...) }
@@ -84,7 +112,9 @@ func after(prefix []byte) []byte {
 // record is what is kept of an execution beside its history.
 type record struct {
 	store.Record
-	key store.NameKey
+	key    store.NameKey
+	expire time.Time
+	terms  []store.Term
 }
 
 const recordVersion = 1
@@ -106,7 +136,7 @@ func fromMillis(n int64) time.Time {
 }
 
 func (r *record) encode() []byte {
-	b := make([]byte, 0, 64+len(r.Meta))
+	b := make([]byte, 0, 80+len(r.key.Name)+len(r.terms)*len(store.Term{})+len(r.Meta))
 	b = append(b, recordVersion, byte(r.Status))
 	b = binary.AppendUvarint(b, uint64(r.Machine))
 	b = binary.AppendVarint(b, millis(r.Start))
@@ -114,7 +144,14 @@ func (r *record) encode() []byte {
 	b = binary.AppendVarint(b, r.Last)
 	b = binary.AppendUvarint(b, uint64(r.Redrives))
 	b = binary.AppendVarint(b, millis(r.Redriven))
-	b = append(b, r.key[:]...)
+	b = binary.AppendVarint(b, millis(r.expire))
+	b = append(b, r.key.Scope[:]...)
+	b = binary.AppendUvarint(b, uint64(len(r.key.Name)))
+	b = append(b, r.key.Name...)
+	b = binary.AppendUvarint(b, uint64(len(r.terms)))
+	for _, term := range r.terms {
+		b = append(b, term[:]...)
+	}
 	return append(b, r.Meta...)
 }
 
@@ -130,11 +167,17 @@ func decodeRecord(id store.ExecutionID, b []byte) (*record, error) {
 	r.Last = d.int()
 	r.Redrives = int(d.uint())
 	r.Redriven = fromMillis(d.int())
-	if d.bad || len(d.b) < len(r.key) {
+	r.expire = fromMillis(d.int())
+	copy(r.key.Scope[:], d.bytes(len(r.key.Scope)))
+	r.key.Name = string(d.bytes(d.size(1)))
+	r.terms = make([]store.Term, d.size(len(store.Term{})))
+	for i := range r.terms {
+		copy(r.terms[i][:], d.bytes(len(r.terms[i])))
+	}
+	r.Meta = d.b
+	if d.bad {
 		return nil, errCorrupt
 	}
-	copy(r.key[:], d.b)
-	r.Meta = d.b[len(r.key):]
 	return r, nil
 }
 
@@ -189,6 +232,26 @@ func (d *reader) uint() uint64 {
 func (d *reader) int() int64 {
 	n, size := binary.Varint(d.b)
 	return n * int64(d.step(size))
+}
+
+// size reads the number of things that follow, of some bytes each.
+func (d *reader) size(each int) int {
+	n := d.uint()
+	if n > uint64(len(d.b)/each) {
+		d.bad, d.b = true, nil
+		return 0
+	}
+	return int(n)
+}
+
+func (d *reader) bytes(n int) []byte {
+	if n > len(d.b) {
+		d.bad, d.b = true, nil
+		return nil
+	}
+	b := d.b[:n]
+	d.b = d.b[n:]
+	return b
 }
 
 // step passes over a number; 0 when there was none.

@@ -17,7 +17,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	cockroach "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -47,7 +46,7 @@ type Options struct {
 }
 
 // formatVersion is the version of keys and encodings.
-const formatVersion = 1
+const formatVersion = 2
 
 // DB is an open store.
 type DB struct {
@@ -298,63 +297,4 @@ func (s *DB) Acquire(_ context.Context, id store.ShardID, _ string) (store.Shard
 	}
 	state.epoch++
 	return &shard{s, id, state, state.epoch}, nil
-}
-
-// Retain deletes executions that closed before the given time.
-func (s *DB) Retain(_ context.Context, before time.Time, limit int) (int, error) {
-	if !s.enter() {
-		return 0, store.ErrClosed
-	}
-	defer s.leave()
-	var old []store.ExecutionID
-	err := s.scan([]byte{prefixRetention}, retentionKey(before, store.ExecutionID{}), false, func(key, _ []byte) (bool, error) {
-		if len(old) == limit {
-			return false, nil
-		}
-		old = append(old, store.ExecutionID(key[9:]))
-		return true, nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	batch := s.db.NewBatch()
-	defer batch.Close() //nolint:errcheck // nothing is lost with it
-	for _, id := range old {
-		if err := s.forget(batch, id); err != nil {
-			return 0, err
-		}
-	}
-	if err := batch.Commit(s.sync); err != nil {
-		return 0, fmt.Errorf("store: retain: %w", err)
-	}
-	return len(old), nil
-}
-
-// forget deletes all that is kept of an execution.
-func (s *DB) forget(batch *cockroach.Batch, id store.ExecutionID) error {
-	v, err := s.get(recordKey(id))
-	if err != nil {
-		return err
-	}
-	r, err := decodeRecord(id, v)
-	if err != nil {
-		return err
-	}
-	named, err := s.get(nameKey(r.key))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	err = errors.Join(
-		batch.Delete(recordKey(id), nil),
-		batch.Delete(retentionKey(r.Stop, id), nil),
-		batch.Delete(listKey(r.Machine, r.Status, r.Start, id), nil),
-		batch.DeleteRange(chunkKey(id, 0), chunkKey(id, -1), nil),
-	)
-	if bytes.Equal(named, id[:]) {
-		err = errors.Join(err, batch.Delete(nameKey(r.key), nil))
-	}
-	if err != nil {
-		return fmt.Errorf("store: retain: %w", err)
-	}
-	return nil
 }

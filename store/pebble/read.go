@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	cockroach "github.com/cockroachdb/pebble/v2"
-
 	"github.com/steppehq/steppe/store"
 )
 
@@ -70,6 +68,28 @@ func (s *DB) Lookup(_ context.Context, key store.NameKey) (store.ExecutionID, er
 	return store.ExecutionID(v), nil
 }
 
+// Names reads names of a scope.
+func (s *DB) Names(_ context.Context, scope store.Scope, prefix, from string, limit int) ([]store.Named, error) {
+	if !s.enter() {
+		return nil, store.ErrClosed
+	}
+	defer s.leave()
+	lower := nameKey(store.NameKey{Scope: scope, Name: prefix})
+	upper := after(lower)
+	if from >= prefix && from != "" {
+		lower = append(nameKey(store.NameKey{Scope: scope, Name: from}), 0)
+	}
+	var found []store.Named
+	err := s.scan(lower, upper, false, func(key, v []byte) (bool, error) {
+		if len(v) != len(store.ExecutionID{}) {
+			return false, errCorrupt
+		}
+		found = append(found, store.Named{Name: string(key[1+len(scope):]), ID: store.ExecutionID(v)})
+		return limit == 0 || len(found) < limit, nil
+	})
+	return found, err
+}
+
 // History reads chunks of an execution.
 func (s *DB) History(_ context.Context, id store.ExecutionID, from int64, limit int, reverse bool) ([]store.Chunk, error) {
 	if !s.enter() {
@@ -109,113 +129,6 @@ func (s *DB) chunkWith(id store.ExecutionID, event int64) (int64, error) {
 		return false, nil
 	})
 	return first, err
-}
-
-var allStatuses = []store.Status{store.Running, store.Succeeded, store.Failed, store.TimedOut, store.Aborted}
-
-// List gives executions of a machine, newest start first. The token is the end
-// of the last entry's key: start and id.
-func (s *DB) List(_ context.Context, q store.ListQuery) (page []store.Record, next string, err error) {
-	if !s.enter() {
-		return nil, "", store.ErrClosed
-	}
-	defer s.leave()
-	limit := q.Limit
-	if limit == 0 {
-		limit = 100
-	}
-	statuses := allStatuses
-	if q.Status != 0 {
-		statuses = []store.Status{q.Status}
-	}
-	m, err := s.merge(q.Machine, statuses, q.After)
-	if err != nil {
-		return nil, "", err
-	}
-	defer func() { err = errors.Join(err, m.close()) }()
-	var last []byte
-	for {
-		place, ok := m.next()
-		if !ok {
-			return page, "", m.err()
-		}
-		if len(page) == limit {
-			return page, string(last), nil
-		}
-		var id store.ExecutionID
-		for i, c := range place[8:] {
-			id[i] = ^c
-		}
-		r, err := s.execution(id.Swapped())
-		if errors.Is(err, store.ErrNotFound) {
-			continue // retained away meanwhile
-		}
-		if err != nil {
-			return nil, "", err
-		}
-		if q.Status == 0 || r.Status == q.Status {
-			page = append(page, r.Record)
-			last = place
-		}
-	}
-}
-
-// merge reads the lists of several statuses as one.
-type merge struct {
-	snapshot *cockroach.Snapshot
-	its      []*cockroach.Iterator
-	prefix   int
-}
-
-func (s *DB) merge(machine uint32, statuses []store.Status, token string) (*merge, error) {
-	m := &merge{snapshot: s.db.NewSnapshot()}
-	for _, status := range statuses {
-		prefix := listPrefix(machine, status)
-		m.prefix = len(prefix)
-		lower := prefix
-		if token != "" {
-			lower = append(append(bytes.Clone(prefix), token...), 0)
-		}
-		it, err := m.snapshot.NewIter(&cockroach.IterOptions{LowerBound: lower, UpperBound: after(prefix)})
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("store: list: %w", err), m.close())
-		}
-		m.its = append(m.its, it)
-		it.First()
-	}
-	return m, nil
-}
-
-// next gives start and id, as they stand in the key, of the next entry.
-func (m *merge) next() ([]byte, bool) {
-	var first *cockroach.Iterator
-	for _, it := range m.its {
-		if it.Valid() && (first == nil || bytes.Compare(it.Key()[m.prefix:], first.Key()[m.prefix:]) < 0) {
-			first = it
-		}
-	}
-	if first == nil {
-		return nil, false
-	}
-	place := bytes.Clone(first.Key()[m.prefix:])
-	first.Next()
-	return place, true
-}
-
-func (m *merge) err() error {
-	var err error
-	for _, it := range m.its {
-		err = errors.Join(err, it.Error())
-	}
-	return err
-}
-
-func (m *merge) close() error {
-	var err error
-	for _, it := range m.its {
-		err = errors.Join(err, it.Close())
-	}
-	return errors.Join(err, m.snapshot.Close())
 }
 
 // Get reads a catalogue entry.

@@ -43,7 +43,7 @@ func manyAtOnce(_ *testing.T, f *fixture) {
 		f.same(int64(2*steps), v.Record.Last)
 		f.same(steps, len(v.Chunks))
 	}
-	f.same(executions, len(f.list(store.ListQuery{Machine: 1, Status: store.Succeeded, Limit: 13})))
+	f.same(executions, len(f.list(paged(of(1, store.Succeeded), 13))))
 }
 
 // oneNameAtOnce starts executions of one name at the same time: one wins.
@@ -128,7 +128,7 @@ func model(_ *testing.T, f *fixture) {
 	}
 	listed := 0
 	for machine := uint32(1); machine <= 3; machine++ {
-		listed += len(f.list(store.ListQuery{Machine: machine, Limit: 17}))
+		listed += len(f.list(paged(of(machine), 17)))
 	}
 	f.same(len(executions), listed)
 }

@@ -33,6 +33,9 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"lists", lists},
 		{"lists page stably", paging},
 		{"lists of one moment", sameMoment},
+		{"lists of several machines, in a time", several},
+		{"terms", terms},
+		{"names by prefix", namesByPrefix},
 		{"redrive", redrive},
 		{"catalogue", catalogue},
 		{"retention", retention},
@@ -121,7 +124,10 @@ func (f *fixture) id(shard store.ShardID) store.ExecutionID {
 	return id
 }
 
-func key(id store.ExecutionID) store.NameKey { return store.NameKey(id) }
+// key is the name of an execution: two letters and the number of its turn.
+func key(id store.ExecutionID) store.NameKey {
+	return store.NameKey{Scope: store.Scope{1, 2, 3}, Name: fmt.Sprintf("x%c%x", 'a'+id[7]%4, id[:])}
+}
 
 func chunk(first, last int64) store.Chunk {
 	return store.Chunk{First: first, Last: last, Data: fmt.Appendf(nil, "events %d to %d", first, last)}
@@ -143,7 +149,7 @@ func (f *fixture) next(id store.ExecutionID, last int64, status store.Status) *s
 
 func ending(t *store.Transition) *store.Transition {
 	if t.Status != store.Running {
-		t.Stop = start.Add(time.Hour)
+		t.Stop, t.Expire = start.Add(time.Hour), start.Add(time.Hour)
 	}
 	return t
 }
@@ -175,12 +181,12 @@ func (f *fixture) dump() map[string]any {
 	f.t.Helper()
 	all := make(map[string]any)
 	for machine := uint32(1); machine <= 3; machine++ {
-		for _, r := range f.list(store.ListQuery{Machine: machine, Limit: 3}) {
+		for _, r := range f.list(store.ListQuery{Machines: []uint32{machine}, Limit: 3}) {
 			all[fmt.Sprintf("%x", r.ID)] = f.view(r.ID)
 		}
 		for status := store.Running; status <= store.Aborted; status++ {
 			var ids []store.ExecutionID
-			for _, r := range f.list(store.ListQuery{Machine: machine, Status: status, Limit: 2}) {
+			for _, r := range f.list(store.ListQuery{Machines: []uint32{machine}, Statuses: []store.Status{status}, Limit: 2}) {
 				ids = append(ids, r.ID)
 			}
 			if ids != nil {
@@ -192,6 +198,25 @@ func (f *fixture) dump() map[string]any {
 	f.no(err)
 	all["catalogue"] = entries
 	return all
+}
+
+// of asks for the executions of a machine, in some statuses.
+func of(machine uint32, statuses ...store.Status) store.ListQuery {
+	return store.ListQuery{Machines: []uint32{machine}, Statuses: statuses}
+}
+
+// paged asks for pages of some executions.
+func paged(q store.ListQuery, limit int) store.ListQuery {
+	q.Limit = limit
+	return q
+}
+
+// ids are the executions of records.
+func ids(records []store.Record) (ids []store.ExecutionID) {
+	for _, r := range records {
+		ids = append(ids, r.ID)
+	}
+	return ids
 }
 
 func (f *fixture) view(id store.ExecutionID) view {
@@ -224,7 +249,7 @@ func (f *fixture) list(q store.ListQuery) []store.Record {
 	f.t.Helper()
 	var all []store.Record
 	for {
-		page, next, err := f.List(f.ctx, q)
+		page, more, err := f.List(f.ctx, q)
 		f.no(err)
 		if q.Limit > 0 && len(page) > q.Limit {
 			f.t.Errorf("a page of %d executions, want at most %d", len(page), q.Limit)
@@ -232,10 +257,10 @@ func (f *fixture) list(q store.ListQuery) []store.Record {
 		for _, r := range page {
 			all = append(all, plain(r))
 		}
-		if next == "" {
+		if !more {
 			return all
 		}
-		q.After = next
+		q.After = new(page[len(page)-1].Place())
 	}
 }
 
@@ -389,23 +414,17 @@ func lists(t *testing.T, f *fixture) {
 	}
 	f.commit(h, f.start(f.id(0), 2, store.Running), nil)
 	f.commit(h, f.start(f.id(0), 0, store.Running), nil)
-	ids := func(records []store.Record) (ids []store.ExecutionID) {
-		for _, r := range records {
-			ids = append(ids, r.ID)
-		}
-		return ids
-	}
 	for limit := range 25 {
-		f.same(all, ids(f.list(store.ListQuery{Machine: 1, Limit: limit})))
+		f.same(all, ids(f.list(paged(of(1), limit))))
 		for status, want := range byStatus {
-			f.same(want, ids(f.list(store.ListQuery{Machine: 1, Status: status, Limit: limit})))
+			f.same(want, ids(f.list(paged(of(1, status), limit))))
 		}
 	}
 	moved := byStatus[store.Running][0]
 	f.commit(h, f.next(moved, 2, store.Succeeded), nil)
-	f.same(byStatus[store.Running][1:], ids(f.list(store.ListQuery{Machine: 1, Status: store.Running})))
-	f.same(all, ids(f.list(store.ListQuery{Machine: 1, Limit: 7})))
-	if none := f.list(store.ListQuery{Machine: 9}); none != nil {
+	f.same(byStatus[store.Running][1:], ids(f.list(of(1, store.Running))))
+	f.same(all, ids(f.list(paged(of(1), 7))))
+	if none := f.list(of(9)); none != nil {
 		t.Errorf("an unknown machine has %d executions", len(none))
 	}
 }
@@ -418,12 +437,12 @@ func paging(_ *testing.T, f *fixture) {
 		ids = append([]store.ExecutionID{id}, ids...)
 		f.commit(h, f.start(id, 1, store.Running), nil)
 	}
-	page, next, err := f.List(f.ctx, store.ListQuery{Machine: 1, Limit: 4})
+	page, _, err := f.List(f.ctx, paged(of(1), 4))
 	f.no(err)
 	f.commit(h, f.start(f.id(0), 1, store.Running), nil)  // newer than all
 	f.commit(h, f.next(ids[6], 2, store.Succeeded), nil)  // changes its list
 	f.commit(h, f.next(page[3].ID, 2, store.Failed), nil) // where the page ended
-	rest := f.list(store.ListQuery{Machine: 1, Limit: 4, After: next})
+	rest := f.list(store.ListQuery{Machines: []uint32{1}, Limit: 4, After: new(page[3].Place())})
 	var got []store.ExecutionID
 	for _, r := range append(page, rest...) {
 		got = append(got, r.ID)
@@ -442,11 +461,11 @@ func redrive(_ *testing.T, f *fixture) {
 	f.same(store.Running, r.Status)
 	f.same(1, r.Redrives)
 	f.same(true, r.Stop.IsZero())
-	f.same(1, len(f.list(store.ListQuery{Machine: 1, Status: store.Running})))
-	f.same(0, len(f.list(store.ListQuery{Machine: 1, Status: store.Failed})))
-	n, err := f.Retain(f.ctx, start.Add(24*time.Hour), 10)
+	f.same(1, len(f.list(of(1, store.Running))))
+	f.same(0, len(f.list(of(1, store.Failed))))
+	forgotten, err := f.Retain(f.ctx, start.Add(24*time.Hour), 10)
 	f.no(err)
-	f.same(0, n)
+	f.same(0, len(forgotten))
 	on := f.next(id, 4, store.Running)
 	on.Redrives, on.Redriven = again.Redrives, again.Redriven
 	f.commit(h, on, nil)
@@ -455,7 +474,7 @@ func redrive(_ *testing.T, f *fixture) {
 	f.commit(h, end, nil)
 	f.same(int64(8), f.view(id).Record.Last)
 	f.same(1, f.view(id).Record.Redrives)
-	f.same(1, len(f.list(store.ListQuery{Machine: 1, Status: store.Succeeded})))
+	f.same(1, len(f.list(of(1, store.Succeeded))))
 }
 
 func catalogue(t *testing.T, f *fixture) {
@@ -496,16 +515,23 @@ func retention(t *testing.T, f *fixture) {
 		id := f.id(0)
 		first := f.start(id, 1, store.Succeeded)
 		first.Stop = start.Add(time.Duration(i) * time.Hour)
+		first.Expire = first.Stop.Add(time.Hour)
 		f.commit(h, first, nil)
 		old = append(old, id)
 	}
 	alive := f.id(0)
 	f.commit(h, f.start(alive, 1, store.Running), nil)
+	never := f.start(f.id(0), 1, store.Failed)
+	never.Expire = time.Time{}
+	f.commit(h, never, nil)
+	var gone []store.ExecutionID
 	for _, want := range []int{2, 1, 0} {
-		n, err := f.Retain(f.ctx, start.Add(3*time.Hour), 2)
+		ids, err := f.Retain(f.ctx, start.Add(3*time.Hour), 2)
 		f.no(err)
-		f.same(want, n)
+		f.same(want, len(ids))
+		gone = append(gone, ids...)
 	}
+	f.same(old[:3], gone)
 	for i, id := range old {
 		_, err := f.Execution(f.ctx, id)
 		_, named := f.Lookup(f.ctx, key(id))
@@ -515,7 +541,7 @@ func retention(t *testing.T, f *fixture) {
 			t.Errorf("execution %d: %v, %v, %d chunks", i, err, named, len(chunks))
 		}
 	}
-	f.same(4, len(f.list(store.ListQuery{Machine: 1})))
+	f.same(5, len(f.list(of(1))))
 	f.view(alive)
 	reuse := f.start(f.id(0), 1, store.Running)
 	reuse.New.Key = key(old[0])
@@ -537,7 +563,7 @@ func sameMoment(_ *testing.T, f *fixture) {
 		want = append([]store.ExecutionID{id}, want...)
 	}
 	var got []store.ExecutionID
-	for _, r := range f.list(store.ListQuery{Machine: 1, Limit: 3}) {
+	for _, r := range f.list(paged(of(1), 3)) {
 		got = append(got, r.ID)
 	}
 	f.same(want, got)

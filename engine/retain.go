@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/steppehq/steppe/store"
+)
+
+// RetentionTag is the tag of a state machine that tells how long its
+// executions are kept after their end: a duration as time.ParseDuration reads
+// it, or days ("30d"). It counts for executions that start when it is set.
+const RetentionTag = "steppe:retention"
+
+// retentionOf is how long the executions of a machine are kept after their
+// end, in seconds. Those of an Express machine are not: AWS keeps no record of
+// them either.
+func (e *Engine) retentionOf(m *Machine) int64 {
+	if m.Type == Express {
+		return 0
+	}
+	for _, tag := range m.Tags {
+		if tag.Key != RetentionTag {
+			continue
+		}
+		if d, err := ParseDays(tag.Value); err == nil && d >= 0 {
+			return int64(d / time.Second)
+		}
+	}
+	return int64(e.cfg.Retention / time.Second)
+}
+
+// ParseDays reads a duration that may be given in days: "36h", "30d".
+func ParseDays(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		d, err := time.ParseDuration(days + "h")
+		return 24 * d, err
+	}
+	return time.ParseDuration(text)
+}
+
+const (
+	retainEvery = 10 * time.Minute
+	// retainBite bounds how many executions are forgotten at once.
+	retainBite = 1000
+)
+
+// retainer tells when expired executions are to be forgotten next.
+type retainer struct {
+	mu   sync.Mutex
+	due  time.Time
+	busy bool
+}
+
+// next is how long it is from now until expired executions are looked for.
+func (r *retainer) next(now time.Time) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.due.IsZero() {
+		return retainEvery
+	}
+	return max(r.due.Sub(now), time.Millisecond)
+}
+
+// begin reports whether it is time, and takes the turn.
+func (r *retainer) begin(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.busy || now.Before(r.due) {
+		return false
+	}
+	r.busy, r.due = true, now.Add(retainEvery)
+	return true
+}
+
+func (r *retainer) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.busy = false
+}
+
+// retain forgets the executions that have expired, when it is time to.
+func (e *Engine) retain(now time.Time) {
+	if !e.retainer.begin(now) {
+		return
+	}
+	e.spawn(func() {
+		defer e.retainer.end()
+		for e.closing.Err() == nil {
+			ids, err := e.store.Retain(e.closing, now, retainBite)
+			if err == nil {
+				err = e.forgetForks(e.closing, ids)
+			}
+			if err != nil {
+				if e.closing.Err() == nil {
+					e.log.Error("forget expired executions", slog.Any("error", err))
+				}
+				return
+			}
+			if len(ids) < retainBite {
+				return
+			}
+		}
+	})
+}
+
+// forgetForks deletes the links from executions that were forgotten to their
+// forks.
+func (e *Engine) forgetForks(ctx context.Context, ids []store.ExecutionID) error {
+	if some, err := e.store.Scan(ctx, forkPrefixAll, "", 1); err != nil || len(some) == 0 {
+		return err
+	}
+	for _, id := range ids {
+		links, err := e.store.Scan(ctx, forkPrefix(id), "", 0)
+		if err != nil {
+			return err
+		}
+		for _, link := range links {
+			if err := e.store.Put(ctx, store.Edit{Key: link.Key, Version: link.Version}); err != nil && !errors.Is(err, store.ErrVersion) {
+				return err
+			}
+		}
+	}
+	return nil
+}
