@@ -93,6 +93,25 @@ func (x *Execution) Wake() int64 {
 	return wake
 }
 
+// States are the names of the states that the execution is in, or was in when it
+// ended without success: one for each branch, outer ones first.
+func (x *Execution) States() []string {
+	var names []string
+	for _, b := range append(slices.Clone(x.live), x.over...) {
+		if b.state != nil && b.phase != arriving && b.phase != ended {
+			names = append(names, b.state.Base().Name)
+		}
+		if b.fallen != nil {
+			for _, inner := range b.fallen.inside {
+				if inner.state != nil && inner.phase != arriving {
+					names = append(names, inner.state.Base().Name)
+				}
+			}
+		}
+	}
+	return names
+}
+
 // Ready tells that branches can go on: the execution wants a Continue.
 func (x *Execution) Ready() bool { return len(x.ready) > 0 }
 

@@ -1,0 +1,372 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/value"
+)
+
+// Search selects executions of Standard state machines of a tenant. All that is
+// set must hold.
+type Search struct {
+	Tenant Tenant
+	// Machines are names of state machines; none: all.
+	Machines []string
+	Statuses []store.Status // none: any
+	// Name is an execution's name, or with Prefix what it begins with.
+	Name   string
+	Prefix bool
+	// Error is the Error Name that an execution failed with, State the name of
+	// a state that it is in, or was in when it ended without success.
+	Error, State string
+	// From and To bound the start: From <= start < To.
+	From, To time.Time
+	// Shortest and Longest bound how long an execution took, or has been
+	// running; 0 is no bound.
+	Shortest, Longest time.Duration
+	Values            []Comparison
+	// Limit is how many executions are asked for, 100 when 0.
+	Limit int
+	// After is where the page before ended, "" for the first.
+	After string
+}
+
+// Comparison is what a value of an input or output must be. Op is one of = !=
+// < <= > >=; values of different types are different, and in no order.
+type Comparison struct {
+	Field Field
+	Op    string
+	Value value.Value
+}
+
+// Found is a page of executions, newest first.
+type Found struct {
+	Executions []*Description
+	// Next is where the next page begins, "" at the end. A page may have fewer
+	// executions than were asked for, even none, and yet not be the last: a
+	// search looks at a bounded number of executions at a time.
+	Next string
+	// Looked is how many executions were looked at.
+	Looked int
+}
+
+// How many executions a search looks at before it answers with what it has:
+// those whose record decides, and those whose history must be read.
+const (
+	maxLooked = 50_000
+	maxRead   = 2_000
+	// maxNames bounds the names of a prefix that are put in the order of time;
+	// beyond it the executions are looked at one after the other.
+	maxNames = 20_000
+)
+
+// Search finds executions. Machine, status, start, whole name, rare prefixes of
+// names, Error Names and indexed values ([Config].Index) are found without
+// looking at others; the rest is looked for.
+func (e *Engine) Search(ctx context.Context, q Search) (*Found, error) {
+	if q.Limit == 0 {
+		q.Limit = 100
+	}
+	s := &search{e: e, Search: &q, found: new(Found), machines: make(map[uint32]bool)}
+	machines, err := e.searched(ctx, &q)
+	if err != nil || len(machines) == 0 {
+		return s.found, err
+	}
+	for _, m := range machines {
+		s.machines[m.Number] = true
+		s.numbers = append(s.numbers, m.Number)
+	}
+	s.after = parsePlace(q.After)
+	if q.Name != "" {
+		ids, few, err := s.named(ctx, machines)
+		if err != nil {
+			return nil, err
+		}
+		if few {
+			return s.found, s.pick(ctx, ids)
+		}
+	}
+	return s.found, s.walk(ctx)
+}
+
+// searched gives the state machines that a search is about.
+func (e *Engine) searched(ctx context.Context, q *Search) ([]*Machine, error) {
+	if len(q.Machines) == 0 {
+		all, err := e.Machines(ctx, q.Tenant, "", 0)
+		return slices.DeleteFunc(all, func(m *Machine) bool { return m.Type == Express }), err
+	}
+	var machines []*Machine
+	for _, name := range q.Machines {
+		m, err := e.Machine(ctx, q.Tenant.ARN("stateMachine", name))
+		if err == nil {
+			machines = append(machines, m)
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+	}
+	return machines, nil
+}
+
+// search is one under way.
+type search struct {
+	*Search
+	e        *Engine
+	machines map[uint32]bool
+	numbers  []uint32
+	after    *store.Place
+	found    *Found
+	read     int // histories
+}
+
+// named gives the executions that have the name, newest first. It is false when
+// a prefix has too many.
+func (s *search) named(ctx context.Context, machines []*Machine) (ids []store.ExecutionID, few bool, err error) {
+	for _, m := range machines {
+		scope := scopeOf(s.Tenant, m.Name)
+		if !s.Prefix {
+			id, err := s.e.store.Lookup(ctx, store.NameKey{Scope: scope, Name: s.Name})
+			if err == nil {
+				ids = append(ids, id)
+			} else if !errors.Is(err, store.ErrNotFound) {
+				return nil, false, err
+			}
+			continue
+		}
+		names, err := s.e.store.Names(ctx, scope, s.Name, "", maxNames+1-len(ids))
+		if err != nil {
+			return nil, false, err
+		}
+		for _, n := range names {
+			ids = append(ids, n.ID)
+		}
+		if len(ids) > maxNames {
+			return nil, false, nil
+		}
+	}
+	slices.SortFunc(ids, func(a, b store.ExecutionID) int { return -comparePlaces(a, b) })
+	return ids, true, nil
+}
+
+// comparePlaces orders executions as lists do, oldest first.
+func comparePlaces(a, b store.ExecutionID) int {
+	// An id holds the start in milliseconds behind its shard.
+	if n := bytes.Compare(a[2:8], b[2:8]); n != 0 {
+		return n
+	}
+	x, y := a.Swapped(), b.Swapped()
+	return bytes.Compare(x[:], y[:])
+}
+
+// pick looks at given executions, newest first.
+func (s *search) pick(ctx context.Context, ids []store.ExecutionID) error {
+	for _, id := range ids {
+		if s.after != nil && comparePlaces(id, s.after.ID) >= 0 {
+			continue
+		}
+		r, err := s.e.store.Execution(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if full, err := s.look(ctx, r); err != nil || full {
+			return err
+		}
+	}
+	return nil
+}
+
+// walk looks at the executions of a list, newest first. Where an index has
+// those that started since it was made, the older ones follow from the lists of
+// their machines.
+func (s *search) walk(ctx context.Context) error {
+	term, since := s.term()
+	plain := store.ListQuery{Machines: s.numbers, Statuses: s.Statuses, From: s.From, To: s.To}
+	if term == (store.Term{}) {
+		_, err := s.walkList(ctx, plain)
+		return err
+	}
+	indexed := store.ListQuery{Term: term, From: s.From, To: s.To}
+	if since.After(s.From) {
+		indexed.From = since
+	}
+	if full, err := s.walkList(ctx, indexed); err != nil || full || !since.After(s.From) {
+		return err
+	}
+	if s.To.IsZero() || since.Before(s.To) {
+		plain.To = since
+	}
+	_, err := s.walkList(ctx, plain)
+	return err
+}
+
+// term is what the search can be narrowed by, and since when executions are
+// entered under it; none when it is zero.
+func (s *search) term() (term store.Term, since time.Time) {
+	if s.Error != "" {
+		return errorTerm(s.Tenant, s.Error), time.Time{}
+	}
+	for _, c := range s.Values {
+		f := s.e.index.field(c.Field)
+		if f == nil || c.Op != "=" {
+			continue
+		}
+		if term, ok := valueTerm(s.Tenant, c.Field, c.Value); ok {
+			return term, f.since
+		}
+	}
+	return store.Term{}, time.Time{}
+}
+
+// walkList looks at the executions of one list. It is true when the page is
+// full, or enough was looked at.
+func (s *search) walkList(ctx context.Context, q store.ListQuery) (full bool, err error) {
+	const atOnce = 200
+	q.After, q.Limit = s.after, atOnce
+	for {
+		records, more, err := s.e.store.List(ctx, q)
+		if err != nil {
+			return false, err
+		}
+		for i := range records {
+			if full, err := s.look(ctx, &records[i]); err != nil || full {
+				return full, err
+			}
+		}
+		if !more {
+			return false, nil
+		}
+		q.After = new(records[len(records)-1].Place())
+	}
+}
+
+// look takes an execution into the page if it is one that is searched for. It
+// is true when the page ends here.
+func (s *search) look(ctx context.Context, r *store.Record) (full bool, err error) {
+	s.found.Looked++
+	d, err := s.holds(ctx, r)
+	if errors.Is(err, store.ErrNotFound) {
+		d, err = nil, nil // forgotten meanwhile
+	}
+	if err != nil {
+		return false, err
+	}
+	if d != nil {
+		s.found.Executions = append(s.found.Executions, d)
+	}
+	if len(s.found.Executions) == s.Limit || s.found.Looked >= maxLooked || s.read >= maxRead {
+		s.found.Next = placeToken(r.Place())
+		return true, nil
+	}
+	return false, nil
+}
+
+// holds gives the description of an execution that is searched for, nil of one
+// that is not.
+func (s *search) holds(ctx context.Context, r *store.Record) (*Description, error) {
+	end := r.Stop
+	if end.IsZero() {
+		end = s.e.now()
+	}
+	took := end.Sub(r.Start)
+	switch {
+	case !s.machines[r.Machine],
+		len(s.Statuses) > 0 && !slices.Contains(s.Statuses, r.Status),
+		!s.From.IsZero() && r.Start.Before(s.From), !s.To.IsZero() && !r.Start.Before(s.To),
+		took < s.Shortest, s.Longest > 0 && took > s.Longest:
+		return nil, nil
+	}
+	d, err := summary(r)
+	if err != nil || s.Name != "" && d.Name != s.Name && !(s.Prefix && strings.HasPrefix(d.Name, s.Name)) {
+		return nil, err
+	}
+	if s.Error != "" || len(s.Values) > 0 {
+		s.read++
+		if d, err = s.e.describe(ctx, r.ID); err != nil || !s.described(d) {
+			return nil, err
+		}
+	}
+	if s.State != "" {
+		s.read++
+		in, err := s.e.states(ctx, d)
+		if err != nil || !slices.Contains(in, s.State) {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// described reports whether the Error Name and values are those searched for.
+func (s *search) described(d *Description) bool {
+	if s.Error != "" && (d.Failure.Error == nil || *d.Failure.Error != s.Error) {
+		return false
+	}
+	for i := range s.Values {
+		if !s.Values[i].holds(d) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Comparison) holds(d *Description) bool {
+	doc := d.Input
+	if c.Field.Output {
+		doc = d.Output
+	}
+	v := c.Field.in(doc)
+	switch c.Op {
+	case "=":
+		return value.Equal(v, c.Value)
+	case "!=":
+		return !value.Equal(v, c.Value)
+	}
+	n, comparable := order(v, c.Value)
+	switch {
+	case !comparable:
+		return false
+	case c.Op == "<":
+		return n < 0
+	case c.Op == "<=":
+		return n <= 0
+	case c.Op == ">":
+		return n > 0
+	}
+	return n >= 0
+}
+
+// order compares two numbers or two strings.
+func order(a, b value.Value) (n int, comparable bool) {
+	switch {
+	case a.Kind() != b.Kind():
+		return 0, false
+	case a.Kind() == value.String:
+		return strings.Compare(a.Str(), b.Str()), true
+	case a.Kind() == value.Number:
+		switch x, y := a.Float64(), b.Float64(); {
+		case x < y:
+			return -1, true
+		case x > y:
+			return 1, true
+		}
+		return 0, true
+	}
+	return 0, false
+}
+
+// states are the names of the states that an execution is in, or was in when
+// it ended without success.
+func (e *Engine) states(ctx context.Context, d *Description) ([]string, error) {
+	x, err := e.replay(ctx, d.ID, d.meta)
+	if err != nil {
+		return nil, err
+	}
+	return x.States(), nil
+}

@@ -1,0 +1,161 @@
+package engine_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/store/memory"
+	"github.com/steppehq/steppe/value"
+)
+
+// searched is an execution of the test of searches.
+type searched struct {
+	machine, name string
+	started       time.Time
+	*engine.Description
+}
+
+// TestSearch asks in many ways, page by page, and compares with what a look at
+// every execution finds. A part of the executions is older than the index.
+func TestSearch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := memory.New(memory.Options{})
+		machines := make(map[string]*engine.Machine)
+		var all []searched
+		fill := func(e *engine.Engine, round int) {
+			for _, name := range []string{"orders", "bills", "mails"} {
+				if machines[name] == nil {
+					machines[name] = searchedMachine(t, e, name)
+				}
+			}
+			for i := range 60 {
+				name := []string{"orders", "bills", "mails"}[i%3]
+				x := fmt.Sprintf("%s-%d-%d", []string{"a", "b"}[i%2], round, i)
+				input := fmt.Sprintf(`{"n":%d,"id":"A-%d","wait":%d}`, i%7, i%5, []int{0, 3600 * 24 * 300, 60}[i%4%3])
+				started, err := e.Start(t.Context(), engine.StartRequest{Machine: machines[name], Name: x, Input: doc(input)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append([]searched{{name, x, started.At, &engine.Description{ARN: started.ARN}}}, all...)
+				<-time.After(time.Second)
+			}
+			<-time.After(2 * time.Minute)
+		}
+		first := open(t, engine.Config{Store: db})
+		fill(first, 1)
+		e := open(t, engine.Config{Store: db, Index: []string{"input.id", "output.n"}})
+		fill(e, 2)
+		for i := range all {
+			d, err := e.Describe(t.Context(), all[i].ARN)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[i].Description = d
+		}
+		for i, q := range searches(t, all) {
+			for _, limit := range []int{1, 7, 1000} {
+				q.search.Tenant, q.search.Limit, q.search.After = tenant, limit, ""
+				var want, got []string
+				for _, x := range all {
+					if q.holds(x) {
+						want = append(want, x.name)
+					}
+				}
+				for {
+					found, err := e.Search(t.Context(), q.search)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, d := range found.Executions {
+						got = append(got, d.Name)
+					}
+					if q.search.After = found.Next; found.Next == "" {
+						break
+					}
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("search %d, pages of %d:\n got %v\nwant %v", i, limit, got, want)
+				}
+				if len(want) == 0 && !q.none {
+					t.Errorf("search %d finds nothing", i)
+				}
+			}
+		}
+	})
+}
+
+func searchedMachine(t *testing.T, e *engine.Engine, name string) *engine.Machine {
+	const definition = `{"StartAt":"W","States":{
+	  "W":{"Type":"Wait","SecondsPath":"$.wait","Next":"C"},
+	  "C":{"Type":"Choice","Choices":[{"Variable":"$.n","NumericLessThan":3,"Next":"F"}],"Default":"S"},
+	  "F":{"Type":"Fail","Error":"TooFew","Cause":"few"},
+	  "S":{"Type":"Succeed"}}}`
+	parsed, diagnostics := asl.Parse([]byte(definition))
+	if parsed == nil {
+		t.Fatal(diagnostics)
+	}
+	m, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: name, Type: engine.Standard, Definition: definition}, parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+type searchCase struct {
+	search engine.Search
+	holds  func(searched) bool
+	none   bool
+}
+
+func searches(t *testing.T, all []searched) []searchCase {
+	field := func(text string) engine.Field {
+		f, err := engine.ParseField(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	compare := func(path, op, text string) []engine.Comparison {
+		v, err := value.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []engine.Comparison{{Field: field(path), Op: op, Value: v}}
+	}
+	n := func(x searched) int64 { n, _ := x.Input.Value().Get("n").Int64(); return n }
+	middle := all[len(all)/2].started
+	return []searchCase{
+		{search: engine.Search{}, holds: func(searched) bool { return true }},
+		{search: engine.Search{Machines: []string{"bills", "nobody"}}, holds: func(x searched) bool { return x.machine == "bills" }},
+		{search: engine.Search{Machines: []string{"nobody"}}, holds: func(searched) bool { return false }, none: true},
+		{search: engine.Search{Statuses: []store.Status{store.Failed, store.Running}}, holds: func(x searched) bool { return x.Status == store.Failed || x.Status == store.Running }},
+		{search: engine.Search{Name: "b-2-31"}, holds: func(x searched) bool { return x.name == "b-2-31" }},
+		{search: engine.Search{Name: "a-1", Prefix: true}, holds: func(x searched) bool { return strings.HasPrefix(x.name, "a-1") }},
+		{search: engine.Search{Name: "a-", Prefix: true, Machines: []string{"mails"}, From: middle}, holds: func(x searched) bool {
+			return strings.HasPrefix(x.name, "a-") && x.machine == "mails" && !x.started.Before(middle)
+		}},
+		{search: engine.Search{Error: "TooFew"}, holds: func(x searched) bool { return x.Status == store.Failed }},
+		{search: engine.Search{Error: "Other"}, holds: func(searched) bool { return false }, none: true},
+		{search: engine.Search{State: "W"}, holds: func(x searched) bool { return x.Status == store.Running }},
+		{search: engine.Search{State: "F", To: middle}, holds: func(x searched) bool { return x.Status == store.Failed && x.started.Before(middle) }},
+		{search: engine.Search{Shortest: 30 * time.Second, Longest: 10 * time.Minute}, holds: func(x searched) bool {
+			return x.Status == store.Running && time.Since(x.Start) <= 10*time.Minute || x.Stop.Sub(x.Start) == time.Minute
+		}},
+		{search: engine.Search{Values: compare("input.id", "=", `"A-3"`)}, holds: func(x searched) bool { return x.Input.Value().Get("id").Str() == "A-3" }},
+		{search: engine.Search{Values: compare("input.id", "=", `"A-3"`), To: middle}, holds: func(x searched) bool {
+			return x.Input.Value().Get("id").Str() == "A-3" && x.started.Before(middle)
+		}},
+		{search: engine.Search{Values: compare("input.id", "!=", `"A-3"`)}, holds: func(x searched) bool { return x.Input.Value().Get("id").Str() != "A-3" }},
+		{search: engine.Search{Values: compare("output.n", "=", `5.0`)}, holds: func(x searched) bool { return x.Status == store.Succeeded && n(x) == 5 }},
+		{search: engine.Search{Values: compare("input.n", ">=", `5`)}, holds: func(x searched) bool { return n(x) >= 5 }},
+		{search: engine.Search{Values: compare("input['n']", "<", `1`), Statuses: []store.Status{store.Failed}}, holds: func(x searched) bool { return n(x) < 1 && x.Status == store.Failed }},
+		{search: engine.Search{Values: compare("input.n", "<", `"1"`)}, holds: func(searched) bool { return false }, none: true},
+	}
+}
