@@ -204,7 +204,7 @@ func checkMock(st asl.State, r *awsjson.Request, mock value.Value) error {
 	switch {
 	case err != nil:
 		return invalid("Mocked result must be valid JSON")
-	case isMap && mapped.Distributed != nil && !mapped.Distributed.ResultWriter.IsUndefined():
+	case isMap && mapped.Distributed != nil && mapped.Distributed.ResultWriter != nil:
 		if result.Kind() != value.Object {
 			return invalid("Mocked result must be a JSON object.")
 		}

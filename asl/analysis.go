@@ -18,7 +18,13 @@ func walk(group *States, path []string, visit func(st State, path []string)) {
 				walk(branch, append(slices.Clip(at), "Branches", itoa(i)), visit)
 			}
 		case *Map:
-			walk(st.Processor, append(slices.Clip(at), "ItemProcessor"), visit)
+			field := "ItemProcessor"
+			if st.Legacy {
+				field = "Iterator"
+			}
+			if st.Processor != nil { // it is there in any tree without errors
+				walk(st.Processor, append(slices.Clip(at), field), visit)
+			}
 		case *Pass, *Task, *Choice, *Wait, *Succeed, *Fail:
 		}
 	}
@@ -41,8 +47,23 @@ func Unsupported(m *StateMachine) []Diagnostic {
 
 // ExpressUnsupported names what a machine has that Express machines must not.
 func ExpressUnsupported(m *StateMachine) []Diagnostic {
-	var found []Diagnostic
+	found := expressTasks(m.States, nil)
 	walk(m.States, nil, func(st State, path []string) {
+		if st, ok := st.(*Map); ok && st.Distributed != nil {
+			at := append(path, "ItemProcessor", "ProcessorConfig", "Mode")
+			if st.Legacy {
+				at[len(path)] = "Iterator"
+			}
+			found = append(found, problem(at, "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines"))
+		}
+	})
+	return found
+}
+
+// expressTasks names the tasks that Express executions must not have.
+func expressTasks(states *States, path []string) []Diagnostic {
+	var found []Diagnostic
+	walk(states, path, func(st State, path []string) {
 		task, ok := st.(*Task)
 		if !ok {
 			return
@@ -141,6 +162,19 @@ func ownVariables(st State) []string {
 		template(st.Items)
 		template(st.ItemSelector)
 		seconds(st.Concurrency, st.ToleratedCount, st.ToleratedPercentage)
+		if d := st.Distributed; d != nil {
+			if d.ItemReader != nil {
+				template(d.ItemReader.Arguments)
+				seconds(d.ItemReader.MaxItems)
+			}
+			if d.ItemBatcher != nil {
+				template(d.ItemBatcher.BatchInput)
+				seconds(d.ItemBatcher.MaxItems, d.ItemBatcher.MaxBytes)
+			}
+			if d.ResultWriter != nil {
+				template(d.ResultWriter.Arguments)
+			}
+		}
 		catch(st.Catch)
 	case *Pass, *Succeed:
 	}

@@ -3,9 +3,6 @@ package asl_test
 import (
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,81 +12,6 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// one makes a machine of one state.
-func one(state string) string { return `{"StartAt":"A","States":{"A":` + state + `}}` }
-
-// TestDiagnostics tells for each mistake what is said about it.
-func TestDiagnostics(t *testing.T) {
-	tests := []struct{ definition, want string }{
-		{``, "SCHEMA_VALIDATION_FAILED: Definition must be a valid JSON object"},
-		{`[]`, "SCHEMA_VALIDATION_FAILED: Definition must be a valid JSON object"},
-		{`{}`, "SCHEMA_VALIDATION_FAILED: These fields are required: [StartAt, States] at /"},
-		{`{"StartAt":"A"}`, "SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /"},
-		{`{"StartAt":"A","States":{}}`, "SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States"},
-		{`{"StartAt":"B","States":{"A":{"Type":"Succeed"}}}`, "MISSING_TRANSITION_TARGET: Missing 'StartAt' target: B at /StartAt"},
-		{`{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"}}}`, "MISSING_TRANSITION_TARGET: Missing 'Next' target: B at /States/A/Next"},
-		{`{"StartAt":"A","States":{"A":{"Type":"Succeed"},"B":{"Type":"Succeed"}}}`, `MISSING_TRANSITION_TARGET: State "B" is not reachable. at /States/B`},
-		{`{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"A"}}}`, "MISSING_END_STATE: No terminal state found in machine at /States"},
-		{one(`{"Type":"Dance","End":true}`), "SCHEMA_VALIDATION_FAILED: Value is not valid, must be one of [Choice, Fail, Map, Parallel, Pass, Succeed, Task, Wait] at /States/A/Type"},
-		{one(`{"Type":"Pass"}`), "SCHEMA_VALIDATION_FAILED: Exactly one of these fields is required: [End, Next] at /States/A"},
-		{one(`{"Type":"Pass","End":true,"Color":"red"}`), "SCHEMA_VALIDATION_FAILED: Field is not supported at /States/A/Color"},
-		{one(`{"Type":"Pass","End":"yes"}`), "SCHEMA_VALIDATION_FAILED: Expected value of type Boolean at /States/A/End"},
-		{one(`{"Type":"Pass","End":true,"Parameters":{"a.$":"nope"}}`), "SCHEMA_VALIDATION_FAILED: The value for the field 'a.$' must be a valid JSONPath or a valid intrinsic function call at /States/A/Parameters"},
-		{one(`{"Type":"Pass","End":true,"ResultPath":"$.a[*]"}`), "SCHEMA_VALIDATION_FAILED: Value is not a Reference Path at /States/A/ResultPath"},
-		{one(`{"Type":"Pass","End":true,"Output":{}}`), "SCHEMA_VALIDATION_FAILED: The QueryLanguage is set to 'JSONPath', but field 'Output' is only supported for the 'JSONata' QueryLanguage at /States/A"},
-		{one(`{"Type":"Task","End":true}`), "SCHEMA_VALIDATION_FAILED: These fields are required: [Resource] at /States/A"},
-		{one(`{"Type":"Task","End":true,"Resource":"lambda"}`), "SCHEMA_VALIDATION_FAILED: Value is not a valid resource ARN at /States/A/Resource"},
-		{one(`{"Type":"Task","End":true,"Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":0}`), "SCHEMA_VALIDATION_FAILED: Numeric value must be greater than or equal to 1 at /States/A/TimeoutSeconds"},
-		{one(`{"Type":"Task","End":true,"Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":5,"HeartbeatSeconds":5}`), "SCHEMA_VALIDATION_FAILED: 'HeartbeatSeconds' must be smaller than 'TimeoutSeconds' at /States/A"},
-		{one(`{"Type":"Task","End":true,"Resource":"arn:aws:states:::lambda:invoke","Credentials":{}}`), "SCHEMA_VALIDATION_FAILED: The field 'RoleArn' is required but was missing at /States/A/Credentials"},
-		{one(`{"Type":"Task","End":true,"Resource":"arn:aws:states:::lambda:invoke","Retry":[{"ErrorEquals":["States.ALL"]},{"ErrorEquals":["X"]}]}`), "SCHEMA_VALIDATION_FAILED: States.ALL must appear alone and must be in the last entry at /States/A/Retry[0]/ErrorEquals"},
-		{one(`{"Type":"Task","End":true,"Resource":"arn:aws:states:::lambda:invoke","Retry":[{"ErrorEquals":["X"],"BackoffRate":0.5}]}`), "SCHEMA_VALIDATION_FAILED: Numeric value must be greater than or equal to 1.0 at /States/A/Retry[0]/BackoffRate"},
-		{one(`{"Type":"Task","End":true,"Resource":"arn:aws:states:::lambda:invoke","Catch":[{"ErrorEquals":["X"],"Next":"B"}]}`), "MISSING_TRANSITION_TARGET: Missing 'Next' target: B at /States/A/Catch[0]/Next"},
-		{one(`{"Type":"Wait","End":true}`), "SCHEMA_VALIDATION_FAILED: Exactly one of these fields is required: [Seconds, SecondsPath, Timestamp, TimestampPath] at /States/A"},
-		{one(`{"Type":"Wait","End":true,"Timestamp":"2016-12-05 21:29:29Z"}`), "SCHEMA_VALIDATION_FAILED: String does not match RFC3339 timestamp at /States/A/Timestamp"},
-		{one(`{"Type":"Parallel","End":true,"Branches":[]}`), "SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States/A/Branches"},
-		{one(`{"Type":"Parallel","End":true,"Branches":[{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}]}`), "DUPLICATE_STATE_NAME: Duplicate State name: A at /States/A/Branches[0]/States/A"},
-		{one(`{"Type":"Map","End":true}`), "SCHEMA_VALIDATION_FAILED: Exactly one of these fields is required: [ItemProcessor, Iterator] at /States/A"},
-		{one(`{"Type":"Choice","Choices":[{"Variable":"$.a","Next":"A"}]}`), "SCHEMA_VALIDATION_FAILED: A Choice Rule must contain exactly one comparison operator at /States/A/Choices[0]"},
-		{one(`{"Type":"Choice","Choices":[{"Variable":"$.a","NumericEquals":"x","Next":"A"}]}`), "SCHEMA_VALIDATION_FAILED: Expected value of type Number at /States/A/Choices[0]/NumericEquals"},
-		{one(`{"Type":"Pass","End":true,"Assign":{"1x":1}}`), "SCHEMA_VALIDATION_FAILED: Variable name '1x' is invalid: it must be a Unicode identifier of at most 80 characters at /States/A/Assign"},
-		{`{"QueryLanguage":"JSONata","StartAt":"A","States":{"A":{"Type":"Pass","QueryLanguage":"JSONPath","End":true}}}`, "SCHEMA_VALIDATION_FAILED: 'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine at /States/A"},
-		{`{"StartAt":"","States":{"":{"Type":"Succeed"}}}`, "INVALID_STATE_NAME: State names must be between 1 and 80 characters long at /States/"},
-	}
-	for _, tt := range tests {
-		m, diagnostics := asl.Parse([]byte(tt.definition))
-		var said []string
-		for _, d := range diagnostics {
-			said = append(said, d.String())
-		}
-		if m != nil || len(said) == 0 || !slices.Contains(said, tt.want) {
-			t.Errorf("%s:\n got %s\nwant %s", tt.definition, strings.Join(said, "\n     "), tt.want)
-		}
-	}
-}
-
-// TestExamplesOfCodes runs the example in the comment of each code.
-func TestExamplesOfCodes(t *testing.T) {
-	source, err := os.ReadFile("diagnostic.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	examples := regexp.MustCompile(`// Example: (.*)\n\t\w+ +Code = "(\w+)"`).FindAllStringSubmatch(string(source), -1)
-	if len(examples) < 8 {
-		t.Errorf("only %d codes have an example", len(examples))
-	}
-	for _, e := range examples {
-		_, diagnostics := asl.Parse([]byte(e[1]))
-		found := false
-		for _, d := range diagnostics {
-			found = found || string(d.Code) == e[2]
-		}
-		if !found {
-			t.Errorf("the example of %s gives %v", e[2], diagnostics)
-		}
-	}
-}
-
 func TestValidate(t *testing.T) {
 	definition := []byte(one(`{"Type":"Pass","Parameters":{"x":"$.a","y":"$.b"},"Result":"$.c","End":true}`))
 	r := asl.Validate(definition, asl.ValidateOptions{})
@@ -97,7 +19,7 @@ func TestValidate(t *testing.T) {
 		t.Errorf("without warnings: %+v", r)
 	}
 	r = asl.Validate(definition, asl.ValidateOptions{Warnings: true, MaxResults: 2})
-	if r.Failed || len(r.Diagnostics) != 2 || !r.Truncated {
+	if r.Failed || len(r.Diagnostics) != 2 || !r.Truncated || r.Diagnostics[0].Severity != asl.SeverityWarning {
 		t.Errorf("with warnings: %+v", r)
 	}
 	r = asl.Validate([]byte(one(`{"Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken","End":true}`)), asl.ValidateOptions{Express: true})

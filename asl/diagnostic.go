@@ -17,6 +17,12 @@ const (
 )
 
 // Code names a kind of diagnostic, in AWS's words.
+//
+// Of the codes that ValidateStateMachineDefinition documents these are never
+// given: those about the state machine's name (STATE_MACHINE_NAME_…), which the
+// operation is not told; MISSING_DESCRIPTION, since a request without a
+// definition is refused before; and INVALID_RESOURCE, in whose place the
+// service was seen to give SCHEMA_VALIDATION_FAILED.
 type Code string
 
 // The codes of errors.
@@ -31,7 +37,7 @@ const (
 	// Example: {"StartAt":"A"}
 	SchemaValidationFailed Code = "SCHEMA_VALIDATION_FAILED"
 	// MissingTransitionTarget: a transition leads to a state that is not there,
-	// or no transition leads to a state.
+	// or no way leads to a state.
 	//
 	// Example: {"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"}}}
 	MissingTransitionTarget Code = "MISSING_TRANSITION_TARGET"
@@ -47,6 +53,23 @@ const (
 	//
 	// Example: {"StartAt":"A","States":{"A":{"Type":"Parallel","End":true,"Branches":[{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}]}}}
 	DuplicateStateName Code = "DUPLICATE_STATE_NAME"
+	// InvalidLabelName: a Map's Label is empty, longer than 40 characters, or has
+	// characters that names of resources cannot have.
+	//
+	// Example: {"StartAt":"A","States":{"A":{"Type":"Map","Label":"a b","ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Succeed"}}},"End":true}}}
+	InvalidLabelName Code = "INVALID_LABEL_NAME"
+	// DuplicateLabelName: two Maps of a machine have one Label.
+	//
+	// Example: {"StartAt":"A","States":{"A":{"Type":"Map","Label":"x","ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Succeed"}}},"Next":"C"},"C":{"Type":"Map","Label":"x","ItemProcessor":{"StartAt":"D","States":{"D":{"Type":"Succeed"}}},"End":true}}}
+	DuplicateLabelName Code = "DUPLICATE_LABEL_NAME"
+	// InvalidVariableName: Assign has a name that no variable can have.
+	//
+	// Example: {"StartAt":"A","States":{"A":{"Type":"Pass","Assign":{"1x":1},"End":true}}}
+	InvalidVariableName Code = "INVALID_VARIABLE_NAME"
+	// ReservedVariableName: Assign has the name $states.
+	//
+	// Example: {"StartAt":"A","States":{"A":{"Type":"Pass","Assign":{"states":1},"End":true}}}
+	ReservedVariableName Code = "RESERVED_VARIABLE_NAME"
 	// TooDeeplyNested: Parallel and Map states are nested beyond any use.
 	TooDeeplyNested Code = "TOO_DEEPLY_NESTED"
 	// InvalidJSONata: an expression cannot be compiled.
@@ -57,16 +80,19 @@ const (
 	//
 	// Example: {"StartAt":"A","QueryLanguage":"JSONata","States":{"A":{"Type":"Pass","Output":"{% phone %}","End":true}}}
 	UnsupportedJSONata Code = "UNSUPPORTED_JSONATA_EXPRESSION"
-	// InvalidResource: Resource names nothing that can be invoked.
-	InvalidResource Code = "INVALID_RESOURCE"
 )
 
 // The codes of warnings.
 const (
-	// NoDollar: a member looks like a path, but its name does not end in ".$".
+	// NoDollar: a member looks like a path or an intrinsic function, but its
+	// name does not end in ".$".
 	//
 	// Example: {"StartAt":"A","States":{"A":{"Type":"Pass","Parameters":{"x":"$.a"},"End":true}}}
 	NoDollar Code = "NO_DOLLAR"
+	// NoPath: a field looks like a path, but its name does not end in "Path".
+	//
+	// Example: {"StartAt":"A","States":{"A":{"Type":"Fail","Error":"$.a"}}}
+	NoPath Code = "NO_PATH"
 	// PassResultIsStatic: the Result of a Pass state looks like a path.
 	//
 	// Example: {"StartAt":"A","States":{"A":{"Type":"Pass","Result":"$.a","End":true}}}
@@ -78,19 +104,20 @@ type Diagnostic struct {
 	Severity Severity
 	Code     Code
 	Message  string
-	// Location is AWS's form of the place: "/States/A/Next".
+	// Location is AWS's form of the place: "/States/A/Next". "" is the whole.
 	Location string
-	// Path leads to the place in the document, for [value.Locate].
+	// Path leads to the place in the document, for [value.Locate]; where a field
+	// is not supported it leads to the field, the Location to what has it.
 	Path []string
 }
 
 // String gives code, message and location as CreateStateMachine does.
 func (d Diagnostic) String() string {
-	text := string(d.Code) + ": " + d.Message
-	if d.Location != "" {
-		text += " at " + d.Location
+	place := d.Location
+	if place == "" {
+		place = "null" // as the service writes it
 	}
-	return text
+	return string(d.Code) + ": " + d.Message + " at " + place
 }
 
 // location writes a path as AWS does: indexes in brackets.

@@ -13,7 +13,7 @@ import (
 // expressions").
 type Operator struct {
 	Name string
-	// wants is the type of the operand, for messages.
+	// wants says what an operand must be.
 	wants     string
 	accepts   func(operand value.Value) bool
 	takesPath bool
@@ -39,9 +39,9 @@ func init() {
 		is            func(value.Value) bool
 		compare       func(a, b value.Value) int
 	}{
-		{"String", "String", isKind(value.String), func(a, b value.Value) int { return compareJava(a.Str(), b.Str()) }},
-		{"Numeric", "Number", isKind(value.Number), value.CompareNumbers},
-		{"Timestamp", "Timestamp", isTimestamp, compareTimestamps},
+		{"String", expected(value.String), isKind(value.String), func(a, b value.Value) int { return compareJava(a.Str(), b.Str()) }},
+		{"Numeric", expected(value.Number), isKind(value.Number), value.CompareNumbers},
+		{"Timestamp", notTimestamp, isTimestamp, compareTimestamps},
 	}
 	for _, kind := range kinds {
 		for suffix, fits := range orders {
@@ -56,13 +56,13 @@ func init() {
 	}
 	isBool := isKind(value.Bool)
 	operators["BooleanEquals"] = &Operator{
-		Name: "BooleanEquals", wants: "Boolean", accepts: isBool, takesPath: true,
+		Name: "BooleanEquals", wants: expected(value.Bool), accepts: isBool, takesPath: true,
 		holds: func(variable, operand value.Value) bool {
 			return isBool(variable) && isBool(operand) && variable.Bool() == operand.Bool()
 		},
 	}
 	operators["StringMatches"] = &Operator{
-		Name: "StringMatches", wants: "String", accepts: isKind(value.String),
+		Name: "StringMatches", wants: expected(value.String), accepts: isKind(value.String),
 		holds: func(variable, operand value.Value) bool {
 			return variable.Kind() == value.String && matches(operand.Str(), variable.Str())
 		},
@@ -73,11 +73,13 @@ func init() {
 		"IsPresent": func(v value.Value) bool { return !v.IsUndefined() },
 	} {
 		operators[name] = &Operator{
-			Name: name, wants: "Boolean", accepts: isBool, absent: name == "IsPresent",
+			Name: name, wants: expected(value.Bool), accepts: isBool, absent: name == "IsPresent",
 			holds: func(variable, operand value.Value) bool { return is(variable) == operand.Bool() },
 		}
 	}
 }
+
+const notTimestamp = "String does not match RFC3339 timestamp"
 
 func isKind(k value.Kind) func(value.Value) bool {
 	return func(v value.Value) bool { return v.Kind() == k }

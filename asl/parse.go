@@ -2,19 +2,20 @@ package asl
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/steppehq/steppe/jsonpath"
 	"github.com/steppehq/steppe/query"
 	"github.com/steppehq/steppe/value"
 )
 
 // Limits of definitions.
 const (
-	maxStateName = 80
-	maxNesting   = 100
+	maxStateName    = 80
+	maxVariableName = 80
+	maxNesting      = 100
 )
 
 // Parse reads a definition: the tree, and what is to be said about it. The tree
@@ -37,7 +38,7 @@ func Parse(definition []byte) (*StateMachine, []Diagnostic) {
 
 // ParseValue is [Parse] of a decoded definition.
 func ParseValue(v value.Value) (*StateMachine, []Diagnostic) {
-	p := &parser{names: make(map[string]bool)}
+	p := newParser()
 	m := p.machine(v)
 	for _, d := range p.diagnostics {
 		if d.Severity == SeverityError {
@@ -50,9 +51,12 @@ func ParseValue(v value.Value) (*StateMachine, []Diagnostic) {
 type parser struct {
 	language    query.Language // the machine's
 	names       map[string]bool
+	labels      map[string]bool
 	diagnostics []Diagnostic
 	depth       int
 }
+
+func newParser() *parser { return &parser{names: make(map[string]bool), labels: make(map[string]bool)} }
 
 func (p *parser) report(severity Severity, code Code, path []string, message string) {
 	p.diagnostics = append(p.diagnostics, Diagnostic{
@@ -96,15 +100,14 @@ func (o *object) has(field string) bool {
 func (o *object) of(field string, kind value.Kind) (value.Value, bool) {
 	v, ok := o.get(field)
 	if ok && v.Kind() != kind {
-		o.fail(field, "Expected value of type %s", titled(kind))
+		o.fail(field, "%s", expected(kind))
 		return v, false
 	}
 	return v, ok
 }
 
-func titled(k value.Kind) string {
-	name := k.String()
-	return strings.ToUpper(name[:1]) + name[1:]
+func expected(k value.Kind) string {
+	return "Expected value of type [" + strings.ToUpper(k.String()) + "]"
 }
 
 func (o *object) str(field string) string {
@@ -112,20 +115,36 @@ func (o *object) str(field string) string {
 	return v.Str()
 }
 
+// oneOf gives a field that must hold one of some texts; "" where it does not,
+// which is reported, or is not there.
+func (o *object) oneOf(field string, texts ...string) string {
+	v, ok := o.of(field, value.String)
+	switch {
+	case !ok:
+		return ""
+	case !slices.Contains(texts, v.Str()):
+		o.fail(field, "Value should be one of the following: [%s]", strings.Join(texts, ", "))
+		return ""
+	}
+	return v.Str()
+}
+
 // integer gives a field that must be a whole number in a range.
 func (o *object) integer(field string, low, high, otherwise int64) int64 {
-	v, ok := o.of(field, value.Number)
+	v, ok := o.get(field)
 	if !ok {
 		return otherwise
 	}
 	n, whole := v.Int64()
 	switch {
-	case !whole:
+	case v.Kind() != value.Number || !whole && !v.IsInteger():
 		o.fail(field, "Expected value of type Integer")
-	case n < low:
-		o.fail(field, "Numeric value must be greater than or equal to %d", low)
-	case n > high:
-		o.fail(field, "Numeric value must be less than or equal to %d", high)
+	case whole && n < low || !whole && v.Float64() < 0:
+		o.fail(field, "Minimum value is %d", low)
+	case n > high || !whole && high < math.MaxInt64:
+		o.fail(field, "Maximum value is %d", high)
+	case !whole:
+		return high
 	default:
 		return n
 	}
@@ -143,12 +162,17 @@ func (o *object) require(fields ...string) {
 // exclusive reports when more than one of the fields is there; one must be
 // when required.
 func (o *object) exclusive(required bool, fields ...string) {
-	there := slices.DeleteFunc(slices.Clone(fields), func(f string) bool { return !o.has(f) })
+	there := 0
+	for _, field := range fields {
+		if _, ok := o.get(field); ok {
+			there++
+		}
+	}
 	switch {
-	case len(there) > 1:
-		o.p.fail(o.path, "Only one of these fields is allowed: [%s]", strings.Join(there, ", "))
-	case len(there) == 0 && required:
-		o.p.fail(o.path, "Exactly one of these fields is required: [%s]", strings.Join(fields, ", "))
+	case there > 1:
+		o.p.fail(o.path, "There should only be one of the following fields: [%s]", strings.Join(fields, ", "))
+	case there == 0 && required:
+		o.p.fail(o.path, "This object should have only one of the following fields: [%s]", strings.Join(fields, ", "))
 	}
 }
 
@@ -156,9 +180,16 @@ func (o *object) exclusive(required bool, fields ...string) {
 func (o *object) done() {
 	for _, name := range o.value.Names() {
 		if !slices.Contains(o.known, name) {
-			o.fail(name, "Field is not supported")
+			o.unsupported(name)
 		}
 	}
+}
+
+// unsupported reports a field that does not belong there.
+func (o *object) unsupported(field string) {
+	o.known = append(o.known, field)
+	o.p.fail(o.path, "Field '%s' is not supported", field)
+	o.p.diagnostics[len(o.p.diagnostics)-1].Path = o.at(field)
 }
 
 // each calls visit with the items of a field that must be an array.
@@ -177,10 +208,8 @@ func (o *object) each(field string, visit func(item value.Value, path []string))
 
 func (p *parser) machine(v value.Value) *StateMachine {
 	o := p.object(v, nil)
-	m := &StateMachine{Comment: o.str("Comment"), Version: o.str("Version")}
-	if m.Version != "" && m.Version != "1.0" {
-		o.fail("Version", "Version must be '1.0'")
-	}
+	m := &StateMachine{Comment: o.str("Comment"), Version: o.oneOf("Version", "1.0")}
+	o.oneOf("QueryLanguage", "JSONPath", "JSONata")
 	m.QueryLanguage, _ = o.language()
 	p.language = m.QueryLanguage
 	m.TimeoutSeconds = o.integer("TimeoutSeconds", 0, 99999999, 0)
@@ -189,19 +218,14 @@ func (p *parser) machine(v value.Value) *StateMachine {
 	return m
 }
 
-// language reads QueryLanguage.
-func (o *object) language() (query.Language, bool) {
-	switch text := o.str("QueryLanguage"); text {
-	case "":
-		return query.JSONPath, false
-	case "JSONPath":
-		return query.JSONPath, true
-	case "JSONata":
-		return query.JSONata, true
-	default:
-		o.fail("QueryLanguage", "Value is not valid, must be one of [JSONPath, JSONata]")
+// language reads QueryLanguage. Whatever is not exactly JSONPath is JSONata, as
+// on AWS; that it is neither is told besides.
+func (o *object) language() (language query.Language, given bool) {
+	v, given := o.get("QueryLanguage")
+	if !given || v.Str() == "JSONPath" {
+		return query.JSONPath, given
 	}
-	return query.JSONPath, false
+	return query.JSONata, true
 }
 
 // states reads StartAt and States of a machine, branch or processor.
@@ -229,13 +253,16 @@ func (p *parser) states(o *object) *States {
 			group.All = append(group.All, st)
 		}
 	}
-	p.link(group, o)
+	p.link(group, o, len(group.All) == all.Len())
 	return group
 }
 
 func (p *parser) stateName(name string, path []string) {
-	if n := utf8.RuneCountInString(name); n == 0 || n > maxStateName {
-		p.report(SeverityError, InvalidStateName, path, fmt.Sprintf("State names must be between 1 and %d characters long", maxStateName))
+	switch n := utf8.RuneCountInString(name); {
+	case n == 0:
+		p.report(SeverityError, InvalidStateName, path, "State name cannot be empty")
+	case n > maxStateName:
+		p.report(SeverityError, InvalidStateName, path, fmt.Sprintf("State name '%s' exceeds the %d-character limit allowed by the service", name, maxStateName))
 	}
 	if p.names[name] {
 		p.report(SeverityError, DuplicateStateName, path, "Duplicate State name: "+name)
@@ -243,54 +270,77 @@ func (p *parser) stateName(name string, path []string) {
 	p.names[name] = true
 }
 
-// link resolves the transitions of a group of states.
-func (p *parser) link(group *States, o *object) {
-	reached := make(map[string]bool)
-	target := func(name string, path []string) State {
-		reached[name] = true
+// link resolves the transitions of a group of states, and tells which states
+// cannot be reached; complete is false when some states could not be read.
+func (p *parser) link(group *States, o *object, complete bool) {
+	leads := make(map[State][]State)
+	target := func(from State, name string, path []string) State {
 		st := group.byName[name]
-		if st == nil && name != "" {
-			p.report(SeverityError, MissingTransitionTarget, path, "Missing '"+path[len(path)-1]+"' target: "+name)
+		if st == nil && complete {
+			p.report(SeverityError, MissingTransitionTarget, path, "Missing 'Next' target: "+name)
 		}
+		leads[from] = append(leads[from], st)
 		return st
 	}
-	group.Start = target(group.StartAt, o.at("StartAt"))
+	if o.has("StartAt") {
+		group.Start = target(nil, group.StartAt, o.at("StartAt"))
+	}
 	ends := false
 	for _, st := range group.All {
 		path := append(o.at("States"), st.Base().Name)
-		if linkState(st, path, target) {
-			ends = true
+		to := func(name string, at ...string) State { return target(st, name, append(slices.Clip(path), at...)) }
+		ends = linkState(st, to) || ends
+	}
+	switch {
+	case !complete || !o.has("StartAt"):
+	case !ends && p.depth == 1: // only the whole machine must end
+		p.diagnostics = append(p.diagnostics, Diagnostic{
+			Severity: SeverityError, Code: MissingEndState, Message: "Workflow has no terminal state", Path: o.at("States"),
+		})
+	default:
+		p.unreachable(group, leads, o.at("States"))
+	}
+}
+
+// unreachable reports the states to which no way leads from the start.
+func (p *parser) unreachable(group *States, leads map[State][]State, path []string) {
+	reached := map[State]bool{nil: true}
+	for next := leads[nil]; len(next) > 0; next = next[1:] {
+		if st := next[0]; !reached[st] {
+			reached[st] = true
+			next = append(next, leads[st]...)
 		}
 	}
 	for _, st := range group.All {
-		if name := st.Base().Name; !reached[name] && o.has("StartAt") {
-			p.report(SeverityError, MissingTransitionTarget, append(o.at("States"), name), "State \""+name+"\" is not reachable.")
+		if name := st.Base().Name; !reached[st] {
+			p.report(SeverityError, MissingTransitionTarget, append(slices.Clip(path), name), "State \""+name+"\" is not reachable.")
 		}
-	}
-	if len(group.All) > 0 && !ends && len(p.diagnostics) == 0 {
-		p.report(SeverityError, MissingEndState, o.at("States"), "No terminal state found in machine")
 	}
 }
 
 // linkState resolves the transitions of one state. It reports whether the
 // state can end its group.
-func linkState(st State, path []string, target func(string, []string) State) bool {
+func linkState(st State, to func(name string, at ...string) State) bool {
 	base := st.Base()
 	if base.Next != "" {
-		base.To = target(base.Next, append(path, "Next"))
+		base.To = to(base.Next, "Next")
 	}
 	catch := func(list []Catcher) {
 		for i := range list {
-			list[i].To = target(list[i].Next, append(path, "Catch", fmt.Sprint(i), "Next"))
+			if list[i].Next != "" {
+				list[i].To = to(list[i].Next, "Catch", itoa(i), "Next")
+			}
 		}
 	}
 	switch st := st.(type) {
 	case *Choice:
 		for i := range st.Choices {
-			st.Choices[i].To = target(st.Choices[i].Next, append(path, "Choices", fmt.Sprint(i), "Next"))
+			if st.Choices[i].Next != "" {
+				st.Choices[i].To = to(st.Choices[i].Next, "Choices", itoa(i), "Next")
+			}
 		}
 		if st.Default != "" {
-			st.DefaultTo = target(st.Default, append(path, "Default"))
+			st.DefaultTo = to(st.Default, "Default")
 		}
 		return false
 	case *Task:
@@ -304,150 +354,11 @@ func linkState(st State, path []string, target func(string, []string) State) boo
 	return base.Next == ""
 }
 
-// path reads a field that holds a path.
-func (o *object) pathField(field string) *query.Path {
-	v, ok := o.of(field, value.String)
-	if !ok {
-		return nil
-	}
-	path, err := query.CompilePath(v.Str())
-	if err != nil {
-		o.fail(field, "Value is not a valid JSONPath")
-		return nil
-	}
-	return path
-}
-
-// template reads a field that holds a payload template.
-func (o *object) template(field string, mustBeObject bool) *query.Template {
-	v, ok := o.get(field)
-	if !ok {
-		return nil
-	}
-	if mustBeObject && v.Kind() != value.Object {
-		o.fail(field, "Expected value of type Object")
-		return nil
-	}
-	t, err := query.CompileTemplate(v)
-	if err != nil {
-		failed := err.(*query.TemplateError) //nolint:errorlint,forcetypeassert // CompileTemplate gives no other
-		path := append(o.at(field), failed.Path...)
-		o.p.fail(path, "The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", failed.Field)
-		return nil
-	}
-	o.p.lookForPaths(v, o.at(field))
-	return t
-}
-
-// lookForPaths warns of texts in a template that look like paths and are not
-// evaluated.
-func (p *parser) lookForPaths(v value.Value, path []string) {
-	for i, item := range v.Items() {
-		name := fmt.Sprint(i)
-		if v.Kind() == value.Object {
-			name = v.Names()[i]
-		}
-		at := append(slices.Clip(path), name)
-		if text := item.Str(); strings.HasPrefix(text, "$.") && !strings.HasSuffix(name, ".$") {
-			p.report(SeverityWarning, NoDollar, at, "Value is a JSONPath, but the field name does not end with '.$'")
-		}
-		p.lookForPaths(item, at)
-	}
-}
-
-// reference reads ResultPath: null, or a reference path.
-func (o *object) reference(field string) (ref *jsonpath.Reference, none bool) {
-	v, ok := o.get(field)
-	switch {
-	case !ok:
-		return nil, false
-	case v.Kind() == value.Null:
-		return nil, true
-	case v.Kind() != value.String:
-		o.fail(field, "Expected value of type String")
-		return nil, false
-	}
-	ref, err := jsonpath.CompileReference(v.Str())
-	if err != nil || !strings.HasPrefix(v.Str(), "$") {
-		o.fail(field, "Value is not a Reference Path")
-		return nil, false
-	}
-	if ref.Root() {
-		return nil, false
-	}
-	return ref, false
-}
-
-// nullablePath reads InputPath or OutputPath.
-func (o *object) nullablePath(field string) (path *query.Path, none bool) {
-	if v, ok := o.get(field); ok && v.Kind() == value.Null {
-		return nil, true
-	}
-	path = o.pathField(field)
-	if path != nil && path.Root() {
-		return nil, false
-	}
-	return path, false
-}
-
-// assign reads Assign and checks the names of the variables.
-func (o *object) assign(language query.Language, states ...string) *query.Template {
-	v, ok := o.get("Assign")
-	if !ok {
-		return nil
-	}
-	for _, name := range v.Names() {
-		if bare := strings.TrimSuffix(name, ".$"); !query.IsVariableName(bare) || bare == "states" {
-			o.fail("Assign", "Variable name '%s' is invalid: it must be a Unicode identifier of at most 80 characters", bare)
-			return nil
-		}
-	}
-	if v.Kind() == value.Object && v.Len() == 0 {
-		return nil
-	}
-	if language == query.JSONPath {
-		return o.template("Assign", true)
-	}
-	if v.Kind() != value.Object {
-		o.fail("Assign", "Expected value of type Object")
-		return nil
-	}
-	return o.made("Assign", states...)
-}
-
-// made reads a field of a JSONata state; nil where it is not there. states are
-// the members that $states has there besides input and context.
-func (o *object) made(field string, states ...string) *query.Template {
-	v, ok := o.get(field)
-	if !ok {
-		return nil
-	}
-	t, err := query.CompileJSONata(field, v, states...)
-	if err == nil {
-		return t
-	}
-	failed := err.(*query.ExpressionError) //nolint:errorlint,forcetypeassert // CompileJSONata gives no other
-	code := InvalidJSONata
-	if failed.Unsupported {
-		code = UnsupportedJSONata
-	}
-	o.p.report(SeverityError, code, append(o.at(field), failed.Path...), failed.Message)
-	return nil
-}
-
-// expression is made for a field that holds one expression; nil when it holds
-// something else.
-func (o *object) expression(field string, states ...string) *query.Template {
-	if v, ok := o.get(field); !ok || !query.IsExpression(v) {
-		return nil
-	}
-	return o.made(field, states...)
-}
-
 // ParseState reads one state by itself: its transitions lead anywhere. The tree
 // is nil when a diagnostic is an error.
 func ParseState(name string, v value.Value) (State, []Diagnostic) {
-	p := &parser{names: make(map[string]bool)}
+	p := newParser()
+	p.depth = 1 // what is inside of the state need not end
 	st := p.state(name, v, []string{"States", name})
 	for _, d := range p.diagnostics {
 		if d.Severity == SeverityError {
@@ -462,7 +373,7 @@ func ParseState(name string, v value.Value) (State, []Diagnostic) {
 func (m *StateMachine) Find(name string) (found State, iterated bool) {
 	walk(m.States, nil, func(st State, path []string) {
 		if st.Base().Name == name {
-			found, iterated = st, slices.Contains(path, "ItemProcessor")
+			found, iterated = st, slices.Contains(path, "ItemProcessor") || slices.Contains(path, "Iterator")
 		}
 	})
 	return found, iterated

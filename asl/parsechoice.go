@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,17 +18,18 @@ func readChoice(o *object, b Common) State {
 	st.Default = o.str("Default")
 	o.each("Choices", func(v value.Value, path []string) {
 		if v.Kind() != value.Object {
-			o.p.fail(path, "Expected value of type Object")
+			o.p.fail(path, "%s", expected(value.Object))
 			return
 		}
 		rule := o.p.object(v, path)
 		rule.require("Next")
 		entry := Choices{Next: rule.str("Next"), Flow: st.Flow}
 		rule.str("Comment")
+		rule.languageFields(b.Language, []string{"Variable", "And", "Or", "Not"}, []string{"Condition", "Output"})
 		if b.Language == query.JSONata {
 			rule.require("Condition")
 			if v, ok := rule.get("Condition"); ok && v.Kind() != value.Bool && !query.IsExpression(v) {
-				rule.fail("Condition", "Expected value of type Boolean or a JSONata expression")
+				rule.fail("Condition", "Expected value of type [BOOLEAN]")
 			}
 			entry.Condition = rule.made("Condition")
 			if rule.has("Assign") {
@@ -54,6 +56,19 @@ func (p *parser) rule(o *object, depth int) ChoiceRule {
 		p.report(SeverityError, TooDeeplyNested, o.path, "Choice rules are nested too deeply")
 		return nil
 	}
+	selected := 0
+	for _, field := range []string{"And", "Or", "Not", "Variable"} {
+		if _, ok := o.get(field); ok {
+			selected++
+		}
+	}
+	if selected != 1 {
+		p.fail(o.path, "The object must have only one of the following fields, [And, Or, Not, Variable, Condition]")
+		for _, field := range o.value.Names() { // this is said instead of what they are
+			o.get(field)
+		}
+		return nil
+	}
 	switch {
 	case o.has("And"):
 		return &And{p.rules(o, "And", depth)}
@@ -73,7 +88,7 @@ func (p *parser) rules(o *object, field string, depth int) []ChoiceRule {
 	var rules []ChoiceRule
 	o.each(field, func(v value.Value, path []string) {
 		if v.Kind() != value.Object {
-			p.fail(path, "Expected value of type Object")
+			p.fail(path, "%s", expected(value.Object))
 			return
 		}
 		rules = append(rules, p.nested(v, path, depth))
@@ -91,9 +106,13 @@ func (p *parser) nested(v value.Value, path []string, depth int) ChoiceRule {
 }
 
 func (p *parser) comparison(o *object) ChoiceRule {
-	o.require("Variable")
-	c := &Comparison{Variable: o.pathField("Variable")}
-	found := 0
+	c := &Comparison{}
+	if text, ok := o.of("Variable", value.String); ok && !strings.HasPrefix(text.Str(), "$") {
+		o.fail("Variable", "Value is not a Reference Path: Reference path didn't start with '$'")
+	} else {
+		c.Variable = o.pathField("Variable")
+	}
+	var found []string
 	for _, name := range o.value.Names() {
 		operator, isPath := operators[name], false
 		if operator == nil {
@@ -105,7 +124,7 @@ func (p *parser) comparison(o *object) ChoiceRule {
 		if operator == nil || isPath && !operator.takesPath {
 			continue
 		}
-		found++
+		found = append(found, name)
 		c.Operator = operator
 		if isPath {
 			c.Path = o.pathField(name)
@@ -113,15 +132,29 @@ func (p *parser) comparison(o *object) ChoiceRule {
 		}
 		v, _ := o.get(name)
 		if !operator.accepts(v) {
-			o.fail(name, "Expected value of type %s", operator.wants)
+			o.fail(name, "%s", operator.wants)
 		}
+		o.lookForPath(name, v.Str())
 		c.Operand = v
 	}
 	switch {
-	case found == 0:
-		p.fail(o.path, "A Choice Rule must contain exactly one comparison operator")
-	case found > 1:
-		p.fail(o.path, "A Choice Rule must contain only one comparison operator")
+	case len(found) == 0:
+		p.fail(o.path, "This object should have only one of the following fields: [%s]", strings.Join(operatorNames(), ", "))
+	case len(found) > 1:
+		p.fail(o.path, "There should only be one of the following fields: [%s]", strings.Join(found, ", "))
 	}
 	return c
+}
+
+// operatorNames gives the fields that compare, in the order of the alphabet.
+func operatorNames() []string {
+	var names []string
+	for name, operator := range operators {
+		names = append(names, name)
+		if operator.takesPath {
+			names = append(names, name+"Path")
+		}
+	}
+	slices.Sort(names)
+	return names
 }

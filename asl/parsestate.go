@@ -1,8 +1,6 @@
 package asl
 
 import (
-	"strings"
-
 	"github.com/steppehq/steppe/query"
 	"github.com/steppehq/steppe/value"
 )
@@ -20,19 +18,17 @@ var (
 // state reads one state; nil when its type is not known.
 func (p *parser) state(name string, v value.Value, path []string) State {
 	if v.Kind() != value.Object {
-		p.fail(path, "Expected value of type Object")
+		p.fail(path, "%s", expected(value.Object))
 		return nil
 	}
 	o := p.object(v, path)
 	o.require("Type")
-	typ, _ := o.of("Type", value.String)
-	base := Common{Name: name, Type: typ.Str(), Comment: o.str("Comment"), Language: p.stateLanguage(o)}
-	o.languageFields(base.Language)
+	base := Common{
+		Name: name, Language: p.stateLanguage(o), Comment: o.str("Comment"),
+		Type: o.oneOf("Type", "Task", "Pass", "Choice", "Wait", "Succeed", "Fail", "Parallel", "Map"),
+	}
 	read := readers[base.Type]
 	if read == nil {
-		if typ.Kind() == value.String {
-			o.fail("Type", "Value is not valid, must be one of [Choice, Fail, Map, Parallel, Pass, Succeed, Task, Wait]")
-		}
 		return nil
 	}
 	st := read(o, base)
@@ -40,19 +36,27 @@ func (p *parser) state(name string, v value.Value, path []string) State {
 	return st
 }
 
+// stateLanguage gives the state's query language, and reports the fields of the
+// other one.
 func (p *parser) stateLanguage(o *object) query.Language {
 	language, given := o.language()
 	if !given {
-		return p.language
+		language = p.language
 	}
 	if language == query.JSONPath && p.language == query.JSONata {
 		p.fail(o.path, "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine")
+		for _, field := range onlyJSONata { // this is said instead of what they are
+			o.get(field)
+		}
+	} else {
+		o.languageFields(language, onlyJSONPath, onlyJSONata)
 	}
+	o.oneOf("QueryLanguage", "JSONPath", "JSONata")
 	return language
 }
 
 // languageFields reports the fields of the other query language.
-func (o *object) languageFields(language query.Language) {
+func (o *object) languageFields(language query.Language, onlyJSONPath, onlyJSONata []string) {
 	wrong, other := onlyJSONata, query.JSONata
 	if language == query.JSONata {
 		wrong, other = onlyJSONPath, query.JSONPath
@@ -78,10 +82,12 @@ func init() { // states hold states
 // next reads Next and End.
 func (o *object) next(b *Common) {
 	b.Next = o.str("Next")
-	end, _ := o.of("End", value.Bool)
-	o.exclusive(true, "End", "Next")
-	if o.has("End") && !end.Bool() && !o.has("Next") {
-		o.fail("End", "Value must be true")
+	end, ok := o.of("End", value.Bool)
+	switch {
+	case o.has("Next") && end.Bool():
+		o.p.fail(o.path, "There should only be one of the following fields: [Next, End]")
+	case !o.has("Next") && !end.Bool() && (ok || !o.has("End")):
+		o.p.fail(o.path, "This object should have only one of the following fields: [Next, End]")
 	}
 }
 
@@ -129,8 +135,8 @@ func readPass(o *object, b Common) State {
 	o.flow(&st.Common, "InputPath", "Parameters", "ResultPath", "OutputPath", "Assign")
 	if v, ok := o.get("Result"); ok && b.Language == query.JSONPath {
 		st.Result = v
-		if strings.HasPrefix(v.Str(), "$.") {
-			o.p.report(SeverityWarning, PassResultIsStatic, o.at("Result"), "The Result of a Pass state is static; use Parameters to reference the input")
+		if looksLikePath(v.Str()) {
+			o.p.report(SeverityWarning, PassResultIsStatic, o.at("Result"), "Attempt to use a path in the result of a pass state.")
 		}
 	}
 	return st
@@ -147,25 +153,40 @@ func readTask(o *object, b Common) State {
 	o.require("Resource")
 	o.next(&st.Common)
 	o.flow(&st.Common, "InputPath", "Parameters", "ResultSelector", "ResultPath", "OutputPath", "Assign")
-	st.Resource = o.str("Resource")
-	if o.has("Resource") {
-		if _, ok := ParseResource(st.Resource); !ok {
-			o.fail("Resource", "Value is not a valid resource ARN")
-		}
-	}
+	st.Resource = o.resource()
 	st.Timeout = o.seconds("TimeoutSeconds", b.Language, 1, 99999999)
 	st.Heartbeat = o.seconds("HeartbeatSeconds", b.Language, 1, 99999999)
 	if t, h := st.Timeout, st.Heartbeat; t != nil && h != nil && t.literal() && h.literal() && t.Literal > 0 && h.Literal >= t.Literal {
 		o.p.fail(o.path, "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'")
 	}
-	st.Credentials = o.credentials(b.Language)
+	st.Credentials = o.credentials(b.Language, st.Resource)
 	st.Retry, st.Catch = o.retry(), o.catch(b.Language)
 	return st
 }
 
-func (o *object) credentials(language query.Language) *query.Template {
+// resource reads Resource.
+func (o *object) resource() string {
+	arn, ok := o.of("Resource", value.String)
+	if !ok {
+		return ""
+	}
+	resource, ok := ParseResource(arn.Str())
+	switch {
+	case !ok:
+		o.fail("Resource", "Value is not a valid resource ARN")
+	case !resource.offered():
+		o.fail("Resource", "The resource provided %s is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.", arn.Str())
+	}
+	return arn.Str()
+}
+
+func (o *object) credentials(language query.Language, resource string) *query.Template {
 	v, ok := o.of("Credentials", value.Object)
 	if !ok {
+		return nil
+	}
+	if r, _ := ParseResource(resource); r.Kind == ActivityResource {
+		o.fail("Credentials", "The field 'Credentials' is not supported for activities")
 		return nil
 	}
 	role := v.Get("RoleArn")
@@ -179,9 +200,15 @@ func (o *object) credentials(language query.Language) *query.Template {
 	return o.template("Credentials", true)
 }
 
-// seconds reads a duration: a number, for JSONPath also in the field with
-// "Path" at its end, for JSONata also an expression.
+// seconds reads a number that may also be given by a path, in the field with
+// "Path" at its end, or for JSONata by an expression.
 func (o *object) seconds(field string, language query.Language, low, high int64) *Seconds {
+	o.exclusive(false, field, field+"Path")
+	return o.duration(field, language, low, high)
+}
+
+// duration is seconds for a field of which others are alternatives too.
+func (o *object) duration(field string, language query.Language, low, high int64) *Seconds {
 	if language == query.JSONata {
 		if expr := o.expression(field); expr != nil {
 			return &Seconds{Expr: expr}
@@ -190,7 +217,6 @@ func (o *object) seconds(field string, language query.Language, low, high int64)
 			return nil // it was reported
 		}
 	}
-	o.exclusive(false, field, field+"Path")
 	if language == query.JSONPath {
 		if path := o.pathField(field + "Path"); path != nil {
 			return &Seconds{Path: path}
@@ -206,8 +232,8 @@ func readWait(o *object, b Common) State {
 	st := &Wait{Common: b}
 	o.next(&st.Common)
 	o.flow(&st.Common, "InputPath", "OutputPath", "Assign")
-	o.exclusive(true, "Seconds", "SecondsPath", "Timestamp", "TimestampPath")
-	st.Seconds = o.seconds("Seconds", b.Language, 0, 99999999)
+	o.exclusive(true, "SecondsPath", "Seconds", "TimestampPath", "Timestamp")
+	st.Seconds = o.duration("Seconds", b.Language, 0, 99999999)
 	if b.Language == query.JSONPath {
 		if path := o.pathField("TimestampPath"); path != nil {
 			st.Timestamp = &Timestamp{Path: path}
@@ -220,7 +246,7 @@ func readWait(o *object, b Common) State {
 		st.Timestamp = &Timestamp{Expr: o.expression("Timestamp")}
 	default:
 		if _, ok := ParseTimestamp(text.Str()); !ok {
-			o.fail("Timestamp", "String does not match RFC3339 timestamp")
+			o.fail("Timestamp", notTimestamp)
 		}
 		st.Timestamp = &Timestamp{Literal: text.Str()}
 	}
@@ -240,7 +266,7 @@ func (o *object) text(field string, language query.Language) *Text {
 		if v, ok := o.of(field+"Path", value.String); ok {
 			path, err := query.CompileExpr(v.Str())
 			if err != nil {
-				o.fail(field+"Path", "Value is not a valid JSONPath or intrinsic function")
+				o.fail(field+"Path", "Value must be a valid JSONPath or a valid intrinsic function call.")
 				return nil
 			}
 			return &Text{Path: path}
@@ -250,8 +276,13 @@ func (o *object) text(field string, language query.Language) *Text {
 	if !ok {
 		return nil
 	}
-	if language == query.JSONata && query.IsExpression(v) {
-		return &Text{Expr: o.expression(field)}
+	if language == query.JSONata {
+		made := o.made(field)
+		if query.IsExpression(v) {
+			return &Text{Expr: made}
+		}
+	} else {
+		o.lookForPath(field, v.Str())
 	}
 	return &Text{Literal: v.Str()}
 }
@@ -263,7 +294,7 @@ func readParallel(o *object, b Common) State {
 	o.flow(&st.Common, "InputPath", "Parameters", "ResultSelector", "ResultPath", "OutputPath", "Assign")
 	o.each("Branches", func(v value.Value, path []string) {
 		if v.Kind() != value.Object {
-			o.p.fail(path, "Expected value of type Object")
+			o.p.fail(path, "%s", expected(value.Object))
 			return
 		}
 		branch := o.p.object(v, path)
@@ -277,96 +308,23 @@ func readParallel(o *object, b Common) State {
 	return st
 }
 
-func readMap(o *object, b Common) State {
-	st := &Map{Common: b}
-	o.next(&st.Common)
-	parts := []string{"InputPath", "ResultSelector", "ResultPath", "OutputPath", "Assign"}
-	o.flow(&st.Common, parts...)
-	if b.Language == query.JSONata {
-		if st.Items = o.made("Items"); st.Items != nil {
-			if v, _ := o.get("Items"); v.Kind() != value.Array && !query.IsExpression(v) {
-				o.fail("Items", "Expected value of type Array or a JSONata expression")
-			}
-		}
-		st.ItemSelector = o.made("ItemSelector")
-	} else {
-		o.exclusive(false, "ItemSelector", "Parameters")
-		st.ItemsPath = o.pathField("ItemsPath")
-		if st.ItemSelector = o.template("ItemSelector", false); st.ItemSelector == nil {
-			st.ItemSelector = o.template("Parameters", false)
-		}
-	}
-	st.Concurrency = o.seconds("MaxConcurrency", b.Language, 0, 99999999)
-	st.ToleratedCount = o.seconds("ToleratedFailureCount", b.Language, 0, 99999999)
-	st.ToleratedPercentage = o.seconds("ToleratedFailurePercentage", b.Language, 0, 100)
-	o.processor(st)
-	st.Retry, st.Catch = o.retry(), o.catch(b.Language)
-	return st
-}
-
-// processor reads ItemProcessor or the legacy Iterator, and what only a
-// Distributed Map has.
-func (o *object) processor(st *Map) {
-	o.exclusive(true, "ItemProcessor", "Iterator")
-	field := "ItemProcessor"
-	if o.has("Iterator") {
-		field = "Iterator"
-	}
-	distributed := &Distributed{Label: o.str("Label")}
-	for _, part := range []struct {
-		name string
-		to   *value.Value
-	}{{"ItemReader", &distributed.ItemReader}, {"ItemBatcher", &distributed.ItemBatcher}, {"ResultWriter", &distributed.ResultWriter}} {
-		*part.to, _ = o.of(part.name, value.Object)
-	}
-	v, ok := o.of(field, value.Object)
-	o.get("ItemProcessor")
-	o.get("Iterator")
-	if !ok {
-		return
-	}
-	inner := o.p.object(v, o.at(field))
-	comment := inner.str("Comment")
-	if config, ok := inner.of("ProcessorConfig", value.Object); ok {
-		c := o.p.object(config, inner.at("ProcessorConfig"))
-		distributed.ExecutionType = c.str("ExecutionType")
-		switch mode := c.str("Mode"); mode {
-		case "DISTRIBUTED":
-			st.Distributed = distributed
-		case "", "INLINE":
-		default:
-			c.fail("Mode", "Value is not valid, must be one of [INLINE, DISTRIBUTED]")
-		}
-		c.done()
-	}
-	st.Processor = o.p.states(inner)
-	st.Processor.Comment = comment
-	inner.done()
-}
-
 // retry reads Retry.
 func (o *object) retry() []Retrier {
 	var list []Retrier
 	o.handlers("Retry", func(r *object, names []string) {
 		retrier := Retrier{
 			ErrorEquals:     names,
-			IntervalSeconds: r.integer("IntervalSeconds", 1, 99999999, 1),
+			IntervalSeconds: r.integer("IntervalSeconds", 0, 99999999, 1), // the specification says positive; AWS takes 0
 			MaxAttempts:     r.integer("MaxAttempts", 0, 99999999, 3),
 			MaxDelaySeconds: r.integer("MaxDelaySeconds", 1, 31622400, 0),
 			BackoffRate:     2,
 		}
 		if rate, ok := r.of("BackoffRate", value.Number); ok {
 			if retrier.BackoffRate = rate.Float64(); retrier.BackoffRate < 1 {
-				r.fail("BackoffRate", "Numeric value must be greater than or equal to 1.0")
+				r.fail("BackoffRate", "Minimum value is 1")
 			}
 		}
-		switch jitter := r.str("JitterStrategy"); jitter {
-		case "FULL":
-			retrier.FullJitter = true
-		case "", "NONE":
-		default:
-			r.fail("JitterStrategy", "Value is not valid, must be one of [FULL, NONE]")
-		}
+		retrier.FullJitter = r.oneOf("JitterStrategy", "NONE", "FULL") == "FULL"
 		if retrier.MaxDelaySeconds != 0 && retrier.MaxDelaySeconds <= retrier.IntervalSeconds {
 			r.fail("MaxDelaySeconds", "MaxDelaySeconds must be greater than IntervalSeconds")
 		}
@@ -400,7 +358,7 @@ func (o *object) handlers(field string, read func(h *object, names []string)) {
 	for i, item := range list.Items() {
 		path := append(o.at(field), itoa(i))
 		if item.Kind() != value.Object {
-			o.p.fail(path, "Expected value of type Object")
+			o.p.fail(path, "%s", expected(value.Object))
 			continue
 		}
 		h := o.p.object(item, path)
@@ -409,13 +367,13 @@ func (o *object) handlers(field string, read func(h *object, names []string)) {
 		var names []string
 		h.each("ErrorEquals", func(name value.Value, at []string) {
 			if name.Kind() != value.String {
-				o.p.fail(at, "Expected value of type String")
+				o.p.fail(at, "%s", expected(value.String))
 			}
 			names = append(names, name.Str())
 		})
 		for _, name := range names {
 			if name == "States.ALL" && (len(names) > 1 || i < list.Len()-1) {
-				h.fail("ErrorEquals", "States.ALL must appear alone and must be in the last entry")
+				h.fail("ErrorEquals", "States.ALL must appear alone and at end of list")
 				break
 			}
 		}

@@ -38,6 +38,34 @@ type Resource struct {
 	Pattern               Pattern
 }
 
+// Optimized integrations that cannot run a job (.sync), and those that cannot
+// wait for a task token; the SDK integrations can do the latter.
+var (
+	withoutRunJob = map[string]bool{
+		"apigateway": true, "bedrockagentcore": true, "dynamodb": true, "events": true, "http": true, "lambda": true, "sns": true, "sqs": true,
+	}
+	withoutTaskToken = map[string]bool{
+		"athena": true, "batch": true, "bedrockagentcore": true, "codebuild": true, "databrew": true, "dynamodb": true, "elasticmapreduce": true,
+		"emr-containers": true, "emr-serverless": true, "glue": true, "http": true, "mediaconvert": true, "sagemaker": true,
+	}
+)
+
+// offered reports whether AWS offers the resource's pattern for its service.
+// Services that AWS does not have may have any.
+func (r Resource) offered() bool {
+	switch r.Pattern {
+	case RunJob:
+		if strings.HasSuffix(r.Name, ".sync:2") {
+			return r.Service == "states"
+		}
+		return !withoutRunJob[r.Service] && !strings.HasPrefix(r.Service, "aws-sdk:")
+	case WaitForTaskToken:
+		return !withoutTaskToken[r.Service]
+	case RequestResponse:
+	}
+	return true
+}
+
 // ParseResource reads the Resource field of a Task. It is false when the text
 // is no ARN of a function, an activity or a service integration.
 func ParseResource(arn string) (Resource, bool) {

@@ -24,7 +24,8 @@ type Task struct {
 	Catch       []Catcher
 }
 
-// Seconds is a duration given as a number, a path or an expression.
+// Seconds is a duration, or another whole number, given as a number, a path or
+// an expression.
 type Seconds struct {
 	Literal int64
 	// Path is set for the …Path form, Expr for a JSONata string.
@@ -111,18 +112,51 @@ type Map struct {
 	Catch       []Catcher
 	// ToleratedCount and ToleratedPercentage are nil where the definition has none.
 	ToleratedCount, ToleratedPercentage *Seconds
+	// Legacy tells that the processor stands in the field Iterator.
+	Legacy bool
 	// Distributed is set when ProcessorConfig says so; such a machine parses,
 	// and [Unsupported] names it.
 	Distributed *Distributed
 }
 
-// Distributed holds the fields that only a Distributed Map has.
+// Distributed holds what only a Distributed Map uses.
 type Distributed struct {
-	ExecutionType string
-	Label         string
-	ItemReader    value.Value
-	ItemBatcher   value.Value
-	ResultWriter  value.Value
+	ExecutionType string // STANDARD or EXPRESS
+	Label         string // "" where the definition has none
+	// These are nil where the definition has none.
+	ItemReader   *ItemReader
+	ItemBatcher  *ItemBatcher
+	ResultWriter *ResultWriter
+}
+
+// ItemReader says where the items come from, and how they are read. A text is ""
+// where the definition has none.
+type ItemReader struct {
+	Resource string
+	// Arguments is Parameters or Arguments; nil where the definition has none.
+	Arguments                               *query.Template
+	InputType, Transformation, ManifestType string
+	CSVDelimiter, CSVHeaderLocation         string
+	CSVHeaders                              []string
+	// ItemsPointer and MaxItems are nil where the definition has none.
+	ItemsPointer *Text
+	MaxItems     *Seconds
+}
+
+// ItemBatcher puts several items into one child execution. Each part is nil
+// where the definition has none.
+type ItemBatcher struct {
+	MaxItems, MaxBytes *Seconds
+	BatchInput         *query.Template
+}
+
+// ResultWriter says where the results go, and what they look like. A text is ""
+// where the definition has none.
+type ResultWriter struct {
+	Resource string
+	// Arguments is Parameters or Arguments; nil where the definition has none.
+	Arguments                  *query.Template
+	Transformation, OutputType string
 }
 
 // Retrier says how often and when a failed state is tried again (spec,

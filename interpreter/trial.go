@@ -253,7 +253,7 @@ func (t *Trial) fail(st *asl.Fail) *TrialResult {
 
 // beginMap evaluates the items of a Map and what bounds its work.
 func (t *Trial) beginMap(st *asl.Map) error {
-	if st.Distributed == nil || st.Distributed.ItemReader.IsUndefined() {
+	if st.Distributed == nil || st.Distributed.ItemReader == nil {
 		items, err := t.s.items(t.b, st)
 		if err != nil {
 			return err

@@ -2,7 +2,6 @@ package query
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,15 +94,18 @@ func compileExpression(field, text string, path, states []string) (*expression, 
 	var err error
 	code.expr, err = jsonata.Compile(code.text, jsonata.Options{StepFunctions: true})
 	if err != nil {
-		return nil, &ExpressionError{Path: path, Message: syntaxMessage(code.text, err)}
+		return nil, &ExpressionError{Path: path, Message: syntaxMessage(err)}
 	}
 	refs := code.expr.References()
 	if len(refs.Input) > 0 {
-		name := refs.Input[0].Name
-		if name == "" || name == "$" {
-			name = "$" + name
+		name, where := refs.Input[0].Name, " at the top level"
+		switch name {
+		case "":
+			name = "$"
+		case "$":
+			name, where = "$$", ""
 		}
-		return nil, &ExpressionError{Path: path, Unsupported: true, Message: "Reference to '" + name + "' at the top level is not supported."}
+		return nil, &ExpressionError{Path: path, Unsupported: true, Message: "Reference to '" + name + "'" + where + " is not supported."}
 	}
 	for _, ref := range refs.Variables {
 		if ref.Name != "states" {
@@ -115,18 +117,18 @@ func compileExpression(field, text string, path, states []string) (*expression, 
 			continue
 		}
 		if member := ref.Steps[0]; member == "errorOutput" && !slices.Contains(states, member) {
-			return nil, &ExpressionError{Path: path, Unsupported: true, Message: "Reference to '$states." + member + "' is not supported in this field."}
+			return nil, &ExpressionError{Path: path, Unsupported: true, Message: "Field '$states." + member + "' does not exist."}
 		}
 	}
 	return code, nil
 }
 
-func syntaxMessage(text string, err error) string {
-	e, ok := errors.AsType[*jsonata.Error](err)
-	if !ok {
-		return err.Error()
+// syntaxMessage is JSONata's message without its code, as AWS has it.
+func syntaxMessage(err error) string {
+	if e, ok := errors.AsType[*jsonata.Error](err); ok {
+		return e.Message
 	}
-	return fmt.Sprintf("The JSONata expression '%s' is not valid. %s at position %d", text, strings.TrimSuffix(e.Error(), "."), e.Position)
+	return err.Error()
 }
 
 // eval evaluates an expression to something.

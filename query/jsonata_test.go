@@ -82,10 +82,17 @@ func TestJSONataRefuses(t *testing.T) {
 	}{
 		{"phone", true, "Reference to 'phone' at the top level is not supported."},
 		{"$", true, "Reference to '$' at the top level is not supported."},
-		{"$$.a", true, "Reference to '$$' at the top level is not supported."},
+		{"$$.a", true, "Reference to '$$' is not supported."},
 		{"$map([1], function($x){ $x + a })", true, "Reference to 'a' at the top level is not supported."},
-		{"$states.errorOutput", true, "Reference to '$states.errorOutput' is not supported in this field."},
-		{"1 +", false, "The JSONata expression '1 +' is not valid. S0207: Unexpected end of expression at position 3"},
+		{"$states.errorOutput", true, "Field '$states.errorOutput' does not exist."},
+		// As the service words them, but for the code in front.
+		{"1 +", false, "Unexpected end of expression"},
+		{"a[1,2)", false, `Expected "]", got ","`},
+		{`"unterminated`, false, "String literal must be terminated by a matching quote"},
+		{"$x :=", false, "Unexpected end of expression"},
+		{`$match("a", /abc`, false, "No terminating / in regular expression"},
+		{"phone %.other", false, `The symbol "." cannot be used as a unary operator`},
+		{"", false, "Unexpected end of expression"},
 	}
 	for _, tt := range tests {
 		_, err := query.CompileJSONata("Output", value.Str("{% "+tt.expr+" %}"))
