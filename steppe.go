@@ -61,6 +61,12 @@ type Config struct {
 	// VirtualTime has the clock jump to the next timer whenever nothing else is
 	// under way: a Wait of a year takes no time.
 	VirtualTime bool
+	// Retention is how long executions are kept after their end, 90 days when
+	// 0. The tag steppe:retention of a state machine sets its own.
+	Retention time.Duration
+	// Index names the values of inputs and outputs by which executions are
+	// found fast: "input.orderId".
+	Index []string
 	// Limits bounds executions; the zero value stands for AWS's quotas.
 	Limits interpreter.Limits
 	// Logger is told what operators should know; nil discards it.
@@ -119,7 +125,7 @@ func Open(cfg Config) (*Server, error) {
 		registry.Mock(cfg.Mock)
 	}
 	clock := engine.NewVirtualClock(time.Now())
-	ec := engine.Config{Store: s.store, Integrations: &registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe}
+	ec := engine.Config{Store: s.store, Integrations: &registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe, Retention: cfg.Retention, Index: cfg.Index}
 	if cfg.VirtualTime {
 		ec.Clock = clock.Now
 	}

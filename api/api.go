@@ -46,10 +46,20 @@ func New(cfg Config) http.Handler {
 		cfg.ActivityPoll = 60 * time.Second
 	}
 	a := &api{cfg}
-	return &awsjson.Server{
+	server := &awsjson.Server{
 		Prefix: "AWSStepFunctions.", Model: model, Operations: a.operations(),
 		MaxBody: maxBody, Account: cfg.Account, Region: cfg.Region, Log: cfg.Log,
 	}
+	mux := http.NewServeMux()
+	a.v1(mux, server)
+	// The mux would redirect paths with two slashes, which are operations too.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, v1Prefix) {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		server.ServeHTTP(w, r)
+	})
 }
 
 // operations is the table of all operations.

@@ -169,12 +169,15 @@ func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, e
 	return o.JSON(), nil
 }
 
-func listItem(d *engine.Description) []byte {
-	var o awsjson.Object
+func listItem(d *engine.Description) []byte { return executionItem(d).JSON() }
+
+// executionItem begins what is told of an execution in lists.
+func executionItem(d *engine.Description) *awsjson.Object {
+	o := new(awsjson.Object)
 	o.Str("executionArn", d.ARN).Str("stateMachineArn", d.MachineARN).Str("name", d.Name)
 	o.Str("status", d.Status.String()).Time("startDate", d.Start).Time("stopDate", d.Stop)
 	o.Opt("stateMachineVersionArn", d.VersionARN).Opt("stateMachineAliasArn", d.AliasARN)
-	return o.Int("redriveCount", int64(d.Redrives)).Time("redriveDate", d.Redriven).JSON()
+	return o.Int("redriveCount", int64(d.Redrives)).Time("redriveDate", d.Redriven)
 }
 
 func (a *api) getExecutionHistory(ctx context.Context, r *awsjson.Request) ([]byte, error) {

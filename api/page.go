@@ -28,7 +28,10 @@ func (a *api) nextToken(r *awsjson.Request, asked, at string) string {
 // position reads the token of a request: where its list goes on, "" at the
 // beginning.
 func (a *api) position(r *awsjson.Request, asked string) (string, error) {
-	text := r.Str("nextToken")
+	return a.positionOf(r, r.Str("nextToken"), asked)
+}
+
+func (a *api) positionOf(r *awsjson.Request, text, asked string) (string, error) {
 	if text == "" {
 		return "", nil
 	}

@@ -19,6 +19,10 @@ type cli struct {
 	Validate validateCommand `cmd:"" help:"Check definitions and show what is wrong, with line and column."`
 	Test     testCommand     `cmd:"" help:"Run the cases of a definition with mocks, in virtual time."`
 	Eval     evalCommand     `cmd:"" help:"Evaluate a JSONata or JSONPath expression as a state would."`
+	Ls       lsCommand       `cmd:"" help:"Search for executions."`
+	Stop     stopCommand     `cmd:"" help:"Stop an execution, or all that a search finds."`
+	Redrive  redriveCommand  `cmd:"" help:"Redrive an execution, or all that a search finds."`
+	Fork     forkCommand     `cmd:"" help:"Start an execution that takes up another one at some event."`
 	History  historyCommand  `cmd:"" help:"Show the history of an execution as a tree."`
 	Approve  approveCommand  `cmd:"" help:"End a task that waits for its task token."`
 	Version  versionCommand  `cmd:"" help:"Show the version."`

@@ -14,17 +14,20 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/engine"
 )
 
 type serveCommand struct {
-	Addr           string `help:"Address to listen on." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
-	Data           string `help:"Data directory." default:"steppe-data" placeholder:"DIR"`
-	Ephemeral      bool   `help:"Keep nothing: everything is gone when the server stops."`
-	Config         string `help:"Configuration file; steppe.yaml of the working directory when there is one." placeholder:"FILE"`
-	LambdaEndpoint string `help:"Invoke functions that are not configured at this URL (Lambda's Invoke operation)." placeholder:"URL"`
-	Insecure       bool   `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
-	Time           string `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
-	JSON           bool   `help:"Write the log as JSON." name:"json"`
+	Addr           string   `help:"Address to listen on." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
+	Data           string   `help:"Data directory." default:"steppe-data" placeholder:"DIR"`
+	Ephemeral      bool     `help:"Keep nothing: everything is gone when the server stops."`
+	Config         string   `help:"Configuration file; steppe.yaml of the working directory when there is one." placeholder:"FILE"`
+	LambdaEndpoint string   `help:"Invoke functions that are not configured at this URL (Lambda's Invoke operation)." placeholder:"URL"`
+	Retention      string   `help:"How long executions are kept after their end (the tag steppe:retention of a state machine sets its own)." default:"90d" placeholder:"DURATION"`
+	Index          []string `help:"Values by which executions are found fast, as in input.orderId." placeholder:"FIELD"`
+	Insecure       bool     `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
+	Time           string   `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
+	JSON           bool     `help:"Write the log as JSON." name:"json"`
 }
 
 // Run serves until it is interrupted.
@@ -64,11 +67,14 @@ func (c *serveCommand) checkAddress() error {
 }
 
 func (c *serveCommand) config(con *console) (steppe.Config, error) {
-	cfg := steppe.Config{Dir: c.Data, LambdaEndpoint: c.LambdaEndpoint, VirtualTime: c.Time == "virtual", Logger: newLogger(con, c.JSON)}
+	cfg := steppe.Config{Dir: c.Data, LambdaEndpoint: c.LambdaEndpoint, VirtualTime: c.Time == "virtual", Index: c.Index, Logger: newLogger(con, c.JSON)}
 	if c.Ephemeral {
 		cfg.Dir = ""
 	}
 	var err error
+	if cfg.Retention, err = engine.ParseDays(c.Retention); err != nil || cfg.Retention <= 0 {
+		return cfg, fmt.Errorf("--retention %s: it is given as in 36h or 90d", c.Retention)
+	}
 	if c.Config != "" {
 		cfg.Functions, err = loadConfig(c.Config)
 	} else {

@@ -91,9 +91,22 @@ type Server struct {
 const contentType = "application/x-amz-json-1.0"
 
 // ServeHTTP answers one call.
-func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) { s.serve(w, hr, s.call) }
+
+// Resource makes a handler of its own path: no target names it and no model
+// checks it, the rest is as for operations.
+func (s *Server) Resource(handle Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+		s.serve(w, hr, func(r *Request) ([]byte, error) {
+			s.scope(r)
+			return handle(r.HTTP.Context(), r)
+		})
+	})
+}
+
+func (s *Server) serve(w http.ResponseWriter, hr *http.Request, call func(*Request) ([]byte, error)) {
 	r := &Request{HTTP: hr, ID: requestID(), Account: s.Account, Region: s.Region}
-	out, err := s.call(r)
+	out, err := s.guard(r, call)
 	header := w.Header()
 	header.Set("Content-Type", contentType)
 	header.Set("X-Amzn-Requestid", r.ID)
@@ -105,13 +118,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	_, _ = w.Write(out) // the caller is gone when this fails
 }
 
-func (s *Server) call(r *Request) (out []byte, err error) {
+// guard turns a panic of a call into an internal error.
+func (s *Server) guard(r *Request, call func(*Request) ([]byte, error)) (out []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.Log.Error("panic in an operation", slog.String("operation", r.Operation), slog.String("request", r.ID), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 			out, err = nil, errInternal
 		}
 	}()
+	return call(r)
+}
+
+// call performs the operation that a request names.
+func (s *Server) call(r *Request) ([]byte, error) {
 	if r.HTTP.Method != http.MethodPost {
 		return nil, &Exception{Type: "UnknownOperationException", Message: "AWS JSON is spoken with POST, not " + r.HTTP.Method + ".", Status: http.StatusMethodNotAllowed}
 	}

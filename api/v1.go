@@ -1,0 +1,152 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/value"
+)
+
+// v1Prefix is where the resources beyond AWS's API are. They speak JSON in the
+// words of AWS's API, and fail with its exceptions (docs/api.md).
+const v1Prefix = "/api/v1/"
+
+// v1 adds the resources beyond AWS's API to a mux. They are served as
+// operations are: the caller's account and region decide what is seen.
+func (a *api) v1(mux *http.ServeMux, s *awsjson.Server) {
+	for pattern, handle := range map[string]awsjson.Handler{
+		"GET /api/v1/executions":          a.searchExecutions,
+		"GET /api/v1/executions/{arn...}": a.showExecution,
+		"POST /api/v1/forks":              a.forkExecution,
+	} {
+		mux.Handle(pattern, s.Resource(handle))
+	}
+	mux.Handle(v1Prefix, s.Resource(func(_ context.Context, r *awsjson.Request) ([]byte, error) {
+		return nil, &awsjson.Exception{Type: "ResourceNotFound", Status: http.StatusNotFound, Message: "There is no resource " + r.HTTP.Method + " " + r.HTTP.URL.Path + "."}
+	}))
+}
+
+// body reads the JSON of a request into a structure. A member that the
+// structure has not is refused, so that a misspelt one is not passed over.
+func body(r *awsjson.Request, into any) error {
+	decoder := json.NewDecoder(http.MaxBytesReader(nil, r.HTTP.Body, maxBody))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(into)
+	if err == nil {
+		if _, more := decoder.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("there is more after the JSON object")
+		}
+	}
+	if err != nil {
+		return awsjson.Fail("SerializationException", "The body of the request: "+err.Error())
+	}
+	return nil
+}
+
+// searchExecutions answers GET /api/v1/executions?q=QUERY&limit=N&nextToken=T.
+func (a *api) searchExecutions(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	params := r.HTTP.URL.Query()
+	q, err := parseSearch(params.Get("q"), time.Now())
+	if err != nil {
+		return nil, invalid(err.Error())
+	}
+	q.Tenant = tenant(r)
+	if text := params.Get("limit"); text != "" {
+		if q.Limit, err = strconv.Atoi(text); err != nil || q.Limit < 1 || q.Limit > 1000 {
+			return nil, invalid("limit is a number from 1 to 1000, not '" + text + "'")
+		}
+	}
+	asked := q.Tenant.Account + "/" + q.Tenant.Region + "?" + params.Get("q")
+	r.Operation = "SearchExecutions"
+	if q.After, err = a.positionOf(r, params.Get("nextToken"), asked); err != nil {
+		return nil, err
+	}
+	found, err := a.Engine.Search(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	var o awsjson.Object
+	o.List("executions", len(found.Executions), func(dst []byte, i int) []byte { return append(dst, foundItem(found.Executions[i])...) })
+	o.Int("looked", int64(found.Looked))
+	if found.Next != "" {
+		o.Str("nextToken", a.nextToken(r, asked, found.Next))
+	}
+	return o.JSON(), nil
+}
+
+func foundItem(d *engine.Description) []byte {
+	o := executionItem(d)
+	return o.Ptr("error", d.Failure.Error).JSON()
+}
+
+// showExecution answers GET /api/v1/executions/ARN: what a list tells of an
+// execution, where it was forked from, and what was forked from it.
+func (a *api) showExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	d, err := a.execution(ctx, r.HTTP.PathValue("arn"))
+	if err != nil {
+		return nil, err
+	}
+	forks, err := a.Engine.Forks(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	o := executionItem(d)
+	o.Ptr("error", d.Failure.Error).Ptr("cause", d.Failure.Cause).Doc("input", d.Input).Doc("output", d.Output)
+	if d.Fork != nil {
+		var from awsjson.Object
+		o.Raw("forkOf", from.Str("executionArn", d.Fork.ExecutionArn).Int("event", d.Fork.Event).JSON())
+	}
+	o.List("forks", len(forks), func(dst []byte, i int) []byte { return append(dst, foundItem(forks[i])...) })
+	return o.JSON(), nil
+}
+
+// forkExecution answers POST /api/v1/forks.
+func (a *api) forkExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	var in struct {
+		ExecutionArn string `json:"executionArn"`
+		Event        int64  `json:"event"`
+		Name         string `json:"name"`
+		Definition   string `json:"definition"`
+		Input        string `json:"input"`
+	}
+	if err := body(r, &in); err != nil {
+		return nil, err
+	}
+	if err := checkName(in.Name); err != nil {
+		return nil, err
+	}
+	if _, err := parseARN(in.ExecutionArn, "execution"); err != nil {
+		return nil, err
+	}
+	req := engine.ForkRequest{ARN: in.ExecutionArn, At: in.Event, Name: in.Name, Definition: in.Definition}
+	if in.Input != "" {
+		var err error
+		if req.Input, err = value.ParseDoc([]byte(in.Input)); err != nil {
+			return nil, awsjson.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+value.JacksonMessage([]byte(in.Input))+"'")
+		}
+	}
+	started, err := a.Engine.Fork(ctx, req)
+	if refused, ok := errors.AsType[*engine.InvalidForkError](err); ok {
+		return nil, invalid(refused.Reason)
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, executionDoesNotExist(in.ExecutionArn)
+	case errors.Is(err, engine.ErrAlreadyExists):
+		return nil, awsjson.Fail("ExecutionAlreadyExists", "Execution Already Exists: '"+started.ARN+"'")
+	case errors.Is(err, engine.ErrBusy), errors.Is(err, store.ErrBusy):
+		return nil, errThrottled
+	case err != nil:
+		return nil, err
+	}
+	var o awsjson.Object
+	return o.Str("executionArn", started.ARN).Time("startDate", started.At).JSON(), nil
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+)
+
+type forkCommand struct {
+	ARN        string `arg:"" name:"arn" help:"ARN of the execution to take up."`
+	At         int64  `help:"The last event that both have; the last one of all by default." placeholder:"EVENT"`
+	Name       string `help:"Name of the new execution." placeholder:"NAME"`
+	Definition string `help:"File of the definition that the new execution runs by." placeholder:"FILE" type:"existingfile"`
+	Input      string `help:"Input of the state that the event is in or leads to, as JSON; at event 1, of the execution." placeholder:"JSON"`
+	Endpoint   string `help:"URL of the server." default:"http://127.0.0.1:8083" placeholder:"URL"`
+}
+
+// Run starts the new execution and shows its ARN.
+func (c *forkCommand) Run(con *console) error {
+	in := map[string]any{"executionArn": c.ARN, "event": c.At, "name": c.Name, "input": c.Input}
+	if c.Definition != "" {
+		d, err := loadDefinition(c.Definition)
+		if err != nil {
+			return err
+		}
+		in["definition"] = string(d.json)
+	}
+	var out struct {
+		ARN string `json:"executionArn"`
+	}
+	if err := (client{c.Endpoint}).post("forks", in, &out); err != nil {
+		return err
+	}
+	fmt.Fprintln(con.out, out.ARN)
+	return nil
+}
