@@ -79,7 +79,19 @@ func (a *api) trialSpec(r *awsjson.Request) (interpreter.TrialSpec, error) {
 	configuration := r.Input.Get("stateConfiguration")
 	spec.Retries, _ = configuration.Get("retrierRetryCount").Int64()
 	spec.Failures, _ = configuration.Get("mapIterationFailureCount").Int64()
-	return spec, nil
+	if data := configuration.Get("mapItemReaderData"); data.Kind() == value.String {
+		spec.ReaderData = new(data.Str())
+	}
+	return spec, checkOrigin(spec.State, configuration.Get("errorCausedByState").Str())
+}
+
+// checkOrigin refuses an error that is said to come from a state that is not
+// inside of the tested one.
+func checkOrigin(st asl.State, name string) error {
+	if name == "" || asl.Contains(st, name) {
+		return nil
+	}
+	return invalid("State not found in definition")
 }
 
 // testedState reads the state: the whole definition, or one of its states.
@@ -187,8 +199,11 @@ func checkMock(st asl.State, r *awsjson.Request, mock value.Value) error {
 		}
 		return nil
 	}
-	if !isParallel && !isMap && !isTask {
+	switch {
+	case !isParallel && !isMap && !isTask:
 		return invalid("State type '" + st.Base().Type + "' is not supported when a mock is specified")
+	case r.Input.Get("revealSecrets").Bool():
+		return invalid("RevealSecrets is not supported when a mock is specified")
 	}
 	text, failed := mock.Get("result"), mock.Get("errorOutput")
 	given := func(v value.Value) bool { return v.Kind() != value.Undefined && v.Kind() != value.Null }

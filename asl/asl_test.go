@@ -22,6 +22,10 @@ func TestValidate(t *testing.T) {
 	if r.Failed || len(r.Diagnostics) != 2 || !r.Truncated || r.Diagnostics[0].Severity != asl.SeverityWarning {
 		t.Errorf("with warnings: %+v", r)
 	}
+	r = asl.Validate([]byte(one(`{"Type":"Pass","Parameters":{"x":"$.a"},"End":true,"Color":1}`)), asl.ValidateOptions{Warnings: true, MaxResults: 1})
+	if !r.Failed || len(r.Diagnostics) != 1 || !r.Truncated {
+		t.Errorf("an error behind a warning: %+v", r)
+	}
 	r = asl.Validate([]byte(one(`{"Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken","End":true}`)), asl.ValidateOptions{Express: true})
 	if !r.Failed || r.Diagnostics[0].Location != "/States/A/Resource" {
 		t.Errorf("Express: %+v", r)

@@ -177,16 +177,14 @@ func Validate(definition []byte, opts ValidateOptions) Report {
 		limit = 100
 	}
 	for _, d := range diagnostics {
-		if d.Severity == SeverityError {
-			r.Failed = true
-		} else if !opts.Warnings {
-			continue
-		}
-		if len(r.Diagnostics) == limit {
+		r.Failed = r.Failed || d.Severity == SeverityError
+		switch {
+		case d.Severity == SeverityWarning && !opts.Warnings:
+		case len(r.Diagnostics) == limit:
 			r.Truncated = true
-			break
+		default:
+			r.Diagnostics = append(r.Diagnostics, d)
 		}
-		r.Diagnostics = append(r.Diagnostics, d)
 	}
 	return r
 }

@@ -379,6 +379,16 @@ func (m *StateMachine) Find(name string) (found State, iterated bool) {
 	return found, iterated
 }
 
+// Contains reports whether a state of that name stands inside of another, at
+// any depth.
+func Contains(st State, name string) bool {
+	found := false
+	walk(&States{All: []State{st}}, nil, func(inner State, _ []string) {
+		found = found || inner != st && inner.Base().Name == name
+	})
+	return found
+}
+
 // Walk visits all states, outer ones first.
 func (m *StateMachine) Walk(visit func(State)) {
 	walk(m.States, nil, func(st State, _ []string) { visit(st) })

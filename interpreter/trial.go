@@ -36,7 +36,9 @@ type TrialSpec struct {
 	Retries int64
 	// Failures is how many iterations of a Map have failed.
 	Failures int64
-	Env      Env
+	// ReaderData is what an ItemReader finds, as text; nil for nothing known.
+	ReaderData *string
+	Env        Env
 }
 
 // TrialResult is the end of a trial.
@@ -62,8 +64,11 @@ func NewTrial(spec TrialSpec) *Trial {
 		b.item = &item{spec.Input.Value()}
 	}
 	t := &Trial{spec: spec, s: newStep(x, spec.Env), b: b, seen: value.NewObject(8)}
-	if !spec.Context.IsUndefined() {
-		t.s.scope.Context = func() value.Value { return spec.Context }
+	if given := spec.Context; !given.IsUndefined() {
+		if item, ok := t.s.mapItem(b); ok { // nobody may give it, but it is there
+			given = given.With("Map", value.Obj(value.Member{Name: "Item", Value: item}))
+		}
+		t.s.scope.Context = func() value.Value { return given }
 		t.s.scope.Entropy = &t.s.random
 	}
 	t.see("input", spec.Input.Value())
@@ -251,74 +256,6 @@ func (t *Trial) fail(st *asl.Fail) *TrialResult {
 	return t.failure(f)
 }
 
-// beginMap evaluates the items of a Map and what bounds its work.
-func (t *Trial) beginMap(st *asl.Map) error {
-	if st.Distributed == nil || st.Distributed.ItemReader == nil {
-		items, err := t.s.items(t.b, st)
-		if err != nil {
-			return err
-		}
-		t.items = items.Len()
-		if st.Language == query.JSONPath {
-			effective, err := st.Flow.Effective(t.scope())
-			if err != nil {
-				return err
-			}
-			t.see("afterInputPath", effective)
-			t.see("afterItemsPath", items)
-		}
-		if err := t.selectItems(st, items); err != nil {
-			return err
-		}
-	}
-	limit, err := t.s.seconds(t.b, st.Concurrency, "MaxConcurrency")
-	if err != nil {
-		return err
-	}
-	t.seen.Set("maxConcurrency", value.Int(limit))
-	return t.tolerate(st)
-}
-
-func (t *Trial) selectItems(st *asl.Map, items value.Value) error {
-	if st.ItemSelector == nil {
-		return nil
-	}
-	selected := make([]value.Value, items.Len())
-	t.b.join = &join{items: items}
-	for i := range selected {
-		doc, err := t.s.itemInput(t.b, st, int64(i))
-		if err != nil {
-			return err
-		}
-		selected[i] = doc.Value()
-	}
-	t.see("afterItemSelector", value.Arr(selected...))
-	return nil
-}
-
-// tolerate evaluates how many iterations may fail.
-func (t *Trial) tolerate(st *asl.Map) error {
-	if st.ToleratedCount != nil {
-		n, err := t.s.seconds(t.b, st.ToleratedCount, "ToleratedFailureCount")
-		if err != nil {
-			return err
-		}
-		t.tolerated, t.tolerance = true, float64(n)
-		t.seen.Set("toleratedFailureCount", value.Int(n))
-	}
-	if st.ToleratedPercentage != nil {
-		n, err := t.s.seconds(t.b, st.ToleratedPercentage, "ToleratedFailurePercentage")
-		if err != nil {
-			return err
-		}
-		if most := float64(n) * float64(t.items) / 100; !t.tolerated || most < t.tolerance {
-			t.tolerated, t.tolerance = true, most
-		}
-		t.seen.Set("toleratedFailurePercentage", value.Num(itoa(n)+".0"))
-	}
-	return nil
-}
-
 // Succeed ends the state with the result of its work.
 func (t *Trial) Succeed(result *value.Doc) TrialResult {
 	base := t.spec.State.Base()
@@ -390,6 +327,9 @@ func (t *Trial) end(r TrialResult) *TrialResult {
 func (t *Trial) failed(err error) *TrialResult { return t.failure(t.raised(err)) }
 
 func (t *Trial) raised(err error) failure {
+	if reader, ok := errors.AsType[*readerError](err); ok {
+		return reader.failure
+	}
 	q, ok := errors.AsType[*query.Error](err)
 	if !ok {
 		q = &query.Error{Name: "States.Runtime", Cause: err.Error()}
