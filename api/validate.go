@@ -4,12 +4,14 @@ import (
 	"context"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/integration/awssdk"
 	"github.com/steppehq/steppe/internal/awsjson"
 )
 
 func (a *api) validateStateMachineDefinition(_ context.Context, r *awsjson.Request) ([]byte, error) {
 	report := asl.Validate([]byte(r.Str("definition")), asl.ValidateOptions{
 		Express: r.Str("type") == "EXPRESS", Warnings: r.Str("severity") == "WARNING", MaxResults: int(r.Int("maxResults")),
+		Recognized: awssdk.Recognizer(),
 	})
 	var o awsjson.Object
 	result := "OK"

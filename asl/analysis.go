@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/steppehq/steppe/query"
@@ -77,6 +78,22 @@ func expressTasks(states *States, path []string) []Diagnostic {
 			found = append(found, problem(at, "Express state machine does not support '.waitForTaskToken' service integration "))
 		case resource.Pattern == RunJob:
 			found = append(found, problem(at, "Express state machine does not support '.sync' service integration "))
+		}
+	})
+	return found
+}
+
+// notRecognized is said of a Resource that names nothing there is.
+const notRecognized = "The resource provided %s is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
+
+// unrecognized names the tasks whose Resource is not recognized.
+func unrecognized(m *StateMachine, recognized func(Resource) bool) []Diagnostic {
+	var found []Diagnostic
+	walk(m.States, nil, func(st State, path []string) {
+		if task, ok := st.(*Task); ok {
+			if resource, _ := ParseResource(task.Resource); !recognized(resource) {
+				found = append(found, problem(append(path, "Resource"), fmt.Sprintf(notRecognized, task.Resource)))
+			}
 		}
 	})
 	return found

@@ -132,6 +132,8 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte(one(`{"Type":"Map","ItemsPath":"$.a","MaxConcurrencyPath":"$.b","Iterator":{"StartAt":"B","States":{"B":{"Type":"Fail","ErrorPath":"$.e"}}},"End":true}`)))
 	f.Add([]byte(one(`{"Type":"Choice","Choices":[{"Not":{"Variable":"$.a","IsPresent":true},"Next":"A"}],"Default":"A"}`)))
+	f.Add([]byte(distributed(`"Label":"l","ItemReader":{"Resource":"arn:aws:states:::s3:getObject","Parameters":{"Bucket":"b","Key":"k"},"ReaderConfig":{"InputType":"CSV","CSVHeaderLocation":"GIVEN","CSVHeaders":["a"],"MaxItems":1}},"ItemBatcher":{"MaxItemsPerBatch":2,"BatchInput":{}},"ResultWriter":{"WriterConfig":{"Transformation":"COMPACT","OutputType":"JSONL"}}`)))
+	f.Add([]byte(onata(`{"Type":"Pass","Output":{"a":"{% $states.input %}","b":["{% 1 + %}"]},"End":true}`)))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		m, diagnostics := asl.Parse(text)
 		if (m == nil) != (asl.InvalidDefinition(diagnostics) != "") {

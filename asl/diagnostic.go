@@ -156,6 +156,9 @@ type ValidateOptions struct {
 	Express    bool
 	Warnings   bool // tell warnings too
 	MaxResults int  // 0: 100
+	// Recognized tells whether what a Task's Resource names exists; nil for no
+	// more than what can be told from the text.
+	Recognized func(Resource) bool
 }
 
 // Report is what ValidateStateMachineDefinition tells.
@@ -171,6 +174,9 @@ func Validate(definition []byte, opts ValidateOptions) Report {
 	m, diagnostics := Parse(definition)
 	if m != nil && opts.Express {
 		diagnostics = append(diagnostics, ExpressUnsupported(m)...)
+	}
+	if m != nil && opts.Recognized != nil {
+		diagnostics = append(diagnostics, unrecognized(m, opts.Recognized)...)
 	}
 	limit := opts.MaxResults
 	if limit == 0 {

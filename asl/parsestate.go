@@ -175,7 +175,7 @@ func (o *object) resource() string {
 	case !ok:
 		o.fail("Resource", "Value is not a valid resource ARN")
 	case !resource.offered():
-		o.fail("Resource", "The resource provided %s is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.", arn.Str())
+		o.fail("Resource", notRecognized, arn.Str())
 	}
 	return arn.Str()
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/integration/awssdk"
 )
 
 type validateCommand struct {
@@ -38,7 +39,7 @@ func (c *validateCommand) Run(con *console) error {
 		if err != nil {
 			return err
 		}
-		report := asl.Validate(d.json, asl.ValidateOptions{Express: c.Express, Warnings: c.Warnings, MaxResults: 1000})
+		report := asl.Validate(d.json, asl.ValidateOptions{Express: c.Express, Warnings: c.Warnings, MaxResults: 1000, Recognized: awssdk.Recognizer()})
 		failed = failed || report.Failed
 		for _, diagnostic := range report.Diagnostics {
 			c.show(con, d, diagnostic)

@@ -17,6 +17,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/steppehq/steppe/asl"
 )
 
 // models is a zip archive with one file for each service. See models/README.md
@@ -48,5 +50,26 @@ func Load(name string) *Service {
 // Action gives the operation that an action of a Task's Resource names:
 // "describeDBInstances" is DescribeDBInstances. It is nil when there is none.
 func (s *Service) Action(name string) *Operation {
+	if name == "" || isUpper(name[0]) {
+		return nil
+	}
 	return s.Operations[capitalized(name)]
+}
+
+// Recognizer makes a function that tells whether there is what the Resource of a
+// Task names. It judges only SDK integrations, and is for one goroutine.
+func Recognizer() func(asl.Resource) bool {
+	services := make(map[string]*Service)
+	return func(r asl.Resource) bool {
+		name, ok := strings.CutPrefix(r.Service, "aws-sdk:")
+		if !ok {
+			return true
+		}
+		s, loaded := services[name]
+		if !loaded {
+			s = Load(name)
+			services[name] = s
+		}
+		return s != nil && s.Action(r.Action) != nil
+	}
 }

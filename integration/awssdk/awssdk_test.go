@@ -236,6 +236,25 @@ func TestNoResponse(t *testing.T) {
 	}
 }
 
+func TestRecognizer(t *testing.T) {
+	recognized := awssdk.Recognizer()
+	for arn, want := range map[string]bool{
+		"arn:aws:states:::aws-sdk:sqs:sendMessage":                  true,
+		"arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken": true,
+		"arn:aws:states:::aws-sdk:sqs:SendMessage":                  false,
+		"arn:aws:states:::aws-sdk:sqs:sendMesage":                   false,
+		"arn:aws:states:::aws-sdk:SQS:sendMessage":                  false,
+		"arn:aws:states:::aws-sdk:cloudfront:createDistribution":    true,
+		"arn:aws:states:::anything:goes":                            true,
+		"arn:aws:lambda:us-east-1:123456789012:function:f":          true,
+	} {
+		resource, ok := asl.ParseResource(arn)
+		if !ok || recognized(resource) != want {
+			t.Errorf("%s: want %v", arn, want)
+		}
+	}
+}
+
 // TestOptimized sees that the APIs behind the optimized integrations are there.
 func TestOptimized(t *testing.T) {
 	awssdk.EachOptimized(func(resource string) {
