@@ -19,6 +19,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -30,6 +31,7 @@ import (
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/integration/lambda"
+	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
@@ -50,6 +52,14 @@ type Config struct {
 	Dir string
 	// Account and Region are those of callers whose credentials tell none.
 	Account, Region string
+	// Keys are what requests must be signed with (AWS Signature Version 4);
+	// without any, requests are believed. A key belongs to an account.
+	Keys []Key
+	// Quotas has callers throttled as on AWS.
+	Quotas bool
+	// Audit is written a line of JSON for each request that changes something;
+	// nil: none. Close closes it if it is an io.Closer.
+	Audit io.Writer
 	// Functions are the Lambda functions run on this machine.
 	Functions []Function
 	// LambdaEndpoint is the URL of a server with Lambda's Invoke operation, for
@@ -78,6 +88,15 @@ type Config struct {
 	FunctionLog func(function, line string)
 }
 
+// Key is an access key: what a caller signs requests with.
+type Key struct {
+	ID, Secret string
+	// Account is whose the key is.
+	Account string
+	// Regions are those it is good for; none: all.
+	Regions []string
+}
+
 // Function is a Lambda function: a process on this machine, or an HTTP URL.
 type Function struct {
 	lambda.Process
@@ -93,6 +112,7 @@ type Server struct {
 	handler   http.Handler
 	account   string
 	region    string
+	audit     io.Closer
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -136,9 +156,8 @@ func Open(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.store.Close(), functions.Close())
 	}
-	s.handler = api.New(api.Config{
-		Engine: s.engine, Integrations: &registry, Log: cfg.Logger, Account: cfg.Account, Region: cfg.Region,
-	})
+	s.handler = api.New(apiConfig(&cfg, s.engine, &registry))
+	s.audit, _ = cfg.Audit.(io.Closer)
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.done.Go(func() {
@@ -149,6 +168,17 @@ func Open(cfg Config) (*Server, error) {
 		s.engine.Run(run)
 	})
 	return s, nil
+}
+
+func apiConfig(cfg *Config, e *engine.Engine, registry *integration.Registry) api.Config {
+	ac := api.Config{Engine: e, Integrations: registry, Log: cfg.Logger, Account: cfg.Account, Region: cfg.Region, Quotas: cfg.Quotas}
+	for _, k := range cfg.Keys {
+		ac.Keys = append(ac.Keys, awsjson.Key(k))
+	}
+	if cfg.Audit != nil {
+		ac.Audit = awsjson.NewAuditLog(cfg.Audit, cfg.Logger).Write
+	}
+	return ac
 }
 
 func openStore(cfg *Config) (store.Store, error) {
@@ -228,7 +258,11 @@ func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	err := s.engine.Close(ctx)
-	return errors.Join(err, s.functions.Close(), s.store.Close())
+	err = errors.Join(err, s.functions.Close(), s.store.Close())
+	if s.audit != nil {
+		err = errors.Join(err, s.audit.Close())
+	}
+	return err
 }
 
 // ExecutionError is the end of an execution that did not succeed.

@@ -28,6 +28,14 @@ type Config struct {
 	Log          *slog.Logger
 	// Account and Region are those of callers whose requests tell none.
 	Account, Region string
+	// Keys are what callers must sign their requests with; none: nobody has to.
+	Keys []awsjson.Key
+	// Regions are those that signatures may be for; none: any.
+	Regions []string
+	// Quotas has callers throttled as on AWS.
+	Quotas bool
+	// Audit is told of all requests that change something; nil: nobody.
+	Audit func(r *awsjson.Request, err error)
 	// ActivityPoll is how long GetActivityTask waits for a task; 60 seconds,
 	// as on AWS, when 0.
 	ActivityPoll time.Duration
@@ -48,7 +56,11 @@ func New(cfg Config) http.Handler {
 	a := &api{cfg}
 	server := &awsjson.Server{
 		Prefix: "AWSStepFunctions.", Model: model, Operations: a.operations(),
-		MaxBody: maxBody, Account: cfg.Account, Region: cfg.Region, Log: cfg.Log,
+		MaxBody: maxBody, Reads: reads, Audit: cfg.Audit, Log: cfg.Log,
+		Authorizer: &awsjson.Authorizer{Keys: cfg.Keys, Service: "states", Account: cfg.Account, Region: cfg.Region, Regions: cfg.Regions},
+	}
+	if cfg.Quotas {
+		server.Admit = newQuotas(time.Now).admit
 	}
 	mux := http.NewServeMux()
 	a.v1(mux, server)
@@ -96,8 +108,23 @@ func (a *api) operations() map[string]awsjson.Handler {
 		if table[name] == nil {
 			table[name] = notYet
 		}
+		table[name] = ofTenant(table[name])
 	}
 	return table
+}
+
+// ofTenant performs an operation in the context of the caller's tenant, so that
+// it sees nothing of others.
+func ofTenant(handle awsjson.Handler) awsjson.Handler {
+	return func(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+		return handle(engine.For(ctx, tenant(r)), r)
+	}
+}
+
+// reads tells the operations that change nothing.
+func reads(operation string) bool {
+	return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List") ||
+		operation == "GetExecutionHistory" || operation == "ValidateStateMachineDefinition" || operation == "TestState"
 }
 
 // notYet answers the operations that are to come.

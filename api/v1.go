@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,7 +28,7 @@ func (a *api) v1(mux *http.ServeMux, s *awsjson.Server) {
 		"GET /api/v1/executions/{arn...}": a.showExecution,
 		"POST /api/v1/forks":              a.forkExecution,
 	} {
-		mux.Handle(pattern, s.Resource(handle))
+		mux.Handle(pattern, s.Resource(ofTenant(handle)))
 	}
 	mux.Handle(v1Prefix, s.Resource(func(_ context.Context, r *awsjson.Request) ([]byte, error) {
 		return nil, &awsjson.Exception{Type: "ResourceNotFound", Status: http.StatusNotFound, Message: "There is no resource " + r.HTTP.Method + " " + r.HTTP.URL.Path + "."}
@@ -37,7 +38,7 @@ func (a *api) v1(mux *http.ServeMux, s *awsjson.Server) {
 // body reads the JSON of a request into a structure. A member that the
 // structure has not is refused, so that a misspelt one is not passed over.
 func body(r *awsjson.Request, into any) error {
-	decoder := json.NewDecoder(http.MaxBytesReader(nil, r.HTTP.Body, maxBody))
+	decoder := json.NewDecoder(bytes.NewReader(r.Body))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(into)
 	if err == nil {

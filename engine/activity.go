@@ -33,6 +33,9 @@ func activityKey(t Tenant, name string) string {
 
 // Activity reads an activity. store.ErrNotFound.
 func (e *Engine) Activity(ctx context.Context, t Tenant, name string) (*Activity, error) {
+	if !visible(ctx, t) {
+		return nil, store.ErrNotFound
+	}
 	entry, err := e.store.Get(ctx, activityKey(t, name))
 	if err != nil {
 		return nil, err
@@ -248,7 +251,7 @@ func (e *Engine) ActivityTask(ctx context.Context, arn, worker string) (token st
 // SendTask delivers a message about the task that a token names.
 // ErrInvalidToken; ErrStale when the task is over.
 func (e *Engine) SendTask(ctx context.Context, token string, msg interpreter.Message) error {
-	id, event, ok := e.tokens.parse(token)
+	id, event, ok := e.tokens.parse(ctx, token)
 	if !ok {
 		return ErrInvalidToken
 	}

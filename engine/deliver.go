@@ -199,7 +199,7 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) ([]resu
 		st.take(out)
 	}
 	if fresh || st.resume {
-		st.effects = append(st.effects, e.unperformed(l.x, r, st.effects)...)
+		st.effects = append(st.effects, e.unperformed(l, r, st.effects)...)
 	}
 	return results, st.finish(ctx)
 }
@@ -257,7 +257,7 @@ func (st *stepping) release() {
 
 func (st *stepping) env() interpreter.Env {
 	return interpreter.Env{
-		Now: st.now, Limits: st.e.cfg.Limits, Token: st.e.token(st.r),
+		Now: st.now, Limits: st.e.cfg.Limits, Token: st.e.token(st.r, &st.l.meta),
 		Buffer: st.events[len(st.events):],
 	}
 }
@@ -315,7 +315,7 @@ func (st *stepping) commit(ctx context.Context) error {
 		if wake := x.Wake(); wake != 0 {
 			t.Wake = time.UnixMilli(wake)
 		}
-		t.Busy = x.Ready() || len(x.Pending(st.e.token(st.r))) > 0
+		t.Busy = x.Ready() || len(x.Pending(st.e.token(st.r, &st.l.meta))) > 0
 	}
 	return st.e.commit(ctx, st.l.handle, &t)
 }
@@ -347,7 +347,7 @@ var statuses = map[interpreter.Status]store.Status{
 func (st *stepping) settle() {
 	e, r, x := st.e, st.r, st.l.x
 	if e.cfg.Observe != nil && len(st.events) > 0 {
-		e.cfg.Observe(Step{Info: x.Info(), Events: slices.Clone(st.events), Token: e.token(r)})
+		e.cfg.Observe(Step{Info: x.Info(), Events: slices.Clone(st.events), Token: e.token(r, &st.l.meta)})
 	}
 	if r.express != nil && len(st.events) > 0 {
 		r.express.stop = st.events[len(st.events)-1].Time()
@@ -384,8 +384,8 @@ func (e *Engine) parks(r *resident, wake int64, effects []interpreter.Effect) bo
 	return !e.pools.performing(r.id)
 }
 
-func (e *Engine) token(r *resident) func(int64) string {
-	return func(event int64) string { return e.tokens.make(r.id, event) }
+func (e *Engine) token(r *resident, m *meta) func(int64) string {
+	return func(event int64) string { return e.tokens.make(m.tenant(), r.id, event) }
 }
 
 // load gives the resident's execution, rebuilt by replay when it was parked;
@@ -458,9 +458,9 @@ func (e *Engine) events(ctx context.Context, id store.ExecutionID) ([]history.Ev
 
 // unperformed gives the effects without recorded outcome that are neither
 // being performed nor among those that are about to be.
-func (e *Engine) unperformed(x *interpreter.Execution, r *resident, starting []interpreter.Effect) []interpreter.Effect {
+func (e *Engine) unperformed(l *loaded, r *resident, starting []interpreter.Effect) []interpreter.Effect {
 	var again []interpreter.Effect
-	for _, effect := range x.Pending(e.token(r)) {
+	for _, effect := range l.x.Pending(e.token(r, &l.meta)) {
 		if e.underWay(r.id, effect, starting) {
 			continue
 		}

@@ -39,7 +39,7 @@ type Description struct {
 // Find gives the id of the execution of that ARN. store.ErrNotFound.
 func (e *Engine) Find(ctx context.Context, arn string) (store.ExecutionID, error) {
 	name, ok := ParseARN(arn)
-	if !ok || name.Kind != "execution" || len(name.Path) != 2 {
+	if !ok || name.Kind != "execution" || len(name.Path) != 2 || !visible(ctx, name.Tenant) {
 		return store.ExecutionID{}, store.ErrNotFound
 	}
 	return e.store.Lookup(ctx, nameKey(name.Tenant, name.Path[0], name.Path[1]))

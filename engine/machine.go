@@ -106,11 +106,11 @@ func (e *Engine) Machine(ctx context.Context, arn string) (*Machine, error) {
 	c.mu.RLock()
 	m := c.machines[arn]
 	c.mu.RUnlock()
-	if m != nil {
+	if m != nil && visible(ctx, m.Tenant) {
 		return m, nil
 	}
 	name, ok := ParseARN(arn)
-	if !ok || name.Kind != "stateMachine" || len(name.Path) != 1 {
+	if !ok || name.Kind != "stateMachine" || len(name.Path) != 1 || !visible(ctx, name.Tenant) {
 		return nil, store.ErrNotFound
 	}
 	entry, err := c.store.Get(ctx, machineKey(name.Tenant, name.Path[0]))

@@ -146,10 +146,21 @@ func (e *Engine) perform(r *resident, m meta, effect *interpreter.Effect) {
 		e.activities.cancel(effect.Resource.ARN, id)
 		return
 	case effect.Resource.Kind == asl.ActivityResource && e.cfg.Integrations.Mocked() == nil:
+		if name, ok := ParseARN(effect.Resource.ARN); !ok || name.Tenant != m.tenant() {
+			e.spawn(func() { e.report(r, foreignActivity(effect)) })
+			return
+		}
 		e.activities.add(effect.Resource.ARN, activityTask{id: id, token: effect.Token, input: effect.Input})
 		return
 	}
 	e.invoke(r, m, *effect, id)
+}
+
+// foreignActivity fails a task whose activity is another tenant's: its workers
+// are not for this one.
+func foreignActivity(effect *interpreter.Effect) interpreter.Message {
+	cause := "The activity " + effect.Resource.ARN + " is not of the account and region of the execution."
+	return interpreter.Message{Kind: interpreter.TaskFailed, Cause: effect.Cause, Failure: history.ErrorOutput{Error: new("States.Runtime"), Cause: &cause}}
 }
 
 func (e *Engine) invoke(r *resident, m meta, effect interpreter.Effect, id effectID) {

@@ -1,46 +1,69 @@
 package engine
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"strings"
 
 	"github.com/steppehq/steppe/store"
 )
 
 // A task token is the execution's id, the number of the event that scheduled
-// the task, and a MAC over both, in URL-safe base64: nobody looks it up, and
-// nobody can make one up.
-const macSize = 16
+// the task, account/region of its tenant, and a MAC over all of them, in URL-safe
+// base64: nobody looks it up, and nobody can make one up.
+const (
+	macSize      = 16
+	tokenVersion = 2
+	tokenHead    = 1 + len(store.ExecutionID{}) + 8 // before the tenant
+)
 
 type tokens struct{ key []byte }
 
-func (t tokens) mac(id store.ExecutionID, event int64) []byte {
+func (t tokens) mac(token []byte) []byte {
 	h := hmac.New(sha256.New, t.key)
-	h.Write(id[:])
-	h.Write(binary.BigEndian.AppendUint64(nil, uint64(event)))
+	h.Write(token)
 	return h.Sum(nil)[:macSize]
 }
 
-func (t tokens) make(id store.ExecutionID, event int64) string {
-	b := append([]byte{1}, id[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(event))
-	return base64.RawURLEncoding.EncodeToString(append(b, t.mac(id, event)...))
+func (t tokens) make(tenant Tenant, id store.ExecutionID, event int64) string {
+	b := append(make([]byte, 0, 128), tokenVersion)
+	b = binary.BigEndian.AppendUint64(append(b, id[:]...), uint64(event))
+	b = append(append(append(b, tenant.Account...), '/'), tenant.Region...)
+	return base64.RawURLEncoding.EncodeToString(append(b, t.mac(b)...))
 }
 
-// parse reads a task token. It is false when this store did not make it.
-func (t tokens) parse(token string) (store.ExecutionID, int64, bool) {
-	var id store.ExecutionID
+// split takes a task token apart. It is false for what has not the form of one.
+func splitToken(token string) (signed, mac []byte, of Tenant, ok bool) {
 	b, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(b) != 1+len(id)+8+macSize || b[0] != 1 {
+	if err != nil || len(b) < tokenHead+1+macSize || b[0] != tokenVersion {
+		return nil, nil, of, false
+	}
+	signed, mac = b[:len(b)-macSize], b[len(b)-macSize:]
+	of.Account, of.Region, ok = strings.Cut(string(signed[tokenHead:]), "/")
+	return signed, mac, of, ok
+}
+
+// TokenTenant tells for whose task a token says that it is. Nothing vouches for
+// it but the server that made the token.
+func TokenTenant(token string) (Tenant, bool) {
+	_, _, of, ok := splitToken(token)
+	return of, ok
+}
+
+// parse reads a task token. It is false when this store did not make it, or
+// not for the caller's tenant.
+func (t tokens) parse(ctx context.Context, token string) (id store.ExecutionID, event int64, ok bool) {
+	signed, mac, of, ok := splitToken(token)
+	if !ok || !hmac.Equal(mac, t.mac(signed)) || !visible(ctx, of) {
 		return id, 0, false
 	}
-	copy(id[:], b[1:])
-	event := int64(binary.BigEndian.Uint64(b[1+len(id):]))
-	return id, event, hmac.Equal(b[1+len(id)+8:], t.mac(id, event))
+	copy(id[:], signed[1:])
+	return id, int64(binary.BigEndian.Uint64(signed[1+len(id):])), true
 }
 
 // idempotency is what an effect is known by to its target: the same for each

@@ -2,20 +2,25 @@ package main
 
 import (
 	"fmt"
+
+	"github.com/steppehq/steppe/engine"
 )
 
 type approveCommand struct {
-	Token    string `arg:"" help:"Task token."`
-	Endpoint string `help:"URL of the server." default:"http://127.0.0.1:8083" placeholder:"URL"`
-	Output   string `help:"Output of the task, as JSON." default:"{\"approved\":true}" placeholder:"JSON"`
-	Reject   bool   `help:"Fail the task instead."`
-	Error    string `help:"Error Name with --reject." default:"Rejected" placeholder:"NAME"`
-	Cause    string `help:"Cause with --reject." placeholder:"TEXT"`
+	Token string `arg:"" help:"Task token."`
+	serverFlags
+	Output string `help:"Output of the task, as JSON." default:"{\"approved\":true}" placeholder:"JSON"`
+	Reject bool   `help:"Fail the task instead."`
+	Error  string `help:"Error Name with --reject." default:"Rejected" placeholder:"NAME"`
+	Cause  string `help:"Cause with --reject." placeholder:"TEXT"`
 }
 
 // Run answers the task.
 func (c *approveCommand) Run(con *console) error {
-	server := client{c.Endpoint}
+	server := c.client("")
+	if of, ok := engine.TokenTenant(c.Token); ok {
+		server.tenant = of
+	}
 	var none struct{}
 	if c.Reject {
 		in := map[string]string{"taskToken": c.Token, "error": c.Error, "cause": c.Cause}

@@ -9,10 +9,10 @@ import (
 // bulkFlags are those of commands that act on executions: one by its ARN, or
 // all that a search finds.
 type bulkFlags struct {
-	ARN      string `arg:"" optional:"" name:"arn" help:"ARN of the execution."`
-	Where    string `help:"Act on all executions that a search finds (see: steppe ls --help)." placeholder:"QUERY"`
-	DryRun   bool   `help:"Only show the executions that would be acted on."`
-	Endpoint string `help:"URL of the server." default:"http://127.0.0.1:8083" placeholder:"URL"`
+	ARN    string `arg:"" optional:"" name:"arn" help:"ARN of the execution."`
+	Where  string `help:"Act on all executions that a search finds (see: steppe ls --help)." placeholder:"QUERY"`
+	DryRun bool   `help:"Only show the executions that would be acted on."`
+	serverFlags
 }
 
 type stopCommand struct {
@@ -48,7 +48,7 @@ func (c *redriveCommand) Run(con *console) error {
 // run acts on the executions and reports what became of each, and of all. The
 // exit status tells whether any failed.
 func (c *bulkFlags) run(con *console, done, can string, act func(server client, arn string) error) error {
-	server := client{c.Endpoint}
+	server := c.client(c.ARN)
 	switch {
 	case (c.ARN == "") == (c.Where == ""):
 		return errors.New("give either the ARN of an execution or --where QUERY")

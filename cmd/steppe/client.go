@@ -7,12 +7,46 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
+
+	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/internal/awsjson"
 )
 
+// serverFlags are those of commands that ask a server.
+type serverFlags struct {
+	Endpoint string `help:"URL of the server." default:"http://127.0.0.1:8083" env:"STEPPE_ENDPOINT" placeholder:"URL"`
+	Region   string `help:"Region to ask for, where no ARN tells it." default:"us-east-1" env:"AWS_REGION,AWS_DEFAULT_REGION" placeholder:"REGION"`
+}
+
+// client is a client of the tenant that has a resource: of an ARN, or where
+// that is "" of the flags. It signs with the credentials of AWS's variables.
+func (f *serverFlags) client(arn string) client {
+	c := client{endpoint: f.Endpoint, tenant: engine.Tenant{Account: steppe.DefaultAccount, Region: f.Region}}
+	if name, ok := engine.ParseARN(arn); ok {
+		c.tenant = name.Tenant
+	}
+	return c
+}
+
 // client calls the API of a server.
-type client struct{ endpoint string }
+type client struct {
+	endpoint string
+	tenant   engine.Tenant
+}
+
+// sign signs a request, if there are credentials. A server without keys is
+// told whose the request is all the same.
+func (c client) sign(req *http.Request, body []byte) {
+	key := awsjson.Key{ID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY")}
+	if key.ID == "" || key.Secret == "" {
+		key = awsjson.Key{ID: c.tenant.Account}
+	}
+	awsjson.Sign(req, body, key, os.Getenv("AWS_SESSION_TOKEN"), c.tenant.Region, "states", time.Now())
+}
 
 // call performs an operation. An exception is an error with its message.
 func (c client) call(operation string, in, out any) error {
@@ -26,7 +60,7 @@ func (c client) call(operation string, in, out any) error {
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	req.Header.Set("X-Amz-Target", "AWSStepFunctions."+operation)
-	return c.do(req, operation, out)
+	return c.do(req, body, operation, out)
 }
 
 // get reads a resource of /api/v1/.
@@ -35,7 +69,7 @@ func (c client) get(resource string, query url.Values, out any) error {
 	if err != nil {
 		return err
 	}
-	return c.do(req, "GET "+resource, out)
+	return c.do(req, nil, "GET "+resource, out)
 }
 
 // post makes a resource of /api/v1/.
@@ -49,11 +83,12 @@ func (c client) post(resource string, in, out any) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	return c.do(req, "POST "+resource, out)
+	return c.do(req, body, "POST "+resource, out)
 }
 
 // do sends a request. what names it in errors.
-func (c client) do(req *http.Request, what string, out any) error {
+func (c client) do(req *http.Request, body []byte, what string, out any) error {
+	c.sign(req, body)
 	response, err := (&http.Client{Timeout: 90 * time.Second}).Do(req)
 	if err != nil {
 		return fmt.Errorf("%w (is a server running? try: steppe serve)", err)

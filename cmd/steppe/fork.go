@@ -10,7 +10,7 @@ type forkCommand struct {
 	Name       string `help:"Name of the new execution." placeholder:"NAME"`
 	Definition string `help:"File of the definition that the new execution runs by." placeholder:"FILE" type:"existingfile"`
 	Input      string `help:"Input of the state that the event is in or leads to, as JSON; at event 1, of the execution." placeholder:"JSON"`
-	Endpoint   string `help:"URL of the server." default:"http://127.0.0.1:8083" placeholder:"URL"`
+	serverFlags
 }
 
 // Run starts the new execution and shows its ARN.
@@ -26,7 +26,7 @@ func (c *forkCommand) Run(con *console) error {
 	var out struct {
 		ARN string `json:"executionArn"`
 	}
-	if err := (client{c.Endpoint}).post("forks", in, &out); err != nil {
+	if err := c.client(c.ARN).post("forks", in, &out); err != nil {
 		return err
 	}
 	fmt.Fprintln(con.out, out.ARN)

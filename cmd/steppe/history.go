@@ -10,9 +10,9 @@ import (
 )
 
 type historyCommand struct {
-	ARN      string `arg:"" name:"arn" help:"ARN of the execution."`
-	Endpoint string `help:"URL of the server." default:"http://127.0.0.1:8083" placeholder:"URL"`
-	JSON     bool   `help:"Write the events as the API has them, one a line." name:"json"`
+	ARN string `arg:"" name:"arn" help:"ARN of the execution."`
+	serverFlags
+	JSON bool `help:"Write the events as the API has them, one a line." name:"json"`
 }
 
 // Run shows the history.
@@ -24,7 +24,7 @@ func (c *historyCommand) Run(con *console) error {
 			Events    []json.RawMessage `json:"events"`
 			NextToken string            `json:"nextToken"`
 		}
-		if err := (client{c.Endpoint}).call("GetExecutionHistory", request, &page); err != nil {
+		if err := c.client(c.ARN).call("GetExecutionHistory", request, &page); err != nil {
 			return err
 		}
 		for _, raw := range page.Events {

@@ -10,10 +10,10 @@ import (
 )
 
 type lsCommand struct {
-	Query    []string `arg:"" optional:"" help:"What must hold: machine:orders status:failed error:States.Timeout state:Charge name:order-* since:2h until:2026-03-01 duration>5m 'input.orderId = \"A-17\"'."`
-	Endpoint string   `help:"URL of the server." default:"http://127.0.0.1:8083" placeholder:"URL"`
-	Limit    int      `help:"Executions to show at most." default:"100" placeholder:"N"`
-	JSON     bool     `help:"Write the executions as JSON, one a line." name:"json"`
+	Query []string `arg:"" optional:"" help:"What must hold: machine:orders status:failed error:States.Timeout state:Charge name:order-* since:2h until:2026-03-01 duration>5m 'input.orderId = \"A-17\"'."`
+	serverFlags
+	Limit int  `help:"Executions to show at most." default:"100" placeholder:"N"`
+	JSON  bool `help:"Write the executions as JSON, one a line." name:"json"`
 }
 
 // foundExecution is what the command line shows of an execution.
@@ -32,7 +32,7 @@ type foundExecution struct {
 // Run shows the executions, newest first.
 func (c *lsCommand) Run(con *console) error {
 	n := 0
-	err := search(client{c.Endpoint}, strings.Join(c.Query, " "), func(x *foundExecution) (bool, error) {
+	err := search(c.client(""), strings.Join(c.Query, " "), func(x *foundExecution) (bool, error) {
 		if c.JSON {
 			fmt.Fprintln(con.out, string(x.raw))
 		} else {

@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 //	serve [flags]       starts a server and sets ENDPOINT
 //	interrupt           ends it, cleanly
 //	api OPERATION JSON  calls it; members of the answer that are text become variables
+//	certificate C K     writes a certificate of this machine and its key into files
+//	throttled OP JSON N calls it until it is throttled, which must be after N calls
 //	status N program …  runs a program that must end with an exit status
 func TestScripts(t *testing.T) {
 	examples, err := filepath.Abs("../../examples")
@@ -46,6 +48,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serveInScript, "interrupt": interruptInScript, "api": apiInScript, "status": statusInScript,
+			"certificate": certificateInScript, "throttled": throttledInScript,
 		},
 	})
 }
@@ -66,6 +69,28 @@ func serveInScript(ts *testscript.TestScript, _ bool, args []string) {
 
 func interruptInScript(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(ts.Value(serverKey{}).(*server).stop())
+}
+
+func certificateInScript(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(writeCertificate("steppe", ts.MkAbs(args[0]), ts.MkAbs(args[1])))
+}
+
+func throttledInScript(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	for i := range 2 * n {
+		out, status, err := call(ts.Getenv("ENDPOINT"), args[0], json.RawMessage(args[1]))
+		ts.Check(err)
+		if status == http.StatusOK {
+			continue
+		}
+		// A token a second comes back meanwhile.
+		if i < n || i > n+n/10 || out["__type"] != "ThrottlingException" {
+			ts.Fatalf("call %d: %v", i, out)
+		}
+		return
+	}
+	ts.Fatalf("%d calls were not throttled", 2*n)
 }
 
 func apiInScript(ts *testscript.TestScript, neg bool, args []string) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"golang.org/x/net/netutil"
 
 	"github.com/steppehq/steppe"
 	"github.com/steppehq/steppe/engine"
@@ -25,6 +28,14 @@ type serveCommand struct {
 	LambdaEndpoint string   `help:"Invoke functions that are not configured at this URL (Lambda's Invoke operation)." placeholder:"URL"`
 	Retention      string   `help:"How long executions are kept after their end (the tag steppe:retention of a state machine sets its own)." default:"90d" placeholder:"DURATION"`
 	Index          []string `help:"Values by which executions are found fast, as in input.orderId." placeholder:"FIELD"`
+	Account        string   `help:"Account of callers whose credentials tell none." default:"000000000000" placeholder:"ID"`
+	Region         string   `help:"Region of callers whose credentials tell none." default:"us-east-1" placeholder:"REGION"`
+	Keys           string   `help:"File of the access keys that requests must be signed with." placeholder:"FILE"`
+	TLSCert        string   `help:"Certificate to serve HTTPS with; it is read again when it changes." placeholder:"FILE" name:"tls-cert"`
+	TLSKey         string   `help:"Private key of the certificate." placeholder:"FILE" name:"tls-key"`
+	Audit          string   `help:"File to which a line is added for each request that changes something." placeholder:"FILE"`
+	Quotas         string   `help:"Throttle callers: none, or as aws does." enum:"none,aws" default:"none"`
+	MaxConnections int      `help:"Connections at once; more wait." default:"10000" placeholder:"N"`
 	Insecure       bool     `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
 	Time           string   `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
 	JSON           bool     `help:"Write the log as JSON." name:"json"`
@@ -39,6 +50,10 @@ func (c *serveCommand) Run(con *console) error {
 	if err != nil {
 		return err
 	}
+	certificate, err := c.certificate()
+	if err != nil {
+		return err
+	}
 	server, err := steppe.Open(cfg)
 	if err != nil {
 		return err
@@ -49,7 +64,12 @@ func (c *serveCommand) Run(con *console) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	c.greet(con, listener.Addr().String())
+	listener = netutil.LimitListener(listener, c.MaxConnections)
+	scheme := "http://"
+	if certificate != nil {
+		scheme, listener = "https://", tls.NewListener(listener, certificate)
+	}
+	c.greet(con, scheme+listener.Addr().String())
 	return errors.Join(serveHTTP(ctx, listener, server.Handler()), server.Close())
 }
 
@@ -60,10 +80,10 @@ func (c *serveCommand) checkAddress() error {
 		return fmt.Errorf("--addr %s: %w", c.Addr, err)
 	}
 	ip := net.ParseIP(host)
-	if c.Insecure || host == "localhost" || ip != nil && ip.IsLoopback() {
+	if c.Insecure || c.Keys != "" || host == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
 	}
-	return fmt.Errorf("--addr %s is reachable from other machines, and no keys are checked; give --insecure if that is what you want", c.Addr)
+	return fmt.Errorf("--addr %s is reachable from other machines, and no keys are checked; name the file of the keys with --keys, or give --insecure if that is what you want", c.Addr)
 }
 
 func (c *serveCommand) config(con *console) (steppe.Config, error) {
@@ -71,7 +91,18 @@ func (c *serveCommand) config(con *console) (steppe.Config, error) {
 	if c.Ephemeral {
 		cfg.Dir = ""
 	}
+	cfg.Account, cfg.Region, cfg.Quotas = c.Account, c.Region, c.Quotas == "aws"
 	var err error
+	if c.Keys != "" {
+		if cfg.Keys, err = loadKeys(c.Keys); err != nil {
+			return cfg, err
+		}
+	}
+	if c.Audit != "" {
+		if cfg.Audit, err = os.OpenFile(c.Audit, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+			return cfg, err
+		}
+	}
 	if cfg.Retention, err = engine.ParseDays(c.Retention); err != nil || cfg.Retention <= 0 {
 		return cfg, fmt.Errorf("--retention %s: it is given as in 36h or 90d", c.Retention)
 	}
@@ -90,9 +121,24 @@ func newLogger(con *console, asJSON bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(con.err, nil))
 }
 
-func (c *serveCommand) greet(con *console, addr string) {
+// certificate is how TLS is spoken, nil when it is not.
+func (c *serveCommand) certificate() (*tls.Config, error) {
+	switch {
+	case c.TLSCert == "" && c.TLSKey == "":
+		return nil, nil
+	case c.TLSCert == "" || c.TLSKey == "":
+		return nil, errors.New("--tls-cert and --tls-key go together")
+	}
+	k := &keyPair{cert: c.TLSCert, key: c.TLSKey}
+	if _, err := k.get(nil); err != nil {
+		return nil, err
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: k.get}, nil
+}
+
+func (c *serveCommand) greet(con *console, endpoint string) {
 	if c.JSON {
-		line, _ := json.Marshal(map[string]string{"endpoint": "http://" + addr, "version": version()}) // two strings
+		line, _ := json.Marshal(map[string]string{"endpoint": endpoint, "version": version()}) // two strings
 		fmt.Fprintln(con.out, string(line))
 		return
 	}
@@ -100,9 +146,13 @@ func (c *serveCommand) greet(con *console, addr string) {
 	if c.Ephemeral {
 		kept = "keeping nothing"
 	}
-	fmt.Fprintf(con.out, "steppe %s answers the Step Functions API at http://%s, %s\n", version(), addr, kept)
-	fmt.Fprintf(con.out, "  aws stepfunctions list-state-machines --endpoint-url http://%s\n", addr)
+	fmt.Fprintf(con.out, "steppe %s answers the Step Functions API at %s, %s\n", version(), endpoint, kept)
+	fmt.Fprintf(con.out, "  aws stepfunctions list-state-machines --endpoint-url %s\n", endpoint)
 }
+
+// writeTimeout bounds how long an answer may take, until its last byte was
+// taken: a synchronous execution runs for five minutes at most.
+const writeTimeout = 6 * time.Minute
 
 // shutdownTimeout bounds how long requests under way may take to end.
 const shutdownTimeout = 5 * time.Second
@@ -113,7 +163,9 @@ func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler)
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      writeTimeout,
 		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
 	failed := make(chan error, 1)

@@ -42,9 +42,11 @@ type Request struct {
 	HTTP      *http.Request
 	Operation string
 	ID        string
-	// Account and Region are the caller's: from the credential scope of the
-	// signature, with the server's defaults for what it does not tell.
-	Account, Region string
+	// Account and Region are the caller's, KeyID is the access key that signed
+	// the request, "" where nothing is signed.
+	Account, Region, KeyID string
+	// Body is the body as it was sent.
+	Body []byte
 	// Input has been checked against the model.
 	Input value.Value
 }
@@ -83,9 +85,17 @@ type Server struct {
 	Operations map[string]Handler
 	// MaxBody bounds a request's body in bytes.
 	MaxBody int64
-	// Account and Region stand where a request's signature tells none.
-	Account, Region string
-	Log             *slog.Logger
+	// Authorizer tells whose a request is, and refuses those that nobody has
+	// signed who may.
+	Authorizer *Authorizer
+	// Reads tells the operations that change nothing.
+	Reads func(operation string) bool
+	// Admit tells whether a request may be performed now; nil: always.
+	Admit func(r *Request) bool
+	// Audit is told of each request that changes something, or tried to, after
+	// it was performed; nil: nobody.
+	Audit func(r *Request, err error)
+	Log   *slog.Logger
 }
 
 const contentType = "application/x-amz-json-1.0"
@@ -98,14 +108,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) { s.serve(w,
 func (s *Server) Resource(handle Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		s.serve(w, hr, func(r *Request) ([]byte, error) {
-			s.scope(r)
-			return handle(r.HTTP.Context(), r)
+			r.Operation = hr.Method + " " + hr.URL.Path
+			return s.perform(r, hr.Method == http.MethodGet, handle)
 		})
 	})
 }
 
 func (s *Server) serve(w http.ResponseWriter, hr *http.Request, call func(*Request) ([]byte, error)) {
-	r := &Request{HTTP: hr, ID: requestID(), Account: s.Account, Region: s.Region}
+	r := &Request{HTTP: hr, ID: requestID()}
 	out, err := s.guard(r, call)
 	header := w.Header()
 	header.Set("Content-Type", contentType)
@@ -141,17 +151,37 @@ func (s *Server) call(r *Request) ([]byte, error) {
 		return nil, Fail("UnknownOperationException", "The operation '"+target+"' is not known to this service.")
 	}
 	r.Operation = name
-	s.scope(r)
+	return s.perform(r, s.Reads(name), func(ctx context.Context, r *Request) ([]byte, error) {
+		if err := r.decode(); err != nil {
+			return nil, err
+		}
+		if err := s.Model.check(name, r.Input); err != nil {
+			return nil, err
+		}
+		return handle(ctx, r)
+	})
+}
+
+// perform performs a request of whoever may.
+func (s *Server) perform(r *Request, reads bool, handle Handler) (out []byte, err error) {
 	if err := s.read(r); err != nil {
 		return nil, err
 	}
-	if err := s.Model.check(name, r.Input); err != nil {
+	from, err := s.Authorizer.authorize(r.HTTP, r.Body, !reads)
+	r.Account, r.Region, r.KeyID = from.account, from.region, from.keyID
+	if !reads && s.Audit != nil {
+		defer func() { s.Audit(r, err) }()
+	}
+	if err != nil {
 		return nil, err
+	}
+	if s.Admit != nil && !s.Admit(r) {
+		return nil, Fail("ThrottlingException", "Rate exceeded")
 	}
 	return handle(r.HTTP.Context(), r)
 }
 
-// read decodes the body.
+// read reads the body.
 func (s *Server) read(r *Request) error {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.HTTP.Body, s.MaxBody))
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -163,51 +193,23 @@ func (s *Server) read(r *Request) error {
 	if err != nil {
 		return Fail("SerializationException", "The request's body could not be read.")
 	}
-	if len(body) == 0 {
+	r.Body = body
+	return nil
+}
+
+// decode decodes the body of an operation.
+func (r *Request) decode() (err error) {
+	if len(r.Body) == 0 {
 		r.Input = value.Obj()
 		return nil
 	}
-	r.Input, err = value.Decode(body)
-	if err != nil {
+	if r.Input, err = value.Decode(r.Body); err != nil {
 		return Fail("SerializationException", err.Error())
 	}
 	if r.Input.Kind() != value.Object {
 		return Fail("SerializationException", "Start of structure or map found where not expected.")
 	}
 	return nil
-}
-
-// scope reads account and region from the signature's credential scope:
-// Credential=ACCESSKEY/DATE/REGION/SERVICE/aws4_request. An access key of
-// twelve digits is an account.
-func (s *Server) scope(r *Request) {
-	_, rest, found := strings.Cut(r.HTTP.Header.Get("Authorization"), "Credential=")
-	if !found {
-		return
-	}
-	credential, _, _ := strings.Cut(rest, ",")
-	parts := strings.Split(strings.TrimSpace(credential), "/")
-	if len(parts) < 4 {
-		return
-	}
-	if isAccount(parts[0]) {
-		r.Account = parts[0]
-	}
-	if region := parts[2]; region != "" && len(region) <= 64 {
-		r.Region = region
-	}
-}
-
-func isAccount(key string) bool {
-	if len(key) != 12 {
-		return false
-	}
-	for _, c := range key {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return true
 }
 
 var errInternal = &Exception{Type: "InternalFailure", Message: "The request failed because of an internal error.", Status: http.StatusInternalServerError}

@@ -1,0 +1,227 @@
+package awsjson
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+var example = Key{ID: "AKIDEXAMPLE", Secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", Account: "111122223333"}
+
+// TestSignVectors signs requests of AWS's published test suite for Signature
+// Version 4.
+func TestSignVectors(t *testing.T) {
+	at := time.Date(2015, 8, 30, 12, 36, 0, 0, time.UTC)
+	for _, tt := range []struct{ name, method, target, want string }{
+		{"get-vanilla", "GET", "/", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
+		{"post-vanilla", "POST", "/", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"},
+		{"get-vanilla-query-order-key-case", "GET", "/?Param2=value2&Param1=value1", "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"},
+	} {
+		r, err := http.NewRequest(tt.method, "https://example.amazonaws.com"+tt.target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		Sign(r, nil, example, "", "us-east-1", "service", at)
+		if got := r.Header.Get("Authorization"); !strings.HasSuffix(got, "Signature="+tt.want) {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// signedCall is a call that its key signed.
+func signedCall(body string, key Key, region, service string, at time.Time) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "http://steppe.test/", strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	r.Header.Set("X-Amz-Target", "Test.Echo")
+	Sign(r, []byte(body), key, "", region, service, at)
+	return r
+}
+
+// presign makes a call whose signature is in its query.
+func presign(key Key, region string, at time.Time, expires string) *http.Request {
+	s := &signature{keyID: key.ID, day: at.UTC().Format(amzDay), region: region, service: "states", at: at, headers: []string{"host", "x-amz-target"}}
+	q := url.Values{
+		"X-Amz-Algorithm": {algorithm}, "X-Amz-Credential": {strings.Join([]string{key.ID, s.day, region, s.service, ending}, "/")},
+		"X-Amz-Date": {at.UTC().Format(amzTime)}, "X-Amz-Expires": {expires}, "X-Amz-SignedHeaders": {"host;x-amz-target"},
+	}
+	r := httptest.NewRequest(http.MethodPost, "http://steppe.test/?"+q.Encode(), strings.NewReader("{}"))
+	r.Header.Set("X-Amz-Target", "Test.Echo")
+	q.Set("X-Amz-Signature", s.compute(signingKey(key.Secret, s.day, region, s.service), r, []byte("{}")))
+	r.URL.RawQuery = q.Encode()
+	return r
+}
+
+// TestAuthorize sends good and bad signatures and holds the answers against
+// AWS's exceptions.
+func TestAuthorize(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	good := func() *http.Request { return signedCall(`{"a":1}`, example, "eu-west-1", "states", now) }
+	tests := []struct {
+		name, want string
+		request    func() *http.Request
+	}{
+		{"signed", "", good},
+		{"signed four minutes ago", "", func() *http.Request { return signedCall(`{}`, example, "eu-west-1", "states", now.Add(-4*time.Minute)) }},
+		{"presigned", "", func() *http.Request { return presign(example, "eu-west-1", now.Add(-50*time.Minute), "3600") }},
+		{"not signed", "MissingAuthenticationTokenException", func() *http.Request {
+			r := good()
+			r.Header.Del("Authorization")
+			return r
+		}},
+		{"signed six minutes ago", "InvalidSignatureException: Signature expired: 20260301T115400Z is now earlier than 20260301T115500Z (20260301T120000Z - 5 min.)", func() *http.Request {
+			return signedCall(`{}`, example, "eu-west-1", "states", now.Add(-6*time.Minute))
+		}},
+		{"signed in six minutes", "InvalidSignatureException: Signature not yet current", func() *http.Request {
+			return signedCall(`{}`, example, "eu-west-1", "states", now.Add(6*time.Minute))
+		}},
+		{"presigned too long ago", "InvalidSignatureException: Signature expired", func() *http.Request {
+			return presign(example, "eu-west-1", now.Add(-70*time.Minute), "3600")
+		}},
+		{"presigned for ever", "IncompleteSignatureException: X-Amz-Expires", func() *http.Request { return presign(example, "eu-west-1", now, "604801") }},
+		{"unknown key", "UnrecognizedClientException: The security token included in the request is invalid.", func() *http.Request {
+			return signedCall(`{}`, Key{ID: "AKIDNOBODY", Secret: example.Secret}, "eu-west-1", "states", now)
+		}},
+		{"wrong secret", "InvalidSignatureException: The request signature we calculated does not match", func() *http.Request {
+			return signedCall(`{}`, Key{ID: example.ID, Secret: "guess"}, "eu-west-1", "states", now)
+		}},
+		{"another body", "InvalidSignatureException: The request signature we calculated", func() *http.Request {
+			r := good()
+			r.Body = io.NopCloser(strings.NewReader(`{"a":2}`))
+			return r
+		}},
+		{"another target", "InvalidSignatureException: The request signature we calculated", func() *http.Request {
+			r := good()
+			r.Header.Set("X-Amz-Target", "Test.Other")
+			return r
+		}},
+		{"another host", "InvalidSignatureException: The request signature we calculated", func() *http.Request {
+			r := good()
+			r.Host = "other.test"
+			return r
+		}},
+		{"a header that is not signed", "InvalidSignatureException: The header 'x-amz-more'", func() *http.Request {
+			r := good()
+			r.Header.Set("X-Amz-More", "x")
+			return r
+		}},
+		{"wrong region", "InvalidSignatureException: Credential should be scoped to a valid region, not 'us-east-1'. ", func() *http.Request {
+			return signedCall(`{}`, example, "us-east-1", "states", now)
+		}},
+		{"wrong service", "InvalidSignatureException: Credential should be scoped to correct service: 'states'. ", func() *http.Request {
+			return signedCall(`{}`, example, "eu-west-1", "s3", now)
+		}},
+		{"another day", "InvalidSignatureException: Date in Credential scope does not match", func() *http.Request {
+			r := good()
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "20260301", "20260228", 1))
+			return r
+		}},
+		{"half a header", "IncompleteSignatureException: Authorization header requires 'Signature' parameter.", func() *http.Request {
+			r := good()
+			auth, _, _ := strings.Cut(r.Header.Get("Authorization"), ", Signature")
+			r.Header.Set("Authorization", auth)
+			return r
+		}},
+		{"half a credential", "IncompleteSignatureException: Credential must have at least 5", func() *http.Request {
+			r := good()
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "/aws4_request", "", 1))
+			return r
+		}},
+		{"basic", "IncompleteSignatureException: Unsupported AWS 'algorithm': 'Basic'", func() *http.Request {
+			r := good()
+			r.SetBasicAuth("a", "b")
+			return r
+		}},
+		{"no host signed", "InvalidSignatureException: 'Host'", func() *http.Request {
+			r := good()
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), ";host", "", 1))
+			return r
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := &Authorizer{Keys: []Key{example}, Service: "states", Regions: []string{"eu-west-1"}, Clock: func() time.Time { return now }}
+			r := tt.request()
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := a.authorize(r, body, true)
+			if tt.want == "" {
+				if err != nil || c != (caller{"111122223333", "eu-west-1", "AKIDEXAMPLE"}) {
+					t.Fatalf("%+v, %v", c, err)
+				}
+				if _, err := a.authorize(r, body, false); err != nil {
+					t.Errorf("a second time, reading: %v", err)
+				}
+				_, err := a.authorize(r, body, true)
+				if e, ok := errors.AsType[*Exception](err); !ok || e.Type != "InvalidSignatureException" {
+					t.Errorf("replayed: %v", err)
+				}
+				return
+			}
+			if err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+				t.Errorf("%v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestReplaysForget: signatures are remembered while they are valid, and no
+// longer.
+func TestReplaysForget(t *testing.T) {
+	var r replays
+	now := time.Unix(1_700_000_000, 0)
+	for i := range 100 {
+		at := now.Add(time.Duration(i) * time.Minute)
+		if !r.first(strings.Repeat("ab", 31)+string("0123456789"[i%10])+"f", at, at.Add(5*time.Minute)) {
+			t.Errorf("minute %d: seen before", i)
+		}
+	}
+	if len(r.buckets) > 7 {
+		t.Errorf("%d buckets are kept", len(r.buckets))
+	}
+}
+
+// echo answers with what it was asked.
+func echo(_ context.Context, r *Request) ([]byte, error) { return r.Body, nil }
+
+// TestAudit: what changes something leaves a line, whoever tried.
+func TestAudit(t *testing.T) {
+	var out bytes.Buffer
+	s := &Server{
+		Prefix: "Test.", Model: Model{"Echo": nil, "Look": nil}, MaxBody: 1000, Log: slog.New(slog.DiscardHandler),
+		Operations: map[string]Handler{"Echo": echo, "Look": echo}, Reads: func(op string) bool { return op == "Look" },
+		Authorizer: &Authorizer{Keys: []Key{example}, Service: "states"},
+		Audit:      NewAuditLog(&out, slog.New(slog.DiscardHandler)).Write,
+	}
+	const body = `{"name":"n","stateMachineArn":"arn:x","roleArn":"arn:role"}`
+	signed := signedCall(body, example, "us-east-1", "states", time.Now())
+	look := signedCall(body, example, "us-east-1", "states", time.Now())
+	look.Header.Set("X-Amz-Target", "Test.Look")
+	Sign(look, []byte(body), example, "", "us-east-1", "states", time.Now())
+	unsigned := signedCall(body, Key{ID: "AKIDNOBODY"}, "us-east-1", "states", time.Now())
+	for _, r := range []*http.Request{signed, look, unsigned} {
+		s.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	var lines []auditLine
+	for line := range strings.Lines(out.String()) {
+		var l auditLine
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, l)
+	}
+	if len(lines) != 2 || lines[0].Operation != "Echo" || lines[0].AccessKeyID != example.ID || lines[0].Account != example.Account ||
+		lines[0].Name != "n" || len(lines[0].Resources) != 1 || lines[0].Resources[0] != "arn:x" || lines[0].Error != "" || lines[1].Error != "UnrecognizedClientException" {
+		t.Errorf("%+v", lines)
+	}
+}
