@@ -24,6 +24,7 @@ type cli struct {
 	Redrive  redriveCommand  `cmd:"" help:"Redrive an execution, or all that a search finds."`
 	Fork     forkCommand     `cmd:"" help:"Start an execution that takes up another one at some event."`
 	History  historyCommand  `cmd:"" help:"Show the history of an execution as a tree."`
+	Check    checkCommand    `cmd:"" help:"Verify a data directory."`
 	Approve  approveCommand  `cmd:"" help:"End a task that waits for its task token."`
 	Version  versionCommand  `cmd:"" help:"Show the version."`
 }

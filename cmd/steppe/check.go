@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync"
+	"syscall"
+
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/store/pebble"
+)
+
+type checkCommand struct {
+	Data string `help:"Data directory; no server may be using it." default:"steppe-data" placeholder:"DIR"`
+}
+
+// Run checks the directory and tells what is wrong. The exit status is 1 when
+// anything is.
+func (c *checkCommand) Run(con *console) error {
+	db, err := openData(c.Data)
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // nothing was written
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var mu sync.Mutex
+	problems := 0
+	tell := func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		problems++
+		fmt.Fprintln(con.out, text)
+	}
+	checked, err := checkData(ctx, db, tell)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(con.out, "%d executions (%d running), %d chunks of events, %d keys: ", checked.Executions, checked.Running, checked.Chunks, checked.Keys)
+	if problems > 0 {
+		fmt.Fprintf(con.out, "%d problems\n", problems)
+		return exitCode(1)
+	}
+	fmt.Fprintln(con.out, "all is well")
+	return nil
+}
+
+// openData opens a data directory that is there.
+func openData(dir string) (*pebble.DB, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
+	return pebble.Open(dir, pebble.Options{})
+}
+
+// checkData checks keys in their order, and beside that what each history
+// means.
+func checkData(ctx context.Context, db *pebble.DB, tell func(string)) (pebble.Checked, error) {
+	type execution struct {
+		record store.Record
+		chunks []store.Chunk
+	}
+	checker := engine.NewChecker(db)
+	line := make(chan execution, 256)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for x := range line {
+				if text := checker.Check(ctx, &x.record, x.chunks); text != "" {
+					tell(text)
+				}
+			}
+		})
+	}
+	checked, err := db.Check(ctx, func(r store.Record, chunks []store.Chunk) { line <- execution{r, chunks} }, tell)
+	close(line)
+	workers.Wait()
+	return checked, err
+}

@@ -1,0 +1,6 @@
+package pebble
+
+import cockroach "github.com/cockroachdb/pebble/v2"
+
+// Raw is the database below, for tests that damage it.
+func (s *DB) Raw() *cockroach.DB { return s.db }
