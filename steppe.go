@@ -228,6 +228,24 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // without HTTP.
 func (s *Server) Engine() *engine.Engine { return s.engine }
 
+// Stats tells what the store of a server has written and holds; nothing for one
+// that keeps everything in memory.
+func (s *Server) Stats() pebble.Stats {
+	if db, ok := s.store.(*pebble.DB); ok {
+		return db.Stats()
+	}
+	return pebble.Stats{}
+}
+
+// Compact writes the data directory anew, without what is obsolete. It is not
+// needed, and takes long: the store compacts by itself.
+func (s *Server) Compact(ctx context.Context) error {
+	if db, ok := s.store.(*pebble.DB); ok {
+		return db.Compact(ctx)
+	}
+	return nil
+}
+
 // FunctionARN is the ARN by which Task states name a function of this server.
 func (s *Server) FunctionARN(name string) string {
 	return "arn:aws:lambda:" + s.region + ":" + s.account + ":function:" + name

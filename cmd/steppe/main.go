@@ -14,19 +14,21 @@ import (
 // cli is the whole surface: each command is a struct with a Run method in a
 // file of its own.
 type cli struct {
-	Serve    serveCommand    `cmd:"" help:"Answer the Step Functions API."`
-	Run      runCommand      `cmd:"" help:"Run one execution of a state machine and show what happens."`
-	Validate validateCommand `cmd:"" help:"Check definitions and show what is wrong, with line and column."`
-	Test     testCommand     `cmd:"" help:"Run the cases of a definition with mocks, in virtual time."`
-	Eval     evalCommand     `cmd:"" help:"Evaluate a JSONata or JSONPath expression as a state would."`
-	Ls       lsCommand       `cmd:"" help:"Search for executions."`
-	Stop     stopCommand     `cmd:"" help:"Stop an execution, or all that a search finds."`
-	Redrive  redriveCommand  `cmd:"" help:"Redrive an execution, or all that a search finds."`
-	Fork     forkCommand     `cmd:"" help:"Start an execution that takes up another one at some event."`
-	History  historyCommand  `cmd:"" help:"Show the history of an execution as a tree."`
-	Check    checkCommand    `cmd:"" help:"Verify a data directory."`
-	Approve  approveCommand  `cmd:"" help:"End a task that waits for its task token."`
-	Version  versionCommand  `cmd:"" help:"Show the version."`
+	Serve      serveCommand      `cmd:"" help:"Answer the Step Functions API."`
+	Run        runCommand        `cmd:"" help:"Run one execution of a state machine and show what happens."`
+	Validate   validateCommand   `cmd:"" help:"Check definitions and show what is wrong, with line and column."`
+	Test       testCommand       `cmd:"" help:"Run the cases of a definition with mocks, in virtual time."`
+	Eval       evalCommand       `cmd:"" help:"Evaluate a JSONata or JSONPath expression as a state would."`
+	Ls         lsCommand         `cmd:"" help:"Search for executions."`
+	Stop       stopCommand       `cmd:"" help:"Stop an execution, or all that a search finds."`
+	Redrive    redriveCommand    `cmd:"" help:"Redrive an execution, or all that a search finds."`
+	Fork       forkCommand       `cmd:"" help:"Start an execution that takes up another one at some event."`
+	History    historyCommand    `cmd:"" help:"Show the history of an execution as a tree."`
+	Check      checkCommand      `cmd:"" help:"Verify a data directory."`
+	Bench      benchCommand      `cmd:"" help:"Measure this machine: workloads over HTTP and through the library, beside what its disk can do."`
+	BenchServe benchServeCommand `cmd:"" hidden:""`
+	Approve    approveCommand    `cmd:"" help:"End a task that waits for its task token."`
+	Version    versionCommand    `cmd:"" help:"Show the version."`
 }
 
 // console is where commands read and write.

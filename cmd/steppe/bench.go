@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/steppehq/steppe/internal/bench"
+)
+
+type benchCommand struct {
+	Workloads []string      `help:"Workloads to run: W1 to W6, floor." default:"floor,W1,W2,W3,W4,W5,W6" placeholder:"NAME"`
+	Clients   []int         `help:"Clients at once." default:"1,64,1000" placeholder:"N"`
+	Doors     []string      `help:"Ways to the server: http, library." default:"http,library" enum:"http,library" placeholder:"DOOR"`
+	Duration  time.Duration `help:"How long each load lasts." default:"5s" placeholder:"DURATION"`
+	Runs      int           `help:"Runs of each, of which the median is shown." default:"1" placeholder:"N"`
+	Sleepers  int           `help:"Executions that wait in W5." default:"1000000" placeholder:"N"`
+	Dir       string        `help:"Where the data is put for the time being; the disk that is measured." placeholder:"DIR"`
+	JSON      string        `help:"Write the figures as JSON." placeholder:"FILE" name:"json"`
+	SVG       string        `help:"Draw the rates." placeholder:"FILE" name:"svg"`
+}
+
+// benchServeCommand is the server process of the command bench.
+type benchServeCommand struct {
+	Dir string `arg:""`
+}
+
+// Run serves the workloads until its standard input ends.
+func (c *benchServeCommand) Run(con *console) error { return bench.Serve(c.Dir, os.Stdin, con.out) }
+
+// Run measures and shows each figure as it is known.
+func (c *benchCommand) Run(con *console) error {
+	known := []string{bench.FloorName, bench.Sleepers}
+	for _, w := range bench.Workloads() {
+		known = append(known, w.Name)
+	}
+	for _, name := range c.Workloads {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("there is no workload %s; there are %s", name, strings.Join(known, ", "))
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	opts := bench.Options{Dir: c.Dir, Command: []string{self, "bench-serve"}, Duration: c.Duration}
+	report := bench.NewReport(version(), c.Runs, opts)
+	if err := c.measure(ctx, con, opts, report); err != nil {
+		return err
+	}
+	if err := c.writeJSON(report); err != nil {
+		return err
+	}
+	if c.SVG == "" {
+		return nil
+	}
+	f, err := os.Create(c.SVG)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // SVG tells what could not be written
+	return report.SVG(f)
+}
+
+func (c *benchCommand) writeJSON(report *bench.Report) error {
+	if c.JSON == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.JSON, append(text, '\n'), 0o600)
+}
+
+// defaultRecord stands for the bytes of an execution of W1 in the log, until W1
+// was measured.
+const defaultRecord = 800
+
+func (c *benchCommand) measure(ctx context.Context, con *console, opts bench.Options, report *bench.Report) error {
+	fmt.Fprintln(con.out, bench.Head)
+	add := func(runs []bench.Result) {
+		row := bench.Median(runs)
+		report.Rows = append(report.Rows, row)
+		fmt.Fprintln(con.out, row.Line())
+	}
+	record := defaultRecord
+	for _, w := range bench.Workloads() {
+		if !slices.Contains(c.Workloads, w.Name) {
+			continue
+		}
+		for _, door := range c.Doors {
+			for _, clients := range c.Clients {
+				if w.MaxClients > 0 && clients > w.MaxClients {
+					continue
+				}
+				runs, err := repeat(c.Runs, func() (bench.Result, error) { return bench.Measure(ctx, &w, bench.Door(door), clients, opts) })
+				if err != nil {
+					return err
+				}
+				add(runs)
+				if w.Name == "W1" {
+					record = int(runs[0].Log)
+				}
+			}
+		}
+	}
+	if slices.Contains(c.Workloads, bench.FloorName) {
+		for _, clients := range c.Clients {
+			runs, err := repeat(c.Runs, func() (bench.Result, error) { return bench.Floor(ctx, record, clients, opts) })
+			if err != nil {
+				return err
+			}
+			add(runs)
+		}
+	}
+	if slices.Contains(c.Workloads, bench.Sleepers) {
+		r, err := bench.MeasureSleepers(ctx, c.Sleepers, opts)
+		if err != nil {
+			return err
+		}
+		report.Sleepers = &r
+		r.Write(con.out)
+	}
+	return nil
+}
+
+func repeat(n int, measure func() (bench.Result, error)) ([]bench.Result, error) {
+	runs := make([]bench.Result, n)
+	for i := range runs {
+		var err error
+		if runs[i], err = measure(); err != nil {
+			return nil, err
+		}
+	}
+	return runs, nil
+}

@@ -1,0 +1,245 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/value"
+)
+
+// Door is the way to a server.
+type Door string
+
+// The doors: HTTP to a process of its own, and the Go library.
+const (
+	HTTP    Door = "http"
+	Library Door = "library"
+)
+
+// Result is what was measured of a workload.
+type Result struct {
+	Workload    string  `json:"workload"`
+	Door        Door    `json:"door"`
+	Clients     int     `json:"clients"`
+	Executions  int     `json:"executions"`
+	Rate        float64 `json:"executionsPerSecond"`
+	Transitions float64 `json:"transitionsPerSecond"`
+	// P50 and P99 are milliseconds from the start of an execution to its end.
+	P50 float64 `json:"p50Millis"`
+	P99 float64 `json:"p99Millis"`
+	// CPU is seconds for 1,000 executions: of the server, over HTTP; of server
+	// and client, through the library. 0 where the system does not tell.
+	CPU float64 `json:"cpuSecondsPer1000"`
+	// Disk is bytes for an execution after compaction, Log bytes written to the
+	// log for one.
+	Disk float64 `json:"diskBytesEach"`
+	Log  float64 `json:"logBytesEach"`
+	// Resident is the server's memory at the end, in bytes.
+	Resident int64 `json:"residentBytes"`
+}
+
+// Options say how to measure.
+type Options struct {
+	// Dir is where data directories are made; the system's for temporary files
+	// when "".
+	Dir string
+	// Command runs [Serve] with the data directory that is appended to it.
+	Command []string
+	// Duration is how long the load lasts.
+	Duration time.Duration
+}
+
+// call is one execution, from start to end.
+type call func() error
+
+// Measure puts a workload's load on a new server.
+func Measure(ctx context.Context, w *Workload, door Door, clients int, opts Options) (r Result, err error) {
+	dir, err := os.MkdirTemp(opts.Dir, "steppe-bench-")
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	r = Result{Workload: w.Name, Door: door, Clients: clients}
+	if door == HTTP {
+		err = measureHTTP(ctx, w, dir, opts, &r)
+	} else {
+		err = measureLibrary(ctx, w, dir, opts, &r)
+	}
+	if err != nil {
+		return r, fmt.Errorf("%s over %s with %d clients: %w", w.Name, door, clients, err)
+	}
+	size, err := compacted(dir)
+	if r.Executions > 0 && w.Kind == engine.Standard {
+		r.Disk = float64(size) / float64(r.Executions)
+	}
+	return r, err
+}
+
+func measureHTTP(ctx context.Context, w *Workload, dir string, opts Options, r *Result) error {
+	p, err := Start(append(slices.Clone(opts.Command), dir))
+	if err != nil {
+		return err
+	}
+	stop := sync.OnceValue(p.Stop)
+	defer stop() //nolint:errcheck // it is asked again below
+	arn, err := create(p.Address, w)
+	if err != nil {
+		return err
+	}
+	calls := make([]call, r.Clients)
+	for i := range calls {
+		c, err := Dial(p.Address)
+		if err != nil {
+			return err
+		}
+		defer c.Close() //nolint:errcheck // nothing is left in it
+		calls[i] = httpCall(c, w, arn)
+	}
+	before, err := p.Usage(false)
+	if err != nil {
+		return err
+	}
+	if err := load(ctx, calls, w, opts.Duration, r); err != nil {
+		return err
+	}
+	after, err := p.Usage(false)
+	if err != nil {
+		return err
+	}
+	r.used(before, after)
+	return stop()
+}
+
+// create makes the state machine of a workload.
+func create(address string, w *Workload) (string, error) {
+	c, err := Dial(address)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close() //nolint:errcheck // nothing is left in it
+	body := `{"name":"bench","type":"` + string(w.Kind) + `","roleArn":"arn:aws:iam::000000000000:role/r","definition":` + strconv.Quote(w.Definition) + `}`
+	if _, err := c.Call("CreateStateMachine", body); err != nil {
+		return "", err
+	}
+	return engine.Tenant{Account: steppe.DefaultAccount, Region: steppe.DefaultRegion}.ARN("stateMachine", "bench"), nil
+}
+
+func httpCall(c *Client, w *Workload, arn string) call {
+	operation := "StartExecution"
+	if w.Kind == engine.Express {
+		operation = "StartSyncExecution"
+	}
+	input, _ := json.Marshal(w.Input) // one string
+	body := `{"stateMachineArn":"` + arn + `","input":` + string(input) + `}`
+	return func() error {
+		answer, err := c.Call(operation, body)
+		if err != nil || !w.Waits {
+			return err
+		}
+		var started struct{ ExecutionArn string }
+		if err := json.Unmarshal(answer, &started); err != nil {
+			return err
+		}
+		status, err := c.Get("/bench/wait?arn=" + started.ExecutionArn)
+		if err == nil && string(status) != "SUCCEEDED" {
+			err = fmt.Errorf("the execution %s", status)
+		}
+		return err
+	}
+}
+
+func measureLibrary(ctx context.Context, w *Workload, dir string, opts Options, r *Result) error {
+	server, err := Open(dir)
+	if err != nil {
+		return err
+	}
+	m, err := server.StateMachine(ctx, "bench", w.Kind, w.Definition)
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
+	calls := make([]call, r.Clients)
+	for i := range calls {
+		calls[i] = libraryCall(ctx, server.Engine(), w, m)
+	}
+	before := usageOf(server)
+	err = load(ctx, calls, w, opts.Duration, r)
+	r.used(before, usageOf(server))
+	return errors.Join(err, server.Close())
+}
+
+func libraryCall(ctx context.Context, e *engine.Engine, w *Workload, m *engine.Machine) call {
+	return func() error {
+		req := engine.StartRequest{Machine: m, Input: value.NewDoc([]byte(w.Input))}
+		if w.Kind == engine.Express {
+			_, err := e.StartSync(ctx, req)
+			return err
+		}
+		started, err := e.Start(ctx, req)
+		if err != nil || !w.Waits {
+			return err
+		}
+		d, err := e.Wait(ctx, started.ARN)
+		if err == nil && d.Status.String() != "SUCCEEDED" {
+			err = fmt.Errorf("the execution %s", d.Status)
+		}
+		return err
+	}
+}
+
+// load has the clients call for a time, each as soon as it was answered.
+func load(ctx context.Context, calls []call, w *Workload, d time.Duration, r *Result) error {
+	took := make([][]time.Duration, len(calls))
+	failed := make([]error, len(calls))
+	var wg sync.WaitGroup
+	begin := time.Now()
+	for i, call := range calls {
+		wg.Go(func() {
+			for start := time.Now(); start.Sub(begin) < d && ctx.Err() == nil; {
+				if failed[i] = call(); failed[i] != nil {
+					return
+				}
+				now := time.Now()
+				took[i] = append(took[i], now.Sub(start))
+				start = now
+			}
+		})
+	}
+	wg.Wait()
+	elapsed := time.Since(begin).Seconds()
+	if err := errors.Join(errors.Join(failed...), ctx.Err()); err != nil {
+		return err
+	}
+	all := slices.Concat(took...)
+	slices.Sort(all)
+	r.Executions = len(all)
+	r.Rate = float64(len(all)) / elapsed
+	r.Transitions = r.Rate * float64(w.Transitions)
+	r.P50, r.P99 = millis(percentile(all, 50)), millis(percentile(all, 99))
+	return nil
+}
+
+func (r *Result) used(before, after Usage) {
+	n := float64(max(r.Executions, 1))
+	r.CPU = (after.CPU - before.CPU).Seconds() / n * 1000
+	r.Log = float64(after.WAL-before.WAL) / n
+	r.Resident = after.Resident
+}
+
+// percentile gives a percentile of sorted durations.
+func percentile(sorted []time.Duration, p int) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
+}
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

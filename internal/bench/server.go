@@ -1,0 +1,175 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/interpreter"
+)
+
+// Open opens a server of the workloads: AWS's limits but for the length of
+// histories, which a Map over 10,000 items exceeds.
+func Open(dir string) (*steppe.Server, error) {
+	limits := interpreter.AWSLimits
+	limits.Events = 0
+	s, err := steppe.Open(steppe.Config{Dir: dir, Limits: limits})
+	if err != nil {
+		return nil, err
+	}
+	steppe.RegisterFunction(s, FunctionName, func(_ context.Context, in json.RawMessage) (json.RawMessage, error) { return in, nil })
+	return s, nil
+}
+
+// Usage is what a server has used.
+type Usage struct {
+	CPU      time.Duration
+	Resident int64
+	WAL      uint64 // bytes written to the log
+}
+
+// usageOf reads what the process has used.
+func usageOf(s *steppe.Server) Usage {
+	cpu, resident := usage()
+	return Usage{CPU: cpu, Resident: resident, WAL: s.Stats().WALBytes}
+}
+
+// Serve serves the workloads until its standard input ends, for [Start]. Beside
+// the API it has GET /bench/wait?arn=ARN, which answers at the execution's end,
+// and GET /bench/usage.
+func Serve(dir string, in io.Reader, out io.Writer) error {
+	server, err := Open(dir)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", server.Handler())
+	mux.HandleFunc("GET /bench/wait", func(w http.ResponseWriter, r *http.Request) {
+		d, err := server.Engine().Wait(r.Context(), r.URL.Query().Get("arn"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		_, _ = io.WriteString(w, d.Status.String()) // the client is gone when this fails
+	})
+	mux.HandleFunc("GET /bench/usage", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("rest") {
+			debug.FreeOSMemory()
+		}
+		_ = json.NewEncoder(w).Encode(usageOf(server)) // the client is gone when this fails
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
+	fmt.Fprintln(out, listener.Addr())
+	hs := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
+	go func() {
+		_, _ = io.Copy(io.Discard, in)
+		_ = hs.Close()
+	}()
+	if err := hs.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return server.Close()
+}
+
+// Process is a server in a process of its own.
+type Process struct {
+	Address string
+	cmd     *exec.Cmd
+	in      io.Closer
+}
+
+// Start starts a server process: command is what runs [Serve].
+func Start(command []string) (*Process, error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("the server does not start: %w", err), cmd.Wait())
+	}
+	return &Process{line[:len(line)-1], cmd, in}, nil
+}
+
+// Usage asks what the server has used.
+func (p *Process) Usage(rest bool) (Usage, error) {
+	var u Usage
+	c, err := Dial(p.Address)
+	if err != nil {
+		return u, err
+	}
+	defer c.Close() //nolint:errcheck // it was read
+	path := "/bench/usage"
+	if rest {
+		path += "?rest"
+	}
+	text, err := c.Get(path)
+	if err != nil {
+		return u, err
+	}
+	return u, json.Unmarshal(text, &u)
+}
+
+// Stop ends the server, cleanly.
+func (p *Process) Stop() error {
+	return errors.Join(p.in.Close(), p.cmd.Wait())
+}
+
+// Kill ends the server as a crash would.
+func (p *Process) Kill() error {
+	err := p.cmd.Process.Kill()
+	_ = p.cmd.Wait() // it was killed
+	return err
+}
+
+// diskOf is the size of all files of a directory.
+func diskOf(dir string) (size int64) {
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if info, err := d.Info(); err == nil {
+				size += info.Size()
+			}
+		}
+		return nil // what goes away meanwhile has no size
+	})
+	return size
+}
+
+// compacted is the size of a data directory after its server was closed and
+// what is obsolete was compacted away.
+func compacted(dir string) (int64, error) {
+	s, err := Open(dir)
+	if err != nil {
+		return 0, err
+	}
+	if err := errors.Join(s.Compact(context.Background()), s.Close()); err != nil {
+		return 0, err
+	}
+	runtime.GC()
+	return diskOf(dir), nil
+}
