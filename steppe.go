@@ -65,6 +65,9 @@ type Config struct {
 	// LambdaEndpoint is the URL of a server with Lambda's Invoke operation, for
 	// the functions that are not among Functions; "" for none.
 	LambdaEndpoint string
+	// Perform, where it is set, performs the tasks of all services, functions
+	// among them unless Functions are given.
+	Perform integration.Integration
 	// Mock, where it is set, performs all tasks instead of functions, services
 	// and the workers of activities.
 	Mock integration.Answerer
@@ -139,8 +142,13 @@ func Open(cfg Config) (*Server, error) {
 		return nil, errors.Join(err, functions.Close())
 	}
 	var registry integration.Registry
-	registry.Register(integration.FunctionService, functions.ByARN())
-	registry.Register("lambda", functions.Optimized())
+	if cfg.Perform != nil {
+		registry.Register("*", cfg.Perform)
+	}
+	if cfg.Perform == nil || len(cfg.Functions) > 0 {
+		registry.Register(integration.FunctionService, functions.ByARN())
+		registry.Register("lambda", functions.Optimized())
+	}
 	if cfg.Mock != nil {
 		registry.Mock(cfg.Mock)
 	}

@@ -216,7 +216,7 @@ func (e *Engine) outcome(
 ) interpreter.Message {
 	output, err := perform(ctx, integration.Task{
 		Resource: effect.Resource, Input: effect.Input, Idempotency: idempotency(id.execution, id.event),
-		ExecutionARN: m.executionARN(), StateMachineARN: m.machineARN(), StateName: effect.StateName,
+		ExecutionARN: m.executionARN(), StateMachineARN: m.machineARN(), StateName: effect.StateName, Event: id.event,
 		Account: m.Account, Region: m.Region, TimeoutSeconds: effect.Timeout,
 		Credentials: effect.Credentials, MaxBytes: e.cfg.Limits.PayloadBytes, TraceHeader: m.TraceHeader,
 	})

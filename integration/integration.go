@@ -38,6 +38,8 @@ type Task struct {
 	// Region where it is.
 	ExecutionARN, StateMachineARN, StateName string
 	Account, Region                          string
+	// Event is the event of the execution that scheduled the task.
+	Event int64
 	// TimeoutSeconds bounds the task, 0 for no bound. The context has the
 	// same deadline.
 	TimeoutSeconds int64
@@ -126,7 +128,7 @@ const FunctionService = "function"
 
 // Register adds the integration of a service: "lambda", "aws-sdk:dynamodb", or
 // [FunctionService]. "aws-sdk:*" stands for all SDK services that have none of
-// their own. A later one takes the place of an earlier.
+// their own, "*" for all services that have none. A later one takes the place of an earlier.
 func (r *Registry) Register(service string, i Integration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -151,6 +153,9 @@ func (r *Registry) Lookup(resource asl.Resource) (Integration, error) {
 	i, ok := r.services[service]
 	if !ok && strings.HasPrefix(service, "aws-sdk:") {
 		i, ok = r.services["aws-sdk:*"]
+	}
+	if !ok {
+		i, ok = r.services["*"]
 	}
 	if !ok {
 		return nil, fmt.Errorf("no integration for %q is available; there are: %s", service, strings.Join(r.names(), ", "))

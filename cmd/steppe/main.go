@@ -27,6 +27,8 @@ type cli struct {
 	Check      checkCommand      `cmd:"" help:"Verify a data directory."`
 	Bench      benchCommand      `cmd:"" help:"Measure this machine: workloads over HTTP and through the library, beside what its disk can do."`
 	BenchServe benchServeCommand `cmd:"" hidden:""`
+	Chaos      chaosCommand      `cmd:"" help:"Kill a server again and again while it runs a definition, and check that nothing is lost or done twice."`
+	ChaosServe chaosServeCommand `cmd:"" hidden:""`
 	Approve    approveCommand    `cmd:"" help:"End a task that waits for its task token."`
 	Version    versionCommand    `cmd:"" help:"Show the version."`
 }
