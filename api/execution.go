@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strconv"
 
 	"github.com/steppehq/steppe/engine"
@@ -16,6 +17,12 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 func executionDoesNotExist(arn string) error {
 	return awsjson.Fail("ExecutionDoesNotExist", "Execution Does Not Exist: '"+arn+"'")
+}
+
+// errFull is answered while the disk is nearly full: clients try again.
+var errFull = &awsjson.Exception{
+	Type: "ServiceUnavailable", Status: http.StatusServiceUnavailable,
+	Message: "The disk of the data directory is nearly full: new executions are refused until there is space again.",
 }
 
 var errThrottled = awsjson.Fail("ThrottlingException", "Rate exceeded")
@@ -66,6 +73,8 @@ func (a *api) startExecution(ctx context.Context, r *awsjson.Request) ([]byte, e
 		return nil, awsjson.Fail("ExecutionAlreadyExists", "Execution Already Exists: '"+started.ARN+"'")
 	case errors.Is(err, engine.ErrBusy), errors.Is(err, store.ErrBusy):
 		return nil, errThrottled
+	case errors.Is(err, store.ErrFull):
+		return nil, errFull
 	case err != nil:
 		return nil, err
 	}

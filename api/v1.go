@@ -145,6 +145,8 @@ func (a *api) forkExecution(ctx context.Context, r *awsjson.Request) ([]byte, er
 		return nil, awsjson.Fail("ExecutionAlreadyExists", "Execution Already Exists: '"+started.ARN+"'")
 	case errors.Is(err, engine.ErrBusy), errors.Is(err, store.ErrBusy):
 		return nil, errThrottled
+	case errors.Is(err, store.ErrFull):
+		return nil, errFull
 	case err != nil:
 		return nil, err
 	}

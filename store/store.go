@@ -32,6 +32,9 @@ var (
 	ErrUnknown = errors.New("store: outcome of the commit is unknown")
 	// ErrBusy: back-pressure, nothing was written; the caller slows down.
 	ErrBusy = errors.New("store: busy")
+	// ErrFull: the disk is nearly full, and a new execution was refused; nothing
+	// was written. Executions that run go on.
+	ErrFull = errors.New("store: the disk is nearly full: new executions are refused until there is space again")
 	// ErrNotFound: there is no such record.
 	ErrNotFound = errors.New("store: not found")
 	// ErrExists: a new execution's name is taken. Nothing was written.
@@ -155,7 +158,7 @@ type Shard interface {
 	// It is called by thousands of goroutines at once, at most one for each
 	// execution; the store makes one fsync or round trip of those that wait.
 	// The store does not keep t or its slices after it returned.
-	// ErrFenced, ErrUnknown, ErrBusy, ErrExists.
+	// ErrFenced, ErrUnknown, ErrBusy, ErrFull, ErrExists.
 	Commit(ctx context.Context, t *Transition) error
 	// Release gives the shard up: this handle is fenced.
 	Release(ctx context.Context) error

@@ -177,8 +177,9 @@ func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler)
 	}
 	end, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
-	if err := hs.Shutdown(end); err != nil {
-		return errors.Join(err, hs.Close())
+	err := hs.Shutdown(end)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return hs.Close() // connections that nobody has used, or that read too slowly
 	}
-	return nil
+	return err
 }

@@ -78,6 +78,9 @@ func (h *shard) Commit(_ context.Context, t *store.Transition) error {
 	batch := s.db.NewBatch()
 	defer batch.Close() //nolint:errcheck // it was committed, or is to be forgotten
 	if t.New != nil {
+		if s.space.full(s.log) {
+			return store.ErrFull
+		}
 		release, err := s.reserve(t.New)
 		if err != nil {
 			return err

@@ -37,6 +37,10 @@ type Options struct {
 	// MemTableSize and CacheSize are in bytes: 256 MiB and 128 MiB when 0.
 	// Memory is taken as it is needed.
 	MemTableSize, CacheSize int64
+	// Reserve is the space in bytes that is kept for executions that run: with
+	// less of it left on the disk, new ones are refused (store.ErrFull). 512 MiB
+	// when 0; less on a small disk, of which it takes at most a twentieth.
+	Reserve int64
 	// NoSync gives durability up. Only tests that prove that they would notice
 	// may set it.
 	NoSync bool
@@ -56,6 +60,7 @@ type DB struct {
 
 	shards  []*shardState
 	stalled atomic.Bool
+	space   space
 	closed  atomic.Bool
 	flight  sync.RWMutex // held for reading by every call, for writing by Close
 
@@ -87,7 +92,7 @@ func Open(dir string, opts Options) (*DB, error) {
 			return nil, err
 		}
 	}
-	s := &DB{log: opts.Logger, sync: cockroach.Sync, pending: make(map[store.NameKey]bool)}
+	s := &DB{log: opts.Logger, sync: cockroach.Sync, pending: make(map[store.NameKey]bool), space: space{fs: opts.FS, dir: dir, reserve: opts.Reserve}}
 	if opts.NoSync {
 		s.sync = cockroach.NoSync
 	}
@@ -95,8 +100,20 @@ func Open(dir string, opts Options) (*DB, error) {
 	if s.db, err = cockroach.Open(dir, s.options(&opts)); err != nil {
 		return nil, fmt.Errorf("store: open the data directory %s (is another server using it?): %w", dir, err)
 	}
-	if err := s.format(dir, opts.Shards); err != nil {
+	created, err := s.format(dir, opts.Shards)
+	if err != nil {
 		return nil, errors.Join(err, s.db.Close())
+	}
+	if !created {
+		return s, nil
+	}
+	// The first log of a new database is of an old format, in which damage
+	// inside of the log passes for its end.
+	if err := s.db.Close(); err != nil {
+		return nil, fmt.Errorf("store: make the data directory %s: %w", dir, err)
+	}
+	if s.db, err = cockroach.Open(dir, s.options(&opts)); err != nil {
+		return nil, fmt.Errorf("store: open the data directory %s: %w", dir, err)
 	}
 	return s, nil
 }
@@ -135,7 +152,7 @@ func (s *DB) options(opts *Options) *cockroach.Options {
 	}
 	o := &cockroach.Options{
 		FS:                          opts.FS,
-		FormatMajorVersion:          cockroach.FormatColumnarBlocks,
+		FormatMajorVersion:          cockroach.FormatWALSyncChunks, // damage inside of the log is told from its torn end
 		MemTableSize:                uint64(opts.MemTableSize),
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,
@@ -182,22 +199,23 @@ func (l logger) Errorf(format string, args ...any) {
 func (l logger) Fatalf(format string, args ...any) { l.fatal(fmt.Sprintf(format, args...)) }
 
 // format checks the version of the directory, or writes it into a new one.
-func (s *DB) format(dir string, shards int) error {
+func (s *DB) format(dir string, shards int) (created bool, err error) {
 	v, closer, err := s.db.Get(formatKey)
 	switch {
 	case errors.Is(err, cockroach.ErrNotFound):
+		created = true
 		if err := s.db.Set(formatKey, []byte{formatVersion, byte(shards >> 8), byte(shards)}, cockroach.Sync); err != nil {
-			return fmt.Errorf("store: write the format of %s: %w", dir, err)
+			return false, fmt.Errorf("store: write the format of %s: %w", dir, err)
 		}
 	case err != nil:
-		return fmt.Errorf("store: read the format of %s: %w", dir, err)
+		return false, fmt.Errorf("store: read the format of %s: %w", dir, err)
 	default:
 		version, count := v[0], int(v[1])<<8|int(v[2])
 		if err := closer.Close(); err != nil {
-			return fmt.Errorf("store: %w", err)
+			return false, fmt.Errorf("store: %w", err)
 		}
 		if version != formatVersion {
-			return fmt.Errorf("store: %s has format %d, this program knows format %d; use the program that wrote it", dir, version, formatVersion)
+			return false, fmt.Errorf("store: %s has format %d, this program knows format %d; use the program that wrote it", dir, version, formatVersion)
 		}
 		shards = count
 	}
@@ -208,11 +226,11 @@ func (s *DB) format(dir string, shards int) error {
 		if err == nil {
 			state.epoch = bigEndian(epoch)
 		} else if !errors.Is(err, store.ErrNotFound) {
-			return err
+			return false, err
 		}
 		s.shards[i] = state
 	}
-	return nil
+	return created, nil
 }
 
 // enter begins a call. It is false when the store is closed; otherwise leave
