@@ -79,18 +79,27 @@ func (a *api) operations() map[string]awsjson.Handler {
 	table := map[string]awsjson.Handler{
 		"CreateActivity":                   a.createActivity,
 		"CreateStateMachine":               a.createStateMachine,
+		"CreateStateMachineAlias":          a.createStateMachineAlias,
 		"DeleteActivity":                   a.deleteActivity,
 		"DeleteStateMachine":               a.deleteStateMachine,
+		"DeleteStateMachineAlias":          a.deleteStateMachineAlias,
+		"DeleteStateMachineVersion":        a.deleteStateMachineVersion,
 		"DescribeActivity":                 a.describeActivity,
 		"DescribeExecution":                a.describeExecution,
+		"DescribeMapRun":                   a.describeMapRun,
 		"DescribeStateMachine":             a.describeStateMachine,
+		"DescribeStateMachineAlias":        a.describeStateMachineAlias,
 		"DescribeStateMachineForExecution": a.describeStateMachineForExecution,
 		"GetActivityTask":                  a.getActivityTask,
 		"GetExecutionHistory":              a.getExecutionHistory,
 		"ListActivities":                   a.listActivities,
 		"ListExecutions":                   a.listExecutions,
+		"ListMapRuns":                      a.listMapRuns,
+		"ListStateMachineAliases":          a.listStateMachineAliases,
+		"ListStateMachineVersions":         a.listStateMachineVersions,
 		"ListStateMachines":                a.listStateMachines,
 		"ListTagsForResource":              a.listTagsForResource,
+		"PublishStateMachineVersion":       a.publishStateMachineVersion,
 		"RedriveExecution":                 a.redriveExecution,
 		"SendTaskFailure":                  a.sendTaskFailure,
 		"SendTaskHeartbeat":                a.sendTaskHeartbeat,
@@ -101,14 +110,13 @@ func (a *api) operations() map[string]awsjson.Handler {
 		"TagResource":                      a.tagResource,
 		"TestState":                        a.testState,
 		"UntagResource":                    a.untagResource,
+		"UpdateMapRun":                     a.updateMapRun,
 		"UpdateStateMachine":               a.updateStateMachine,
+		"UpdateStateMachineAlias":          a.updateStateMachineAlias,
 		"ValidateStateMachineDefinition":   a.validateStateMachineDefinition,
 	}
-	for name := range model {
-		if table[name] == nil {
-			table[name] = notYet
-		}
-		table[name] = ofTenant(table[name])
+	for name, handle := range table {
+		table[name] = ofTenant(handle)
 	}
 	return table
 }
@@ -125,11 +133,6 @@ func ofTenant(handle awsjson.Handler) awsjson.Handler {
 func reads(operation string) bool {
 	return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List") ||
 		operation == "GetExecutionHistory" || operation == "ValidateStateMachineDefinition" || operation == "TestState"
-}
-
-// notYet answers the operations that are to come.
-func notYet(_ context.Context, r *awsjson.Request) ([]byte, error) {
-	return nil, awsjson.Fail("UnsupportedOperationException", r.Operation+" is not implemented yet.")
 }
 
 // tenant is the account and region whose resources a request is about.

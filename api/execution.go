@@ -41,16 +41,26 @@ func (a *api) execution(ctx context.Context, arn string) (*engine.Description, e
 
 // startRequest checks what StartExecution and StartSyncExecution are given.
 func (a *api) startRequest(ctx context.Context, r *awsjson.Request) (engine.StartRequest, error) {
-	req := engine.StartRequest{Name: r.Str("name"), TraceHeader: r.Str("traceHeader")}
-	if err := checkName(req.Name); err != nil {
+	var req engine.StartRequest
+	if err := checkName(r.Str("name")); err != nil {
 		return req, err
 	}
+	arn := r.Str("stateMachineArn")
+	if _, err := unlabelled(arn); err != nil {
+		return req, err
+	}
+	req, err := a.Engine.StartOf(ctx, arn)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return req, machineDoesNotExist(arn)
+	case err != nil:
+		return req, err
+	case req.Machine.Deleting:
+		return req, machineDeleting(arn)
+	}
+	req.Name, req.TraceHeader = r.Str("name"), r.Str("traceHeader")
 	if trace := r.HTTP.Header.Get("X-Amzn-Trace-Id"); trace != "" {
 		req.TraceHeader = trace
-	}
-	var err error
-	if req.Machine, err = a.machine(ctx, r.Str("stateMachineArn")); err != nil {
-		return req, err
 	}
 	input := "{}"
 	if r.Has("input") {
@@ -75,6 +85,8 @@ func (a *api) startExecution(ctx context.Context, r *awsjson.Request) ([]byte, e
 		return nil, errThrottled
 	case errors.Is(err, store.ErrFull):
 		return nil, errFull
+	case errors.Is(err, engine.ErrDeleting):
+		return nil, machineDeleting(r.Str("stateMachineArn"))
 	case err != nil:
 		return nil, err
 	}
@@ -139,20 +151,23 @@ func (a *api) describeExecution(ctx context.Context, r *awsjson.Request) ([]byte
 
 func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	arn, status := r.Str("stateMachineArn"), r.Str("statusFilter")
-	if r.Has("mapRunArn") {
-		return nil, awsjson.Fail("UnsupportedOperationException", "ListExecutions of a Map Run is not implemented yet.")
-	}
-	if arn == "" {
+	if r.Has("mapRunArn") == r.Has("stateMachineArn") {
 		return nil, awsjson.Fail("ValidationException", "Must specify either a StateMachineArn or a MapRunArn")
+	}
+	if r.Has("mapRunArn") {
+		return nil, a.noMapRun(r.Str("mapRunArn"))
 	}
 	if status == "PENDING_REDRIVE" || r.Has("redriveFilter") {
 		return nil, awsjson.Fail("ValidationException", "PENDING_REDRIVE and redriveFilter need a MapRunArn")
 	}
-	m, err := a.machine(ctx, arn)
+	if _, err := unlabelled(arn); err != nil {
+		return nil, err
+	}
+	t, err := a.target(ctx, arn)
 	if err != nil {
 		return nil, err
 	}
-	if m.Type == engine.Express {
+	if t.Machine.Type == engine.Express {
 		return nil, typeNotSupported
 	}
 	asked := arn + "?" + status
@@ -160,13 +175,13 @@ func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	var wanted store.Status
-	for s := store.Running; s <= store.Aborted; s++ {
-		if s.String() == status {
-			wanted = s
-		}
+	var list []*engine.Description
+	var next string
+	if t.Version > 0 || t.Alias != nil {
+		list, next, err = a.Engine.ListQualified(ctx, t.Machine, arn, statusOf(status), pageSize(r), after)
+	} else {
+		list, next, err = a.Engine.List(ctx, t.Machine, statusOf(status), pageSize(r), after)
 	}
-	list, next, err := a.Engine.List(ctx, m, wanted, pageSize(r), after)
 	if err != nil {
 		return nil, err
 	}
@@ -176,6 +191,16 @@ func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, e
 		o.Str("nextToken", a.nextToken(r, asked, next))
 	}
 	return o.JSON(), nil
+}
+
+// statusOf reads a status; 0 for none.
+func statusOf(text string) store.Status {
+	for s := store.Running; s <= store.Aborted; s++ {
+		if s.String() == text {
+			return s
+		}
+	}
+	return 0
 }
 
 func listItem(d *engine.Description) []byte { return executionItem(d).JSON() }

@@ -35,7 +35,7 @@ func configured(s awsjson.Shape) awsjson.Shape {
 var model = awsjson.Model{
 	"CreateActivity":                   awsjson.ParseShape("name*:1..80 tags:l encryptionConfiguration:o").Nest("tags", tagShape).Nest("encryptionConfiguration", encryptionShape),
 	"CreateStateMachine":               configured(awsjson.ParseShape("name*:1..80 definition*:1..1048576 roleArn*:1..256 type:{STANDARD|EXPRESS} loggingConfiguration:o tags:l tracingConfiguration:o publish:b versionDescription:0..256 encryptionConfiguration:o").Nest("tags", tagShape)),
-	"CreateStateMachineAlias":          awsjson.ParseShape("description:0..256 name*:1..80 routingConfiguration*:l1..2").Nest("routingConfiguration", routingShape).Match("name", `^[a-zA-Z0-9_\-.]*[a-zA-Z_\-.][a-zA-Z0-9_\-.]*$`, aliasName),
+	"CreateStateMachineAlias":          awsjson.ParseShape("description:0..256 name*:1..80 routingConfiguration*:l1..2").Items("routingConfiguration", "RoutingConfigurationListItem", routingShape).Match("name", `^[a-zA-Z0-9_\-.]*[a-zA-Z_\-.][a-zA-Z0-9_\-.]*$`, aliasName),
 	"DeleteActivity":                   awsjson.ParseShape(activityARN),
 	"DeleteStateMachine":               awsjson.ParseShape(machineARN),
 	"DeleteStateMachineAlias":          awsjson.ParseShape("stateMachineAliasArn*:1..256"),
@@ -69,6 +69,6 @@ var model = awsjson.Model{
 	"UntagResource":                  awsjson.ParseShape(resourceARN + " tagKeys*:l"),
 	"UpdateMapRun":                   awsjson.ParseShape("mapRunArn*:1..2000 maxConcurrency:i0.. toleratedFailurePercentage:f0..100 toleratedFailureCount:i0.."),
 	"UpdateStateMachine":             configured(awsjson.ParseShape(machineARN + " definition:1..1048576 roleArn:1..256 loggingConfiguration:o tracingConfiguration:o publish:b versionDescription:0..256 encryptionConfiguration:o")),
-	"UpdateStateMachineAlias":        awsjson.ParseShape("stateMachineAliasArn*:1..256 description:0..256 routingConfiguration:l1..2").Nest("routingConfiguration", routingShape),
+	"UpdateStateMachineAlias":        awsjson.ParseShape("stateMachineAliasArn*:1..256 description:0..256 routingConfiguration:l1..2").Items("routingConfiguration", "RoutingConfigurationListItem", routingShape),
 	"ValidateStateMachineDefinition": awsjson.ParseShape("definition*:1..1048576 type:{STANDARD|EXPRESS} severity:{ERROR|WARNING} maxResults:i0..100"),
 }

@@ -22,9 +22,23 @@ func machineDoesNotExist(arn string) error {
 	return awsjson.Fail("StateMachineDoesNotExist", "State Machine Does Not Exist: '"+arn+"'")
 }
 
-// machine finds the state machine that a request names.
+func machineDeleting(arn string) error {
+	return awsjson.Fail("StateMachineDeleting", "State Machine is being deleted: '"+arn+"'")
+}
+
+// unlabelled reads the ARN of a state machine that may be qualified by a version
+// or an alias, but not by the label of a Map state.
+func unlabelled(arn string) (engine.Name, error) {
+	name, err := parseARN(arn, "stateMachine")
+	if err == nil && strings.Contains(name.Path[0], "/") {
+		err = invalidFor("API_DOES_NOT_SUPPORT_LABELED_ARNS", "This operation does not support ARNs with the label of a Map state: '"+arn+"'")
+	}
+	return name, err
+}
+
+// machine finds the state machine that a request names, without a qualifier.
 func (a *api) machine(ctx context.Context, arn string) (*engine.Machine, error) {
-	if _, err := parseARN(arn, "stateMachine"); err != nil {
+	if _, err := unlabelled(arn); err != nil {
 		return nil, err
 	}
 	m, err := a.Engine.Machine(ctx, arn)
@@ -117,7 +131,10 @@ func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 	if err := checkRole(m.RoleARN); err != nil {
 		return nil, err
 	}
-	if err := noVersions(r); err != nil {
+	if r.Bool("publish", false) {
+		m.Published = new(r.Str("versionDescription"))
+	}
+	if err := describedVersion(r); err != nil {
 		return nil, err
 	}
 	if err := configuration(r, &m); err != nil {
@@ -132,7 +149,11 @@ func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 		return nil, err
 	}
 	var o awsjson.Object
-	return o.Str("stateMachineArn", created.ARN()).Time("creationDate", created.Created).JSON(), nil
+	o.Str("stateMachineArn", created.ARN()).Time("creationDate", created.Created)
+	if created.Published != nil {
+		o.Str("stateMachineVersionArn", created.VersionARN(1))
+	}
+	return o.JSON(), nil
 }
 
 // create adds a machine, or gives the one that is there when it is the same
@@ -141,7 +162,10 @@ func (a *api) create(ctx context.Context, m engine.Machine, parsed *asl.StateMac
 	for range attempts {
 		old, err := a.Engine.Machine(ctx, m.ARN())
 		if err == nil {
-			if !sameMachine(old, &m) {
+			if old.Deleting {
+				return nil, machineDeleting(m.ARN())
+			}
+			if !sameMachine(old, &m) || !sameText(old.Published, m.Published) {
 				return nil, awsjson.Fail("StateMachineAlreadyExists", "State Machine Already Exists: '"+m.ARN()+"'")
 			}
 			return old, nil
@@ -149,7 +173,12 @@ func (a *api) create(ctx context.Context, m engine.Machine, parsed *asl.StateMac
 		if !errors.Is(err, store.ErrNotFound) {
 			return nil, err
 		}
-		created, err := a.Engine.CreateMachine(ctx, m, parsed)
+		var created *engine.Machine
+		if m.Published == nil {
+			created, err = a.Engine.CreateMachine(ctx, m, parsed)
+		} else {
+			created, _, err = a.Engine.CreatePublished(ctx, m, parsed, *m.Published)
+		}
 		if !errors.Is(err, store.ErrVersion) {
 			return created, err
 		}
@@ -164,6 +193,8 @@ func sameMachine(a, b *engine.Machine) bool {
 		string(a.Logging) == string(b.Logging) && string(a.Tracing) == string(b.Tracing) && string(a.Encryption) == string(b.Encryption)
 }
 
+func sameText(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
+
 func checkRole(arn string) error {
 	if !strings.HasPrefix(arn, "arn:") {
 		return invalidARN("Invalid ARN prefix: " + arn)
@@ -171,21 +202,17 @@ func checkRole(arn string) error {
 	return nil
 }
 
-// noVersions refuses what needs versions, which are to come.
-func noVersions(r *awsjson.Request) error {
-	publish := r.Bool("publish", false)
-	if r.Has("versionDescription") && !publish {
+// describedVersion refuses the description of a version that is not published.
+func describedVersion(r *awsjson.Request) error {
+	if r.Has("versionDescription") && !r.Bool("publish", false) {
 		return awsjson.Fail("ValidationException", "Version description can only be set when publish is true")
-	}
-	if publish {
-		return awsjson.Fail("UnsupportedOperationException", r.Operation+" with publish is not implemented yet.")
 	}
 	return nil
 }
 
 func (a *api) updateStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
-	if err := noVersions(r); err != nil {
+	if err := describedVersion(r); err != nil {
 		return nil, err
 	}
 	for range attempts {
@@ -193,7 +220,10 @@ func (a *api) updateStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 		if err != nil {
 			return nil, err
 		}
-		updated, err := a.update(ctx, r, old)
+		if old.Deleting {
+			return nil, machineDeleting(arn)
+		}
+		updated, version, err := a.update(ctx, r, old)
 		if errors.Is(err, store.ErrVersion) {
 			continue
 		}
@@ -201,46 +231,70 @@ func (a *api) updateStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 			return nil, err
 		}
 		var o awsjson.Object
-		o.Time("updateDate", updated.Updated)
-		return o.Opt("revisionId", updated.RevisionID).JSON(), nil
+		o.Time("updateDate", updated.Updated).Opt("revisionId", updated.RevisionID)
+		if version != nil {
+			o.Str("stateMachineVersionArn", updated.VersionARN(version.Number))
+		}
+		return o.JSON(), nil
 	}
 	return nil, errConflict
 }
 
-func (a *api) update(ctx context.Context, r *awsjson.Request, old *engine.Machine) (*engine.Machine, error) {
-	m := *old
+// update changes a machine, and publishes what it is then when it is to.
+func (a *api) update(ctx context.Context, r *awsjson.Request, old *engine.Machine) (*engine.Machine, *engine.Version, error) {
+	m, parsed, err := a.updated(r, old)
+	if err != nil {
+		return nil, nil, err
+	}
+	changed := m.RoleARN != old.RoleARN || !sameMachine(&m, old)
+	if changed {
+		m.RevisionID = engine.UUID()
+	}
+	if !r.Bool("publish", false) {
+		put, err := a.Engine.PutMachine(ctx, m, parsed, changed)
+		return put, nil, err
+	}
+	put, version, err := a.Engine.PutPublished(ctx, m, parsed, changed, r.Str("versionDescription"))
+	if errors.Is(err, engine.ErrQuota) {
+		err = tooMany("versions", "1000", old.ARN())
+	}
+	return put, version, err
+}
+
+// updated is a machine as an update wants it to be.
+func (a *api) updated(r *awsjson.Request, old *engine.Machine) (engine.Machine, *asl.StateMachine, error) {
+	m, parsed := *old, old.Parsed()
 	if !r.Has("definition") && !r.Has("roleArn") && !r.Has("loggingConfiguration") && !r.Has("tracingConfiguration") && !r.Has("encryptionConfiguration") {
-		return nil, awsjson.Fail("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, the TracingConfiguration or the EncryptionConfiguration must be specified")
+		return m, nil, awsjson.Fail("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, the TracingConfiguration or the EncryptionConfiguration must be specified")
 	}
 	if err := configuration(r, &m); err != nil {
-		return nil, err
+		return m, nil, err
 	}
-	parsed := old.Parsed()
 	if r.Has("definition") {
 		m.Definition = r.Str("definition")
 		var err error
 		if parsed, err = a.definition(m.Definition, m.Type); err != nil {
-			return nil, err
+			return m, nil, err
 		}
 	}
 	if r.Has("roleArn") {
 		m.RoleARN = r.Str("roleArn")
 		if err := checkRole(m.RoleARN); err != nil {
-			return nil, err
+			return m, nil, err
 		}
 	}
 	m.Updated = time.Now()
-	changed := m.RoleARN != old.RoleARN || !sameMachine(&m, old)
-	if changed {
-		m.RevisionID = engine.UUID()
-	}
-	return a.Engine.PutMachine(ctx, m, parsed, changed)
+	return m, parsed, nil
 }
 
 func (a *api) deleteStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
-	if _, err := parseARN(arn, "stateMachine"); err != nil {
+	name, err := unlabelled(arn)
+	if err != nil {
 		return nil, err
+	}
+	if len(name.Path) != 1 {
+		return nil, invalid("DeleteStateMachine does not take the ARN of a version or an alias: '" + arn + "'")
 	}
 	for range attempts {
 		m, err := a.Engine.Machine(ctx, arn)
@@ -272,12 +326,12 @@ func orElse(given json.RawMessage, otherwise []byte) []byte {
 	return given
 }
 
-// logging is a machine's logging configuration with its defaults.
-func logging(m *engine.Machine) []byte {
-	if len(m.Logging) == 0 {
+// logging is a logging configuration with its defaults.
+func logging(kept json.RawMessage) []byte {
+	if len(kept) == 0 {
 		return noLogging
 	}
-	given, err := value.Decode(m.Logging)
+	given, err := value.Decode(kept)
 	if err != nil {
 		return noLogging
 	}
@@ -291,15 +345,34 @@ func logging(m *engine.Machine) []byte {
 }
 
 func (a *api) describeStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	m, err := a.machine(ctx, r.Str("stateMachineArn"))
+	arn := r.Str("stateMachineArn")
+	t, err := a.target(ctx, arn)
 	if err != nil {
 		return nil, err
 	}
+	m, number, created, description := t.Machine, t.Version, t.Machine.Created, ""
+	if t.Alias != nil {
+		number = t.Alias.Main()
+		if m, err = a.Engine.MachineAt(ctx, m, number); err != nil {
+			return nil, err
+		}
+	}
+	if number > 0 {
+		v, err := a.Engine.Version(ctx, m, number)
+		if err != nil {
+			return nil, err
+		}
+		created, description = v.Created, v.Description
+	}
+	status := "ACTIVE"
+	if m.Deleting {
+		status = "DELETING"
+	}
 	var o awsjson.Object
-	o.Str("stateMachineArn", m.ARN()).Str("name", m.Name).Str("status", "ACTIVE")
+	o.Str("stateMachineArn", arn).Str("name", m.Name).Str("status", status)
 	o.Str("definition", definitionText(r, m.Definition)).Str("roleArn", m.RoleARN).Str("type", string(m.Type))
-	o.Time("creationDate", m.Created).Raw("loggingConfiguration", logging(m)).Raw("tracingConfiguration", orElse(m.Tracing, noTracing))
-	o.Opt("revisionId", m.RevisionID)
+	o.Time("creationDate", created).Raw("loggingConfiguration", logging(m.Logging)).Raw("tracingConfiguration", orElse(m.Tracing, noTracing))
+	o.Opt("revisionId", m.RevisionID).Opt("description", description)
 	o.Raw("encryptionConfiguration", orElse(m.Encryption, ownedKey))
 	return references(&o, m.Parsed()).JSON(), nil
 }
@@ -326,24 +399,19 @@ func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.R
 	if err != nil {
 		return nil, err
 	}
-	definition, err := a.Engine.Definition(ctx, d)
+	rev, err := a.Engine.RevisionOf(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	var o awsjson.Object
-	o.Str("stateMachineArn", d.MachineARN).Str("name", d.MachineName()).Str("definition", definitionText(r, definition)).Str("roleArn", d.RoleARN)
-	m, err := a.Engine.Machine(ctx, d.MachineARN)
-	switch {
-	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
-		o.Time("updateDate", d.Start).Raw("loggingConfiguration", noLogging).Raw("tracingConfiguration", noTracing)
-		o.Raw("encryptionConfiguration", ownedKey)
-	case err != nil:
-		return nil, err
-	default:
-		o.Time("updateDate", m.Updated).Raw("loggingConfiguration", logging(m)).Raw("tracingConfiguration", orElse(m.Tracing, noTracing))
-		o.Opt("revisionId", m.RevisionID).Raw("encryptionConfiguration", orElse(m.Encryption, ownedKey))
+	updated := rev.Updated
+	if updated.IsZero() { // made for a fork
+		updated = d.Start
 	}
-	if parsed, _ := asl.Parse([]byte(definition)); parsed != nil {
+	var o awsjson.Object
+	o.Str("stateMachineArn", d.MachineARN).Str("name", d.MachineName()).Str("definition", definitionText(r, rev.Definition)).Str("roleArn", d.RoleARN)
+	o.Time("updateDate", updated).Raw("loggingConfiguration", logging(rev.Logging)).Raw("tracingConfiguration", orElse(rev.Tracing, noTracing))
+	o.Opt("revisionId", rev.RevisionID).Raw("encryptionConfiguration", orElse(rev.Encryption, ownedKey))
+	if parsed, _ := asl.Parse([]byte(rev.Definition)); parsed != nil {
 		references(&o, parsed)
 	}
 	return o.JSON(), nil

@@ -36,12 +36,16 @@ func (a *api) editTags(ctx context.Context, arn string, change func([]engine.Tag
 		}
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		return &awsjson.Exception{
-			Type: "ResourceNotFound", Message: "Resource not found: '" + arn + "'",
-			Members: []value.Member{{Name: "resourceName", Value: value.Str(arn)}},
-		}
+		return resourceNotFound(arn)
 	}
 	return err
+}
+
+func resourceNotFound(arn string) error {
+	return &awsjson.Exception{
+		Type: "ResourceNotFound", Message: "Resource not found: '" + arn + "'",
+		Members: []value.Member{{Name: "resourceName", Value: value.Str(arn)}},
+	}
 }
 
 func (a *api) editTagsOnce(ctx context.Context, arn string, name engine.Name, change func([]engine.Tag) ([]engine.Tag, error)) error {

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -50,7 +51,9 @@ func TestTenants(t *testing.T) {
 	things["executionArn"] = mine("StartExecution", `{"stateMachineArn":"`+things["stateMachineArn"]+`","name":"running"}`).Get("executionArn").Str()
 	things["taskToken"] = mine("GetActivityTask", `{"activityArn":"`+things["activityArn"]+`"}`).Get("taskToken").Str()
 	things["resourceArn"] = things["stateMachineArn"]
-	things["stateMachineAliasArn"], things["stateMachineVersionArn"] = things["stateMachineArn"]+":prod", things["stateMachineArn"]+":1"
+	things["stateMachineVersionArn"] = mine("PublishStateMachineVersion", `{"stateMachineArn":"`+things["stateMachineArn"]+`"}`).Get("stateMachineVersionArn").Str()
+	things["stateMachineAliasArn"] = mine("CreateStateMachineAlias", `{"name":"prod","routingConfiguration":[{"stateMachineVersionArn":"`+things["stateMachineVersionArn"]+`","weight":100}]}`).Get("stateMachineAliasArn").Str()
+	mine("StartExecution", `{"stateMachineArn":"`+things["stateMachineAliasArn"]+`","name":"aliased"}`)
 	things["mapRunArn"] = "arn:aws:states:us-east-1:111111111111:mapRun:secret/label:x"
 	before := everything(t, h, things)
 	random := rand.New(rand.NewPCG(1, 1))
@@ -98,6 +101,9 @@ func everything(t *testing.T, h http.Handler, things map[string]string) string {
 		{"DescribeStateMachine", `{"stateMachineArn":"` + things["stateMachineArn"] + `"}`},
 		{"ListTagsForResource", `{"resourceArn":"` + things["stateMachineArn"] + `"}`},
 		{"ListExecutions", `{"stateMachineArn":"` + things["stateMachineArn"] + `"}`},
+		{"ListExecutions", `{"stateMachineArn":"` + things["stateMachineAliasArn"] + `"}`},
+		{"ListStateMachineVersions", `{"stateMachineArn":"` + things["stateMachineArn"] + `"}`},
+		{"DescribeStateMachineAlias", `{"stateMachineAliasArn":"` + things["stateMachineAliasArn"] + `"}`},
 		{"GetExecutionHistory", `{"executionArn":"` + things["executionArn"] + `"}`},
 	} {
 		status, text := as(t, h, victim, call[0], call[1])
@@ -110,9 +116,12 @@ func everything(t *testing.T, h http.Handler, things map[string]string) string {
 // or of what is not.
 func attacks(things map[string]string, random *rand.Rand) map[string]func(nowhere bool) string {
 	n := random.IntN(1000)
+	// What takes the ARN of a state machine takes that of a version or an alias.
+	named := maps.Clone(things)
+	named["stateMachineArn"] = things[[]string{"stateMachineArn", "stateMachineVersionArn", "stateMachineAliasArn"}[n%3]]
 	pick := func(kind string) func(bool) string {
 		return func(nowhere bool) string {
-			thing := things[kind]
+			thing := named[kind]
 			if nowhere {
 				thing = elsewhere(thing)
 			}

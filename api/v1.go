@@ -147,6 +147,8 @@ func (a *api) forkExecution(ctx context.Context, r *awsjson.Request) ([]byte, er
 		return nil, errThrottled
 	case errors.Is(err, store.ErrFull):
 		return nil, errFull
+	case errors.Is(err, engine.ErrDeleting):
+		return nil, awsjson.Fail("StateMachineDeleting", "The state machine of the execution is being deleted.")
 	case err != nil:
 		return nil, err
 	}

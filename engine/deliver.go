@@ -264,6 +264,9 @@ func (st *stepping) env() interpreter.Env {
 
 // step steps the execution through one message.
 func (st *stepping) step(msg interpreter.Message) interpreter.Outcome {
+	if msg.Kind != interpreter.Stop && msg.Kind != interpreter.Redrive && st.e.deletions.has(st.l.meta.Machine) {
+		return st.lastStep(msg)
+	}
 	return interpreter.Step(st.l.x, msg, st.env())
 }
 
@@ -360,6 +363,9 @@ func (st *stepping) settle() {
 		e.remove(e.shards[r.id.Shard()], r)
 		r.end(x)
 		e.waiters.ended(r.id)
+		if number := st.l.meta.Machine; e.deletions.has(number) {
+			e.spawn(func() { e.finishDeletion(e.closing, number) })
+		}
 	} else {
 		wake := x.Wake()
 		e.timers.set(r, wake)

@@ -114,22 +114,50 @@ func (e *Engine) List(ctx context.Context, m *Machine, status store.Status, limi
 	if status != 0 {
 		q.Statuses = []store.Status{status}
 	}
-	records, more, err := e.store.List(ctx, q)
-	if err != nil {
-		return nil, "", err
-	}
-	list := make([]*Description, 0, len(records))
-	for i := range records {
-		d, err := summary(&records[i])
+	return e.list(ctx, q, func(*store.Record, *Description) bool { return true })
+}
+
+// ListQualified is [Engine.List] of the executions that were started by a version
+// or an alias, whose ARN is given. A page may have fewer executions than were
+// asked for, and yet not be the last.
+func (e *Engine) ListQualified(ctx context.Context, m *Machine, arn string, status store.Status, limit int, token string) ([]*Description, string, error) {
+	q := store.ListQuery{Term: qualifierTerm(m.Number, arn), Limit: limit, After: parsePlace(token)}
+	return e.list(ctx, q, func(r *store.Record, d *Description) bool {
+		return r.Machine == m.Number && (d.VersionARN == arn || d.AliasARN == arn) && (status == 0 || r.Status == status)
+	})
+}
+
+// list gives a page of executions that hold. It looks at about maxLooked others
+// at most.
+func (e *Engine) list(ctx context.Context, q store.ListQuery, holds func(*store.Record, *Description) bool) ([]*Description, string, error) {
+	limit := q.Limit
+	list := make([]*Description, 0, limit)
+	for looked := 0; ; looked += q.Limit {
+		records, more, err := e.store.List(ctx, q)
 		if err != nil {
 			return nil, "", err
 		}
-		list = append(list, d)
+		for i := range records {
+			d, err := summary(&records[i])
+			if err != nil {
+				return nil, "", err
+			}
+			if holds(&records[i], d) {
+				list = append(list, d)
+			}
+			if len(list) == limit && (more || i+1 < len(records)) {
+				return list, placeToken(records[i].Place()), nil
+			}
+		}
+		if !more {
+			return list, "", nil
+		}
+		last := records[len(records)-1].Place()
+		if looked >= maxLooked {
+			return list, placeToken(last), nil
+		}
+		q.After, q.Limit = &last, max(limit, 200)
 	}
-	if !more {
-		return list, "", nil
-	}
-	return list, placeToken(records[len(records)-1].Place()), nil
 }
 
 // placeToken is a place in a list as text.

@@ -103,6 +103,7 @@ type Engine struct {
 	waiters    waiters
 	index      index
 	retainer   retainer
+	deletions  deletions
 	queued     atomic.Int64
 	under      underWay
 
@@ -129,6 +130,9 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := e.index.open(ctx, e); err != nil {
 		return nil, err
 	}
+	if err := e.deletions.open(ctx, e); err != nil {
+		return nil, err
+	}
 	e.shards = make([]*shard, cfg.Store.Shards())
 	for i := range e.shards {
 		e.shards[i] = newShard(store.ShardID(i))
@@ -138,6 +142,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 			return nil, err
 		}
 	}
+	e.deletions.resume(e)
 	return e, nil
 }
 

@@ -148,7 +148,7 @@ func (e *Engine) forkRevision(ctx context.Context, m *meta, definition string) (
 	}
 	sum := sha256.Sum256([]byte(definition))
 	number := binary.BigEndian.Uint64(sum[:]) | 1<<63
-	encoded, err := json.Marshal(revision{definition, m.MachineName, Standard})
+	encoded, err := json.Marshal(&Revision{Definition: definition, Machine: m.MachineName, Type: Standard, RoleARN: m.RoleARN})
 	if err != nil {
 		return 0, fmt.Errorf("engine: encode revision: %w", err)
 	}

@@ -15,8 +15,9 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// index enters executions into the store under terms: the Error Name of a
-// failure, and the values that the configuration names.
+// index enters executions into the store under terms: the version and alias that
+// they were started by, the Error Name of a failure, and the values that the
+// configuration names.
 type index struct{ fields []indexedField }
 
 // indexedField is a value of inputs or outputs that is indexed.
@@ -129,6 +130,13 @@ func (e *Engine) terms(m *meta, x *interpreter.Execution, first bool) []store.Te
 	}
 	if m.Type == Express {
 		return terms
+	}
+	if first {
+		for _, arn := range []string{m.VersionARN, m.AliasARN} {
+			if arn != "" {
+				terms = append(terms, qualifierTerm(m.Machine, arn))
+			}
+		}
 	}
 	for i := range e.index.fields {
 		f := &e.index.fields[i]

@@ -43,6 +43,12 @@ type Machine struct {
 	Tracing    json.RawMessage `json:",omitempty"`
 	Encryption json.RawMessage `json:",omitempty"`
 	Tags       []Tag
+	// Published is the description of the version that the creation published,
+	// nil when it published none.
+	Published *string `json:",omitempty"`
+	// Deleting tells that the machine is gone as soon as its executions have
+	// ended.
+	Deleting bool `json:",omitempty"`
 
 	version uint64
 	parsed  *asl.StateMachine
@@ -63,12 +69,20 @@ func (m *Machine) Parsed() *asl.StateMachine { return m.parsed }
 // Version is the catalogue's version of the entry, for [Engine.PutMachine].
 func (m *Machine) Version() uint64 { return m.version }
 
-// revision is what a running execution needs of its machine for as long as it
-// runs, whatever becomes of the machine.
-type revision struct {
+// Revision is what a state machine was at a time. It is kept for the executions
+// that were started then and for the versions that were published of it,
+// whatever becomes of the machine.
+type Revision struct {
 	Definition string
 	Machine    string // its name
 	Type       MachineType
+	// RevisionID is the API's name of the revision, "" for the first.
+	RevisionID string          `json:",omitempty"`
+	RoleARN    string          `json:",omitempty"`
+	Updated    time.Time       `json:",omitzero"`
+	Logging    json.RawMessage `json:",omitempty"`
+	Tracing    json.RawMessage `json:",omitempty"`
+	Encryption json.RawMessage `json:",omitempty"`
 }
 
 type revisionKey struct {
@@ -87,10 +101,18 @@ type catalogue struct {
 	mu        sync.RWMutex
 	machines  map[string]*Machine // by ARN
 	revisions map[revisionKey]*asl.StateMachine
+	versions  map[versionKey]*Machine // as they were published, without tags
+	aliases   map[aliasKey]*Alias
+	// changes counts what was written: what was read before a change must not
+	// be kept after it.
+	changes uint64
 }
 
 func newCatalogue(s store.Store) *catalogue {
-	return &catalogue{store: s, machines: make(map[string]*Machine), revisions: make(map[revisionKey]*asl.StateMachine)}
+	return &catalogue{
+		store: s, machines: make(map[string]*Machine), revisions: make(map[revisionKey]*asl.StateMachine),
+		versions: make(map[versionKey]*Machine), aliases: make(map[aliasKey]*Alias),
+	}
 }
 
 // maxRevisions bounds the parsed definitions that are kept for executions.
@@ -104,7 +126,7 @@ func machineKey(t Tenant, name string) string {
 func (e *Engine) Machine(ctx context.Context, arn string) (*Machine, error) {
 	c := e.catalogue
 	c.mu.RLock()
-	m := c.machines[arn]
+	m, changes := c.machines[arn], c.changes
 	c.mu.RUnlock()
 	if m != nil && visible(ctx, m.Tenant) {
 		return m, nil
@@ -123,10 +145,9 @@ func (e *Engine) Machine(ctx context.Context, arn string) (*Machine, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if newer := c.machines[arn]; newer != nil {
-		return newer, nil
+	if c.changes == changes {
+		c.machines[arn] = m
 	}
-	c.machines[arn] = m
 	return m, nil
 }
 
@@ -168,12 +189,32 @@ func (e *Engine) Machines(ctx context.Context, t Tenant, after string, limit int
 // CreateMachine adds a state machine and gives it its number. store.ErrVersion
 // when there is one of that name.
 func (e *Engine) CreateMachine(ctx context.Context, m Machine, parsed *asl.StateMachine) (*Machine, error) {
-	counter, edit, err := e.nextNumber(ctx)
+	created, _, err := e.createMachine(ctx, m, parsed, nil)
+	return created, err
+}
+
+// CreatePublished is [Engine.CreateMachine] and publishes the first version.
+func (e *Engine) CreatePublished(ctx context.Context, m Machine, parsed *asl.StateMachine, description string) (*Machine, *Version, error) {
+	return e.createMachine(ctx, m, parsed, &description)
+}
+
+func (e *Engine) createMachine(ctx context.Context, m Machine, parsed *asl.StateMachine, publish *string) (*Machine, *Version, error) {
+	counter, taken, err := e.nextNumber(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	m.Number, m.Revision, m.version = counter, 0, 0
-	return e.putMachine(ctx, m, parsed, true, edit)
+	m.Number, m.Revision, m.version, m.Published = counter, 0, 0, publish
+	edits := []store.Edit{taken}
+	var (
+		v *Version
+		p = published{number: counter}
+	)
+	if publish != nil {
+		v = p.next(&m, *publish, e.now())
+		edits = append(edits, v.edit(counter))
+	}
+	created, err := e.putMachine(ctx, m, parsed, true, append(edits, p.edit())...)
+	return created, v, err
 }
 
 // nextNumber gives an unused machine number and the edit that takes it.
@@ -198,16 +239,30 @@ func (e *Engine) PutMachine(ctx context.Context, m Machine, parsed *asl.StateMac
 	return e.putMachine(ctx, m, parsed, changed)
 }
 
+// PutPublished is [Engine.PutMachine] and publishes a version of what the
+// machine is then, unless there is one. store.ErrVersion, ErrQuota.
+func (e *Engine) PutPublished(ctx context.Context, m Machine, parsed *asl.StateMachine, changed bool, description string) (*Machine, *Version, error) {
+	if changed {
+		m.Revision++
+	}
+	v, edits, err := e.publishing(ctx, &m, description)
+	if err != nil {
+		return nil, nil, err
+	}
+	put, err := e.putMachine(ctx, m, parsed, changed, edits...)
+	return put, v, err
+}
+
 func (e *Engine) putMachine(ctx context.Context, m Machine, parsed *asl.StateMachine, changed bool, more ...store.Edit) (*Machine, error) {
 	m.parsed = parsed
-	encoded, err := json.Marshal(&m)
+	edit, err := m.edit()
 	if err != nil {
-		return nil, fmt.Errorf("engine: encode state machine: %w", err)
+		return nil, err
 	}
-	edits := append(more, store.Edit{Key: machineKey(m.Tenant, m.Name), Version: m.version, Value: encoded})
+	edits := append(more, edit)
 	key := revisionKey{m.Number, m.Revision}
 	if changed {
-		encoded, err := json.Marshal(revision{m.Definition, m.Name, m.Type})
+		encoded, err := json.Marshal(m.revision())
 		if err != nil {
 			return nil, fmt.Errorf("engine: encode revision: %w", err)
 		}
@@ -221,9 +276,27 @@ func (e *Engine) putMachine(ctx context.Context, m Machine, parsed *asl.StateMac
 	return &m, nil
 }
 
+// edit writes the machine over the version that it was read at.
+func (m *Machine) edit() (store.Edit, error) {
+	encoded, err := json.Marshal(m)
+	if err != nil {
+		return store.Edit{}, fmt.Errorf("engine: encode state machine: %w", err)
+	}
+	return store.Edit{Key: machineKey(m.Tenant, m.Name), Version: m.version, Value: encoded}, nil
+}
+
+// revision is what is kept of the machine as it is.
+func (m *Machine) revision() *Revision {
+	return &Revision{
+		Definition: m.Definition, Machine: m.Name, Type: m.Type, RevisionID: m.RevisionID, RoleARN: m.RoleARN, Updated: m.Updated,
+		Logging: m.Logging, Tracing: m.Tracing, Encryption: m.Encryption,
+	}
+}
+
 func (c *catalogue) keep(m *Machine, key revisionKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.changes++
 	c.machines[m.ARN()] = m
 	if len(c.revisions) >= maxRevisions {
 		clear(c.revisions)
@@ -231,33 +304,19 @@ func (c *catalogue) keep(m *Machine, key revisionKey) {
 	c.revisions[key] = m.parsed
 }
 
-// DeleteMachine takes a state machine out of the catalogue. Its executions go
-// on with the revision they were started with. store.ErrVersion.
-func (e *Engine) DeleteMachine(ctx context.Context, m *Machine) error {
-	err := e.store.Put(ctx, store.Edit{Key: machineKey(m.Tenant, m.Name), Version: m.version})
-	if err != nil {
-		return err
-	}
-	e.catalogue.mu.Lock()
-	defer e.catalogue.mu.Unlock()
-	delete(e.catalogue.machines, m.ARN())
-	return nil
+// RevisionOf gives the state machine as an execution was started with it.
+func (e *Engine) RevisionOf(ctx context.Context, x *Description) (*Revision, error) {
+	return e.revision(ctx, revisionKey{x.meta.Machine, x.meta.Revision})
 }
 
-// Definition gives the definition that an execution was started with.
-func (e *Engine) Definition(ctx context.Context, x *Description) (string, error) {
-	rev, err := e.revision(ctx, revisionKey{x.meta.Machine, x.meta.Revision})
-	return rev.Definition, err
-}
-
-func (e *Engine) revision(ctx context.Context, key revisionKey) (revision, error) {
-	var rev revision
+func (e *Engine) revision(ctx context.Context, key revisionKey) (*Revision, error) {
+	rev := new(Revision)
 	entry, err := e.store.Get(ctx, key.String())
 	if err != nil {
-		return rev, fmt.Errorf("engine: %s: %w", key, err)
+		return nil, fmt.Errorf("engine: %s: %w", key, err)
 	}
-	if err := json.Unmarshal(entry.Value, &rev); err != nil {
-		return rev, fmt.Errorf("engine: %s: %w", key, err)
+	if err := json.Unmarshal(entry.Value, rev); err != nil {
+		return nil, fmt.Errorf("engine: %s: %w", key, err)
 	}
 	return rev, nil
 }

@@ -30,6 +30,8 @@ func (e *Engine) NotRedrivable(d *Description) string {
 	switch {
 	case d.Status == store.Running, d.Status == store.Succeeded:
 		return "Execution is " + d.Status.String() + " and cannot be redriven"
+	case e.deleted(e.closing, d):
+		return "State machine is in DELETING status"
 	case d.Last >= redriveEvents && e.cfg.Limits.Events > 0:
 		return "Execution history event limit exceeded"
 	case now.Sub(d.Start) > longestOpen:

@@ -124,10 +124,13 @@ var ErrAlreadyExists = errors.New("engine: an execution of that name exists")
 // Start begins an execution and returns when its start is durable. A name that
 // is taken gives [ErrAlreadyExists], unless the execution of that name is still
 // running and has the same input: then its start is told again (StartExecution,
-// "idempotent"). ErrBusy.
+// "idempotent"). ErrBusy, ErrDeleting.
 func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 	if e.queued.Load() > int64(e.cfg.MaxQueued) {
 		return Started{}, ErrBusy
+	}
+	if req.Machine.Deleting || e.deletions.has(req.Machine.Number) {
+		return Started{}, ErrDeleting
 	}
 	m := req.meta()
 	if m.Retention = e.retentionOf(req.Machine); req.fork != nil {

@@ -32,6 +32,8 @@ type Field struct {
 	Enum   []string
 	// Fields are the members of a structure, or of a list's items.
 	Fields Shape
+	// Item is the model's name of a list's items; "" where no message shows them.
+	Item string
 }
 
 // FieldType is what a member holds.
@@ -98,6 +100,17 @@ func (s Shape) Nest(name string, inner Shape) Shape {
 		}
 	}
 	panic("awsjson: no member " + name)
+}
+
+// Items is Nest for a list, whose items messages show under their name.
+func (s Shape) Items(name, item string, inner Shape) Shape {
+	s.Nest(name, inner)
+	for i := range s {
+		if s[i].Name == name {
+			s[i].Item = item
+		}
+	}
+	return s
 }
 
 // Match gives a shape in which the named member must match a pattern, written
@@ -205,9 +218,9 @@ func (c *checker) list(path string, f *Field, v value.Value) error {
 	n := int64(v.Len())
 	switch {
 	case n < f.Min:
-		c.fail(path, v.String(), "Member must have length greater than or equal to "+strconv.FormatInt(f.Min, 10))
+		c.fail(path, f.shown(v), "Member must have length greater than or equal to "+strconv.FormatInt(f.Min, 10))
 	case f.Max > 0 && n > f.Max:
-		c.fail(path, v.String(), "Member must have length less than or equal to "+strconv.FormatInt(f.Max, 10))
+		c.fail(path, f.shown(v), "Member must have length less than or equal to "+strconv.FormatInt(f.Max, 10))
 	}
 	for i, item := range v.Items() {
 		at := path + "." + strconv.Itoa(i+1) + ".member"
@@ -225,6 +238,30 @@ func (c *checker) list(path string, f *Field, v value.Value) error {
 		}
 	}
 	return nil
+}
+
+// shown is a list as the service's messages show it.
+func (f *Field) shown(v value.Value) string {
+	if f.Item == "" {
+		return v.String()
+	}
+	items := make([]string, 0, v.Len())
+	for _, item := range v.Items() {
+		members := make([]string, 0, len(f.Fields))
+		for _, m := range f.Fields {
+			members = append(members, m.Name+"="+text(item.Get(m.Name)))
+		}
+		items = append(items, f.Item+"("+strings.Join(members, ", ")+")")
+	}
+	return "[" + strings.Join(items, ", ") + "]"
+}
+
+// text is a value as the service's messages show it.
+func text(v value.Value) string {
+	if v.Kind() == value.String {
+		return v.Str()
+	}
+	return v.String()
 }
 
 func (t FieldType) holds(v value.Value) bool {

@@ -1,0 +1,257 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/store"
+)
+
+// listed is a list as messages show it.
+func listed(items []string) string { return "[" + strings.Join(items, ", ") + "]" }
+
+// errNoResource answers for aliases and versions that are not there.
+var errNoResource = awsjson.Fail("ResourceNotFound", "Request references a resource that does not exist.")
+
+// routing reads the member routingConfiguration: the routes, and the ARN of the
+// state machine whose versions they lead to.
+func routing(r *awsjson.Request) (machine string, routes []engine.Route, err error) {
+	refuse := func(message string) (string, []engine.Route, error) {
+		return "", nil, invalidFor("INVALID_ROUTING_CONFIGURATION", message)
+	}
+	var arns, weights []string
+	sum := 0
+	for _, item := range r.Input.Get("routingConfiguration").Items() {
+		weight, _ := item.Get("weight").Int64()
+		arns, weights = append(arns, item.Get("stateMachineVersionArn").Str()), append(weights, strconv.FormatInt(weight, 10))
+		sum += int(weight)
+		routes = append(routes, engine.Route{Weight: int(weight)})
+	}
+	if len(arns) == 2 && arns[0] == arns[1] {
+		return refuse("Routing configuration must contain distinct state machine version ARNs. Received: " + listed(arns))
+	}
+	if sum != 100 {
+		return refuse("Sum of routing configuration weights must equal 100. Received: " + listed(weights))
+	}
+	for i, arn := range arns {
+		of, number, _, err := qualified(arn)
+		switch {
+		case err != nil:
+			return "", nil, err
+		case number == 0:
+			return refuse("Routing configuration must contain state machine version ARNs. Received: " + listed(arns))
+		case i > 0 && of != machine:
+			return refuse("Routing configuration must contain versions of the same state machine. Received: " + listed(arns))
+		}
+		machine, routes[i].Version = of, number
+	}
+	return machine, routes, nil
+}
+
+// aliased finds the alias that a request names, and its machine.
+func (a *api) aliased(ctx context.Context, arn string) (*engine.Machine, *engine.Alias, error) {
+	machine, _, name, err := qualified(arn)
+	if err != nil {
+		return nil, nil, err
+	}
+	if name == "" {
+		return nil, nil, invalidARN("Invalid ARN of a state machine alias: " + arn)
+	}
+	m, err := a.Engine.Machine(ctx, machine)
+	if err == nil {
+		var alias *engine.Alias
+		if alias, err = a.Engine.Alias(ctx, m, name); err == nil {
+			return m, alias, nil
+		}
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		err = errNoResource
+	}
+	return nil, nil, err
+}
+
+func (a *api) createStateMachineAlias(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	machine, routes, err := routing(r)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	wanted := engine.Alias{Name: r.Str("name"), Description: r.Str("description"), Routes: routes, Created: now, Updated: now}
+	for range attempts {
+		m, err := a.Engine.Machine(ctx, machine)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, errNoResource
+		}
+		if err != nil {
+			return nil, err
+		}
+		if m.Deleting {
+			return nil, machineDeleting(machine)
+		}
+		created, err := a.createAlias(ctx, m, wanted)
+		if errors.Is(err, store.ErrVersion) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		var o awsjson.Object
+		return o.Str("stateMachineAliasArn", m.AliasARN(created.Name)).Time("creationDate", created.Created).JSON(), nil
+	}
+	return nil, errConflict
+}
+
+// createAlias adds an alias, or gives the one that is there when it is the same
+// (CreateStateMachineAlias, "idempotent").
+func (a *api) createAlias(ctx context.Context, m *engine.Machine, wanted engine.Alias) (*engine.Alias, error) {
+	old, err := a.Engine.Alias(ctx, m, wanted.Name)
+	switch {
+	case err == nil && old.Description == wanted.Description && slices.Equal(old.Routes, wanted.Routes):
+		return old, nil
+	case err == nil:
+		return nil, conflict("Failed to create alias because an alias with the same name and a different routing configuration already exists.")
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, err
+	}
+	created, err := a.Engine.PutAlias(ctx, m, wanted)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, errNoResource
+	case errors.Is(err, engine.ErrQuota):
+		return nil, tooMany("aliases", "100", m.ARN())
+	}
+	return created, err
+}
+
+func (a *api) updateStateMachineAlias(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	var (
+		machine string
+		routes  []engine.Route
+	)
+	if r.Has("routingConfiguration") {
+		var err error
+		if machine, routes, err = routing(r); err != nil {
+			return nil, err
+		}
+	} else if !r.Has("description") {
+		return nil, invalidFor("MISSING_REQUIRED_PARAMETER", "Either the description or the routing configuration must be specified")
+	}
+	for range attempts {
+		m, old, err := a.aliased(ctx, r.Str("stateMachineAliasArn"))
+		if err != nil {
+			return nil, err
+		}
+		if routes != nil && machine != m.ARN() {
+			return nil, invalidFor("INVALID_ROUTING_CONFIGURATION", "Routing configuration must contain versions of the state machine of the alias: '"+m.ARN()+"'")
+		}
+		updated, err := a.updateAlias(ctx, r, m, *old, routes)
+		if errors.Is(err, store.ErrVersion) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		var o awsjson.Object
+		return o.Time("updateDate", updated.Updated).JSON(), nil
+	}
+	return nil, errConflict
+}
+
+func (a *api) updateAlias(ctx context.Context, r *awsjson.Request, m *engine.Machine, alias engine.Alias, routes []engine.Route) (*engine.Alias, error) {
+	old := alias
+	if r.Has("description") {
+		alias.Description = r.Str("description")
+	}
+	if routes != nil {
+		alias.Routes = routes
+	}
+	if alias.Description == old.Description && slices.Equal(alias.Routes, old.Routes) {
+		return &old, nil
+	}
+	alias.Updated = time.Now()
+	updated, err := a.Engine.PutAlias(ctx, m, alias)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, errNoResource
+	}
+	return updated, err
+}
+
+func (a *api) describeStateMachineAlias(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	m, alias, err := a.aliased(ctx, r.Str("stateMachineAliasArn"))
+	if err != nil {
+		return nil, err
+	}
+	var o awsjson.Object
+	o.Str("stateMachineAliasArn", m.AliasARN(alias.Name)).Str("name", alias.Name).Opt("description", alias.Description)
+	o.List("routingConfiguration", len(alias.Routes), func(dst []byte, i int) []byte {
+		var item awsjson.Object
+		item.Str("stateMachineVersionArn", m.VersionARN(alias.Routes[i].Version)).Int("weight", int64(alias.Routes[i].Weight))
+		return append(dst, item.JSON()...)
+	})
+	return o.Time("creationDate", alias.Created).Time("updateDate", alias.Updated).JSON(), nil
+}
+
+func (a *api) deleteStateMachineAlias(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	for range attempts {
+		m, alias, err := a.aliased(ctx, r.Str("stateMachineAliasArn"))
+		if errors.Is(err, errNoResource) {
+			return []byte("{}"), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err = a.Engine.DeleteAlias(ctx, m, alias.Name); !errors.Is(err, store.ErrVersion) {
+			return []byte("{}"), err
+		}
+	}
+	return nil, errConflict
+}
+
+func (a *api) listStateMachineAliases(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	arn := r.Str("stateMachineArn")
+	machine, number, alias, err := qualified(arn)
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.machine(ctx, machine)
+	if err != nil {
+		return nil, err
+	}
+	if m.Deleting {
+		return nil, machineDeleting(machine)
+	}
+	if number > 0 {
+		_, err = a.Engine.Version(ctx, m, number)
+	}
+	if alias != "" || errors.Is(err, store.ErrNotFound) {
+		return nil, errNoResource
+	}
+	if err != nil {
+		return nil, err
+	}
+	after, err := a.position(r, arn)
+	if err != nil {
+		return nil, err
+	}
+	size := pageSize(r)
+	aliases, err := a.Engine.Aliases(ctx, m, number, after, size+1)
+	if err != nil {
+		return nil, err
+	}
+	shown := aliases[:min(size, len(aliases))]
+	var o awsjson.Object
+	o.List("stateMachineAliases", len(shown), func(dst []byte, i int) []byte {
+		var item awsjson.Object
+		return append(dst, item.Str("stateMachineAliasArn", m.AliasARN(shown[i].Name)).Time("creationDate", shown[i].Created).JSON()...)
+	})
+	if len(aliases) > size {
+		o.Str("nextToken", a.nextToken(r, arn, shown[size-1].Name))
+	}
+	return o.JSON(), nil
+}

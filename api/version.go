@@ -1,0 +1,149 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/value"
+)
+
+// invalidFor is a ValidationException that has a reason of the API model.
+func invalidFor(reason, message string) error {
+	return &awsjson.Exception{Type: "ValidationException", Message: message, Members: []value.Member{{Name: "reason", Value: value.Str(reason)}}}
+}
+
+func conflict(message string) error {
+	return &awsjson.Exception{Type: "ConflictException", Message: message, Status: 409}
+}
+
+// tooMany tells that a state machine has all the versions or aliases that it may
+// have.
+func tooMany(what, limit, arn string) error {
+	return &awsjson.Exception{
+		Type: "ServiceQuotaExceededException", Status: 402,
+		Message: "The state machine has the maximum number of " + what + ", " + limit + ": '" + arn + "'",
+	}
+}
+
+// target finds what a request names: a state machine, a version or an alias.
+func (a *api) target(ctx context.Context, arn string) (engine.Target, error) {
+	if _, err := parseARN(arn, "stateMachine"); err != nil {
+		return engine.Target{}, err
+	}
+	t, err := a.Engine.Resolve(ctx, arn)
+	if errors.Is(err, store.ErrNotFound) {
+		return t, machineDoesNotExist(arn)
+	}
+	return t, err
+}
+
+// qualified splits the ARN of a version or an alias into that of the machine and
+// the rest.
+func qualified(arn string) (machine string, number uint32, alias string, err error) {
+	name, err := unlabelled(arn)
+	if err != nil {
+		return "", 0, "", err
+	}
+	if len(name.Path) == 2 && name.Path[1] != "" {
+		number, alias = engine.ParseQualifier(name.Path[1])
+	}
+	return name.ARN("stateMachine", name.Path[0]), number, alias, nil
+}
+
+// initial is how requests and messages name the first revision of a machine,
+// which has no id.
+const initial = "INITIAL"
+
+func (a *api) publishStateMachineVersion(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	arn := r.Str("stateMachineArn")
+	for range attempts {
+		m, err := a.machine(ctx, arn)
+		if err != nil {
+			return nil, err
+		}
+		if m.Deleting {
+			return nil, machineDeleting(arn)
+		}
+		current := m.RevisionID
+		if current == "" {
+			current = initial
+		}
+		if asked := r.Str("revisionId"); asked != "" && asked != current {
+			return nil, conflict("Failed to publish the State Machine version for revision " + asked + ". The current State Machine revision is " + current + ".")
+		}
+		v, err := a.Engine.Publish(ctx, m, r.Str("description"))
+		switch {
+		case errors.Is(err, store.ErrVersion):
+			continue
+		case errors.Is(err, engine.ErrQuota):
+			return nil, tooMany("versions", "1000", arn)
+		case err != nil:
+			return nil, err
+		}
+		var o awsjson.Object
+		return o.Time("creationDate", v.Created).Str("stateMachineVersionArn", m.VersionARN(v.Number)).JSON(), nil
+	}
+	return nil, errConflict
+}
+
+func (a *api) deleteStateMachineVersion(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	arn := r.Str("stateMachineVersionArn")
+	machine, number, _, err := qualified(arn)
+	if err != nil {
+		return nil, err
+	}
+	if number == 0 {
+		return nil, invalidARN("Invalid ARN of a state machine version: " + arn)
+	}
+	for range attempts {
+		m, err := a.Engine.Machine(ctx, machine)
+		if errors.Is(err, store.ErrNotFound) {
+			return []byte("{}"), nil
+		}
+		if err == nil {
+			err = a.Engine.DeleteVersion(ctx, m, number)
+		}
+		if refused, ok := errors.AsType[*engine.ReferencedError](err); ok {
+			return nil, conflict("Version to be deleted must not be referenced by an alias. Current list of aliases referencing this version: " + listed(refused.Aliases))
+		}
+		if !errors.Is(err, store.ErrVersion) {
+			return []byte("{}"), err
+		}
+	}
+	return nil, errConflict
+}
+
+func (a *api) listStateMachineVersions(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	arn := r.Str("stateMachineArn")
+	if _, err := unlabelled(arn); err != nil {
+		return nil, err
+	}
+	at, err := a.position(r, arn)
+	if err != nil {
+		return nil, err
+	}
+	before, _ := strconv.ParseUint(at, 10, 32)
+	var versions []*engine.Version
+	size := pageSize(r)
+	m, err := a.Engine.Machine(ctx, arn)
+	if err == nil {
+		versions, err = a.Engine.Versions(ctx, m, uint32(before), size+1)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // the operation has no exception for a machine that is not there
+		return nil, err
+	}
+	shown := versions[:min(size, len(versions))]
+	var o awsjson.Object
+	o.List("stateMachineVersions", len(shown), func(dst []byte, i int) []byte {
+		var item awsjson.Object
+		return append(dst, item.Str("stateMachineVersionArn", m.VersionARN(shown[i].Number)).Time("creationDate", shown[i].Created).JSON()...)
+	})
+	if len(versions) > size {
+		o.Str("nextToken", a.nextToken(r, arn, itoa(int(shown[size-1].Number))))
+	}
+	return o.JSON(), nil
+}

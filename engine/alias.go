@@ -1,0 +1,205 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/steppehq/steppe/store"
+)
+
+// Alias is a name for one or two versions of a state machine, each of which it
+// starts as often as its weight tells. It is immutable: a change makes another
+// one.
+type Alias struct {
+	Name        string
+	Description string `json:",omitempty"`
+	Routes      []Route
+	Created     time.Time
+	Updated     time.Time
+
+	entry uint64 // version of the catalogue's entry
+}
+
+// Route is a version that an alias leads to.
+type Route struct {
+	Version uint32
+	Weight  int // percent
+}
+
+// Weight is how many of a hundred executions the alias starts with a version.
+func (a *Alias) Weight(version uint32) int {
+	for _, r := range a.Routes {
+		if r.Version == version {
+			return r.Weight
+		}
+	}
+	return 0
+}
+
+// Main is the version that most executions are started with.
+func (a *Alias) Main() uint32 {
+	return slices.MaxFunc(a.Routes, func(x, y Route) int { return x.Weight - y.Weight }).Version
+}
+
+// leadsTo reports whether a version is among the routes, whatever its weight.
+func (a *Alias) leadsTo(version uint32) bool {
+	return slices.ContainsFunc(a.Routes, func(r Route) bool { return r.Version == version })
+}
+
+// pick gives the version at a place from 0 to 99.
+func (a *Alias) pick(place int) uint32 {
+	for _, r := range a.Routes {
+		if place < r.Weight {
+			return r.Version
+		}
+		place -= r.Weight
+	}
+	return a.Main()
+}
+
+// percent draws a number from 0 to 99.
+func (e *Engine) percent() int {
+	var b [8]byte
+	e.random(b[:])
+	return int(binary.BigEndian.Uint64(b[:]) % 100)
+}
+
+// aliasKey names an alias in the catalogue.
+type aliasKey struct {
+	machine uint32
+	name    string
+}
+
+func (k aliasKey) String() string { return aliasPrefix(k.machine) + k.name }
+
+func aliasPrefix(machine uint32) string { return fmt.Sprintf("alias/%08x/", machine) }
+
+func decodeAlias(entry store.Entry) (*Alias, error) {
+	a := &Alias{entry: entry.Version}
+	if err := json.Unmarshal(entry.Value, a); err != nil {
+		return nil, fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
+	}
+	return a, nil
+}
+
+// Alias gives an alias of a machine. store.ErrNotFound.
+func (e *Engine) Alias(ctx context.Context, m *Machine, name string) (*Alias, error) {
+	c, key := e.catalogue, aliasKey{m.Number, name}
+	c.mu.RLock()
+	a, changes := c.aliases[key], c.changes
+	c.mu.RUnlock()
+	if a != nil {
+		return a, nil
+	}
+	entry, err := e.store.Get(ctx, key.String())
+	if err != nil {
+		return nil, err
+	}
+	if a, err = decodeAlias(entry); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changes == changes {
+		if len(c.aliases) >= maxRevisions {
+			clear(c.aliases)
+		}
+		c.aliases[key] = a
+	}
+	return a, nil
+}
+
+// Aliases lists the aliases of a machine by name, at most limit (0: all) after
+// the given name: those that lead to a version, or with version 0 all.
+func (e *Engine) Aliases(ctx context.Context, m *Machine, version uint32, after string, limit int) ([]*Alias, error) {
+	prefix := aliasPrefix(m.Number)
+	if after != "" {
+		after = prefix + after
+	}
+	entries, err := e.store.Scan(ctx, prefix, after, 0) // there are a hundred at most
+	if err != nil {
+		return nil, err
+	}
+	var aliases []*Alias
+	for _, entry := range entries {
+		a, err := decodeAlias(entry)
+		if err != nil {
+			return nil, err
+		}
+		if version != 0 && !a.leadsTo(version) {
+			continue
+		}
+		if aliases = append(aliases, a); len(aliases) == limit {
+			break
+		}
+	}
+	return aliases, nil
+}
+
+// PutAlias adds an alias, or replaces one that the caller has seen. The versions
+// that it leads to must be there. store.ErrVersion, store.ErrNotFound,
+// ErrQuota.
+func (e *Engine) PutAlias(ctx context.Context, m *Machine, a Alias) (*Alias, error) {
+	p, err := e.published(ctx, m.Number)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range a.Routes {
+		if _, err := e.Version(ctx, m, r.Version); err != nil {
+			return nil, err
+		}
+	}
+	if a.entry == 0 {
+		if p.Aliases >= maxAliases {
+			return nil, ErrQuota
+		}
+		p.Aliases++
+	}
+	encoded, err := json.Marshal(&a)
+	if err != nil {
+		return nil, fmt.Errorf("engine: encode alias: %w", err)
+	}
+	key := aliasKey{m.Number, a.Name}
+	if err := e.store.Put(ctx, p.edit(), store.Edit{Key: key.String(), Version: a.entry, Value: encoded}); err != nil {
+		return nil, err
+	}
+	a.entry++
+	c := e.catalogue
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	c.aliases[key] = &a
+	return &a, nil
+}
+
+// DeleteAlias deletes an alias; one that is not there counts as deleted. Its
+// executions go on. store.ErrVersion.
+func (e *Engine) DeleteAlias(ctx context.Context, m *Machine, name string) error {
+	p, err := e.published(ctx, m.Number)
+	if err != nil {
+		return err
+	}
+	key := aliasKey{m.Number, name}
+	entry, err := e.store.Get(ctx, key.String())
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.Aliases--
+	if err := e.store.Put(ctx, p.edit(), store.Edit{Key: key.String(), Version: entry.Version}); err != nil {
+		return err
+	}
+	c := e.catalogue
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	delete(c.aliases, key)
+	return nil
+}
