@@ -24,9 +24,13 @@ const v1Prefix = "/api/v1/"
 // operations are: the caller's account and region decide what is seen.
 func (a *api) v1(mux *http.ServeMux, s *awsjson.Server) {
 	for pattern, handle := range map[string]awsjson.Handler{
-		"GET /api/v1/executions":          a.searchExecutions,
-		"GET /api/v1/executions/{arn...}": a.showExecution,
-		"POST /api/v1/forks":              a.forkExecution,
+		"GET /api/v1/executions":            a.searchExecutions,
+		"GET /api/v1/executions/{arn...}":   a.showExecution,
+		"POST /api/v1/forks":                a.forkExecution,
+		"GET /api/v1/alias-shifts":          a.listShifts,
+		"POST /api/v1/alias-shifts":         a.beginShift,
+		"GET /api/v1/alias-shifts/{arn}":    a.showShift,
+		"DELETE /api/v1/alias-shifts/{arn}": a.cancelShift,
 	} {
 		mux.Handle(pattern, s.Resource(ofTenant(handle)))
 	}

@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -245,4 +246,60 @@ func TestMapRuns(t *testing.T) {
 		{"ListExecutions", `{"mapRunArn":"` + run + `"}`, "ResourceNotFound: Resource not found: '" + run + "'"},
 		{"ListExecutions", `{"mapRunArn":"` + run + `","stateMachineArn":"SM"}`, "ValidationException: Must specify either a StateMachineArn or a MapRunArn"},
 	})
+}
+
+// resource calls a resource of /api/v1/ as an account.
+func resource(t testing.TB, h http.Handler, account, method, path, body string) (int, string) {
+	t.Helper()
+	r := httptest.NewRequest(method, "/api/v1/"+path, strings.NewReader(body))
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+account+"/20260101/us-east-1/states/aws4_request, SignedHeaders=host, Signature=0")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+// TestShifts: what begins and what does not, and that nobody else sees it.
+func TestShifts(t *testing.T) {
+	h := serve(t)
+	const (
+		owner = "000000000000"
+		sm    = "arn:aws:states:us-east-1:000000000000:stateMachine:m"
+		path  = "alias-shifts/" + sm + ":prod"
+	)
+	must(t, h, "CreateStateMachine", `{"name":"m","roleArn":"`+role+`",`+passes("1")+`,"publish":true}`)
+	must(t, h, "UpdateStateMachine", `{"stateMachineArn":"`+sm+`",`+passes("2")+`,"publish":true}`)
+	must(t, h, "CreateStateMachineAlias", `{"name":"prod","routingConfiguration":[{"stateMachineVersionArn":"`+sm+`:1","weight":100}]}`)
+	begin := func(more string) string {
+		return `{"stateMachineAliasArn":"` + sm + `:prod","stateMachineVersionArn":"` + sm + `:2"` + more + `}`
+	}
+	running := `{"stateMachineAliasArn":"` + sm + `:prod","status":"RUNNING","fromVersionArn":"` + sm + `:1","toVersionArn":"` + sm + `:2","weight":25,"executions":0,"failed":0}`
+	times := regexp.MustCompile(`"(startDate|nextStepDate|stopDate)":[0-9.]+,`)
+	for _, tt := range []struct{ account, method, path, body, want string }{
+		{owner, "GET", path, "", "ResourceNotFound"},
+		{owner, "POST", "alias-shifts", begin(`,"canary":"0%/5m"`), "ValidationException"},
+		{owner, "POST", "alias-shifts", begin(`,"canary":"100%/5m"`), "ValidationException"},
+		{owner, "POST", "alias-shifts", begin(`,"canary":"10%/1ms"`), "ValidationException"},
+		{owner, "POST", "alias-shifts", begin(`,"canary":"10%/5m","linear":"10%/5m"`), "ValidationException"},
+		{owner, "POST", "alias-shifts", begin(`,"linear":"10%/5m","rollbackOn":"error-rate>100%"`), "ValidationException"},
+		{owner, "POST", "alias-shifts", begin(`,"linear":"10%/5m","rollbackOn":"p99>1s"`), "ValidationException"},
+		{owner, "POST", "alias-shifts", begin(`,"steps":1`), "SerializationException"},
+		{owner, "POST", "alias-shifts", `{"stateMachineAliasArn":"` + sm + `:prod","stateMachineVersionArn":"` + sm + `"}`, "InvalidArn"},
+		{owner, "POST", "alias-shifts", `{"stateMachineAliasArn":"` + sm + `:prod","stateMachineVersionArn":"` + sm + `x:2"}`, "ValidationException"},
+		{owner, "POST", "alias-shifts", `{"stateMachineAliasArn":"` + sm + `:prod","stateMachineVersionArn":"` + sm + `:1"}`, "ConflictException"},
+		{attacker, "POST", "alias-shifts", begin(`,"linear":"25%/1d"`), "ResourceNotFound"},
+		{owner, "POST", "alias-shifts", begin(`,"linear":"25%/1d","rollbackOn":"error-rate>2.5%"`), running},
+		{owner, "GET", path, "", running},
+		{owner, "GET", "alias-shifts", "", `{"aliasShifts":[` + running + `]}`},
+		{attacker, "GET", path, "", "ResourceNotFound"},
+		{attacker, "GET", "alias-shifts", "", `{"aliasShifts":[]}`},
+		{attacker, "DELETE", path, "", "ResourceNotFound"},
+		{owner, "DELETE", path, "", strings.NewReplacer("RUNNING", "CANCELLED", `"weight":25`, `"weight":0`).Replace(running)},
+		{owner, "DELETE", path, "", strings.NewReplacer("RUNNING", "CANCELLED", `"weight":25`, `"weight":0`).Replace(running)},
+	} {
+		status, got := resource(t, h, tt.account, tt.method, tt.path, tt.body)
+		got = times.ReplaceAllString(got, "")
+		if refused := status != http.StatusOK; refused && !strings.Contains(got, `"__type":"`+tt.want+`"`) || !refused && got != tt.want {
+			t.Errorf("%s %s %s as %s\n got %d %s\nwant %s", tt.method, tt.path, tt.body, tt.account, status, got, tt.want)
+		}
+	}
 }

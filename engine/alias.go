@@ -145,6 +145,10 @@ func (e *Engine) Aliases(ctx context.Context, m *Machine, version uint32, after 
 // that it leads to must be there. store.ErrVersion, store.ErrNotFound,
 // ErrQuota.
 func (e *Engine) PutAlias(ctx context.Context, m *Machine, a Alias) (*Alias, error) {
+	return e.putAlias(ctx, m, a)
+}
+
+func (e *Engine) putAlias(ctx context.Context, m *Machine, a Alias, more ...store.Edit) (*Alias, error) {
 	p, err := e.published(ctx, m.Number)
 	if err != nil {
 		return nil, err
@@ -165,7 +169,7 @@ func (e *Engine) PutAlias(ctx context.Context, m *Machine, a Alias) (*Alias, err
 		return nil, fmt.Errorf("engine: encode alias: %w", err)
 	}
 	key := aliasKey{m.Number, a.Name}
-	if err := e.store.Put(ctx, p.edit(), store.Edit{Key: key.String(), Version: a.entry, Value: encoded}); err != nil {
+	if err := e.store.Put(ctx, append(more, p.edit(), store.Edit{Key: key.String(), Version: a.entry, Value: encoded})...); err != nil {
 		return nil, err
 	}
 	a.entry++
@@ -177,8 +181,8 @@ func (e *Engine) PutAlias(ctx context.Context, m *Machine, a Alias) (*Alias, err
 	return &a, nil
 }
 
-// DeleteAlias deletes an alias; one that is not there counts as deleted. Its
-// executions go on. store.ErrVersion.
+// DeleteAlias deletes an alias and ends its shift; one that is not there counts
+// as deleted. Its executions go on. store.ErrVersion.
 func (e *Engine) DeleteAlias(ctx context.Context, m *Machine, name string) error {
 	p, err := e.published(ctx, m.Number)
 	if err != nil {
@@ -193,7 +197,14 @@ func (e *Engine) DeleteAlias(ctx context.Context, m *Machine, name string) error
 		return err
 	}
 	p.Aliases--
-	if err := e.store.Put(ctx, p.edit(), store.Edit{Key: key.String(), Version: entry.Version}); err != nil {
+	edits := []store.Edit{p.edit(), {Key: key.String(), Version: entry.Version}}
+	shift, err := e.readShift(ctx, machineShifts(m.Tenant, m.Name)+name)
+	if err == nil {
+		edits = append(edits, store.Edit{Key: shift.key(), Version: shift.entry})
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err := e.store.Put(ctx, edits...); err != nil {
 		return err
 	}
 	c := e.catalogue

@@ -160,7 +160,7 @@ func (e *Engine) unpublish(ctx context.Context, m *Machine) ([]store.Edit, error
 	if p.version > 0 {
 		edits = append(edits, store.Edit{Key: publishedKey(m.Number), Version: p.version})
 	}
-	for _, prefix := range []string{versionPrefix(m.Number), aliasPrefix(m.Number)} {
+	for _, prefix := range []string{versionPrefix(m.Number), aliasPrefix(m.Number), machineShifts(m.Tenant, m.Name)} {
 		entries, err := e.store.Scan(ctx, prefix, "", 0)
 		if err != nil {
 			return nil, err

@@ -104,6 +104,7 @@ type Engine struct {
 	index      index
 	retainer   retainer
 	deletions  deletions
+	shifts     shifts
 	queued     atomic.Int64
 	under      underWay
 
@@ -131,6 +132,9 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	if err := e.deletions.open(ctx, e); err != nil {
+		return nil, err
+	}
+	if err := e.shifts.open(ctx, e); err != nil {
 		return nil, err
 	}
 	e.shards = make([]*shard, cfg.Store.Shards())
@@ -210,7 +214,7 @@ func (e *Engine) Run(ctx context.Context) {
 		now := e.cfg.Clock()
 		e.Tick(ctx, now)
 		next := e.retainer.next(now)
-		if at := e.timers.next(); at != 0 {
+		if at := e.nextDue(); at != 0 {
 			next = min(next, time.UnixMilli(at).Sub(now))
 		}
 		timer.Reset(next)

@@ -44,10 +44,15 @@ func (t *timers) set(r *resident, at int64) {
 		heap.Push(&t.heap, r)
 	}
 	if t.heap[0] == r {
-		select {
-		case t.nudge <- struct{}{}:
-		default:
-		}
+		t.poke()
+	}
+}
+
+// poke tells whoever waits for the earliest time that it has moved.
+func (t *timers) poke() {
+	select {
+	case t.nudge <- struct{}{}:
+	default:
 	}
 }
 
@@ -121,12 +126,23 @@ func (h *timerHeap) Pop() any {
 	return r
 }
 
+// nextDue is the earliest time at which something is due, in milliseconds since
+// 1970; 0 for nothing.
+func (e *Engine) nextDue() int64 {
+	next := e.timers.next()
+	if at := e.shifts.next(); !at.IsZero() && (next == 0 || at.UnixMilli() < next) {
+		next = at.UnixMilli()
+	}
+	return next
+}
+
 // maxWaking bounds the executions that are woken at once.
 const maxWaking = 1024
 
 // Tick does all that is due at the given time, and returns when it was begun.
 func (e *Engine) Tick(ctx context.Context, now time.Time) {
 	e.retain(now)
+	e.shift(now)
 	for ctx.Err() == nil {
 		r := e.timers.due(now.UnixMilli())
 		if r == nil {

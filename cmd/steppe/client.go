@@ -86,6 +86,15 @@ func (c client) post(resource string, in, out any) error {
 	return c.do(req, body, "POST "+resource, out)
 }
 
+// remove ends a resource of /api/v1/.
+func (c client) remove(resource string, out any) error {
+	req, err := http.NewRequest(http.MethodDelete, strings.TrimSuffix(c.endpoint, "/")+"/api/v1/"+resource, nil)
+	if err != nil {
+		return err
+	}
+	return c.do(req, nil, "DELETE "+resource, out)
+}
+
 // do sends a request. what names it in errors.
 func (c client) do(req *http.Request, body []byte, what string, out any) error {
 	c.sign(req, body)

@@ -23,6 +23,7 @@ type cli struct {
 	Stop       stopCommand       `cmd:"" help:"Stop an execution, or all that a search finds."`
 	Redrive    redriveCommand    `cmd:"" help:"Redrive an execution, or all that a search finds."`
 	Fork       forkCommand       `cmd:"" help:"Start an execution that takes up another one at some event."`
+	Alias      aliasCommand      `cmd:"" help:"Bring an alias from one version to another, step by step."`
 	History    historyCommand    `cmd:"" help:"Show the history of an execution as a tree."`
 	Check      checkCommand      `cmd:"" help:"Verify a data directory."`
 	Bench      benchCommand      `cmd:"" help:"Measure this machine: workloads over HTTP and through the library, beside what its disk can do."`

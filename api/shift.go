@@ -1,0 +1,163 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/store"
+)
+
+var (
+	stepsPattern = regexp.MustCompile(`^([0-9]+)%/(\S+)$`)
+	rulePattern  = regexp.MustCompile(`^\s*error-rate\s*>\s*([0-9]+(?:\.[0-9]+)?)%\s*$`)
+)
+
+// shiftPlan reads how an alias is to be shifted. Without steps it is at once.
+func shiftPlan(canary, linear, rollbackOn string) (engine.ShiftPlan, error) {
+	plan := engine.ShiftPlan{First: 100}
+	steps := canary + linear
+	switch {
+	case canary != "" && linear != "":
+		return plan, invalid("canary and linear exclude each other.")
+	case steps != "":
+		percent, every, err := parseSteps(steps)
+		if err != nil {
+			return plan, err
+		}
+		plan.First, plan.Step, plan.Every = percent, percent, every
+		if canary != "" {
+			plan.Step = 100 - percent
+		}
+	case rollbackOn != "":
+		return plan, invalid("A shift that is made at once cannot be rolled back by a rule; give canary or linear.")
+	}
+	if rollbackOn == "" {
+		return plan, nil
+	}
+	match := rulePattern.FindStringSubmatch(rollbackOn)
+	if match == nil {
+		return plan, invalid("rollbackOn: '" + rollbackOn + "' is not like 'error-rate>2%'.")
+	}
+	percent, err := strconv.ParseFloat(match[1], 64)
+	if err != nil || percent >= 100 {
+		return plan, invalid("rollbackOn: the error rate must be below 100%, not " + match[1] + "%.")
+	}
+	plan.Rule = &engine.ErrorRate{Percent: percent}
+	return plan, nil
+}
+
+// parseSteps reads "10%/5m".
+func parseSteps(text string) (percent int, every time.Duration, err error) {
+	if match := stepsPattern.FindStringSubmatch(text); match != nil {
+		percent, _ = strconv.Atoi(match[1]) // too long a number is not below 100 either
+		every, err = engine.ParseDays(match[2])
+		if percent > 0 && percent < 100 && err == nil && every >= time.Second {
+			return percent, every, nil
+		}
+	}
+	return 0, 0, invalid("'" + text + "' is not like '10%/5m': 1% to 99%, and a second or longer.")
+}
+
+// beginShift answers POST /api/v1/alias-shifts.
+func (a *api) beginShift(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	var in struct {
+		Alias      string `json:"stateMachineAliasArn"`
+		Version    string `json:"stateMachineVersionArn"`
+		Canary     string `json:"canary"`
+		Linear     string `json:"linear"`
+		RollbackOn string `json:"rollbackOn"`
+	}
+	if err := body(r, &in); err != nil {
+		return nil, err
+	}
+	plan, err := shiftPlan(in.Canary, in.Linear, in.RollbackOn)
+	if err != nil {
+		return nil, err
+	}
+	machine, number, _, err := qualified(in.Version)
+	if err != nil {
+		return nil, err
+	}
+	if number == 0 {
+		return nil, invalidARN("Invalid ARN of a state machine version: " + in.Version)
+	}
+	for range attempts {
+		m, alias, err := a.aliased(ctx, in.Alias)
+		if err != nil {
+			return nil, err
+		}
+		if m.ARN() != machine {
+			return nil, invalid("The version is not one of the alias's state machine: '" + m.ARN() + "'")
+		}
+		shift, err := a.Engine.BeginShift(ctx, m, alias.Name, number, plan)
+		if refused, ok := errors.AsType[*engine.RefusedShiftError](err); ok {
+			return nil, conflict(refused.Reason)
+		}
+		switch {
+		case errors.Is(err, store.ErrVersion):
+			continue
+		case errors.Is(err, store.ErrNotFound):
+			return nil, errNoResource
+		case err != nil:
+			return nil, err
+		}
+		return shiftItem(shift), nil
+	}
+	return nil, errConflict
+}
+
+// showShift answers GET /api/v1/alias-shifts/ARN.
+func (a *api) showShift(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	return a.shiftOf(ctx, r, a.Engine.Shift)
+}
+
+// cancelShift answers DELETE /api/v1/alias-shifts/ARN.
+func (a *api) cancelShift(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	return a.shiftOf(ctx, r, a.Engine.CancelShift)
+}
+
+func (a *api) shiftOf(ctx context.Context, r *awsjson.Request, do func(context.Context, *engine.Machine, string) (*engine.Shift, error)) ([]byte, error) {
+	arn := r.HTTP.PathValue("arn")
+	for range attempts {
+		m, alias, err := a.aliased(ctx, arn)
+		if err != nil {
+			return nil, err
+		}
+		shift, err := do(ctx, m, alias.Name)
+		switch {
+		case errors.Is(err, store.ErrVersion):
+			continue
+		case errors.Is(err, store.ErrNotFound):
+			return nil, awsjson.Fail("ResourceNotFound", "The alias has not been shifted: '"+arn+"'")
+		case err != nil:
+			return nil, err
+		}
+		return shiftItem(shift), nil
+	}
+	return nil, errConflict
+}
+
+// listShifts answers GET /api/v1/alias-shifts.
+func (a *api) listShifts(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	shifts, err := a.Engine.Shifts(ctx, tenant(r))
+	if err != nil {
+		return nil, err
+	}
+	var o awsjson.Object
+	return o.List("aliasShifts", len(shifts), func(dst []byte, i int) []byte { return append(dst, shiftItem(shifts[i])...) }).JSON(), nil
+}
+
+// shiftItem is what is told of a shift.
+func shiftItem(s *engine.Shift) []byte {
+	var o awsjson.Object
+	o.Str("stateMachineAliasArn", s.AliasARN()).Str("status", string(s.Status)).Opt("reason", s.Reason)
+	o.Str("fromVersionArn", s.MachineARN()+":"+strconv.FormatUint(uint64(s.From), 10))
+	o.Str("toVersionArn", s.MachineARN()+":"+strconv.FormatUint(uint64(s.To), 10)).Int("weight", int64(s.Weight))
+	o.Time("startDate", s.Started).Time("nextStepDate", s.Next).Time("stopDate", s.Ended)
+	return o.Int("executions", s.Executions).Int("failed", s.Failed).JSON()
+}

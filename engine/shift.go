@@ -1,0 +1,246 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/steppehq/steppe/store"
+)
+
+// ShiftStatus is how far a shift is.
+type ShiftStatus string
+
+// The statuses of shifts.
+const (
+	ShiftRunning   ShiftStatus = "RUNNING"
+	ShiftSucceeded ShiftStatus = "SUCCEEDED"
+	// ShiftRolledBack tells that the rule was broken.
+	ShiftRolledBack ShiftStatus = "ROLLED_BACK"
+	// ShiftCancelled tells that somebody had it rolled back.
+	ShiftCancelled ShiftStatus = "CANCELLED"
+	// ShiftOverruled tells that somebody changed the alias's routes meanwhile;
+	// they stay.
+	ShiftOverruled ShiftStatus = "OVERRULED"
+)
+
+// ShiftPlan tells how an alias is brought from one version to another.
+type ShiftPlan struct {
+	// First is the new version's weight at once, Step what is added to it each
+	// time after Every; at 100 the shift is over.
+	First, Step int
+	Every       time.Duration
+	// Rule rolls the shift back as soon as it is broken; nil: nothing does.
+	Rule *ErrorRate `json:",omitempty"`
+}
+
+// ErrorRate is broken when more than Percent of the executions that the alias
+// started with the new version, since the shift began, have failed or timed out.
+type ErrorRate struct{ Percent float64 }
+
+// Shift brings an alias from one version to another in steps. It lives in the
+// catalogue: the engine goes on with it after a restart.
+type Shift struct {
+	Tenant
+	Machine string // its name
+	Number  uint32 // its number
+	Alias   string
+	// From is the version that the alias led to, To the one it is to lead to.
+	From, To uint32
+	ShiftPlan
+	Status ShiftStatus
+	// Reason tells why it ended as it did, "" when there is nothing to tell.
+	Reason string `json:",omitempty"`
+	// Weight is the new version's now.
+	Weight  int
+	Started time.Time
+	// Next is when the next step is due, Ended when the shift did.
+	Next  time.Time `json:",omitzero"`
+	Ended time.Time `json:",omitzero"`
+	// Tally is of the executions that the alias started with the new version
+	// since the shift began: up to its end, or now.
+	Tally
+
+	entry uint64 // version of the catalogue's entry
+}
+
+// Tally counts executions: all, and those that failed or timed out.
+type Tally struct{ Executions, Failed int64 }
+
+func (t Tally) plus(u Tally) Tally { return Tally{t.Executions + u.Executions, t.Failed + u.Failed} }
+
+// broken tells how executions break the rule, "" when they do not.
+func (r *ErrorRate) broken(t Tally) string {
+	if r == nil || t.Executions == 0 {
+		return ""
+	}
+	rate := 100 * float64(t.Failed) / float64(t.Executions)
+	if rate <= r.Percent {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d executions failed or timed out: %.3g%%, more than %.3g%%", t.Failed, t.Executions, rate, r.Percent)
+}
+
+// MachineARN is the ARN of the alias's state machine.
+func (s *Shift) MachineARN() string { return s.ARN("stateMachine", s.Machine) }
+
+// AliasARN is the ARN of the alias that is shifted.
+func (s *Shift) AliasARN() string { return s.MachineARN() + ":" + s.Alias }
+
+// routes are those of the alias at the shift's present weight.
+func (s *Shift) routes() []Route {
+	switch s.Weight {
+	case 0:
+		return []Route{{s.From, 100}}
+	case 100:
+		return []Route{{s.To, 100}}
+	}
+	return []Route{{s.From, 100 - s.Weight}, {s.To, s.Weight}}
+}
+
+const shiftPrefix = "shift/"
+
+func machineShifts(t Tenant, machine string) string {
+	return shiftPrefix + t.Account + "/" + t.Region + "/" + machine + "/"
+}
+
+func (s *Shift) key() string { return machineShifts(s.Tenant, s.Machine) + s.Alias }
+
+func (s *Shift) edit() store.Edit {
+	encoded, _ := json.Marshal(s) // plain fields
+	return store.Edit{Key: s.key(), Version: s.entry, Value: encoded}
+}
+
+// RefusedShiftError tells why a shift cannot begin.
+type RefusedShiftError struct{ Reason string }
+
+// Error gives the reason.
+func (e *RefusedShiftError) Error() string { return e.Reason }
+
+// BeginShift begins to bring an alias from the version that it leads to, to
+// another one. store.ErrNotFound for an alias or version that is not there,
+// store.ErrVersion, [*RefusedShiftError].
+func (e *Engine) BeginShift(ctx context.Context, m *Machine, alias string, to uint32, plan ShiftPlan) (*Shift, error) {
+	a, err := e.Alias(ctx, m, alias)
+	if err != nil {
+		return nil, err
+	}
+	s := &Shift{
+		Tenant: m.Tenant, Machine: m.Name, Number: m.Number, Alias: alias, From: a.Main(), To: to, ShiftPlan: plan,
+		Status: ShiftRunning, Weight: min(plan.First, 100), Started: e.now().Truncate(time.Millisecond),
+	}
+	old, err := e.readShift(ctx, s.key())
+	switch {
+	case err == nil && old.Status == ShiftRunning:
+		return nil, &RefusedShiftError{fmt.Sprintf("The alias is being shifted to version %d; cancel that first.", old.To)}
+	case err == nil:
+		s.entry = old.entry
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, err
+	}
+	switch {
+	case a.Weight(s.From) != 100:
+		return nil, &RefusedShiftError{"The alias leads to two versions; a shift begins from one with a weight of 100."}
+	case s.From == to:
+		return nil, &RefusedShiftError{fmt.Sprintf("The alias leads to version %d already.", to)}
+	}
+	s.Next = s.Started.Add(plan.Every)
+	s.arrive(s.Started)
+	if err := e.putShift(ctx, m, *a, s); err != nil {
+		return nil, err
+	}
+	e.shifts.follow(e, s)
+	return s, nil
+}
+
+// arrive ends a shift that has come to its end.
+func (s *Shift) arrive(now time.Time) {
+	if s.Weight == 100 {
+		s.Status, s.Next, s.Ended = ShiftSucceeded, time.Time{}, now
+	}
+}
+
+// back ends a shift where it began.
+func (s *Shift) back(status ShiftStatus, reason string, now time.Time) {
+	s.Status, s.Reason, s.Weight, s.Next, s.Ended = status, reason, 0, time.Time{}, now
+}
+
+// putShift writes a shift, and has the alias lead where it tells.
+func (e *Engine) putShift(ctx context.Context, m *Machine, a Alias, s *Shift) error {
+	a.Routes, a.Updated = s.routes(), e.now()
+	if _, err := e.putAlias(ctx, m, a, s.edit()); err != nil {
+		return err
+	}
+	s.entry++
+	return nil
+}
+
+func (e *Engine) readShift(ctx context.Context, key string) (*Shift, error) {
+	entry, err := e.store.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return decodeShift(entry)
+}
+
+func decodeShift(entry store.Entry) (*Shift, error) {
+	s := &Shift{entry: entry.Version}
+	if err := json.Unmarshal(entry.Value, s); err != nil {
+		return nil, fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
+	}
+	return s, nil
+}
+
+// Shift gives the last shift of an alias. store.ErrNotFound.
+func (e *Engine) Shift(ctx context.Context, m *Machine, alias string) (*Shift, error) {
+	s, err := e.readShift(ctx, machineShifts(m.Tenant, m.Name)+alias)
+	if err == nil && s.Status == ShiftRunning {
+		s.Tally, err = e.tally(ctx, s, new(tallying))
+	}
+	return s, err
+}
+
+// CancelShift has a shift rolled back that is under way; one that has ended
+// stays as it is. store.ErrNotFound, store.ErrVersion.
+func (e *Engine) CancelShift(ctx context.Context, m *Machine, alias string) (*Shift, error) {
+	s, err := e.Shift(ctx, m, alias)
+	if err != nil || s.Status != ShiftRunning {
+		return s, err
+	}
+	a, err := e.Alias(ctx, m, alias)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(a.Routes, s.routes()) {
+		return s, e.overrule(ctx, s)
+	}
+	s.back(ShiftCancelled, "", e.now())
+	return s, e.putShift(ctx, m, *a, s)
+}
+
+// overrule ends a shift whose alias somebody has led elsewhere.
+func (e *Engine) overrule(ctx context.Context, s *Shift) error {
+	s.Status, s.Reason, s.Next, s.Ended = ShiftOverruled, "The alias was changed meanwhile.", time.Time{}, e.now()
+	err := e.store.Put(ctx, s.edit())
+	s.entry++
+	return err
+}
+
+// Shifts lists the last shifts of the tenant's aliases, in the order of their
+// ARNs. Those under way are counted only when they are asked for.
+func (e *Engine) Shifts(ctx context.Context, t Tenant) ([]*Shift, error) {
+	entries, err := e.store.Scan(ctx, shiftPrefix+t.Account+"/"+t.Region+"/", "", 0)
+	if err != nil {
+		return nil, err
+	}
+	shifts := make([]*Shift, len(entries))
+	for i, entry := range entries {
+		if shifts[i], err = decodeShift(entry); err != nil {
+			return nil, err
+		}
+	}
+	return shifts, nil
+}

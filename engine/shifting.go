@@ -1,0 +1,243 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/steppehq/steppe/store"
+)
+
+const (
+	// shiftWatch is how often the rule of a shift is looked at.
+	shiftWatch = 2 * time.Second
+	// shiftRetry is the pause before a step that could not be made is tried
+	// again.
+	shiftRetry = time.Second
+	// startLag bounds how long after its start time an execution may come into
+	// the lists.
+	startLag = time.Minute
+)
+
+// shifts are those under way.
+type shifts struct {
+	mu  sync.Mutex
+	all map[string]*underShift // by their keys in the catalogue
+}
+
+type underShift struct {
+	key   string
+	due   time.Time
+	busy  bool // a step is being made
+	count tallying
+}
+
+// open takes up the shifts that are under way.
+func (ss *shifts) open(ctx context.Context, e *Engine) error {
+	ss.all = make(map[string]*underShift)
+	entries, err := e.store.Scan(ctx, shiftPrefix, "", 0)
+	if err != nil {
+		return fmt.Errorf("engine: read shifts: %w", err)
+	}
+	for _, entry := range entries {
+		s, err := decodeShift(entry)
+		if err != nil {
+			return err
+		}
+		ss.follow(e, s)
+	}
+	return nil
+}
+
+// follow makes the steps of a shift when they are due.
+func (ss *shifts) follow(e *Engine, s *Shift) {
+	if s.Status != ShiftRunning {
+		return
+	}
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	ss.all[s.key()] = &underShift{key: s.key(), due: s.due(e.now())}
+	e.timers.poke()
+}
+
+// due is when a shift is to be looked at next.
+func (s *Shift) due(now time.Time) time.Time {
+	watch := now.Add(shiftWatch).Truncate(time.Millisecond)
+	if s.Rule != nil && watch.Before(s.Next) {
+		return watch
+	}
+	return s.Next
+}
+
+// next is the earliest time that a shift is due, zero for none.
+func (ss *shifts) next() time.Time {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	var next time.Time
+	for _, u := range ss.all {
+		if !u.busy && (next.IsZero() || u.due.Before(next)) {
+			next = u.due
+		}
+	}
+	return next
+}
+
+// begin takes the shifts that are due, in the order of their keys.
+func (ss *shifts) begin(now time.Time) []*underShift {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	var due []*underShift
+	for _, u := range ss.all {
+		if !u.busy && u.due.UnixMilli() <= now.UnixMilli() {
+			u.busy = true
+			due = append(due, u)
+		}
+	}
+	slices.SortFunc(due, func(a, b *underShift) int { return cmp.Compare(a.key, b.key) })
+	return due
+}
+
+// end gives a shift back until it is due again; zero: it is over.
+func (ss *shifts) end(e *Engine, u *underShift, due time.Time) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	u.busy, u.due = false, due
+	if due.IsZero() && ss.all[u.key] == u {
+		delete(ss.all, u.key)
+	}
+	e.timers.poke()
+}
+
+// shift makes the steps of shifts that are due.
+func (e *Engine) shift(now time.Time) {
+	for _, u := range e.shifts.begin(now) {
+		e.spawn(func() {
+			due, err := e.stepShift(e.closing, u)
+			if err != nil {
+				if e.closing.Err() == nil {
+					e.log.Error("shift an alias; trying again", slog.String("shift", u.key), slog.Any("error", err))
+				}
+				due = e.now().Add(shiftRetry)
+			}
+			e.shifts.end(e, u, due)
+		})
+	}
+}
+
+// stepShift makes a step of a shift, or rolls it back, or does nothing yet. It
+// gives when the shift is due again, zero when it is over.
+func (e *Engine) stepShift(ctx context.Context, u *underShift) (time.Time, error) {
+	for range attempts {
+		due, err := e.tryShift(ctx, u)
+		switch {
+		case errors.Is(err, store.ErrNotFound): // the machine or the alias is gone, and the shift with it
+			return time.Time{}, nil
+		case !errors.Is(err, store.ErrVersion):
+			return due, err
+		}
+	}
+	return e.now().Add(shiftRetry), nil
+}
+
+func (e *Engine) tryShift(ctx context.Context, u *underShift) (time.Time, error) {
+	s, err := e.readShift(ctx, u.key)
+	if err != nil || s.Status != ShiftRunning {
+		return time.Time{}, err
+	}
+	m, err := e.Machine(ctx, s.MachineARN())
+	if err != nil {
+		return time.Time{}, err
+	}
+	a, err := e.Alias(ctx, m, s.Alias)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if s.Tally, err = e.tally(ctx, s, &u.count); err != nil {
+		return time.Time{}, err
+	}
+	now := e.now().Truncate(time.Millisecond)
+	reason := s.Rule.broken(s.Tally)
+	switch {
+	case !slices.Equal(a.Routes, s.routes()):
+		return time.Time{}, e.overrule(ctx, s)
+	case reason != "":
+		s.back(ShiftRolledBack, reason, now)
+	case now.Before(s.Next):
+		return s.due(now), nil
+	default:
+		s.Weight, s.Next = min(100, s.Weight+s.Step), now.Add(s.Every)
+		s.arrive(now)
+	}
+	if err := e.putShift(ctx, m, *a, s); err != nil || s.Status != ShiftRunning {
+		return time.Time{}, err
+	}
+	return s.due(now), nil
+}
+
+// tallying counts the executions of a shift without looking again at those that
+// ended long ago: base has those that started before from.
+type tallying struct {
+	from time.Time
+	base Tally
+}
+
+// tally counts the executions that the alias started with the new version since
+// the shift began.
+func (e *Engine) tally(ctx context.Context, s *Shift, c *tallying) (Tally, error) {
+	if c.from.IsZero() {
+		c.from = s.Started.Truncate(time.Millisecond)
+	}
+	const atOnce = 500
+	q := store.ListQuery{Term: qualifierTerm(s.Number, fmt.Sprintf("%s:%d", s.MachineARN(), s.To)), From: c.from, Limit: atOnce}
+	// Newest first: closed counts what has ended since the last execution that
+	// may not be passed over next time, which began at open.
+	lag := e.now().Add(-startLag).Truncate(time.Millisecond)
+	open := lag.Add(time.Millisecond)
+	var fresh, closed Tally
+	for {
+		records, more, err := e.store.List(ctx, q)
+		if err != nil {
+			return Tally{}, err
+		}
+		for i := range records {
+			r := &records[i]
+			d, err := summary(r)
+			if err != nil {
+				return Tally{}, err
+			}
+			if r.Machine != s.Number || d.AliasARN != s.AliasARN() {
+				continue
+			}
+			one := Tally{Executions: 1}
+			if r.Status == store.Failed || r.Status == store.TimedOut {
+				one.Failed = 1
+			}
+			if r.Status == store.Running || !r.Start.Before(open) {
+				open, fresh, closed = earlier(open, r.Start), fresh.plus(closed).plus(one), Tally{}
+			} else {
+				closed = closed.plus(one)
+			}
+		}
+		if !more {
+			break
+		}
+		q.After = new(records[len(records)-1].Place())
+	}
+	total := c.base.plus(fresh).plus(closed)
+	if open.After(c.from) {
+		c.from, c.base = open, c.base.plus(closed)
+	}
+	return total, nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
