@@ -78,6 +78,16 @@ fuzz: ## Run each fuzz target for FUZZTIME
 	$(GO) test ./history -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
 	$(GO) test ./value -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
 
+N ?= 100000
+
+.PHONY: differential
+differential: jsonata/testdata/oracle/node_modules ## Hold N generated expressions against jsonata-js
+	$(GO) test ./jsonata -run Differential -count=1 -differential $(N) -timeout 60m -v
+
+jsonata/testdata/oracle/node_modules: jsonata/testdata/oracle/package.json
+	cd jsonata/testdata/oracle && npm install --no-audit --no-fund --no-package-lock --silent
+	touch $@
+
 .PHONY: conformance
 conformance: build ## Run the AWS SDK for Go against the server
 	cd conformance && $(GO) test -count=1 ./...

@@ -90,6 +90,9 @@ func distinct(e *evaluation, args []val) value.Value {
 		}
 		e.tick(1)
 	}
+	if len(kept) == 1 && args[0].isSequence() {
+		return kept[0] // a sequence of one is that one
+	}
 	return value.Arr(kept...)
 }
 

@@ -249,7 +249,7 @@ func (e *evaluation) callback(fn *function, args ...val) val {
 	}
 	place := e.place
 	e.tick(1)
-	v := e.invoke(fn, args, val{})
+	v := e.invoke(fn, args, plain(value.NullValue)) // a context that is good for nothing
 	e.place = place
 	return v
 }

@@ -224,16 +224,27 @@ func (e *evaluation) toRoman(n float64) string {
 	return b.String()
 }
 
-func fromRoman(text string) float64 {
-	text = strings.ToLower(text)
-	n := 0.0
-	for _, r := range romans {
-		for strings.HasPrefix(text, r.text) {
-			n += r.value
-			text = text[len(r.text):]
+// romanValues are the numbers that single roman digits stand for.
+var romanValues = map[rune]float64{'m': 1000, 'd': 500, 'c': 100, 'l': 50, 'x': 10, 'v': 5, 'i': 1}
+
+// fromRoman reads a roman number: a digit before a greater one is taken off. It
+// is false for text that is none.
+func fromRoman(text string) (float64, bool) {
+	digits := []rune(strings.ToLower(text))
+	n, greatest := 0.0, 1.0
+	for _, digit := range slices.Backward(digits) {
+		v, ok := romanValues[digit]
+		switch {
+		case !ok:
+			return 0, false
+		case v < greatest:
+			n -= v
+		default:
+			greatest = v
+			n += v
 		}
 	}
-	return n
+	return n, true
 }
 
 var (
@@ -319,15 +330,19 @@ var wordValues = func() map[string]float64 {
 	return values
 }()
 
-func fromWords(text string) float64 {
+// fromWords reads a number in words. It is false for text that is none.
+func fromWords(text string) (float64, bool) {
 	text = strings.ToLower(text)
 	for _, joint := range []string{", ", " and ", "-", "\\"} {
 		text = strings.ReplaceAll(text, joint, " ")
 	}
 	segments := []float64{0}
 	for word := range strings.FieldsSeq(text) {
-		n, last := wordValues[word], len(segments)-1
+		n, known := wordValues[word]
+		last := len(segments) - 1
 		switch {
+		case !known:
+			return 0, false
 		case n >= 100:
 			segments[last] *= n
 		case segments[last] >= 1000:
@@ -340,7 +355,7 @@ func fromWords(text string) float64 {
 	for _, n := range segments {
 		sum += n
 	}
-	return sum
+	return sum, true
 }
 
 func parseInteger(e *evaluation, args []val) value.Value {
@@ -357,15 +372,20 @@ func parseInteger(e *evaluation, args []val) value.Value {
 func (e *evaluation) parseInteger(text string, p *integerPicture) (float64, bool) {
 	switch p.style {
 	case lettersStyle:
-		n := 0.0
-		for _, c := range strings.ToLower(text) {
-			n = 26*n + float64(c-'a'+1)
+		first := 'a'
+		if p.upper {
+			first = 'A'
+		}
+		n, place := 0.0, 1.0
+		for _, c := range slices.Backward([]rune(text)) {
+			n += float64(c-first+1) * place
+			place *= 26
 		}
 		return n, true
 	case romanStyle:
-		return fromRoman(text), true
+		return fromRoman(text)
 	case wordsStyle:
-		return fromWords(text), true
+		return fromWords(text)
 	case sequenceStyle:
 		e.throw("D3130", value.Str(p.text))
 	case decimalStyle:

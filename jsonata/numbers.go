@@ -122,7 +122,9 @@ func round(_ *evaluation, args []val) value.Value {
 	}
 	places := 0
 	if len(args) > 1 {
-		places = intArg(args[1])
+		if places = intArg(args[1]); float64(places) != args[1].Float64() && !args[1].IsUndefined() {
+			return value.Value{} // the reference has no number for it
+		}
 	}
 	return numberOf(roundTo(args[0].Float64(), places))
 }
@@ -160,11 +162,34 @@ func power(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
 	}
-	r := math.Pow(args[0].Float64(), args[1].Float64())
+	r := math.NaN()
+	if !args[1].IsUndefined() {
+		r = pow(args[0].Float64(), args[1].Float64())
+	}
 	if !finite(r) {
 		e.throw("D3061", args[0].Value, args[1].Value)
 	}
 	return numberOf(r)
+}
+
+// pow is math.Pow, but exactly rounded for whole exponents, where JavaScript and
+// Java are too and math.Pow is off in the last digits.
+func pow(base, exponent float64) float64 {
+	n := int(exponent)
+	if float64(n) != exponent || n < 2 || n > 1024 || !finite(base) || base == 0 {
+		return math.Pow(base, exponent)
+	}
+	const precision = 256 // bits, of which the squarings lose at most one each
+	result := new(big.Float).SetPrec(precision).SetInt64(1)
+	square := new(big.Float).SetPrec(precision).SetFloat64(base)
+	for ; n > 0; n >>= 1 {
+		if n&1 != 0 {
+			result.Mul(result, square)
+		}
+		square.Mul(square, square)
+	}
+	rounded, _ := result.Float64()
+	return rounded
 }
 
 // float gives a random number from 0 up to but not including 1.

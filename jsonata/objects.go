@@ -237,6 +237,10 @@ func (t *transformation) number(v value.Value) (int64, bool) {
 func (t *transformation) change(match value.Value) {
 	number, ok := t.number(match)
 	if !ok {
+		if match.Kind() != value.Object && match.Kind() != value.Array { // nothing can be put into it, but it is looked at
+			at := plain(match)
+			t.e.eval(t.n.right, &at, t.f)
+		}
 		return
 	}
 	context := plain(t.result(match))

@@ -191,7 +191,7 @@ func (e *evaluation) filter(predicate *node, input val, f *frame) val {
 	var kept []value.Value
 	for i, item := range items {
 		one := plain(item)
-		if e.holds(predicate, &one, i, len(items), f) {
+		for range e.times(predicate, &one, i, len(items), f) {
 			kept = append(kept, item)
 		}
 	}
@@ -211,22 +211,25 @@ func position(v value.Value, n int) int {
 	return int(f)
 }
 
-// holds tells whether a predicate keeps item i of n: it is true, or a number
-// or numbers one of which is the item's index.
-func (e *evaluation) holds(predicate *node, item *val, i, n int, f *frame) bool {
+// times is how often an item is picked: once by a condition or its place, as
+// often as it is named by a list of places.
+func (e *evaluation) times(predicate *node, item *val, i, n int, f *frame) (times int) {
 	v := e.eval(predicate, item, f)
 	switch {
 	case v.Kind() == value.Number:
-		return position(v.Value, n) == i
+		if position(v.Value, n) == i {
+			times++
+		}
 	case v.Kind() == value.Array && allNumbers(v.Value):
 		for _, index := range v.Items() {
 			if position(index, n) == i {
-				return true
+				times++
 			}
 		}
-		return false
+	case e.truth(v.Value):
+		times++
 	}
-	return e.truth(v.Value)
+	return times
 }
 
 func allNumbers(v value.Value) bool {
@@ -300,7 +303,7 @@ func (e *evaluation) tuples(n *node, input *val, f *frame) []tuple {
 		case !streaming:
 			items = flatten1(e.step(step, items, f, i == len(n.items)-1))
 		default:
-			if tuples == nil && step.kind != sortNode {
+			if tuples == nil && step.kind != sortNode { // the first of these steps
 				tuples = make([]tuple, len(items))
 				for j, item := range items {
 					tuples[j].at = plain(item)
@@ -330,7 +333,7 @@ func (e *evaluation) tupleStep(step *node, items []value.Value, tuples []tuple, 
 	if step.kind == sortNode {
 		return e.tupleSort(step, items, tuples, f)
 	}
-	var result []tuple
+	result := make([]tuple, 0, len(tuples)) // not nil: none is not the same as not begun
 	for i := range tuples {
 		t := &tuples[i]
 		inner, streamed, v := e.tupleEval(step, &t.at, t.frame(f))
@@ -418,14 +421,14 @@ func (e *evaluation) tupleStages(stages []stage, tuples []tuple, f *frame) []tup
 		if s.expr.kind == literalNode && s.expr.value.Kind() == value.Number {
 			i := position(s.expr.value, len(tuples))
 			if i < 0 {
-				return nil
+				return []tuple{}
 			}
 			tuples = tuples[i : i+1]
 			continue
 		}
 		kept := make([]tuple, 0, len(tuples))
 		for i := range tuples {
-			if e.holds(s.expr, &tuples[i].at, i, len(tuples), tuples[i].frame(f)) {
+			for range e.times(s.expr, &tuples[i].at, i, len(tuples), tuples[i].frame(f)) {
 				kept = append(kept, tuples[i])
 			}
 		}

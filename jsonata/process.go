@@ -274,9 +274,7 @@ func (p *processor) indexed(n *node) *node {
 	} else {
 		step.stages = append(step.stages, stage{index: n.right.text, at: n.at})
 	}
-	step.tuple = true
-	step.keepArray = step.keepArray || n.keepArray
-	result.keepSingleton = result.keepSingleton || n.keepArray
+	step.tuple = true // [] behind it is lost, as in the reference
 	return result
 }
 

@@ -1,6 +1,7 @@
 package jsonata
 
 import (
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -216,10 +217,8 @@ func byteIndex(s string, unit int) int {
 func (m *found) value(e *evaluation) value.Value {
 	groups := make([]value.Value, len(m.groups))
 	for i, g := range m.groups {
-		if m.there[i] {
+		if groups[i] = value.NullValue; m.there[i] {
 			groups[i] = value.Str(g)
-		} else {
-			groups[i] = value.Str("")
 		}
 	}
 	next := &function{native: func(e *evaluation, _ []val, _ val) val {
@@ -300,7 +299,7 @@ func matchFunction(e *evaluation, args []val) val {
 		if args[2].Float64() < 0 {
 			e.throw("D3040", args[2].Value)
 		}
-		limit = intArg(args[2])
+		limit = int(min(math.Ceil(args[2].Float64()), math.MaxInt32))
 	}
 	text := args[0].Str()
 	var items []value.Value
@@ -311,7 +310,9 @@ func matchFunction(e *evaluation, args []val) val {
 		limit--
 		groups := make([]value.Value, len(m.groups))
 		for i, g := range m.groups {
-			groups[i] = value.Str(g)
+			if groups[i] = value.NullValue; m.there[i] {
+				groups[i] = value.Str(g)
+			}
 		}
 		items = append(items, value.Obj(
 			value.Member{Name: "match", Value: value.Str(text[m.start:m.end])},

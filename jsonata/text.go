@@ -2,6 +2,7 @@ package jsonata
 
 import (
 	"encoding/base64"
+	"math"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -144,6 +145,9 @@ func substring(_ *evaluation, args []val) value.Value {
 	}
 	chars := units(args[0].Str())
 	n := len(chars)
+	if args[1].IsUndefined() && len(args) > 2 && !args[2].IsUndefined() {
+		return value.Str("") // the reference's slice up to no number
+	}
 	start := intArg(args[1])
 	if n+start < 0 {
 		start = 0
@@ -263,6 +267,9 @@ func split(e *evaluation, args []val) value.Value {
 		return true
 	}
 	fn := e.function(args[1].Value)
+	if fn != nil && limit >= 0 {
+		limit = int(min(math.Ceil(args[2].Float64()), math.MaxInt32))
+	}
 	if fn == nil {
 		for part := range strings.SplitSeq(text, args[1].Str()) {
 			if !add(part) {
@@ -308,7 +315,10 @@ func replace(e *evaluation, args []val) value.Value {
 	}
 	text := args[0].Str()
 	pattern := e.function(args[1].Value)
-	if pattern == nil && args[1].Str() == "" {
+	switch {
+	case args[1].IsUndefined():
+		return args[0].Value
+	case pattern == nil && args[1].Str() == "":
 		e.throw("D3010", args[1].Value)
 	}
 	limit := -1
@@ -316,16 +326,20 @@ func replace(e *evaluation, args []val) value.Value {
 		if args[3].Float64() < 0 {
 			e.throw("D3011", args[3].Value)
 		}
-		limit = intArg(args[3])
-	}
-	if args[2].IsUndefined() {
-		return args[0].Value
+		limit = int(min(math.Ceil(args[3].Float64()), math.MaxInt32))
 	}
 	if pattern == nil {
 		if fnLike(args[2].Value) {
+			if !strings.Contains(text, args[1].Str()) {
+				return args[0].Value
+			}
 			e.argument("T0410", args[2].Value, 3, "")
 		}
-		result := strings.Replace(text, args[1].Str(), args[2].Str(), limit)
+		by := args[2].Str()
+		if args[2].IsUndefined() {
+			by = "undefined" // as the reference has it
+		}
+		result := strings.Replace(text, args[1].Str(), by, limit)
 		e.charge(int64(len(result)))
 		return value.Str(result)
 	}
@@ -362,7 +376,7 @@ func base64encode(e *evaluation, args []val) value.Value {
 	raw := []byte(text)
 	if !e.expr.options.StepFunctions {
 		raw = raw[:0:0]
-		for _, c := range text {
+		for _, c := range utf16.Encode([]rune(text)) {
 			raw = append(raw, byte(c))
 		}
 	}
@@ -377,8 +391,12 @@ func base64decode(e *evaluation, args []val) value.Value {
 	if err != nil {
 		raw, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(args[0].Str(), "="))
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case e.expr.options.StepFunctions:
 		e.throw("D3137", value.Str("The argument of the base64decode function is not Base64"))
+	default:
+		raw = looseBase64(args[0].Str())
 	}
 	if e.expr.options.StepFunctions {
 		return value.Str(strings.ToValidUTF8(string(raw), "\uFFFD"))
@@ -388,6 +406,28 @@ func base64decode(e *evaluation, args []val) value.Value {
 		chars[i] = rune(c)
 	}
 	return value.Str(string(chars))
+}
+
+// looseBase64 decodes as Node.js does: up to the padding, whatever is not of the
+// alphabet or its variant for URLs is passed over.
+func looseBase64(text string) []byte {
+	text, _, _ = strings.Cut(text, "=")
+	digits := strings.Map(func(c rune) rune {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '+', c == '/':
+			return c
+		case c == '-':
+			return '+'
+		case c == '_':
+			return '/'
+		}
+		return -1
+	}, text)
+	if len(digits)%4 == 1 {
+		digits = digits[:len(digits)-1] // six bits are no byte
+	}
+	raw, _ := base64.RawStdEncoding.DecodeString(digits) // all of them are good
+	return raw
 }
 
 // What encodeURIComponent leaves as it is, besides letters and digits, and what
