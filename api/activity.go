@@ -26,22 +26,25 @@ func (a *api) activity(ctx context.Context, arn string) (*engine.Activity, error
 }
 
 func (a *api) createActivity(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	act := engine.Activity{Tenant: tenant(r), Name: r.Str("name"), Created: time.Now(), Tags: tags(r)}
+	act := engine.Activity{Tenant: tenant(r), Name: r.Str("name"), Created: time.Now()}
 	if err := checkName(act.Name); err != nil {
 		return nil, err
 	}
-	if r.Has("encryptionConfiguration") {
-		encryption := r.Input.Get("encryptionConfiguration")
-		if encryption.Get("type").Str() != "AWS_OWNED_KEY" {
-			return nil, awsjson.Fail("InvalidEncryptionConfiguration", "Encryption with customer managed keys is not implemented yet.")
-		}
-		act.Encryption = encryption.Append(nil)
+	var err error
+	if act.Tags, err = tags(r, act.ARN()); err != nil {
+		return nil, err
 	}
-	err := a.Engine.PutActivity(ctx, act)
+	if act.Encryption, err = encryption(r); err != nil {
+		return nil, err
+	}
+	err = a.Engine.PutActivity(ctx, act)
 	if errors.Is(err, store.ErrVersion) {
 		old, err := a.Engine.Activity(ctx, act.Tenant, act.Name)
 		if err != nil {
 			return nil, err
+		}
+		if string(old.Encryption) != string(act.Encryption) {
+			return nil, awsjson.Fail("ActivityAlreadyExists", "Activity Already Exists: '"+act.ARN()+"'")
 		}
 		act = *old
 	} else if err != nil {

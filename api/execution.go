@@ -227,7 +227,8 @@ func (a *api) getExecutionHistory(ctx context.Context, r *awsjson.Request) ([]by
 		return nil, err
 	}
 	reverse := r.Bool("reverseOrder", false)
-	asked := arn + "?" + strconv.FormatBool(reverse)
+	data := r.Bool("includeExecutionData", true)
+	asked := arn + "?" + strconv.FormatBool(reverse) + strconv.FormatBool(data)
 	at, err := a.position(r, asked)
 	if err != nil {
 		return nil, err
@@ -238,7 +239,6 @@ func (a *api) getExecutionHistory(ctx context.Context, r *awsjson.Request) ([]by
 	if err != nil {
 		return nil, err
 	}
-	data := r.Bool("includeExecutionData", true)
 	var o awsjson.Object
 	o.List("events", min(size, len(events)), func(dst []byte, i int) []byte { return events[i].AppendJSON(dst, data) })
 	if len(events) > size {

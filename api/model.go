@@ -5,12 +5,12 @@ import "github.com/steppehq/steppe/internal/awsjson"
 // The shapes of the API's structures, as the service model of 2016-11-23 has
 // them (see awsjson.ParseShape for the notation).
 var (
-	tagShape        = awsjson.ParseShape("key:0..128 value:0..256")
+	tagShape        = awsjson.ParseShape("key:1..128 value:0..256")
 	encryptionShape = awsjson.ParseShape("kmsKeyId:1..2048 kmsDataKeyReusePeriodSeconds:i60..900 type*:{AWS_OWNED_KEY|CUSTOMER_MANAGED_KMS_KEY}")
 	tracingShape    = awsjson.ParseShape("enabled:b")
 	loggingShape    = awsjson.ParseShape("level:{ALL|ERROR|FATAL|OFF} includeExecutionData:b destinations:l").
 			Nest("destinations", awsjson.ParseShape("cloudWatchLogsLogGroup:o").Nest("cloudWatchLogsLogGroup", awsjson.ParseShape("logGroupArn:1..256")))
-	routingShape = awsjson.ParseShape("stateMachineVersionArn*:1..2000 weight*:i0..100")
+	routingShape = awsjson.ParseShape("stateMachineVersionArn*:1..256 weight*:i0..100")
 	mockShape    = awsjson.ParseShape("result:0..262144 errorOutput:o fieldValidationMode:{STRICT|PRESENT|NONE}").
 			Nest("errorOutput", awsjson.ParseShape("error:0..256 cause:0..32768"))
 	testConfigurationShape = awsjson.ParseShape("retrierRetryCount:i0.. errorCausedByState:1..80 mapIterationFailureCount:i0.. mapItemReaderData:0..262144")
@@ -29,6 +29,11 @@ const (
 
 func configured(s awsjson.Shape) awsjson.Shape {
 	return s.Nest("loggingConfiguration", loggingShape).Nest("tracingConfiguration", tracingShape).Nest("encryptionConfiguration", encryptionShape)
+}
+
+// traced is the shape of what takes a trace header.
+func traced(s awsjson.Shape) awsjson.Shape {
+	return s.Match("traceHeader", `^[\x00-\x7F]*$`, `\p{ASCII}*`)
 }
 
 // model is the input of every operation.
@@ -61,12 +66,12 @@ var model = awsjson.Model{
 	"SendTaskFailure":                awsjson.ParseShape("taskToken*:1..2048 error:0..256 cause:0..32768"),
 	"SendTaskHeartbeat":              awsjson.ParseShape("taskToken*:1..2048"),
 	"SendTaskSuccess":                awsjson.ParseShape("taskToken*:1..2048 output*:0..262144"),
-	"StartExecution":                 awsjson.ParseShape(startMembers),
-	"StartSyncExecution":             awsjson.ParseShape(startMembers + included),
+	"StartExecution":                 traced(awsjson.ParseShape(startMembers)),
+	"StartSyncExecution":             traced(awsjson.ParseShape(startMembers + included)),
 	"StopExecution":                  awsjson.ParseShape(executionARN + " error:0..256 cause:0..32768"),
 	"TagResource":                    awsjson.ParseShape(resourceARN+" tags*:l").Nest("tags", tagShape),
 	"TestState":                      awsjson.ParseShape("definition*:1..1048576 roleArn:1..256 input:0..262144 inspectionLevel:{INFO|DEBUG|TRACE} revealSecrets:b variables:0..262144 stateName:1..80 mock:o context:0..262144 stateConfiguration:o").Nest("mock", mockShape).Nest("stateConfiguration", testConfigurationShape),
-	"UntagResource":                  awsjson.ParseShape(resourceARN + " tagKeys*:l"),
+	"UntagResource":                  awsjson.ParseShape(resourceARN+" tagKeys*:l").Each("tagKeys", 1, 128),
 	"UpdateMapRun":                   awsjson.ParseShape("mapRunArn*:1..2000 maxConcurrency:i0.. toleratedFailurePercentage:f0..100 toleratedFailureCount:i0.."),
 	"UpdateStateMachine":             configured(awsjson.ParseShape(machineARN + " definition:1..1048576 roleArn:1..256 loggingConfiguration:o tracingConfiguration:o publish:b versionDescription:0..256 encryptionConfiguration:o")),
 	"UpdateStateMachineAlias":        awsjson.ParseShape("stateMachineAliasArn*:1..256 description:0..256 routingConfiguration:l1..2").Items("routingConfiguration", "RoutingConfigurationListItem", routingShape),

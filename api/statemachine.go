@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
-	"github.com/steppehq/steppe/value"
 )
 
 // attempts bounds how often an edit of the catalogue is tried again after
@@ -46,29 +44,6 @@ func (a *api) machine(ctx context.Context, arn string) (*engine.Machine, error) 
 		return nil, machineDoesNotExist(arn)
 	}
 	return m, err
-}
-
-// configuration checks what a request says of logging, tracing and encryption
-// and puts it into a machine.
-func configuration(r *awsjson.Request, m *engine.Machine) error {
-	if r.Has("loggingConfiguration") {
-		logging := r.Input.Get("loggingConfiguration")
-		if level := logging.Get("level").Str(); level != "" && level != "OFF" && logging.Get("destinations").Len() != 1 {
-			return awsjson.Fail("InvalidLoggingConfiguration", "Invalid Logging Configuration: Must specify exactly one Log Destination.")
-		}
-		m.Logging = logging.Append(nil)
-	}
-	if r.Has("tracingConfiguration") {
-		m.Tracing = r.Input.Get("tracingConfiguration").Append(nil)
-	}
-	if r.Has("encryptionConfiguration") {
-		encryption := r.Input.Get("encryptionConfiguration")
-		if encryption.Get("type").Str() != "AWS_OWNED_KEY" {
-			return awsjson.Fail("InvalidEncryptionConfiguration", "Encryption with customer managed keys is not implemented yet.")
-		}
-		m.Encryption = encryption.Append(nil)
-	}
-	return nil
 }
 
 // definition parses a definition and refuses one that cannot run here.
@@ -119,7 +94,7 @@ func (a *api) resources(states *asl.States, location string) error {
 func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	m := engine.Machine{
 		Tenant: tenant(r), Name: r.Str("name"), Type: engine.Standard,
-		RoleARN: r.Str("roleArn"), Definition: r.Str("definition"), Created: time.Now(), Tags: tags(r),
+		RoleARN: r.Str("roleArn"), Definition: r.Str("definition"), Created: time.Now(),
 	}
 	m.Updated = m.Created
 	if t := r.Str("type"); t != "" {
@@ -129,6 +104,10 @@ func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 		return nil, err
 	}
 	if err := checkRole(m.RoleARN); err != nil {
+		return nil, err
+	}
+	var err error
+	if m.Tags, err = tags(r, m.ARN()); err != nil {
 		return nil, err
 	}
 	if r.Bool("publish", false) {
@@ -311,39 +290,6 @@ func (a *api) deleteStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 	return nil, errConflict
 }
 
-// Defaults of what a machine may leave out.
-var (
-	noLogging  = []byte(`{"level":"OFF","includeExecutionData":false}`)
-	noTracing  = []byte(`{"enabled":false}`)
-	ownedKey   = []byte(`{"type":"AWS_OWNED_KEY"}`)
-	noMetadata = "{}"
-)
-
-func orElse(given json.RawMessage, otherwise []byte) []byte {
-	if len(given) == 0 {
-		return otherwise
-	}
-	return given
-}
-
-// logging is a logging configuration with its defaults.
-func logging(kept json.RawMessage) []byte {
-	if len(kept) == 0 {
-		return noLogging
-	}
-	given, err := value.Decode(kept)
-	if err != nil {
-		return noLogging
-	}
-	if !given.Get("includeExecutionData").Bool() {
-		given = given.With("includeExecutionData", value.Of(false))
-	}
-	if given.Get("level").IsUndefined() {
-		given = given.With("level", value.Str("OFF"))
-	}
-	return given.Append(nil)
-}
-
 func (a *api) describeStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	t, err := a.target(ctx, arn)
@@ -371,7 +317,7 @@ func (a *api) describeStateMachine(ctx context.Context, r *awsjson.Request) ([]b
 	var o awsjson.Object
 	o.Str("stateMachineArn", arn).Str("name", m.Name).Str("status", status)
 	o.Str("definition", definitionText(r, m.Definition)).Str("roleArn", m.RoleARN).Str("type", string(m.Type))
-	o.Time("creationDate", created).Raw("loggingConfiguration", logging(m.Logging)).Raw("tracingConfiguration", orElse(m.Tracing, noTracing))
+	o.Time("creationDate", created).Raw("loggingConfiguration", orElse(m.Logging, noLogging)).Raw("tracingConfiguration", orElse(m.Tracing, noTracing))
 	o.Opt("revisionId", m.RevisionID).Opt("description", description)
 	o.Raw("encryptionConfiguration", orElse(m.Encryption, ownedKey))
 	return references(&o, m.Parsed()).JSON(), nil
@@ -380,7 +326,7 @@ func (a *api) describeStateMachine(ctx context.Context, r *awsjson.Request) ([]b
 // definitionText is a definition as includedData asks for it.
 func definitionText(r *awsjson.Request, definition string) string {
 	if r.Str("includedData") == "METADATA_ONLY" {
-		return noMetadata
+		return "{}"
 	}
 	return definition
 }
@@ -409,7 +355,7 @@ func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.R
 	}
 	var o awsjson.Object
 	o.Str("stateMachineArn", d.MachineARN).Str("name", d.MachineName()).Str("definition", definitionText(r, rev.Definition)).Str("roleArn", d.RoleARN)
-	o.Time("updateDate", updated).Raw("loggingConfiguration", logging(rev.Logging)).Raw("tracingConfiguration", orElse(rev.Tracing, noTracing))
+	o.Time("updateDate", updated).Raw("loggingConfiguration", orElse(rev.Logging, noLogging)).Raw("tracingConfiguration", orElse(rev.Tracing, noTracing))
 	o.Opt("revisionId", rev.RevisionID).Raw("encryptionConfiguration", orElse(rev.Encryption, ownedKey))
 	if parsed, _ := asl.Parse([]byte(rev.Definition)); parsed != nil {
 		references(&o, parsed)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/internal/awsjson"
@@ -14,13 +15,27 @@ import (
 // maxTags is how many tags a resource may have (AWS's quota).
 const maxTags = 50
 
-// tags reads the member tags.
-func tags(r *awsjson.Request) []engine.Tag {
+// tags reads the member tags, for the resource of an ARN.
+func tags(r *awsjson.Request, arn string) ([]engine.Tag, error) {
 	list := make([]engine.Tag, 0, r.Input.Get("tags").Len())
 	for _, t := range r.Input.Get("tags").Items() {
-		list = append(list, engine.Tag{Key: t.Get("key").Str(), Value: t.Get("value").Str()})
+		tag := engine.Tag{Key: t.Get("key").Str(), Value: t.Get("value").Str()}
+		if strings.HasPrefix(strings.ToLower(tag.Key), "aws:") {
+			return nil, invalid("The key of a tag cannot begin with aws: '" + tag.Key + "'")
+		}
+		list = append(list, tag)
 	}
-	return list
+	if len(list) > maxTags {
+		return nil, tooManyTags(arn)
+	}
+	return list, nil
+}
+
+func tooManyTags(arn string) error {
+	return &awsjson.Exception{
+		Type: "TooManyTags", Message: "Too Many Tags: '" + arn + "'",
+		Members: []value.Member{{Name: "resourceName", Value: value.Str(arn)}},
+	}
 }
 
 // editTags changes the tags of the resource that a request names. A change
@@ -73,8 +88,11 @@ func (a *api) editTagsOnce(ctx context.Context, arn string, name engine.Name, ch
 }
 
 func (a *api) tagResource(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	added := tags(r)
-	err := a.editTags(ctx, r.Str("resourceArn"), func(old []engine.Tag) ([]engine.Tag, error) {
+	added, err := tags(r, r.Str("resourceArn"))
+	if err != nil {
+		return nil, err
+	}
+	err = a.editTags(ctx, r.Str("resourceArn"), func(old []engine.Tag) ([]engine.Tag, error) {
 		edited := append([]engine.Tag{}, old...)
 		for _, t := range added {
 			if i := slices.IndexFunc(edited, func(o engine.Tag) bool { return o.Key == t.Key }); i >= 0 {
@@ -84,7 +102,7 @@ func (a *api) tagResource(ctx context.Context, r *awsjson.Request) ([]byte, erro
 			}
 		}
 		if len(edited) > maxTags {
-			return nil, awsjson.Fail("TooManyTags", "Too Many Tags: '"+r.Str("resourceArn")+"'")
+			return nil, tooManyTags(r.Str("resourceArn"))
 		}
 		return edited, nil
 	})

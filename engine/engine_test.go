@@ -296,3 +296,33 @@ func BenchmarkExpress(b *testing.B) {
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "executions/s")
 }
+
+// TestExpressLimit: an Express execution ends after five minutes, whoever waits
+// for it, or sooner when its definition says so.
+func TestExpressLimit(t *testing.T) {
+	for timeout, want := range map[string]time.Duration{"": 5 * time.Minute, `"TimeoutSeconds":1000,`: 5 * time.Minute, `"TimeoutSeconds":7,`: 7 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			ended := make(chan time.Duration, 2)
+			e := open(t, engine.Config{Observe: func(s engine.Step) {
+				if s.Events[len(s.Events)-1].Type == history.ExecutionTimedOut {
+					ended <- time.Since(began)
+				}
+			}})
+			m := create(t, e, engine.Express, `{"StartAt":"A",`+timeout+`"States":{"A":{"Type":"Wait","Seconds":2000,"End":true}}}`)
+			req := engine.StartRequest{Machine: m, Input: doc("{}")}
+			if _, err := e.Start(t.Context(), req); err != nil {
+				t.Fatal(err)
+			}
+			result, err := e.StartSync(t.Context(), req)
+			if err != nil || result.Status != interpreter.TimedOut || result.Stop.Sub(result.Start) != want {
+				t.Errorf("%q: synchronous: %+v, %v; want a timeout after %v", timeout, result, err, want)
+			}
+			for range 2 {
+				if got := <-ended; got != want {
+					t.Errorf("%q: ended after %v, want %v", timeout, got, want)
+				}
+			}
+		})
+	}
+}

@@ -265,9 +265,6 @@ type SyncResult struct {
 	Failure     history.ErrorOutput
 }
 
-// expressTimeout is how long an Express execution may run.
-const expressTimeout = 5 * time.Minute
-
 // StartSync runs an Express execution to its end. It lives in memory only, at
 // most once; when the context ends it is stopped.
 func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, error) {
@@ -294,7 +291,7 @@ func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, 
 	}
 	e.workOff(r)
 	e.under.end()
-	if err := e.awaitSync(ctx, r, started); err != nil {
+	if err := e.awaitSync(ctx, r); err != nil {
 		return nil, err
 	}
 	return &SyncResult{
@@ -304,25 +301,14 @@ func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, 
 }
 
 // awaitSync waits for the end of a synchronous execution, and brings it about
-// when its time is over or nobody waits any more.
-func (e *Engine) awaitSync(ctx context.Context, r *resident, started time.Time) error {
-	select {
-	case <-r.express.done:
-		return nil
-	default:
-	}
-	limit := time.NewTimer(started.Add(expressTimeout).Sub(e.now()))
-	defer limit.Stop()
+// when nobody waits any more.
+func (e *Engine) awaitSync(ctx context.Context, r *resident) error {
 	select {
 	case <-r.express.done:
 		return nil
 	case <-ctx.Done():
 	case <-e.closing.Done():
 		return e.closing.Err()
-	case <-limit.C:
-		if _, err := e.deliver(e.closing, r, delivery{msg: interpreter.Message{Kind: interpreter.Expire}}); err == nil {
-			return nil
-		}
 	}
 	_, _ = e.deliver(e.closing, r, delivery{msg: interpreter.Message{Kind: interpreter.Stop}})
 	return ctx.Err()

@@ -99,9 +99,6 @@ const (
 	TaskHeartbeat
 	// Stop: somebody ends the execution.
 	Stop
-	// Expire: the execution's time is over for a reason outside its
-	// definition, as that of an Express execution after five minutes.
-	Expire
 	// Redrive: an execution that ended without success is to go on from
 	// there. Token is the caller's client token.
 	Redrive
@@ -161,6 +158,10 @@ type Effect struct {
 	StateName string
 }
 
+// expressLimit is how long an Express execution may run, in milliseconds,
+// whatever its definition says (AWS's quota).
+const expressLimit = 5 * 60 * 1000
+
 // Start begins an execution. The input must be within limits.
 func Start(m *asl.StateMachine, info Info, input *value.Doc, env Env) (*Execution, Outcome) {
 	x := newExecution(m, info)
@@ -169,8 +170,12 @@ func Start(m *asl.StateMachine, info Info, input *value.Doc, env Env) (*Executio
 		Type: history.ExecutionStarted, Input: input,
 		RoleArn: info.RoleARN, VersionArn: info.VersionARN, AliasArn: info.AliasARN,
 	}
-	if m.TimeoutSeconds > 0 {
-		started.Due = s.now + m.TimeoutSeconds*1000
+	limit := m.TimeoutSeconds * 1000
+	if info.Express && (limit == 0 || limit > expressLimit) {
+		limit = expressLimit
+	}
+	if limit > 0 {
+		started.Due = s.now + limit
 	}
 	s.emit(nil, started)
 	s.run()
@@ -192,8 +197,6 @@ func Step(x *Execution, msg Message, env Env) Outcome {
 	case Continue, Redrive:
 	case Stop:
 		s.end(history.Event{Type: history.ExecutionAborted, Failure: msg.Failure})
-	case Expire:
-		s.timeOutExecution()
 	case TaskStarted, TaskSubmitted, TaskSucceeded, TaskFailed, TaskHeartbeat:
 		s.taskMessage(msg)
 	}

@@ -107,7 +107,7 @@ func (s *step) taskMessage(msg Message) {
 			if b.task.heartbeat > 0 && b.task.beat != 0 {
 				b.task.beat = s.now + b.task.heartbeat*1000
 			}
-		case Wake, Continue, Stop, Expire, Redrive:
+		case Wake, Continue, Stop, Redrive:
 		}
 	})
 }

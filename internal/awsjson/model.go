@@ -34,6 +34,9 @@ type Field struct {
 	Fields Shape
 	// Item is the model's name of a list's items; "" where no message shows them.
 	Item string
+	// EachMin and EachMax bound the length of the text in a list; EachMax 0 is
+	// no bound.
+	EachMin, EachMax int
 }
 
 // FieldType is what a member holds.
@@ -111,6 +114,17 @@ func (s Shape) Items(name, item string, inner Shape) Shape {
 		}
 	}
 	return s
+}
+
+// Each gives a shape in which the texts of the named list have bounded lengths.
+func (s Shape) Each(name string, low, high int) Shape {
+	for i := range s {
+		if s[i].Name == name {
+			s[i].EachMin, s[i].EachMax = low, high
+			return s
+		}
+	}
+	panic("awsjson: no member " + name)
 }
 
 // Match gives a shape in which the named member must match a pattern, written
@@ -222,20 +236,33 @@ func (c *checker) list(path string, f *Field, v value.Value) error {
 	case f.Max > 0 && n > f.Max:
 		c.fail(path, f.shown(v), "Member must have length less than or equal to "+strconv.FormatInt(f.Max, 10))
 	}
+	if f.Fields == nil {
+		return c.texts(path, f, v)
+	}
 	for i, item := range v.Items() {
 		at := path + "." + strconv.Itoa(i+1) + ".member"
-		if f.Fields == nil {
-			if item.Kind() != value.String {
-				return Fail("SerializationException", typeName(item)+" can not be converted to String")
-			}
-			continue
-		}
 		if item.Kind() != value.Object {
 			return Fail("SerializationException", "Unexpected field type")
 		}
 		if err := c.structure(at+".", f.Fields, item); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// texts checks a list of texts, which the service's messages show whole.
+func (c *checker) texts(path string, f *Field, v value.Value) error {
+	items, broken := make([]string, 0, v.Len()), false
+	for _, item := range v.Items() {
+		if item.Kind() != value.String {
+			return Fail("SerializationException", typeName(item)+" can not be converted to String")
+		}
+		n := len(utf16.Encode([]rune(item.Str())))
+		items, broken = append(items, item.Str()), broken || f.EachMax > 0 && (n < f.EachMin || n > f.EachMax)
+	}
+	if broken {
+		c.fail(path, "["+strings.Join(items, ", ")+"]", fmt.Sprintf("Member must satisfy constraint: [Member must have length less than or equal to %d, Member must have length greater than or equal to %d]", f.EachMax, f.EachMin))
 	}
 	return nil
 }

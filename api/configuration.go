@@ -1,0 +1,115 @@
+package api
+
+import (
+	"encoding/json"
+	"regexp"
+
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/value"
+)
+
+// Defaults of what a machine may leave out. What is the same is not kept, so
+// that saying it makes no difference.
+var (
+	noLogging = []byte(`{"level":"OFF","includeExecutionData":false}`)
+	noTracing = []byte(`{"enabled":false}`)
+	ownedKey  = []byte(`{"type":"AWS_OWNED_KEY"}`)
+)
+
+// defaultReuse is how long a data key is used again where the configuration does
+// not say, in seconds.
+const defaultReuse = 300
+
+func orElse(given json.RawMessage, otherwise []byte) []byte {
+	if len(given) == 0 {
+		return otherwise
+	}
+	return given
+}
+
+// configuration checks what a request says of logging, tracing and encryption
+// and puts it into a machine.
+func configuration(r *awsjson.Request, m *engine.Machine) (err error) {
+	if r.Has("loggingConfiguration") {
+		if m.Logging, err = logging(r.Input.Get("loggingConfiguration")); err != nil {
+			return err
+		}
+	}
+	if r.Has("tracingConfiguration") {
+		enabled := r.Input.Get("tracingConfiguration").Get("enabled")
+		if enabled.Kind() != value.Bool {
+			return awsjson.Fail("InvalidTracingConfiguration", "Invalid Tracing Configuration: 'enabled must be true or false'")
+		}
+		m.Tracing = nil
+		if enabled.Bool() {
+			m.Tracing = json.RawMessage(`{"enabled":true}`)
+		}
+	}
+	if r.Has("encryptionConfiguration") {
+		m.Encryption, err = encryption(r)
+	}
+	return err
+}
+
+// logGroup is the ARN of a log group with all its streams.
+var logGroup = regexp.MustCompile(`^arn:[^:]+:logs:[^:]+:[^:]+:log-group:[^:]+:\*$`)
+
+// logging checks a logging configuration and gives it with its defaults; nil
+// when it is the default.
+func logging(given value.Value) (json.RawMessage, error) {
+	level, destinations := given.Get("level").Str(), given.Get("destinations")
+	if level == "" {
+		level = "OFF"
+	}
+	if n := destinations.Len(); n > 1 || n == 0 && level != "OFF" {
+		return nil, awsjson.Fail("InvalidLoggingConfiguration", "Invalid Logging Configuration: Must specify exactly one Log Destination.")
+	}
+	var o awsjson.Object
+	o.Str("level", level).Bool("includeExecutionData", given.Get("includeExecutionData").Bool())
+	for _, destination := range destinations.Items() {
+		arn := destination.Get("cloudWatchLogsLogGroup").Get("logGroupArn").Str()
+		if !logGroup.MatchString(arn) {
+			return nil, awsjson.Fail("InvalidLoggingConfiguration", "Invalid Logging Configuration: Log Destination must be the ARN of a CloudWatch Logs log group that ends with ':*'. Received: '"+arn+"'")
+		}
+	}
+	if destinations.Kind() == value.Array {
+		o.Raw("destinations", destinations.Append(nil))
+	}
+	kept := o.JSON()
+	if string(kept) == string(noLogging) {
+		return nil, nil
+	}
+	return kept, nil
+}
+
+// kmsKey is a key's id or ARN, or an alias's name or ARN.
+var kmsKey = regexp.MustCompile(`^(arn:[^:]+:kms:[^:]+:[0-9]{12}:(key|alias)/[a-zA-Z0-9/_-]+|alias/[a-zA-Z0-9/_-]+|(mrk-)?[0-9a-fA-F-]{32,36})$`)
+
+// encryption checks the member encryptionConfiguration and gives it with its
+// defaults; nil when it is the default. A customer's key is kept for who asks;
+// nothing is encrypted with it here.
+func encryption(r *awsjson.Request) (json.RawMessage, error) {
+	refuse := func(message string) (json.RawMessage, error) {
+		return nil, awsjson.Fail("InvalidEncryptionConfiguration", "Invalid Encryption Configuration: '"+message+"'")
+	}
+	given := r.Input.Get("encryptionConfiguration")
+	key, reuse := given.Get("kmsKeyId"), given.Get("kmsDataKeyReusePeriodSeconds")
+	seconds, set := reuse.Int64()
+	if given.Get("type").Str() != "CUSTOMER_MANAGED_KMS_KEY" {
+		if key.Kind() == value.String || set {
+			return refuse("kmsKeyId and kmsDataKeyReusePeriodSeconds are only for the type CUSTOMER_MANAGED_KMS_KEY")
+		}
+		return nil, nil
+	}
+	switch {
+	case key.Kind() != value.String:
+		return refuse("kmsKeyId must be specified for the type CUSTOMER_MANAGED_KMS_KEY")
+	case !kmsKey.MatchString(key.Str()):
+		return refuse("kmsKeyId is not the id or ARN of a key, or the name or ARN of an alias: " + key.Str())
+	case !set:
+		seconds = defaultReuse
+	}
+	var o awsjson.Object
+	return o.Str("kmsKeyId", key.Str()).Int("kmsDataKeyReusePeriodSeconds", seconds).Str("type", "CUSTOMER_MANAGED_KMS_KEY").JSON(), nil
+}
