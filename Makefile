@@ -84,6 +84,10 @@ N ?= 100000
 differential: jsonata/testdata/oracle/node_modules ## Hold N generated expressions against jsonata-js
 	$(GO) test ./jsonata -run Differential -count=1 -differential $(N) -timeout 60m -v
 
+.PHONY: beside
+beside: jsonata/testdata/oracle/node_modules ## Tell the speed of jsonata beside that of jsonata-js
+	$(GO) test ./jsonata -run Beside -count=1 -beside 5 -v
+
 jsonata/testdata/oracle/node_modules: jsonata/testdata/oracle/package.json
 	cd jsonata/testdata/oracle && npm install --no-audit --no-fund --no-package-lock --silent
 	touch $@
