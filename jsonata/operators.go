@@ -8,6 +8,9 @@ import (
 )
 
 func (e *evaluation) binary(n *node, input *val, f *frame) value.Value {
+	if n.text == "&" {
+		return e.concatenation(n, input, f)
+	}
 	left := e.eval(n.left, input, f).Value
 	switch n.text {
 	case "and":
@@ -26,15 +29,49 @@ func (e *evaluation) binary(n *node, input *val, f *frame) value.Value {
 		return value.Of(e.equal(left, right) == (n.text == "="))
 	case "<", "<=", ">", ">=":
 		return ordered(n, left, right)
-	case "&":
-		text := e.text(left) + e.text(right)
-		e.charge(int64(len(text)))
-		return value.Str(text)
 	case "in":
 		return value.Of(e.within(left, right))
 	}
 	failAt("S0204", n, n.text, value.Value{})
 	return value.Value{}
+}
+
+// concatenation joins the texts of a chain of operands in one place. It counts
+// depth, steps and what is held as if each operator made a text of its own.
+func (e *evaluation) concatenation(n *node, input *val, f *frame) value.Value {
+	first, chain := n, 0
+	for l := n.left; l.kind == binaryNode && l.text == "&" && len(l.predicates) == 0 && !l.grouped; l = l.left {
+		first = l
+		chain++
+	}
+	e.depth += chain
+	e.steps += int64(chain)
+	if e.depth > e.limits.Depth {
+		e.overrun(first)
+	}
+	start := len(e.joined)
+	e.join(first.left, input, f)
+	// From the innermost operator out: the right sides of the chain.
+	for i := chain; i >= 0; i-- {
+		at := n
+		for range i {
+			at = at.left
+		}
+		e.join(at.right, input, f)
+		e.charge(int64(len(e.joined) - start))
+		if i > 0 {
+			e.depth--
+		}
+	}
+	text := string(e.joined[start:])
+	e.joined = e.joined[:start]
+	return value.Str(text)
+}
+
+// join appends the text of an operand to what is joined.
+func (e *evaluation) join(n *node, input *val, f *frame) {
+	v := e.eval(n, input, f)
+	e.joined = append(e.joined, e.text(v.Value)...)
 }
 
 // equal compares values, numbers as floats unless whole ones are exact.

@@ -11,9 +11,11 @@ import (
 type numberForm uint8
 
 const (
-	textForm  numberForm = iota // in text, as it was written
-	intForm                     // in bits, an int64
-	floatForm                   // in bits, a float64
+	textForm      numberForm = iota // in text, as it was written
+	intForm                         // in bits, an int64
+	floatForm                       // in bits, a float64
+	textIntForm                     // in text, and in bits as an int64
+	textFloatForm                   // in text, and in bits as the float64 nearest to it
 )
 
 // Int makes a number.
@@ -35,7 +37,53 @@ func Float(f float64) Value {
 
 // Num makes a number of its JSON text, which the caller has checked. The text
 // is kept: 1.0 stays 1.0, and integers of any size stay exact.
-func Num(text string) Value { return Value{kind: Number, form: textForm, text: text} }
+func Num(text string) Value {
+	v := Value{kind: Number, form: textForm, text: text}
+	v.read()
+	return v
+}
+
+// tens are the powers of ten that a float64 holds exactly.
+var tens = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18}
+
+// read takes the number out of a text without an exponent and of at most 18
+// digits, so that it is read once: a whole number, or a quotient of two exact
+// floats, which is the nearest one.
+func (v *Value) read() {
+	digits, negative := v.text, false
+	if len(digits) > 0 && digits[0] == '-' {
+		digits, negative = digits[1:], true
+	}
+	if len(digits) == 0 || len(digits) > 19 {
+		return
+	}
+	var n uint64
+	point := -1
+	for i := range len(digits) {
+		c := digits[i] - '0'
+		if c > 9 {
+			if digits[i] != '.' || point >= 0 {
+				return
+			}
+			point = i
+			continue
+		}
+		n = 10*n + uint64(c)
+	}
+	switch {
+	case point < 0 && len(digits) < 19:
+		v.form, v.bits = textIntForm, n
+		if negative {
+			v.bits = -n
+		}
+	case point >= 0 && n < 1<<53:
+		f := float64(n) / tens[len(digits)-1-point]
+		if negative {
+			f = -f
+		}
+		v.form, v.bits = textFloatForm, math.Float64bits(f)
+	}
+}
 
 // Int64 gives the number as an integer. It is false when v is no number, has a
 // fraction that is not zero, or does not fit.
@@ -44,13 +92,13 @@ func (v Value) Int64() (int64, bool) {
 		return 0, false
 	}
 	switch v.form {
-	case intForm:
+	case intForm, textIntForm:
 		return int64(v.bits), true
 	case textForm:
 		if i, ok := parseInt(v.text); ok {
 			return i, true
 		}
-	case floatForm:
+	case floatForm, textFloatForm:
 	}
 	f := v.Float64()
 	if f != math.Trunc(f) || f < -(1<<63) || f >= 1<<63 {
@@ -66,14 +114,11 @@ func (v Value) Float64() float64 {
 		return 0
 	}
 	switch v.form {
-	case intForm:
+	case intForm, textIntForm:
 		return float64(int64(v.bits))
-	case floatForm:
+	case floatForm, textFloatForm:
 		return math.Float64frombits(v.bits)
 	case textForm:
-		if i, ok := parseInt(v.text); ok && i > -1<<53 && i < 1<<53 {
-			return float64(i)
-		}
 	}
 	f, _ := strconv.ParseFloat(v.text, 64)
 	return f
@@ -110,9 +155,9 @@ func (v Value) IsInteger() bool {
 		return false
 	}
 	switch v.form {
-	case intForm:
+	case intForm, textIntForm:
 		return true
-	case floatForm:
+	case floatForm, textFloatForm:
 		return false
 	case textForm:
 	}
@@ -147,11 +192,11 @@ func CompareNumbers(a, b Value) int {
 
 func (v Value) exactInt() (int64, bool) {
 	switch v.form {
-	case intForm:
+	case intForm, textIntForm:
 		return int64(v.bits), true
 	case textForm:
 		return parseInt(v.text)
-	case floatForm:
+	case floatForm, textFloatForm:
 	}
 	return 0, false
 }
@@ -159,7 +204,7 @@ func (v Value) exactInt() (int64, bool) {
 // big gives the exact number. Exponents beyond a float64's, whose exact form
 // would be huge, give the largest float instead.
 func (v Value) big() *big.Float {
-	if v.form == textForm {
+	if v.form == textForm || v.form == textFloatForm {
 		if f := v.Float64(); math.IsInf(f, 0) {
 			return new(big.Float).SetInf(f < 0)
 		}
@@ -177,7 +222,7 @@ func (v Value) big() *big.Float {
 // ones what the service's Java runtime prints.
 func (v Value) appendNumber(dst []byte) []byte {
 	switch v.form {
-	case textForm:
+	case textForm, textIntForm, textFloatForm:
 		return append(dst, v.text...)
 	case intForm:
 		return strconv.AppendInt(dst, int64(v.bits), 10)
