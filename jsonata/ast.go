@@ -61,6 +61,8 @@ type node struct {
 
 	// What prepare finds, for shorter ways:
 	simple bool // a name and nothing else
+	direct bool // a path of a variable and names, and nothing else
+	op     operator
 	tuples bool // a path with a step that binds variables
 	binds  bool // a block that needs a frame of its own
 	within bool // a block that is its one expression

@@ -149,7 +149,10 @@ func (e *evaluation) eval(n *node, input *val, f *frame) val {
 	case n.kind == fieldNode && input.Kind() == value.Object:
 		e.steps++
 		e.depth = outer
-		return plain(input.Get(n.text))
+		if member := input.Ref(n.text); member != nil {
+			return plain(*member)
+		}
+		return val{}
 	case n.simple && n.kind == literalNode:
 		e.depth = outer
 		return plain(n.value)

@@ -87,10 +87,13 @@ func prepare(n *node, o Options) bool {
 			n.kind = literalNode
 		}
 	case pathNode:
+		n.direct = direct(n)
 		n.tuples = slices.ContainsFunc(n.items, func(step *node) bool { return step.tuple })
 		if first := n.items[0]; len(n.items) == 1 && first.kind == nameNode && first.simple && !n.keepSingleton && !n.grouped && len(n.predicates) == 0 {
 			n.kind, n.text = fieldNode, first.text
 		}
+	case binaryNode:
+		n.op = operators[n.text]
 	case blockNode:
 		n.binds = binds
 		n.within = len(n.items) == 1 && !binds && !n.tuple && !n.grouped && !n.keepArray && len(n.predicates) == 0 && len(n.stages) == 0
@@ -101,6 +104,19 @@ func prepare(n *node, o Options) bool {
 	default:
 	}
 	return binds
+}
+
+// direct tells a path of a variable and names, and nothing else.
+func direct(n *node) bool {
+	if n.keepSingleton || n.grouped || len(n.predicates) > 0 || n.items[0].kind != variableNode {
+		return false
+	}
+	for i, step := range n.items {
+		if !step.simple || i > 0 && step.kind != nameNode {
+			return false
+		}
+	}
+	return true
 }
 
 // keepsFrames tells whether evaluating n makes a function that keeps the frame

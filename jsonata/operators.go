@@ -1,46 +1,77 @@
 package jsonata
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
 	"github.com/steppehq/steppe/value"
 )
 
+// operator is an infix operator.
+type operator uint8
+
+const (
+	otherOperator operator = iota
+	andOperator
+	orOperator
+	addOperator
+	subtractOperator
+	multiplyOperator
+	divideOperator
+	remainderOperator
+	equalOperator
+	unequalOperator
+	lessOperator
+	atMostOperator
+	moreOperator
+	atLeastOperator
+	joinOperator
+	inOperator
+)
+
+var operators = map[string]operator{
+	"and": andOperator, "or": orOperator, "+": addOperator, "-": subtractOperator, "*": multiplyOperator, "/": divideOperator,
+	"%": remainderOperator, "=": equalOperator, "!=": unequalOperator, "<": lessOperator, "<=": atMostOperator, ">": moreOperator,
+	">=": atLeastOperator, "&": joinOperator, "in": inOperator,
+}
+
 func (e *evaluation) binary(n *node, input *val, f *frame) value.Value {
-	if n.text == "&" {
+	if n.op == joinOperator {
 		return e.concatenation(n, input, f)
 	}
 	left := e.eval(n.left, input, f).Value
-	switch n.text {
-	case "and":
+	switch n.op {
+	case andOperator:
 		return value.Of(e.truth(left) && e.truth(e.eval(n.right, input, f).Value))
-	case "or":
+	case orOperator:
 		return value.Of(e.truth(left) || e.truth(e.eval(n.right, input, f).Value))
+	default:
 	}
 	right := e.eval(n.right, input, f).Value
-	switch n.text {
-	case "+", "-", "*", "/", "%":
+	switch n.op {
+	case addOperator, subtractOperator, multiplyOperator, divideOperator, remainderOperator:
 		return e.arithmetic(n, left, right)
-	case "=", "!=":
+	case equalOperator, unequalOperator:
 		if left.IsUndefined() || right.IsUndefined() {
 			return value.Of(false)
 		}
-		return value.Of(e.equal(left, right) == (n.text == "="))
-	case "<", "<=", ">", ">=":
-		return ordered(n, left, right)
-	case "in":
+		return value.Of(e.equal(left, right) == (n.op == equalOperator))
+	case lessOperator, atMostOperator, moreOperator, atLeastOperator:
+		return ordered(n, &left, &right)
+	case inOperator:
 		return value.Of(e.within(left, right))
+	default:
+		failAt("S0204", n, n.text, value.Value{})
+		return value.Value{}
 	}
-	failAt("S0204", n, n.text, value.Value{})
-	return value.Value{}
 }
 
 // concatenation joins the texts of a chain of operands in one place. It counts
 // depth, steps and what is held as if each operator made a text of its own.
 func (e *evaluation) concatenation(n *node, input *val, f *frame) value.Value {
 	first, chain := n, 0
-	for l := n.left; l.kind == binaryNode && l.text == "&" && len(l.predicates) == 0 && !l.grouped; l = l.left {
+	for l := n.left; l.kind == binaryNode && l.op == joinOperator && len(l.predicates) == 0 && !l.grouped; l = l.left {
 		first = l
 		chain++
 	}
@@ -179,22 +210,23 @@ func (e *evaluation) arithmetic(n *node, left, right value.Value) value.Value {
 		return value.Value{}
 	}
 	if a.exact && b.exact && e.expr.options.StepFunctions {
-		if v, ok := exact(n.text, a.whole, b.whole); ok {
+		if v, ok := exact(n.op, a.whole, b.whole); ok {
 			return v
 		}
 	}
 	var r float64
-	switch n.text[0] {
-	case '+':
+	switch n.op {
+	case addOperator:
 		r = a.float + b.float
-	case '-':
+	case subtractOperator:
 		r = a.float - b.float
-	case '*':
+	case multiplyOperator:
 		r = a.float * b.float
-	case '/':
+	case divideOperator:
 		r = a.float / b.float
-	case '%':
+	case remainderOperator:
 		r = math.Mod(a.float, b.float)
+	default:
 	}
 	if !finite(r) && !e.expr.options.StepFunctions {
 		failAt("D1001", n, "", value.Float(r))
@@ -203,23 +235,24 @@ func (e *evaluation) arithmetic(n *node, left, right value.Value) value.Value {
 }
 
 // exact computes with whole numbers as long as they fit.
-func exact(op string, a, b int64) (value.Value, bool) {
-	switch op[0] {
-	case '+':
+func exact(op operator, a, b int64) (value.Value, bool) {
+	switch op {
+	case addOperator:
 		if sum := a + b; (sum > a) == (b > 0) {
 			return value.Int(sum), true
 		}
-	case '-':
+	case subtractOperator:
 		if difference := a - b; (difference < a) == (b > 0) {
 			return value.Int(difference), true
 		}
-	case '*':
+	case multiplyOperator:
 		if a == 0 || b == 0 {
 			return value.Int(0), true
 		}
 		if product := a * b; product/b == a && (a != -1 || b != math.MinInt64) && (b != -1 || a != math.MinInt64) {
 			return value.Int(product), true
 		}
+	default:
 	}
 	return value.Value{}, false
 }
@@ -232,30 +265,42 @@ func numberOf(f float64) value.Value {
 	return value.Float(f)
 }
 
-func ordered(n *node, left, right value.Value) value.Value {
-	for _, v := range [2]value.Value{left, right} {
+func ordered(n *node, left, right *value.Value) value.Value {
+	if left.Kind() == value.Number && right.Kind() == value.Number {
+		if a, ok := left.Int64(); ok {
+			if b, ok := right.Int64(); ok {
+				return n.op.holds(cmp.Compare(a, b))
+			}
+		}
+	}
+	for _, v := range [2]*value.Value{left, right} {
 		if k := v.Kind(); k != value.Undefined && k != value.Number && k != value.String {
-			failAt("T2010", n, n.text, v)
+			failAt("T2010", n, n.text, *v)
 		}
 	}
 	if left.IsUndefined() || right.IsUndefined() {
 		return value.Value{}
 	}
 	if left.Kind() != right.Kind() {
-		e := newError("T2009", left, right)
+		e := newError("T2009", *left, *right)
 		e.Token, e.Position = n.text, n.at
 		panic(e)
 	}
-	order := compare(left, right)
-	switch n.text {
-	case "<":
+	return n.op.holds(compare(*left, *right))
+}
+
+// holds tells what a comparison makes of an order.
+func (op operator) holds(order int) value.Value {
+	switch op {
+	case lessOperator:
 		return value.Of(order < 0)
-	case "<=":
+	case atMostOperator:
 		return value.Of(order <= 0)
-	case ">":
+	case moreOperator:
 		return value.Of(order > 0)
+	default:
+		return value.Of(order >= 0)
 	}
-	return value.Of(order >= 0)
 }
 
 func (e *evaluation) negate(n *node, input *val, f *frame) value.Value {

@@ -9,6 +9,11 @@ import (
 
 // path evaluates a path: each step on every result of the one before.
 func (e *evaluation) path(n *node, input *val, f *frame) val {
+	if n.direct {
+		if v, ok := e.follow(n, input, f); ok {
+			return v
+		}
+	}
 	if n.tuples {
 		return e.tuplePath(n, input, f)
 	}
@@ -63,6 +68,23 @@ func (e *evaluation) path(n *node, input *val, f *frame) val {
 	return e.endPath(n, current, nil, f)
 }
 
+// follow goes from a variable along names, as long as there are objects on the
+// way. It is false where there is something else, for which a path has rules.
+func (e *evaluation) follow(n *node, input *val, f *frame) (val, bool) {
+	start := e.variable(n.items[0], input, f)
+	at := &start.Value
+	for _, step := range n.items[1:] {
+		if at.Kind() != value.Object {
+			return val{}, false
+		}
+		if at = at.Ref(step.text); at == nil {
+			return val{}, true
+		}
+	}
+	e.steps += int64(len(n.items))
+	return plain(*at), true
+}
+
 // members is the step of a name on many objects, without evaluating the name
 // for each. It is false when there is something else among them.
 func (e *evaluation) members(result *val, items []value.Value, name string, last bool) bool {
@@ -73,15 +95,16 @@ func (e *evaluation) members(result *val, items []value.Value, name string, last
 		case value.Array:
 			return false
 		case value.Object:
-			member, ok := items[i].Lookup(name)
-			if !ok {
+			member := items[i].Ref(name)
+			if member == nil {
 				continue
 			}
-			count++
-			if only = member; member.Kind() == value.Array {
+			if count++; member.Kind() == value.Array {
+				only = *member
 				found = append(found, member.Items()...)
 			} else {
-				found = append(found, member)
+				only = value.Value{}
+				found = append(found, *member)
 			}
 		default:
 		}

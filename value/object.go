@@ -47,6 +47,18 @@ func (v Value) Get(name string) Value {
 	return found
 }
 
+// Ref gives the named member of an object itself, nil where Lookup is false. It
+// must not be changed.
+func (v *Value) Ref(name string) *Value {
+	if v.kind != Object {
+		return nil
+	}
+	if i := v.comp.find(name); i >= 0 {
+		return &v.comp.items[i]
+	}
+	return nil
+}
+
 // With gives an object like v in which the named member has the given value:
 // in its old place, or at the end. A v that is no object counts as an empty
 // one.
