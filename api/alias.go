@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,6 +55,10 @@ func routing(r *awsjson.Request) (machine string, routes []engine.Route, err err
 	return machine, routes, nil
 }
 
+// errAliasDeleting tells that an alias's machine is being deleted, and the alias
+// gone already. To operations that know no such exception, it is not there.
+var errAliasDeleting = fmt.Errorf("%w", errNoResource)
+
 // aliased finds the alias that a request names, and its machine.
 func (a *api) aliased(ctx context.Context, arn string) (*engine.Machine, *engine.Alias, error) {
 	machine, _, name, err := qualified(arn)
@@ -64,6 +69,9 @@ func (a *api) aliased(ctx context.Context, arn string) (*engine.Machine, *engine
 		return nil, nil, invalidARN("Invalid ARN of a state machine alias: " + arn)
 	}
 	m, err := a.Engine.Machine(ctx, machine)
+	if err == nil && m.Deleting {
+		return nil, nil, errAliasDeleting
+	}
 	if err == nil {
 		var alias *engine.Alias
 		if alias, err = a.Engine.Alias(ctx, m, name); err == nil {
@@ -144,6 +152,9 @@ func (a *api) updateStateMachineAlias(ctx context.Context, r *awsjson.Request) (
 	}
 	for range attempts {
 		m, old, err := a.aliased(ctx, r.Str("stateMachineAliasArn"))
+		if errors.Is(err, errAliasDeleting) {
+			err = machineDeleting(r.Str("stateMachineAliasArn"))
+		}
 		if err != nil {
 			return nil, err
 		}

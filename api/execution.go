@@ -53,10 +53,10 @@ func (a *api) startRequest(ctx context.Context, r *awsjson.Request) (engine.Star
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return req, machineDoesNotExist(arn)
+	case errors.Is(err, engine.ErrDeleting), err == nil && req.Machine.Deleting:
+		return req, machineDeleting(arn)
 	case err != nil:
 		return req, err
-	case req.Machine.Deleting:
-		return req, machineDeleting(arn)
 	}
 	req.Name, req.TraceHeader = r.Str("name"), r.Str("traceHeader")
 	if trace := r.HTTP.Header.Get("X-Amzn-Trace-Id"); trace != "" {

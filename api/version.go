@@ -35,7 +35,7 @@ func (a *api) target(ctx context.Context, arn string) (engine.Target, error) {
 		return engine.Target{}, err
 	}
 	t, err := a.Engine.Resolve(ctx, arn)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, engine.ErrDeleting) {
 		return t, machineDoesNotExist(arn)
 	}
 	return t, err

@@ -303,3 +303,40 @@ func TestShifts(t *testing.T) {
 		}
 	}
 }
+
+// TestDeleting: what can be asked about a machine that waits for its executions.
+func TestDeleting(t *testing.T) {
+	h := serve(t)
+	const deleting = "StateMachineDeleting: State Machine is being deleted: "
+	const waits = `"definition":"{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Wait\",\"Seconds\":1000,\"End\":true}}}"`
+	must(t, h, "CreateStateMachine", `{"name":"m","roleArn":"`+role+`",`+waits+`,"publish":true}`)
+	const version = `"arn:aws:states:us-east-1:000000000000:stateMachine:m:1"`
+	must(t, h, "CreateStateMachineAlias", `{"name":"prod","routingConfiguration":[{"stateMachineVersionArn":`+version+`,"weight":100}]}`)
+	x := must(t, h, "StartExecution", `{"stateMachineArn":`+version+`,"name":"x"}`).Get("executionArn").Str()
+	const missing = "ResourceNotFound: Request references a resource that does not exist."
+	const none = "StateMachineDoesNotExist: State Machine Does Not Exist: "
+	converse(t, h, []call{
+		{"DeleteStateMachine", `{"stateMachineArn":"SM"}`, `{}`},
+		{"DeleteStateMachine", `{"stateMachineArn":"SM"}`, `{}`},
+		{"CreateStateMachine", `{"name":"m","roleArn":"` + role + `",` + waits + `}`, deleting + "'SM'"},
+		{"UpdateStateMachine", `{"stateMachineArn":"SM","roleArn":"` + role + `2"}`, deleting + "'SM'"},
+		{"PublishStateMachineVersion", `{"stateMachineArn":"SM"}`, deleting + "'SM'"},
+		{"StartExecution", `{"stateMachineArn":"SM"}`, deleting + "'SM'"},
+		{"StartExecution", `{"stateMachineArn":"SM:1"}`, deleting + "'SM:1'"},
+		{"StartExecution", `{"stateMachineArn":"SM:prod"}`, deleting + "'SM:prod'"},
+		{"CreateStateMachineAlias", `{"name":"a","routingConfiguration":[{"stateMachineVersionArn":"SM:1","weight":100}]}`, deleting + "'SM'"},
+		{"UpdateStateMachineAlias", `{"stateMachineAliasArn":"SM:prod","description":"x"}`, deleting + "'SM:prod'"},
+		{"ListStateMachineAliases", `{"stateMachineArn":"SM"}`, deleting + "'SM'"},
+		{"DescribeStateMachineAlias", `{"stateMachineAliasArn":"SM:prod"}`, missing},
+		{"DeleteStateMachineAlias", `{"stateMachineAliasArn":"SM:prod"}`, `{}`},
+		{"DeleteStateMachineVersion", `{"stateMachineVersionArn":"SM:1"}`, `{}`},
+		{"ListStateMachineVersions", `{"stateMachineArn":"SM"}`, `{"stateMachineVersions":[]}`},
+		{"DescribeStateMachine", `{"stateMachineArn":"SM:1"}`, none + "'SM:1'"},
+		{"ListExecutions", `{"stateMachineArn":"SM:prod"}`, none + "'SM:prod'"},
+		{"ListStateMachines", `{}`, `{"stateMachines":[{"stateMachineArn":"SM","name":"m","type":"STANDARD"}]}`},
+	})
+	if v := must(t, h, "DescribeStateMachine", `{"stateMachineArn":"arn:aws:states:us-east-1:000000000000:stateMachine:m"}`); v.Get("status").Str() != "DELETING" {
+		t.Errorf("it is %v", v)
+	}
+	must(t, h, "StopExecution", `{"executionArn":"`+x+`"}`)
+}

@@ -274,15 +274,23 @@ type Target struct {
 }
 
 // Resolve gives what a state machine's ARN leads to, qualified or not.
-// store.ErrNotFound.
+// store.ErrNotFound; ErrDeleting for a version or alias of a machine that is
+// being deleted, which is gone already.
 func (e *Engine) Resolve(ctx context.Context, arn string) (Target, error) {
 	name, ok := ParseARN(arn)
 	if !ok || name.Kind != "stateMachine" || len(name.Path) > 2 {
 		return Target{}, store.ErrNotFound
 	}
-	m, err := e.Machine(ctx, name.ARN("stateMachine", name.Path[0]))
-	if err != nil || len(name.Path) == 1 || m.Deleting {
+	if len(name.Path) == 1 {
+		m, err := e.Machine(ctx, arn)
 		return Target{Machine: m}, err
+	}
+	m, err := e.Machine(ctx, name.ARN("stateMachine", name.Path[0]))
+	switch {
+	case err != nil:
+		return Target{}, err
+	case m.Deleting:
+		return Target{}, ErrDeleting
 	}
 	number, alias := ParseQualifier(name.Path[1])
 	if number == 0 {
@@ -294,7 +302,7 @@ func (e *Engine) Resolve(ctx context.Context, arn string) (Target, error) {
 }
 
 // StartOf makes the request that starts an execution of what an ARN leads to.
-// An alias picks one of its versions at random. store.ErrNotFound.
+// An alias picks one of its versions at random. store.ErrNotFound, ErrDeleting.
 func (e *Engine) StartOf(ctx context.Context, arn string) (StartRequest, error) {
 	var (
 		t   Target
