@@ -166,27 +166,31 @@ func (e *evaluation) step(step *node, items []value.Value, f *frame, last bool) 
 		}
 		return v
 	}
-	results := make([]val, 0, len(items))
-	for _, item := range items {
-		one := plain(item)
+	flat := make([]value.Value, 0, len(items))
+	count := 0
+	var only val
+	for i := range items {
+		one := val{Value: items[i]}
 		v := e.eval(step, &one, f)
 		for i := range step.stages {
 			v = e.filter(step.stages[i].expr, v, f)
 		}
-		if !v.IsUndefined() {
-			results = append(results, v)
-		}
-	}
-	if last && len(results) == 1 && results[0].Kind() == value.Array && !results[0].isSequence() {
-		return results[0]
-	}
-	flat := make([]value.Value, 0, len(results))
-	for i := range results {
-		if v := &results[i]; v.Kind() == value.Array && v.flags&flagCons == 0 {
-			flat = append(flat, v.Items()...)
-		} else {
+		switch {
+		case v.IsUndefined():
+			continue
+		case v.Kind() == value.Array:
+			if only = v; v.flags&flagCons == 0 {
+				flat = append(flat, v.Items()...)
+			} else {
+				flat = append(flat, v.Value)
+			}
+		default:
 			flat = append(flat, v.Value)
 		}
+		count++
+	}
+	if last && count == 1 && only.Kind() == value.Array && !only.isSequence() {
+		return only
 	}
 	e.collected(len(flat))
 	return sequence(flat)
