@@ -67,6 +67,7 @@ type node struct {
 	binds  bool // a block that needs a frame of its own
 	within bool // a block that is its one expression
 	alone  bool // a lambda that no function can keep the frame of
+	fixed  bool // an object whose keys are different strings
 
 	keepArray     bool // [] stands behind it
 	keepSingleton bool // a path: [] stands behind one of its steps

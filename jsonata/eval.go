@@ -217,7 +217,7 @@ func (e *evaluation) dispatch(n *node, input *val, f *frame) val {
 	case arrayNode:
 		return e.array(n, input, f)
 	case objectNode:
-		return e.groupBy(n.pairs, *input, nil, f)
+		return e.object(n, input, f)
 	case blockNode:
 		return e.block(n, input, f)
 	case conditionNode:
@@ -353,6 +353,16 @@ func (e *evaluation) truth(v value.Value) bool {
 }
 
 func (e *evaluation) array(n *node, input *val, f *frame) val {
+	if len(n.items) == 1 && n.items[0].kind != arrayNode {
+		if v := e.eval(n.items[0], input, f); v.Kind() == value.Array {
+			e.charge(int64(8 * v.Len()))
+			return n.constructed(v.Value)
+		} else if !v.IsUndefined() {
+			e.charge(8)
+			return n.constructed(value.Arr(v.Value))
+		}
+		return n.constructed(value.Arr())
+	}
 	items := make([]value.Value, 0, len(n.items))
 	for _, item := range n.items {
 		v := e.eval(item, input, f)
@@ -365,7 +375,11 @@ func (e *evaluation) array(n *node, input *val, f *frame) val {
 		}
 	}
 	e.charge(int64(8 * len(items)))
-	v := plain(value.Arr(items...))
+	return n.constructed(value.Arr(items...))
+}
+
+func (n *node) constructed(array value.Value) val {
+	v := plain(array)
 	if n.cons {
 		v.flags = flagCons
 	}

@@ -94,6 +94,8 @@ func prepare(n *node, o Options) bool {
 		}
 	case binaryNode:
 		n.op = operators[n.text]
+	case objectNode:
+		n.fixed = fixedKeys(n.pairs)
 	case blockNode:
 		n.binds = binds
 		n.within = len(n.items) == 1 && !binds && !n.tuple && !n.grouped && !n.keepArray && len(n.predicates) == 0 && len(n.stages) == 0
@@ -117,6 +119,20 @@ func direct(n *node) bool {
 		}
 	}
 	return true
+}
+
+// fixedKeys tells whether the keys are strings, each another one.
+func fixedKeys(pairs []pair) bool {
+	for i := range pairs {
+		key := pairs[i].key
+		if key.kind != literalNode || !key.simple || key.value.Kind() != value.String {
+			return false
+		}
+		if slices.ContainsFunc(pairs[:i], func(p pair) bool { return p.key.value.Str() == key.value.Str() }) {
+			return false
+		}
+	}
+	return len(pairs) <= fewGroups
 }
 
 // keepsFrames tells whether evaluating n makes a function that keeps the frame

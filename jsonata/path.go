@@ -473,6 +473,36 @@ type group struct {
 	tuples []tuple       // where steps have bound variables
 }
 
+// object makes an object. Where its keys are strings, every value has all of
+// the input as its context, as one group of groupBy would.
+func (e *evaluation) object(n *node, input *val, f *frame) val {
+	at, count := *input, 1
+	if input.Kind() == value.Array {
+		items := input.Items()
+		switch count = len(items); {
+		case !n.fixed || slices.ContainsFunc(items, func(v value.Value) bool { return v.Kind() == value.Array }):
+			return e.groupBy(n.pairs, *input, nil, f)
+		case count == 0:
+			at = val{}
+		case count == 1:
+			at = plain(items[0])
+		default:
+			at.flags = flagSequence
+		}
+	} else if !n.fixed {
+		return e.groupBy(n.pairs, *input, nil, f)
+	}
+	e.tick(count * len(n.pairs))
+	object := value.NewObject(len(n.pairs))
+	for i := range n.pairs {
+		if v := e.eval(n.pairs[i].value, &at, f); !v.IsUndefined() {
+			object.Set(n.pairs[i].key.value.Str(), v.Value)
+		}
+	}
+	e.charge(int64(8 * len(n.pairs)))
+	return plain(object.Value())
+}
+
 // groupBy makes an object: the values with equal keys are one value's context.
 // With tuples, the keys and values see what they have bound.
 func (e *evaluation) groupBy(pairs []pair, input val, tuples []tuple, f *frame) val {
@@ -563,6 +593,9 @@ func (g *groups) add(at val, t *tuple, f *frame) {
 }
 
 func (g *groups) begin(key string, p int, at val) int {
+	if g.list == nil {
+		g.list = make([]group, 0, fewGroups)
+	}
 	g.list = append(g.list, group{key: key, pair: p, at: at})
 	if n := len(g.list); g.index != nil {
 		g.index[key] = n - 1

@@ -102,6 +102,15 @@ type ObjectBuilder struct{ comp *composite }
 
 // NewObject begins an object that is expected to have size members.
 func NewObject(size int) *ObjectBuilder {
+	if size <= 2 { // most objects that expressions make: one allocation
+		small := &struct {
+			composite
+			twoItems [2]Value
+			twoNames [2]string
+		}{}
+		small.items, small.names = small.twoItems[:0], small.twoNames[:0]
+		return &ObjectBuilder{&small.composite}
+	}
 	return &ObjectBuilder{&composite{items: make([]Value, 0, size), names: make([]string, 0, size)}}
 }
 
