@@ -140,10 +140,30 @@ func zip(_ *evaluation, args []val) value.Value {
 // callEach calls a function for each item of an array, with the item, its index
 // and the array.
 func (e *evaluation) callEach(fn *function, all value.Value, visit func(i int, item, result value.Value)) {
+	if fn.lambda != nil && fn.lambda.alone && fn.signature == nil && len(fn.lambda.items) == 1 && len(fn.lambda.names) == 1 {
+		e.enterEach(fn, all, visit)
+		return
+	}
 	args := make([]val, 3)
 	for i, item := range all.Items() {
 		args[0], args[1], args[2] = plain(item), plain(value.Int(int64(i))), plain(all)
 		visit(i, item, e.callback(fn, args...).Value)
+	}
+}
+
+// enterEach is callEach of a lambda that takes the item and nothing else, in one
+// frame for all items, which no function can keep. For that reason it does not
+// end in a call that is still to be made, either.
+func (e *evaluation) enterEach(fn *function, all value.Value, visit func(i int, item, result value.Value)) {
+	inner, names, place := &frame{}, slices.Clip(fn.lambda.names), e.place
+	items := all.Items()
+	for i := range items {
+		inner.parent, inner.names, inner.vals = fn.frame, names, inner.few[:1]
+		inner.vals[0] = plain(items[i])
+		e.tick(1)
+		v := e.eval(fn.lambda.right, &fn.input, inner)
+		e.place = place
+		visit(i, items[i], v.Value)
 	}
 }
 
