@@ -90,17 +90,21 @@ func (fn *function) arguments() int {
 // argument, nil for none.
 func (e *evaluation) call(n *node, input *val, f *frame, applied *val) val {
 	fn := e.callee(n, input, f)
-	args := make([]val, 0, len(n.items)+1)
+	// No function keeps the slice of its arguments, so that all calls share one.
+	base := len(e.args)
 	if applied != nil {
-		args = append(args, *applied)
+		e.args = append(e.args, *applied)
 	}
 	for _, item := range n.items {
-		args = append(args, e.eval(item, input, f))
+		arg := e.eval(item, input, f)
+		e.args = append(e.args, arg)
 	}
 	if fn == nil {
 		e.notCallable(n, f, "T1005", "T1006")
 	}
-	return e.invokeAt(n, fn, args, *input)
+	v := e.invokeAt(n, fn, slices.Clip(e.args[base:]), *input)
+	e.args = e.args[:base]
+	return v
 }
 
 // callee evaluates what is called.

@@ -86,6 +86,7 @@ type evaluation struct {
 	evals  int       // $eval inside of $eval
 	spare  *frame    // one that is free to be used again
 	seed   uint64    // where no random numbers are given
+	args   []val     // of the calls under way
 	joined []byte    // texts of concatenations under way
 }
 

@@ -88,7 +88,7 @@ func (e *evaluation) follow(n *node, input *val, f *frame) (val, bool) {
 // members is the step of a name on many objects, without evaluating the name
 // for each. It is false when there is something else among them.
 func (e *evaluation) members(result *val, items []value.Value, name string, last bool) bool {
-	found, count := make([]value.Value, 0, len(items)), 0
+	found, count := value.NewArray(len(items)), 0
 	var only value.Value
 	for i := range items {
 		switch items[i].Kind() {
@@ -101,10 +101,10 @@ func (e *evaluation) members(result *val, items []value.Value, name string, last
 			}
 			if count++; member.Kind() == value.Array {
 				only = *member
-				found = append(found, member.Items()...)
+				found.Append(member.Items()...)
 			} else {
 				only = value.Value{}
-				found = append(found, *member)
+				found.Add(member)
 			}
 		default:
 		}
@@ -112,7 +112,7 @@ func (e *evaluation) members(result *val, items []value.Value, name string, last
 	if last && count == 1 && only.Kind() == value.Array {
 		*result = plain(only)
 	} else {
-		*result = sequence(found)
+		*result = val{found.Value(), flagSequence}
 	}
 	e.collected(len(items))
 	return true
@@ -468,9 +468,10 @@ func (e *evaluation) tupleStages(stages []stage, tuples []tuple, f *frame) []tup
 type group struct {
 	key    string
 	pair   int
-	items  []value.Value // of a sequence
-	at     val           // of one value
-	tuples []tuple       // where steps have bound variables
+	items  value.ArrayBuilder // of a sequence
+	many   bool
+	at     val     // of one value
+	tuples []tuple // where steps have bound variables
 }
 
 // object makes an object. Where its keys are strings, every value has all of
@@ -480,7 +481,7 @@ func (e *evaluation) object(n *node, input *val, f *frame) val {
 	if input.Kind() == value.Array {
 		items := input.Items()
 		switch count = len(items); {
-		case !n.fixed || slices.ContainsFunc(items, func(v value.Value) bool { return v.Kind() == value.Array }):
+		case !n.fixed || nested(items):
 			return e.groupBy(n.pairs, *input, nil, f)
 		case count == 0:
 			at = val{}
@@ -501,6 +502,16 @@ func (e *evaluation) object(n *node, input *val, f *frame) val {
 	}
 	e.charge(int64(8 * len(n.pairs)))
 	return plain(object.Value())
+}
+
+// nested tells whether there are arrays among items.
+func nested(items []value.Value) bool {
+	for i := range items {
+		if items[i].Kind() == value.Array {
+			return true
+		}
+	}
+	return false
 }
 
 // groupBy makes an object: the values with equal keys are one value's context.
@@ -529,8 +540,8 @@ func (e *evaluation) groupBy(pairs []pair, input val, tuples []tuple, f *frame) 
 		case gr.tuples != nil:
 			t := merged(gr.tuples)
 			at, scope = t.at, t.frame(f)
-		case gr.items != nil:
-			at = sequence(gr.items)
+		case gr.many:
+			at = val{gr.items.Value(), flagSequence}
 		}
 		if v := e.eval(pairs[gr.pair].value, &at, scope); !v.IsUndefined() {
 			object.Set(gr.key, v.Value)
@@ -558,7 +569,27 @@ func (g *groups) find(key string) int {
 		}
 		return -1
 	}
-	return slices.IndexFunc(g.list, func(gr group) bool { return gr.key == key })
+	for i := range g.list {
+		if g.list[i].key == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// take adds a value to those of the group.
+func (gr *group) take(v *value.Value) {
+	if !gr.many {
+		gr.many, gr.items = true, value.NewArray(0)
+		gr.take(&gr.at.Value)
+	}
+	switch v.Kind() {
+	case value.Undefined:
+	case value.Array:
+		gr.items.Append(v.Items()...)
+	default:
+		gr.items.Add(v)
+	}
 }
 
 // add puts a value into the groups that its keys name.
@@ -579,11 +610,8 @@ func (g *groups) add(at val, t *tuple, f *frame) {
 			if gr.pair != p {
 				failAt("D1009", g.pairs[p].key, "", key.Value)
 			}
-			if gr.items == nil && t == nil {
-				gr.items = appended(make([]value.Value, 0, 8), gr.at.Value)
-			}
 			if t == nil {
-				gr.items = appended(gr.items, at.Value)
+				gr.take(&at.Value)
 			}
 		}
 		if t != nil {

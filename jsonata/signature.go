@@ -1,6 +1,7 @@
 package jsonata
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/steppehq/steppe/value"
@@ -142,6 +143,12 @@ func (e *evaluation) validate(fn *function, args []val, context val) []val {
 	counts := make([]int, len(params))
 	if !match(params, counts, args) {
 		e.mismatch(params, args)
+	}
+	if len(args) == len(params) && !slices.ContainsFunc(counts, func(n int) bool { return n != 1 }) {
+		for i := range args {
+			args[i] = e.argumentOf(&params[i], args[i], i+1)
+		}
+		return args
 	}
 	valid := make([]val, 0, len(params))
 	next := 0

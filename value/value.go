@@ -71,6 +71,35 @@ func Arr(items ...Value) Value {
 	return Value{kind: Array, comp: &composite{items: items}}
 }
 
+// fewItems is how many items an ArrayBuilder has room for in its own piece.
+const fewItems = 8
+
+// ArrayBuilder collects the items of one array.
+type ArrayBuilder struct{ comp *composite }
+
+// NewArray begins an array that is expected to have size items. Where they are
+// few it is one allocation.
+func NewArray(size int) ArrayBuilder {
+	if size > fewItems {
+		return ArrayBuilder{&composite{items: make([]Value, 0, size)}}
+	}
+	small := &struct {
+		composite
+		few [fewItems]Value
+	}{}
+	small.items = small.few[:0]
+	return ArrayBuilder{&small.composite}
+}
+
+// Append adds items at the end.
+func (b ArrayBuilder) Append(items ...Value) { b.comp.items = append(b.comp.items, items...) }
+
+// Add adds one item at the end.
+func (b ArrayBuilder) Add(item *Value) { b.comp.items = append(b.comp.items, *item) }
+
+// Value ends the array. The builder must not be used again.
+func (b ArrayBuilder) Value() Value { return Value{kind: Array, comp: b.comp} }
+
 // Kind tells what v is.
 func (v Value) Kind() Kind { return v.kind }
 
