@@ -68,6 +68,10 @@ simulate: ## Run the simulation with SEEDS seeds
 crash: ## Kill the server at random moments and see that nothing is lost
 	$(GO) test ./cmd/steppe -run Crash -count=1 -kills 200 -timeout 60m -v
 
+.PHONY: chaos
+chaos: build ## Kill a server KILLS times under EXECUTIONS executions of the example
+	bin/steppe chaos examples/order-approval --executions $(EXECUTIONS) --kills $(KILLS)
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME
 	$(GO) test ./jsonpath -run '^$$' -fuzz FuzzPath -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
@@ -79,6 +83,8 @@ fuzz: ## Run each fuzz target for FUZZTIME
 	$(GO) test ./value -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
 
 N ?= 100000
+EXECUTIONS ?= 10000
+KILLS ?= 50
 
 .PHONY: differential
 differential: jsonata/testdata/oracle/node_modules ## Hold N generated expressions against jsonata-js
