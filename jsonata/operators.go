@@ -80,6 +80,9 @@ func (e *evaluation) concatenation(n *node, input *val, f *frame) value.Value {
 	if e.depth > e.limits.Depth {
 		e.overrun(first)
 	}
+	if e.joined == nil {
+		e.joined = make([]byte, 0, 96) // most texts, without growing
+	}
 	start := len(e.joined)
 	e.join(first.left, input, f)
 	// From the innermost operator out: the right sides of the chain.
