@@ -246,23 +246,10 @@ func (a *api) listStateMachineAliases(ctx context.Context, r *awsjson.Request) (
 	if err != nil {
 		return nil, err
 	}
-	after, err := a.position(r, arn)
-	if err != nil {
-		return nil, err
-	}
-	size := pageSize(r)
-	aliases, err := a.Engine.Aliases(ctx, m, number, after, size+1)
-	if err != nil {
-		return nil, err
-	}
-	shown := aliases[:min(size, len(aliases))]
-	var o awsjson.Object
-	o.List("stateMachineAliases", len(shown), func(dst []byte, i int) []byte {
-		var item awsjson.Object
-		return append(dst, item.Str("stateMachineAliasArn", m.AliasARN(shown[i].Name)).Time("creationDate", shown[i].Created).JSON()...)
+	return listPage(a, r, arn, "stateMachineAliases", func(after string, limit int) ([]*engine.Alias, error) {
+		return a.Engine.Aliases(ctx, m, number, after, limit)
+	}, func(o *awsjson.Object, alias *engine.Alias) string {
+		o.Str("stateMachineAliasArn", m.AliasARN(alias.Name)).Time("creationDate", alias.Created)
+		return alias.Name
 	})
-	if len(aliases) > size {
-		o.Str("nextToken", a.nextToken(r, arn, shown[size-1].Name))
-	}
-	return o.JSON(), nil
 }

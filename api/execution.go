@@ -78,6 +78,14 @@ func (a *api) startExecution(ctx context.Context, r *awsjson.Request) ([]byte, e
 		return nil, err
 	}
 	started, err := a.Engine.Start(ctx, req)
+	if errors.Is(err, engine.ErrDeleting) {
+		return nil, machineDeleting(r.Str("stateMachineArn"))
+	}
+	return begun(started, err)
+}
+
+// begun answers for an execution that was started, or could not be.
+func begun(started engine.Started, err error) ([]byte, error) {
 	switch {
 	case errors.Is(err, engine.ErrAlreadyExists):
 		return nil, awsjson.Fail("ExecutionAlreadyExists", "Execution Already Exists: '"+started.ARN+"'")
@@ -85,8 +93,6 @@ func (a *api) startExecution(ctx context.Context, r *awsjson.Request) ([]byte, e
 		return nil, errThrottled
 	case errors.Is(err, store.ErrFull):
 		return nil, errFull
-	case errors.Is(err, engine.ErrDeleting):
-		return nil, machineDeleting(r.Str("stateMachineArn"))
 	case err != nil:
 		return nil, err
 	}

@@ -59,13 +59,24 @@ func listTenant[T any](
 	list func(ctx context.Context, t engine.Tenant, after string, limit int) ([]T, error), show func(o *awsjson.Object, item T) string,
 ) ([]byte, error) {
 	t := tenant(r)
-	asked := t.Account + "/" + t.Region
+	return listPage(a, r, t.Account+"/"+t.Region, member, func(after string, limit int) ([]T, error) {
+		return list(ctx, t, after, limit)
+	}, show)
+}
+
+// listPage answers with a page of a list that goes on behind what show gives of
+// its last item. list gives at most limit items after that; asked is what a token
+// is bound to.
+func listPage[T any](
+	a *api, r *awsjson.Request, asked, member string,
+	list func(after string, limit int) ([]T, error), show func(o *awsjson.Object, item T) string,
+) ([]byte, error) {
 	after, err := a.position(r, asked)
 	if err != nil {
 		return nil, err
 	}
 	size := pageSize(r)
-	found, err := list(ctx, t, after, size+1)
+	found, err := list(after, size+1)
 	if err != nil {
 		return nil, err
 	}

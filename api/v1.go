@@ -145,17 +145,8 @@ func (a *api) forkExecution(ctx context.Context, r *awsjson.Request) ([]byte, er
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, executionDoesNotExist(in.ExecutionArn)
-	case errors.Is(err, engine.ErrAlreadyExists):
-		return nil, awsjson.Fail("ExecutionAlreadyExists", "Execution Already Exists: '"+started.ARN+"'")
-	case errors.Is(err, engine.ErrBusy), errors.Is(err, store.ErrBusy):
-		return nil, errThrottled
-	case errors.Is(err, store.ErrFull):
-		return nil, errFull
 	case errors.Is(err, engine.ErrDeleting):
 		return nil, awsjson.Fail("StateMachineDeleting", "The state machine of the execution is being deleted.")
-	case err != nil:
-		return nil, err
 	}
-	var o awsjson.Object
-	return o.Str("executionArn", started.ARN).Time("startDate", started.At).JSON(), nil
+	return begun(started, err)
 }

@@ -122,28 +122,18 @@ func (a *api) listStateMachineVersions(ctx context.Context, r *awsjson.Request) 
 	if _, err := unlabelled(arn); err != nil {
 		return nil, err
 	}
-	at, err := a.position(r, arn)
-	if err != nil {
-		return nil, err
-	}
-	before, _ := strconv.ParseUint(at, 10, 32)
-	var versions []*engine.Version
-	size := pageSize(r)
-	m, err := a.Engine.Machine(ctx, arn)
-	if err == nil {
-		versions, err = a.Engine.Versions(ctx, m, uint32(before), size+1)
-	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) { // the operation has no exception for a machine that is not there
-		return nil, err
-	}
-	shown := versions[:min(size, len(versions))]
-	var o awsjson.Object
-	o.List("stateMachineVersions", len(shown), func(dst []byte, i int) []byte {
-		var item awsjson.Object
-		return append(dst, item.Str("stateMachineVersionArn", m.VersionARN(shown[i].Number)).Time("creationDate", shown[i].Created).JSON()...)
+	var m *engine.Machine
+	return listPage(a, r, arn, "stateMachineVersions", func(after string, limit int) (versions []*engine.Version, err error) {
+		before, _ := strconv.ParseUint(after, 10, 32)
+		if m, err = a.Engine.Machine(ctx, arn); err == nil {
+			versions, err = a.Engine.Versions(ctx, m, uint32(before), limit)
+		}
+		if errors.Is(err, store.ErrNotFound) { // the operation has no exception for a machine that is not there
+			return nil, nil
+		}
+		return versions, err
+	}, func(o *awsjson.Object, v *engine.Version) string {
+		o.Str("stateMachineVersionArn", m.VersionARN(v.Number)).Time("creationDate", v.Created)
+		return itoa(int(v.Number))
 	})
-	if len(versions) > size {
-		o.Str("nextToken", a.nextToken(r, arn, itoa(int(shown[size-1].Number))))
-	}
-	return o.JSON(), nil
 }

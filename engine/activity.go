@@ -45,11 +45,8 @@ func (e *Engine) Activity(ctx context.Context, t Tenant, name string) (*Activity
 
 func decodeActivity(entry store.Entry) (*Activity, error) {
 	a := new(Activity)
-	if err := json.Unmarshal(entry.Value, a); err != nil {
-		return nil, fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
-	}
 	a.version = entry.Version
-	return a, nil
+	return a, decodeEntry(entry, a)
 }
 
 // Activities lists the activities of a tenant by name, at most limit of them

@@ -81,10 +81,7 @@ func aliasPrefix(machine uint32) string { return fmt.Sprintf("alias/%08x/", mach
 
 func decodeAlias(entry store.Entry) (*Alias, error) {
 	a := &Alias{entry: entry.Version}
-	if err := json.Unmarshal(entry.Value, a); err != nil {
-		return nil, fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
-	}
-	return a, nil
+	return a, decodeEntry(entry, a)
 }
 
 // Alias gives an alias of a machine. store.ErrNotFound.
@@ -106,10 +103,7 @@ func (e *Engine) Alias(ctx context.Context, m *Machine, name string) (*Alias, er
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changes == changes {
-		if len(c.aliases) >= maxRevisions {
-			clear(c.aliases)
-		}
-		c.aliases[key] = a
+		remember(c.aliases, key, a)
 	}
 	return a, nil
 }

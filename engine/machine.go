@@ -115,7 +115,8 @@ func newCatalogue(s store.Store) *catalogue {
 	}
 }
 
-// maxRevisions bounds the parsed definitions that are kept for executions.
+// maxRevisions bounds how many revisions, versions and aliases each are kept in
+// memory.
 const maxRevisions = 10000
 
 func machineKey(t Tenant, name string) string {
@@ -151,10 +152,18 @@ func (e *Engine) Machine(ctx context.Context, arn string) (*Machine, error) {
 	return m, nil
 }
 
+// decodeEntry reads the value of a catalogue entry.
+func decodeEntry(entry store.Entry, into any) error {
+	if err := json.Unmarshal(entry.Value, into); err != nil {
+		return fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
+	}
+	return nil
+}
+
 func decodeMachine(entry store.Entry) (*Machine, error) {
 	m := new(Machine)
-	if err := json.Unmarshal(entry.Value, m); err != nil {
-		return nil, fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
+	if err := decodeEntry(entry, m); err != nil {
+		return nil, err
 	}
 	m.version = entry.Version
 	var diagnostics []asl.Diagnostic
@@ -298,10 +307,16 @@ func (c *catalogue) keep(m *Machine, key revisionKey) {
 	defer c.mu.Unlock()
 	c.changes++
 	c.machines[m.ARN()] = m
-	if len(c.revisions) >= maxRevisions {
-		clear(c.revisions)
+	remember(c.revisions, key, m.parsed)
+}
+
+// remember keeps a value in a part of the catalogue's memory, which is emptied
+// when it is full.
+func remember[K comparable, V any](known map[K]V, key K, v V) {
+	if len(known) >= maxRevisions {
+		clear(known)
 	}
-	c.revisions[key] = m.parsed
+	known[key] = v
 }
 
 // RevisionOf gives the state machine as an execution was started with it.
@@ -340,9 +355,6 @@ func (e *Engine) parsedRevision(ctx context.Context, key revisionKey) (*asl.Stat
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.revisions) >= maxRevisions {
-		clear(c.revisions)
-	}
-	c.revisions[key] = parsed
+	remember(c.revisions, key, parsed)
 	return parsed, nil
 }

@@ -188,10 +188,7 @@ func (e *Engine) readShift(ctx context.Context, key string) (*Shift, error) {
 
 func decodeShift(entry store.Entry) (*Shift, error) {
 	s := &Shift{entry: entry.Version}
-	if err := json.Unmarshal(entry.Value, s); err != nil {
-		return nil, fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
-	}
-	return s, nil
+	return s, decodeEntry(entry, s)
 }
 
 // Shift gives the last shift of an alias. store.ErrNotFound.
@@ -232,7 +229,11 @@ func (e *Engine) overrule(ctx context.Context, s *Shift) error {
 // Shifts lists the last shifts of the tenant's aliases, in the order of their
 // ARNs. Those under way are counted only when they are asked for.
 func (e *Engine) Shifts(ctx context.Context, t Tenant) ([]*Shift, error) {
-	entries, err := e.store.Scan(ctx, shiftPrefix+t.Account+"/"+t.Region+"/", "", 0)
+	return e.scanShifts(ctx, shiftPrefix+t.Account+"/"+t.Region+"/")
+}
+
+func (e *Engine) scanShifts(ctx context.Context, prefix string) ([]*Shift, error) {
+	entries, err := e.store.Scan(ctx, prefix, "", 0)
 	if err != nil {
 		return nil, err
 	}

@@ -40,15 +40,11 @@ type underShift struct {
 // open takes up the shifts that are under way.
 func (ss *shifts) open(ctx context.Context, e *Engine) error {
 	ss.all = make(map[string]*underShift)
-	entries, err := e.store.Scan(ctx, shiftPrefix, "", 0)
+	all, err := e.scanShifts(ctx, shiftPrefix)
 	if err != nil {
 		return fmt.Errorf("engine: read shifts: %w", err)
 	}
-	for _, entry := range entries {
-		s, err := decodeShift(entry)
-		if err != nil {
-			return err
-		}
+	for _, s := range all {
 		ss.follow(e, s)
 	}
 	return nil

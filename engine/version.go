@@ -89,10 +89,7 @@ func (e *Engine) published(ctx context.Context, machine uint32) (published, erro
 		return p, err
 	}
 	p.version = entry.Version
-	if err := json.Unmarshal(entry.Value, &p); err != nil {
-		return p, fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
-	}
-	return p, nil
+	return p, decodeEntry(entry, &p)
 }
 
 // publishing gives the version of the machine's revision, and the edits that
@@ -147,10 +144,7 @@ func (e *Engine) Versions(ctx context.Context, m *Machine, before uint32, limit 
 
 func decodeVersion(entry store.Entry) (*Version, error) {
 	v := &Version{entry: entry.Version}
-	if err := json.Unmarshal(entry.Value, v); err != nil {
-		return nil, fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
-	}
-	return v, nil
+	return v, decodeEntry(entry, v)
 }
 
 // Version gives a version of a machine. store.ErrNotFound.
@@ -187,13 +181,9 @@ func (e *Engine) MachineAt(ctx context.Context, m *Machine, number uint32) (*Mac
 func (c *catalogue) keepVersion(key versionKey, at *Machine, changes uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.changes != changes {
-		return
+	if c.changes == changes {
+		remember(c.versions, key, at)
 	}
-	if len(c.versions) >= maxRevisions {
-		clear(c.versions)
-	}
-	c.versions[key] = at
 }
 
 func (e *Engine) machineAt(ctx context.Context, m *Machine, number uint64) (*Machine, error) {

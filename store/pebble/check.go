@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	cockroach "github.com/cockroachdb/pebble/v2"
@@ -215,11 +216,9 @@ func (c *check) execution(key []byte, r *record, chunks, running *cursor) error 
 
 // nameHash stands for a name's key.
 func nameHash(key []byte) uint64 {
-	h := uint64(14695981039346656037)
-	for _, b := range key {
-		h = (h ^ uint64(b)) * 1099511628211
-	}
-	return h
+	h := fnv.New64a()
+	_, _ = h.Write(key) // never fails
+	return h.Sum64()
 }
 
 // placed gives the execution at the end of a list's key, and its start.
@@ -227,12 +226,8 @@ func (c *check) placed(key []byte) (*footprint, time.Time) {
 	if len(key) < placeSize {
 		return nil, time.Time{}
 	}
-	place := key[len(key)-placeSize:]
-	var id store.ExecutionID
-	for i, b := range place[8:] {
-		id[i] = ^b
-	}
-	return c.seen[id.Swapped()], time.UnixMilli(int64(^bigEndian(place[:8])))
+	id, start := readPlace(key[len(key)-placeSize:])
+	return c.seen[id], start
 }
 
 func (c *check) lists() error {

@@ -78,6 +78,14 @@ func appendPlace(b []byte, start time.Time, id store.ExecutionID) []byte {
 	return b
 }
 
+// readPlace reads what appendPlace appends.
+func readPlace(place []byte) (id store.ExecutionID, start time.Time) {
+	for i, c := range place[8:] {
+		id[i] = ^c
+	}
+	return id.Swapped(), time.UnixMilli(int64(^bigEndian(place[:8])))
+}
+
 // appendStart appends the first part of a place: those of later starts are
 // smaller.
 func appendStart(b []byte, start time.Time) []byte {

@@ -35,11 +35,8 @@ func (s *DB) List(_ context.Context, q store.ListQuery) (page []store.Record, mo
 		if !ok || len(page) == limit {
 			return page, ok, m.failed
 		}
-		var id store.ExecutionID
-		for i, c := range place[8:] {
-			id[i] = ^c
-		}
-		r, err := s.execution(id.Swapped())
+		id, _ := readPlace(place)
+		r, err := s.execution(id)
 		if errors.Is(err, store.ErrNotFound) {
 			continue // retained away meanwhile
 		}
