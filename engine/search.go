@@ -228,16 +228,21 @@ func (s *search) term() (term store.Term, since time.Time) {
 // walkList looks at the executions of one list. It is true when the page is
 // full, or enough was looked at.
 func (s *search) walkList(ctx context.Context, q store.ListQuery) (full bool, err error) {
-	const atOnce = 200
-	q.After, q.Limit = s.after, atOnce
+	q.After, q.Limit = s.after, 200
+	return s.e.visit(ctx, q, func(r *store.Record) (bool, error) { return s.look(ctx, r) })
+}
+
+// visit visits the executions of a list, as many as the query's limit at a time,
+// until one is done or fails, which it tells.
+func (e *Engine) visit(ctx context.Context, q store.ListQuery, one func(*store.Record) (done bool, err error)) (done bool, err error) {
 	for {
-		records, more, err := s.e.store.List(ctx, q)
+		records, more, err := e.store.List(ctx, q)
 		if err != nil {
 			return false, err
 		}
 		for i := range records {
-			if full, err := s.look(ctx, &records[i]); err != nil || full {
-				return full, err
+			if done, err := one(&records[i]); err != nil || done {
+				return done, err
 			}
 		}
 		if !more {

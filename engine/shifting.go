@@ -195,34 +195,24 @@ func (e *Engine) tally(ctx context.Context, s *Shift, c *tallying) (Tally, error
 	lag := e.now().Add(-startLag).Truncate(time.Millisecond)
 	open := lag.Add(time.Millisecond)
 	var fresh, closed Tally
-	for {
-		records, more, err := e.store.List(ctx, q)
-		if err != nil {
-			return Tally{}, err
+	_, err := e.visit(ctx, q, func(r *store.Record) (bool, error) {
+		d, err := summary(r)
+		if err != nil || r.Machine != s.Number || d.AliasARN != s.AliasARN() {
+			return false, err
 		}
-		for i := range records {
-			r := &records[i]
-			d, err := summary(r)
-			if err != nil {
-				return Tally{}, err
-			}
-			if r.Machine != s.Number || d.AliasARN != s.AliasARN() {
-				continue
-			}
-			one := Tally{Executions: 1}
-			if r.Status == store.Failed || r.Status == store.TimedOut {
-				one.Failed = 1
-			}
-			if r.Status == store.Running || !r.Start.Before(open) {
-				open, fresh, closed = earlier(open, r.Start), fresh.plus(closed).plus(one), Tally{}
-			} else {
-				closed = closed.plus(one)
-			}
+		one := Tally{Executions: 1}
+		if r.Status == store.Failed || r.Status == store.TimedOut {
+			one.Failed = 1
 		}
-		if !more {
-			break
+		if r.Status == store.Running || !r.Start.Before(open) {
+			open, fresh, closed = earlier(open, r.Start), fresh.plus(closed).plus(one), Tally{}
+		} else {
+			closed = closed.plus(one)
 		}
-		q.After = new(records[len(records)-1].Place())
+		return false, nil
+	})
+	if err != nil {
+		return Tally{}, err
 	}
 	total := c.base.plus(fresh).plus(closed)
 	if open.After(c.from) {
