@@ -10,7 +10,9 @@ DEADCODE := golang.org/x/tools/cmd/deadcode@v0.52.0
 BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 SEEDS ?= 2000
-FUZZTIME ?= 10s
+# A count of inputs, for with a time `go test -fuzz` may fail by its own deadline
+# ("context deadline exceeded") with nothing found.
+FUZZTIME ?= 50000x
 
 .PHONY: help
 help: ## Show the targets
@@ -73,7 +75,7 @@ chaos: build ## Kill a server KILLS times under EXECUTIONS executions of the exa
 	bin/steppe chaos examples/order-approval --executions $(EXECUTIONS) --kills $(KILLS)
 
 .PHONY: fuzz
-fuzz: ## Run each fuzz target for FUZZTIME
+fuzz: ## Run each fuzz target on FUZZTIME new inputs
 	$(GO) test ./jsonpath -run '^$$' -fuzz FuzzPath -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
 	$(GO) test ./jsonata -run '^$$' -fuzz FuzzCompile -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
 	$(GO) test ./jsonata -run '^$$' -fuzz FuzzEval -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
