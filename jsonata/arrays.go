@@ -45,10 +45,13 @@ func appendFunction(e *evaluation, args []val) value.Value {
 	case args[1].IsUndefined():
 		return args[0].Value
 	}
-	items := appended(appended(make([]value.Value, 0, args[0].Len()+args[1].Len()+2), args[0].Value), args[1].Value)
-	e.charge(int64(8 * len(items)))
-	e.tick(len(items) / 8)
-	return value.Arr(items...)
+	items := value.NewArray(args[0].Len() + args[1].Len() + 2)
+	collect(items, &args[0].Value)
+	collect(items, &args[1].Value)
+	array := items.Value()
+	e.charge(int64(8 * array.Len()))
+	e.tick(array.Len() / 8)
+	return array
 }
 
 func reverse(e *evaluation, args []val) value.Value {

@@ -354,32 +354,24 @@ func (e *evaluation) truth(v value.Value) bool {
 }
 
 func (e *evaluation) array(n *node, input *val, f *frame) val {
-	if len(n.items) == 1 && n.items[0].kind != arrayNode {
-		if v := e.eval(n.items[0], input, f); v.Kind() == value.Array {
-			e.charge(int64(8 * v.Len()))
-			return n.constructed(v.Value)
-		} else if !v.IsUndefined() {
-			e.charge(8)
-			return n.constructed(value.Arr(v.Value))
-		}
-		return n.constructed(value.Arr())
-	}
-	items := make([]value.Value, 0, len(n.items))
+	items := value.NewArray(len(n.items))
 	for _, item := range n.items {
 		v := e.eval(item, input, f)
 		switch {
 		case v.IsUndefined():
-		case item.kind != arrayNode && v.Kind() == value.Array:
-			items = append(items, v.Items()...)
+		case item.kind == arrayNode || v.Kind() != value.Array:
+			items.Add(&v.Value)
+		case len(n.items) == 1:
+			return e.constructed(n, v.Value)
 		default:
-			items = append(items, v.Value)
+			items.Append(v.Items()...)
 		}
 	}
-	e.charge(int64(8 * len(items)))
-	return n.constructed(value.Arr(items...))
+	return e.constructed(n, items.Value())
 }
 
-func (n *node) constructed(array value.Value) val {
+func (e *evaluation) constructed(n *node, array value.Value) val {
+	e.charge(int64(8 * array.Len()))
 	v := plain(array)
 	if n.cons {
 		v.flags = flagCons

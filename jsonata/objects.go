@@ -91,14 +91,15 @@ func spread(e *evaluation, args []val) val {
 	v := args[0].Value
 	switch {
 	case v.Kind() == value.Array:
-		var items []value.Value
+		items := value.NewArray(v.Len())
 		for _, item := range v.Items() {
-			items = appended(items, spread(e, []val{plain(item)}).Value)
+			parts := spread(e, []val{plain(item)})
+			collect(items, &parts.Value)
 		}
-		if len(items) == 0 {
-			return val{}
+		if array := items.Value(); array.Len() > 0 {
+			return plain(array)
 		}
-		return plain(value.Arr(items...))
+		return val{}
 	case v.Kind() == value.Object && !fnLike(v):
 		items := make([]value.Value, v.Len())
 		for i, name := range v.Names() {

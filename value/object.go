@@ -32,11 +32,8 @@ func (v Value) Names() []string {
 // Lookup gives the value of the named member of an object. It is false when v
 // is no object or has no such member.
 func (v Value) Lookup(name string) (Value, bool) {
-	if v.kind != Object {
-		return Value{}, false
-	}
-	if i := v.comp.find(name); i >= 0 {
-		return v.comp.items[i], true
+	if found := v.Ref(name); found != nil {
+		return *found, true
 	}
 	return Value{}, false
 }

@@ -1,0 +1,205 @@
+package jsonata
+
+import "github.com/steppehq/steppe/value"
+
+// group is the values with one key.
+type group struct {
+	key    string
+	pair   int
+	items  value.ArrayBuilder // of a sequence
+	many   bool
+	at     val     // of one value
+	tuples []tuple // where steps have bound variables
+}
+
+// object makes an object. Where its keys are strings, every value has all of
+// the input as its context, as one group of groupBy would.
+func (e *evaluation) object(n *node, input *val, f *frame) val {
+	at, count := *input, 1
+	if input.Kind() == value.Array {
+		items := input.Items()
+		switch count = len(items); {
+		case !n.fixed || nested(items):
+			return e.groupBy(n.pairs, *input, nil, f)
+		case count == 0:
+			at = val{}
+		case count == 1:
+			at = plain(items[0])
+		default:
+			at.flags = flagSequence
+		}
+	} else if !n.fixed {
+		return e.groupBy(n.pairs, *input, nil, f)
+	}
+	e.tick(count * len(n.pairs))
+	object := value.NewObject(len(n.pairs))
+	for i := range n.pairs {
+		if v := e.eval(n.pairs[i].value, &at, f); !v.IsUndefined() {
+			object.Set(n.pairs[i].key.value.Str(), v.Value)
+		}
+	}
+	e.charge(int64(8 * len(n.pairs)))
+	return plain(object.Value())
+}
+
+// nested tells whether there are arrays among items.
+func nested(items []value.Value) bool {
+	for i := range items {
+		if items[i].Kind() == value.Array {
+			return true
+		}
+	}
+	return false
+}
+
+// groupBy makes an object: the values with equal keys are one value's context.
+// With tuples, the keys and values see what they have bound.
+func (e *evaluation) groupBy(pairs []pair, input val, tuples []tuple, f *frame) val {
+	g := groups{e: e, pairs: pairs}
+	switch {
+	case tuples != nil:
+		for i := range tuples {
+			g.add(tuples[i].at, &tuples[i], tuples[i].frame(f))
+		}
+	case input.Kind() == value.Array && input.Len() > 0:
+		for _, item := range input.Items() {
+			g.add(plain(item), nil, f)
+		}
+	case input.Kind() == value.Array:
+		g.add(val{}, nil, f)
+	default:
+		g.add(input, nil, f)
+	}
+	object := value.NewObject(len(g.list))
+	for i := range g.list {
+		gr := &g.list[i]
+		at, scope := gr.at, f
+		switch {
+		case gr.tuples != nil:
+			t := merged(gr.tuples)
+			at, scope = t.at, t.frame(f)
+		case gr.many:
+			at = val{gr.items.Value(), flagSequence}
+		}
+		if v := e.eval(pairs[gr.pair].value, &at, scope); !v.IsUndefined() {
+			object.Set(gr.key, v.Value)
+		}
+	}
+	e.charge(int64(8 * len(g.list)))
+	return plain(object.Value())
+}
+
+// groups collects groups.
+type groups struct {
+	e     *evaluation
+	pairs []pair
+	list  []group
+	index map[string]int // when there are many
+}
+
+// fewGroups is how many groups are searched one after the other.
+const fewGroups = 8
+
+func (g *groups) find(key string) int {
+	if g.index != nil {
+		if i, ok := g.index[key]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := range g.list {
+		if g.list[i].key == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// take adds a value to those of the group.
+func (gr *group) take(v *value.Value) {
+	if !gr.many {
+		gr.many, gr.items = true, value.NewArray(0)
+		collect(gr.items, &gr.at.Value)
+	}
+	collect(gr.items, v)
+}
+
+// add puts a value into the groups that its keys name.
+func (g *groups) add(at val, t *tuple, f *frame) {
+	for p := range g.pairs {
+		key := g.e.eval(g.pairs[p].key, &at, f)
+		if key.IsUndefined() {
+			continue
+		}
+		if key.Kind() != value.String {
+			failAt("T1003", g.pairs[p].key, "", key.Value)
+		}
+		i := g.find(key.Str())
+		if i < 0 {
+			i = g.begin(key.Str(), p, at)
+		} else {
+			gr := &g.list[i]
+			if gr.pair != p {
+				failAt("D1009", g.pairs[p].key, "", key.Value)
+			}
+			if t == nil {
+				gr.take(&at.Value)
+			}
+		}
+		if t != nil {
+			g.list[i].tuples = append(g.list[i].tuples, *t)
+		}
+	}
+}
+
+func (g *groups) begin(key string, p int, at val) int {
+	if g.list == nil {
+		g.list = make([]group, 0, fewGroups)
+	}
+	g.list = append(g.list, group{key: key, pair: p, at: at})
+	if n := len(g.list); g.index != nil {
+		g.index[key] = n - 1
+	} else if n > fewGroups {
+		g.index = make(map[string]int, 2*n)
+		for i := range g.list {
+			g.index[g.list[i].key] = i
+		}
+	}
+	return len(g.list) - 1
+}
+
+// merged makes one tuple of many: each value the sequence of theirs.
+func merged(tuples []tuple) tuple {
+	if len(tuples) == 1 {
+		return tuples[0]
+	}
+	result := tuple{}
+	at := value.NewArray(len(tuples))
+	for i := range tuples {
+		collect(at, &tuples[i].at.Value)
+	}
+	result.at = val{at.Value(), flagSequence}
+	for _, name := range tuples[0].names {
+		bound := value.NewArray(len(tuples))
+		for i := range tuples {
+			for k, other := range tuples[i].names {
+				if other == name {
+					collect(bound, &tuples[i].vals[k].Value)
+				}
+			}
+		}
+		result.bind(name, val{bound.Value(), flagSequence})
+	}
+	return result
+}
+
+// collect adds a value to a sequence: an array is its items.
+func collect(items value.ArrayBuilder, v *value.Value) {
+	switch v.Kind() {
+	case value.Undefined:
+	case value.Array:
+		items.Append(v.Items()...)
+	default:
+		items.Add(v)
+	}
+}
