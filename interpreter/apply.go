@@ -22,9 +22,16 @@ func (x *Execution) replay(ev *history.Event) error {
 	if ev.Type.Entered() && b.group.State(ev.Name) == nil {
 		return fmt.Errorf("interpreter: replay: event %d enters the state %q, which the definition has not", ev.ID, ev.Name)
 	}
+	// Numbers that apply makes room for must not be made up.
+	if ev.Type == history.MapStateStarted && ev.Length != int64(ev.Items.Value().Len()) || ev.Retry != nil && ev.Retry.Retrier >= maxRetriers {
+		return fmt.Errorf("interpreter: replay: event %d (%v) has numbers that cannot be", ev.ID, ev.Type)
+	}
 	x.apply(b, ev)
 	return nil
 }
+
+// maxRetriers is more than a state in a definition of the greatest size has.
+const maxRetriers = 1 << 16
 
 // apply changes the execution by one event of branch b. Nothing else does.
 func (x *Execution) apply(b *branch, ev *history.Event) {

@@ -115,6 +115,25 @@ func (x *Execution) States() []string {
 // Ready tells that branches can go on: the execution wants a Continue.
 func (x *Execution) Ready() bool { return len(x.ready) > 0 }
 
+// Whole tells that the last event ended a step, as it does in every history
+// that was committed: each branch waits for something, or can go on.
+func (x *Execution) Whole() bool {
+	return !slices.ContainsFunc(x.live, func(b *branch) bool {
+		return b.phase == inside || b.phase == ended || b.phase == joining && b.join.done == int64(len(b.join.outputs))
+	})
+}
+
+// Tokens tells how many tasks are under way that end by a task token that
+// somebody else has.
+func (x *Execution) Tokens() (n int) {
+	for _, b := range x.live {
+		if t := b.task; t != nil && (t.resource.Pattern == asl.WaitForTaskToken || t.resource.Kind == asl.ActivityResource && t.started) {
+			n++
+		}
+	}
+	return n
+}
+
 // Pending gives the effects whose outcome is not recorded: what must be
 // performed again when the execution is taken over. token makes task tokens as
 // in [Env].

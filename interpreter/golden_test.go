@@ -3,9 +3,11 @@ package interpreter_test
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -124,6 +126,7 @@ func play(t *testing.T, a *txtar.Archive) string {
 			s.do(strings.Fields(line), line)
 		}
 	}
+	s.damage()
 	return s.out.String()
 }
 
@@ -266,6 +269,10 @@ func (s *script) took(out interpreter.Outcome) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if !s.x.Whole() {
+		s.t.Errorf("the step ended in the middle, with event %d", s.x.Last())
+	}
+	s.transport(stored)
 	live, again := s.x.String(), replayed.String()
 	if s.beaten { // a heartbeat is the one thing that no event tells
 		due := regexp.MustCompile(`due \d+`)
@@ -273,6 +280,57 @@ func (s *script) took(out interpreter.Outcome) {
 	}
 	if diff := cmp.Diff(live, again); diff != "" {
 		s.t.Errorf("after event %d the replay differs (-live +replayed):\n%s", s.x.Last(), diff)
+	}
+}
+
+// damage replays histories that no execution has had. They may be refused, or
+// not; what they must not do is break the program, which no test of theirs can
+// survive.
+func (s *script) damage() {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20 {
+		events := slices.Clone(s.events)
+		for range 1 + random.IntN(3) {
+			ev := &events[random.IntN(len(events))]
+			switch random.IntN(6) {
+			case 0:
+				ev.Type = history.Types()[random.IntN(len(history.Types()))]
+			case 1:
+				ev.Branch = random.Int64N(6)
+			case 2:
+				ev.Length, ev.Index = random.Int64(), random.Int64()
+			case 3:
+				ev.Retry = &history.Retry{Branch: random.Int64N(3), Retrier: random.Int64()}
+			case 4:
+				ev.Name, ev.Next, ev.Items, ev.Output = "B", "B", nil, nil
+			case 5:
+				*ev = events[random.IntN(len(events))]
+			}
+		}
+		for i := range events {
+			events[i].ID = int64(i) + 1
+		}
+		_, _ = interpreter.Replay(s.m, s.info, events)
+	}
+}
+
+// transport writes events in their whole wire form and reads them again:
+// nothing may be lost.
+func (s *script) transport(events []history.Event) {
+	var r history.Reader
+	for i := range events {
+		v, err := value.Decode(events[i].AppendWhole(nil))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		read, err := r.Event(v)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		same := cmp.Comparer(func(a, b *value.Doc) bool { return (a == nil) == (b == nil) && (a == nil || a.String() == b.String()) })
+		if diff := cmp.Diff(events[i], read, same); diff != "" {
+			s.t.Errorf("event %d is lost on its way (-want +got):\n%s", events[i].ID, diff)
+		}
 	}
 }
 

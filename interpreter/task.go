@@ -136,9 +136,14 @@ func (s *step) taskSubmitted(b *branch, msg Message) {
 	s.emit(b, b.task.event(history.TaskSubmitted, msg.Output))
 }
 
-// event is an event of the task's service integration.
+// event is an event of the task. Those of functions and activities do not name
+// what performs it.
 func (t *task) event(typ history.Type, output *value.Doc) history.Event {
-	return history.Event{Type: typ, ResourceType: t.resource.Service, Resource: t.resource.Name, Output: output}
+	ev := history.Event{Type: typ, Output: output}
+	if t.resource.Kind == asl.ServiceResource {
+		ev.ResourceType, ev.Resource = t.resource.Service, t.resource.Name
+	}
+	return ev
 }
 
 func (s *step) taskSucceeded(b *branch, msg Message) {
