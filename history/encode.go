@@ -52,6 +52,9 @@ const (
 	hasToken
 )
 
+// private are the fields that the API leaves out, or does not show as a whole.
+const private = hasCredentials | hasBranch | hasDue | hasRetry | hasNext | hasItems | hasLimit | hasFork | hasToken
+
 // Encode appends the stored form of events, which must be consecutive.
 func Encode(dst []byte, events []Event) []byte {
 	if len(events) == 0 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,7 +28,7 @@ func full(id int64, t history.Type) history.Event {
 		VersionArn: "version", AliasArn: "alias", RedriveCount: 2, Credentials: doc(`{"RoleArn":"r"}`),
 		Private: history.Private{
 			Branch: 3, Due: 1_700_000_009_999, Retry: &history.Retry{Branch: 1, Retrier: 2, Due: 1_700_000_008_888, Previous: 4},
-			Next: "B", Items: doc(`[]`), Limit: 40,
+			Next: "B", Items: doc(`[]`), Limit: 40, Fork: &history.Fork{ExecutionArn: "other", Event: 3}, Token: "t",
 		},
 	}
 }
@@ -143,6 +144,76 @@ func TestEveryTypeHasItsDetails(t *testing.T) {
 	}
 	if n := len(history.Types()); n != 62 {
 		t.Errorf("%d types, the model has 62", n)
+	}
+}
+
+// TestWholeFormIsRead: what is written of an event is read again, of each type.
+func TestWholeFormIsRead(t *testing.T) {
+	var r history.Reader
+	for i, typ := range history.Types() {
+		ev := full(int64(i+2), typ)
+		whole := ev.AppendWhole(nil)
+		v, err := value.Decode(whole)
+		if err != nil {
+			t.Fatalf("%v: %v", typ, err)
+		}
+		got, err := r.Event(v)
+		if err != nil {
+			t.Errorf("%v: %v", typ, err)
+			continue
+		}
+		if diff := cmp.Diff(string(whole), string(got.AppendWhole(nil))); diff != "" {
+			t.Errorf("%v is written another way after it was read (-want +got):\n%s", typ, diff)
+		}
+		if diff := cmp.Diff(ev.Private, got.Private, cmp.Comparer(equalDocs)); diff != "" || !equalDocs(ev.Credentials, got.Credentials) {
+			t.Errorf("%v: private facts differ (-want +got):\n%s", typ, diff)
+		}
+	}
+}
+
+func TestReaderRefuses(t *testing.T) {
+	const head = `"timestamp":1.5,"id":2,"previousEventId":1,`
+	for _, tt := range []struct{ name, event, want string }{
+		{"no object", `7`, "an event is an object"},
+		{"an unknown type", `{` + head + `"type":"StateEntered"}`, `there is no event type "StateEntered"`},
+		{"no details", `{` + head + `"type":"PassStateEntered"}`, "stateEnteredEventDetails: it is missing"},
+		{"other details", `{` + head + `"type":"MapStateFailed","taskFailedEventDetails":{}}`, "of the members timestamp, id, previousEventId, type, taskFailedEventDetails, 1 are not known here"},
+		{"an unknown member", `{` + head + `"type":"PassStateEntered","stateEnteredEventDetails":{"name":"A","colour":"red"}}`, "stateEnteredEventDetails: of the members name, colour, 1 are not known here"},
+		{"another kind", `{` + head + `"type":"PassStateEntered","stateEnteredEventDetails":{"name":7}}`, "stateEnteredEventDetails: name: its type is number, not string"},
+		{"no JSON", `{` + head + `"type":"PassStateEntered","stateEnteredEventDetails":{"name":"A","input":"{"}}`, "input: invalid JSON at byte 1: unexpected end of input"},
+		{"a cut payload", `{` + head + `"type":"PassStateEntered","stateEnteredEventDetails":{"name":"A","input":"1","inputDetails":{"truncated":true}}}`, "truncated: what the history has is cut"},
+		{"no time", `{"timestamp":"yesterday","id":2,"previousEventId":1,"type":"MapStateFailed"}`, `timestamp: "yesterday" is no time`},
+		{"a far time", `{"timestamp":1e300,"id":2,"previousEventId":1,"type":"MapStateFailed"}`, "timestamp: 1e300 is no time"},
+		{"half a number", `{"timestamp":1,"id":2.5,"previousEventId":1,"type":"MapStateFailed"}`, "id: 2.5 is no whole number"},
+		{"an unknown fact", `{` + head + `"type":"MapStateFailed","private":{"branch":1,"twig":2}}`, "private: of the members branch, twig, 1 are not known here"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v, err := value.DecodeString(tt.event)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var r history.Reader
+			if _, err := r.Event(v); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestReaderTakesTimesAsText, as the AWS CLI prints them.
+func TestReaderTakesTimesAsText(t *testing.T) {
+	var r history.Reader
+	for text, want := range map[string]int64{
+		`"2026-03-01T12:00:00.125000+00:00"`: 1772366400125, `"2026-03-01T14:00:00.125000+02:00"`: 1772366400125,
+		`"2026-03-01T12:00:00Z"`: 1772366400000, `1772366400.125`: 1772366400125, `1772366400`: 1772366400000, `-1.5`: -1500,
+	} {
+		v, err := value.DecodeString(`{"timestamp":` + text + `,"id":1,"previousEventId":0,"type":"MapStateFailed"}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ev, err := r.Event(v); err != nil || ev.Millis != want {
+			t.Errorf("%s: %d, %v; want %d", text, ev.Millis, err, want)
+		}
 	}
 }
 

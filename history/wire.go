@@ -36,6 +36,26 @@ const (
 // includeExecutionData is false; a task's parameters stay, as on AWS.
 func (ev *Event) AppendJSON(dst []byte, data bool) []byte {
 	w := writer{dst: append(dst, '{'), data: data}
+	w.event(ev)
+	return append(w.dst, '}')
+}
+
+// AppendWhole writes the event as the API's HistoryEvent with one member more,
+// "private", that has what the API leaves out. [Reader.Event] reads it.
+func (ev *Event) AppendWhole(dst []byte) []byte {
+	w := writer{dst: append(dst, '{'), data: true}
+	w.event(ev)
+	if ev.mask()&private != 0 {
+		w.name("private")
+		w.dst = append(w.dst, '{')
+		w.first = true
+		w.private(ev)
+		w.dst = append(w.dst, '}')
+	}
+	return append(w.dst, '}')
+}
+
+func (w *writer) event(ev *Event) {
 	w.dst = append(w.dst, `"timestamp":`...)
 	w.dst = AppendSeconds(w.dst, ev.Millis)
 	w.first = false
@@ -48,13 +68,16 @@ func (ev *Event) AppendJSON(dst []byte, data bool) []byte {
 		w.first = true
 		w.details(ev, v.shape)
 		w.dst = append(w.dst, '}')
+		w.first = false
 	}
-	return append(w.dst, '}')
 }
 
 // AppendSeconds writes a time in milliseconds as the API does: seconds with
 // three decimals.
 func AppendSeconds(dst []byte, millis int64) []byte {
+	if millis < 0 {
+		dst, millis = append(dst, '-'), -millis
+	}
 	dst = strconv.AppendInt(dst, millis/1000, 10)
 	rest := millis % 1000
 	return append(dst, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
@@ -129,6 +152,51 @@ func (w *writer) details(e *Event, s shape) {
 	}
 }
 
+// private writes the facts that the API leaves out. Times are written as in the
+// API, payloads as text.
+func (w *writer) private(ev *Event) {
+	w.positive("branch", ev.Branch)
+	w.time("due", ev.Due)
+	if r := ev.Retry; r != nil {
+		w.name("retry")
+		w.dst = append(w.dst, '{')
+		w.first = true
+		w.num("branch", r.Branch)
+		w.num("retrier", r.Retrier)
+		w.time("due", r.Due)
+		w.num("previousEventId", r.Previous)
+		w.dst = append(w.dst, '}')
+	}
+	w.opt("next", ev.Next)
+	w.doc("items", ev.Items)
+	w.positive("limit", ev.Limit)
+	if f := ev.Fork; f != nil {
+		w.name("fork")
+		w.dst = append(w.dst, '{')
+		w.first = true
+		w.str("executionArn", f.ExecutionArn)
+		w.num("event", f.Event)
+		w.dst = append(w.dst, '}')
+	}
+	w.opt("token", ev.Token)
+	w.doc("credentials", ev.Credentials)
+}
+
+// positive writes a number that is not 0.
+func (w *writer) positive(name string, n int64) {
+	if n != 0 {
+		w.num(name, n)
+	}
+}
+
+// time writes a time in milliseconds that is not 0.
+func (w *writer) time(name string, millis int64) {
+	if millis != 0 {
+		w.name(name)
+		w.dst = AppendSeconds(w.dst, millis)
+	}
+}
+
 func (w *writer) name(name string) {
 	if !w.first {
 		w.dst = append(w.dst, ',')
@@ -183,12 +251,8 @@ func (w *writer) failure(f ErrorOutput) {
 }
 
 func (w *writer) timeouts(e *Event) {
-	if e.Timeout != 0 {
-		w.num("timeoutInSeconds", e.Timeout)
-	}
-	if e.Heartbeat != 0 {
-		w.num("heartbeatInSeconds", e.Heartbeat)
-	}
+	w.positive("timeoutInSeconds", e.Timeout)
+	w.positive("heartbeatInSeconds", e.Heartbeat)
 }
 
 func (w *writer) task(e *Event) {
