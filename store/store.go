@@ -111,6 +111,9 @@ type Store interface {
 	// asked on any node, is never fenced, and sees every commit that returned
 	// before it began. ErrNotFound.
 	Execution(ctx context.Context, id ExecutionID) (*Record, error)
+	// Executions reads the records of all executions in the order of their
+	// ids, at most limit of them (0: all) after the given one.
+	Executions(ctx context.Context, after ExecutionID, limit int) ([]Record, error)
 	// Lookup finds the newest execution of that name of a state machine (its
 	// unqualified name in the machine's namespace). ErrNotFound.
 	Lookup(ctx context.Context, key NameKey) (ExecutionID, error)
@@ -189,8 +192,12 @@ type Term [8]byte
 type Transition struct {
 	Execution ExecutionID
 	// Chunk holds the events the step recorded; First is the number after the
-	// last one committed before, 1 for a new execution.
+	// last one committed before; 1 for a new execution, or the number after
+	// those of Earlier.
 	Chunk Chunk
+	// Earlier holds the events before those of Chunk, in chunks that follow
+	// each other, of a new execution that comes from elsewhere.
+	Earlier []Chunk
 	// New is set in the first transition of an execution.
 	New *NewExecution
 	// Status is the execution's status after the step, Stop the time it
@@ -212,6 +219,17 @@ type Transition struct {
 	// Redrives is the number of redrives so far, Redriven the last one's time.
 	Redrives int
 	Redriven time.Time
+}
+
+// Follows reports whether the transition's chunks follow an event and each other.
+func (t *Transition) Follows(last int64) bool {
+	for i := range t.Earlier {
+		if t.Earlier[i].First != last+1 {
+			return false
+		}
+		last = t.Earlier[i].Last
+	}
+	return t.Chunk.First == last+1
 }
 
 // Chunk is a run of consecutive events of one execution, encoded by package

@@ -124,6 +124,26 @@ func (s *Store) Execution(_ context.Context, id store.ExecutionID) (*store.Recor
 	return &record, nil
 }
 
+// Executions reads the records of all executions in the order of their ids.
+func (s *Store) Executions(_ context.Context, after store.ExecutionID, limit int) ([]store.Record, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	var found []store.Record
+	for id, x := range s.executions {
+		if bytes.Compare(id[:], after[:]) > 0 {
+			found = append(found, x.record)
+		}
+	}
+	slices.SortFunc(found, func(a, b store.Record) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	if limit > 0 && len(found) > limit {
+		found = found[:limit]
+	}
+	return found, nil
+}
+
 // Lookup finds the newest execution of that name.
 func (s *Store) Lookup(_ context.Context, key store.NameKey) (store.ExecutionID, error) {
 	unlock, err := s.lock()
@@ -437,7 +457,7 @@ func (h *shard) commit(t *store.Transition) error {
 	if x != nil {
 		last = x.record.Last
 	}
-	if t.Chunk.First != last+1 || (x == nil) != (t.New != nil) {
+	if !t.Follows(last) || (x == nil) != (t.New != nil) {
 		return store.ErrFenced
 	}
 	if t.New != nil {
@@ -446,7 +466,9 @@ func (h *shard) commit(t *store.Transition) error {
 		}
 		x = s.create(t)
 	}
-	x.chunks = append(x.chunks, store.Chunk{First: t.Chunk.First, Last: t.Chunk.Last, Data: bytes.Clone(t.Chunk.Data)})
+	for _, c := range append(slices.Clip(t.Earlier), t.Chunk) {
+		x.chunks = append(x.chunks, store.Chunk{First: c.First, Last: c.Last, Data: bytes.Clone(c.Data)})
+	}
 	r := &x.record
 	r.Status, r.Last, r.Redrives = t.Status, t.Chunk.Last, t.Redrives
 	r.Stop, r.Redriven = toMillis(t.Stop), toMillis(t.Redriven)

@@ -141,7 +141,7 @@ func (s *DB) write(batch *cockroach.Batch, t *store.Transition) error {
 		if err != nil {
 			return err
 		}
-		if t.Chunk.First != r.Last+1 {
+		if !t.Follows(r.Last) {
 			return store.ErrFenced
 		}
 		if t.Status == store.Running && t.Redrives == 0 && len(t.Terms) == 0 {
@@ -160,14 +160,22 @@ func (s *DB) writeStep(batch *cockroach.Batch, t *store.Transition) error {
 }
 
 func (s *DB) writeNew(batch *cockroach.Batch, t *store.Transition) error {
-	if t.Chunk.First != 1 {
+	if !t.Follows(0) {
 		return store.ErrFenced
 	}
 	r := record{Record: store.Record{Machine: t.New.Machine, Start: t.New.Start, Meta: t.New.Meta}, key: t.New.Key}
 	return wrap(
 		batch.Set(nameKey(t.New.Key), t.Execution[:], nil),
+		writeEarlier(batch, t),
 		s.writeRecord(batch, t, &r, false),
 	)
+}
+
+func writeEarlier(batch *cockroach.Batch, t *store.Transition) (err error) {
+	for i := range t.Earlier {
+		err = errors.Join(err, batch.Set(chunkKey(t.Execution, t.Earlier[i].First), encodeChunk(&t.Earlier[i]), nil))
+	}
+	return err
 }
 
 // writeStatus writes a step that changes the execution's record.
@@ -183,7 +191,7 @@ func (s *DB) writeStatus(batch *cockroach.Batch, t *store.Transition, running bo
 	if err != nil {
 		return err
 	}
-	if !running && t.Chunk.First != r.Last+1 {
+	if !running && !t.Follows(r.Last) {
 		return store.ErrFenced
 	}
 	if r.Machine != 0 && r.Status != t.Status {

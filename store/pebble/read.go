@@ -27,6 +27,11 @@ func (s *DB) execution(id store.ExecutionID) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.upToDate(id, v)
+}
+
+// upToDate reads a record, of which v is what stands under its own key.
+func (s *DB) upToDate(id store.ExecutionID, v []byte) (*record, error) {
 	r, err := decodeRecord(id, v)
 	if err != nil || r.Status != store.Running {
 		return r, err
@@ -41,6 +46,32 @@ func (s *DB) execution(id store.ExecutionID) (*record, error) {
 	running, err := decodeRunning(id, v)
 	r.Last = running.Last
 	return r, err
+}
+
+// Executions reads the records of all executions in the order of their ids.
+func (s *DB) Executions(_ context.Context, after store.ExecutionID, limit int) ([]store.Record, error) {
+	if !s.enter() {
+		return nil, store.ErrClosed
+	}
+	defer s.leave()
+	lower := append(recordKey(after), 0)
+	if after == (store.ExecutionID{}) {
+		lower = []byte{prefixRecord}
+	}
+	var found []store.Record
+	err := s.scan(lower, []byte{prefixRecord + 1}, false, func(key, v []byte) (bool, error) {
+		id := store.ExecutionID(key[1:])
+		r, err := s.upToDate(id, bytes.Clone(v))
+		if errors.Is(err, store.ErrNotFound) {
+			return true, nil // retained away meanwhile
+		}
+		if err != nil {
+			return false, err
+		}
+		found = append(found, r.Record)
+		return limit == 0 || len(found) < limit, nil
+	})
+	return found, err
 }
 
 // ended reads the record of an execution that ended between two reads.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -113,5 +114,64 @@ func namesByPrefix(_ *testing.T, f *fixture) {
 			f.same(want[n.Name], n.ID)
 		}
 		f.same(tt.want, got)
+	}
+}
+
+// whole commits executions with their history in several chunks, or nothing.
+func whole(_ *testing.T, f *fixture) {
+	h := f.acquire(0)
+	for _, status := range []store.Status{store.Running, store.Failed} {
+		id := f.id(0)
+		t := f.start(id, 1, status)
+		t.Earlier, t.Chunk = []store.Chunk{chunk(1, 3), chunk(5, 6)}, chunk(7, 7)
+		f.commit(h, t, store.ErrFenced)
+		t.Earlier, t.Chunk = []store.Chunk{chunk(1, 3), chunk(4, 6)}, chunk(8, 8)
+		f.commit(h, t, store.ErrFenced)
+		if _, err := f.Execution(f.ctx, id); !errors.Is(err, store.ErrNotFound) {
+			f.t.Errorf("half of an execution was written: %v", err)
+		}
+		t.Chunk = chunk(7, 7)
+		t.Redrives, t.Redriven = 2, start.Add(time.Minute)
+		f.commit(h, t, nil)
+		v := f.view(id)
+		f.same([]store.Chunk{chunk(1, 3), chunk(4, 6), chunk(7, 7)}, v.Chunks)
+		f.same(int64(7), v.Record.Last)
+		f.same(2, v.Record.Redrives)
+		f.same([]store.ExecutionID{id}, ids(f.list(of(1, status))))
+		if status == store.Running {
+			f.commit(h, f.next(id, 7, store.Succeeded), nil)
+		}
+	}
+}
+
+// everything reads executions in the order of their ids, whatever list they
+// are in.
+func everything(_ *testing.T, f *fixture) {
+	var want []store.Record
+	for shard := range store.ShardID(f.Shards()) {
+		h := f.acquire(shard)
+		for i := range 5 {
+			id := f.id(shard)
+			f.commit(h, f.start(id, uint32(i), store.Status(i)+store.Running), nil)
+			if i == 0 {
+				f.commit(h, f.next(id, 2, store.Running), nil)
+			}
+			want = append(want, f.view(id).Record)
+		}
+	}
+	for _, limit := range []int{0, 1, 7, len(want)} {
+		var got []store.Record
+		for after := (store.ExecutionID{}); ; {
+			page, err := f.Executions(f.ctx, after, limit)
+			f.no(err)
+			for _, r := range page {
+				got = append(got, plain(r))
+			}
+			if limit == 0 || len(page) < limit {
+				break
+			}
+			after = page[len(page)-1].ID
+		}
+		f.same(want, got)
 	}
 }

@@ -29,6 +29,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"commits follow each other", following},
 		{"names", names},
 		{"history", histories},
+		{"an execution that comes as a whole", whole},
+		{"all executions", everything},
 		{"running executions", running},
 		{"lists", lists},
 		{"lists page stably", paging},
