@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/history"
@@ -73,23 +71,12 @@ func (e *Engine) Fork(ctx context.Context, req ForkRequest) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
-	name := req.Name
-	if name == "" {
-		name = UUID()
-	}
 	m := origin.meta
-	start := StartRequest{
+	return e.Start(ctx, StartRequest{
 		Machine: &Machine{Tenant: m.tenant(), Name: m.MachineName, Number: m.Machine, Type: Standard, RoleARN: m.RoleARN},
-		Name:    name, Input: f.events[0].Input, TraceHeader: m.TraceHeader,
+		Name:    req.Name, Input: f.events[0].Input, TraceHeader: m.TraceHeader,
 		VersionARN: m.VersionARN, AliasARN: m.AliasARN, fork: f,
-	}
-	// The link back is written first: one that leads nowhere is left out when
-	// it is read, and none is ever missing.
-	key := forkPrefix(id) + name
-	if err := e.store.Put(ctx, store.Edit{Key: key, Value: []byte(strconv.FormatInt(f.from.Event, 10))}); err != nil && !errors.Is(err, store.ErrVersion) {
-		return Started{}, err
-	}
-	return e.Start(ctx, start)
+	})
 }
 
 // forkOf gathers what a fork begins with.
@@ -159,32 +146,22 @@ func (e *Engine) forkRevision(ctx context.Context, m *meta, definition string) (
 	return number, err
 }
 
-// The catalogue holds a link from each execution that was forked to its forks.
-const forkPrefixAll = "fork/"
+// forkTerm is what the forks of an execution are entered under.
+func forkTerm(origin string) store.Term { return store.Term(hash("fork", origin)) }
 
-func forkPrefix(id store.ExecutionID) string { return fmt.Sprintf("%s%x/", forkPrefixAll, id[:]) }
-
-// Forks gives the executions that were forked from one.
+// Forks gives the executions that were forked from one, newest first.
 func (e *Engine) Forks(ctx context.Context, origin *Description) ([]*Description, error) {
-	prefix := forkPrefix(origin.ID)
-	entries, err := e.store.Scan(ctx, prefix, "", 0)
-	if err != nil {
-		return nil, err
-	}
 	var forks []*Description
-	for _, entry := range entries {
-		m := origin.meta
-		m.Name = strings.TrimPrefix(entry.Key, prefix)
-		d, err := e.Describe(ctx, m.executionARN())
+	q := store.ListQuery{Term: forkTerm(origin.ARN), From: origin.Start} // older ones are of an earlier execution of that name
+	_, err := e.visit(ctx, q, func(r *store.Record) (bool, error) {
+		d, err := e.describe(ctx, r.ID)
 		if errors.Is(err, store.ErrNotFound) {
-			continue
+			return false, nil
 		}
-		if err != nil {
-			return nil, err
-		}
-		if d.Fork != nil && d.Fork.ExecutionArn == origin.ARN {
+		if err == nil && d.Fork != nil && d.Fork.ExecutionArn == origin.ARN {
 			forks = append(forks, d)
 		}
-	}
-	return forks, nil
+		return false, err
+	})
+	return forks, err
 }

@@ -16,8 +16,8 @@ import (
 )
 
 // index enters executions into the store under terms: the version and alias that
-// they were started by, the Error Name of a failure, and the values that the
-// configuration names.
+// they were started by, the execution that they were forked from, the Error Name
+// of a failure, and the values that the configuration names.
 type index struct{ fields []indexedField }
 
 // indexedField is a value of inputs or outputs that is indexed.
@@ -130,6 +130,9 @@ func (e *Engine) terms(m *meta, x *interpreter.Execution, first bool) []store.Te
 	}
 	if m.Type == Express {
 		return terms
+	}
+	if first && m.Fork != nil {
+		terms = append(terms, forkTerm(m.Fork.ExecutionArn))
 	}
 	if first {
 		for _, arn := range []string{m.VersionARN, m.AliasARN} {

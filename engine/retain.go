@@ -1,14 +1,10 @@
 package engine
 
 import (
-	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/steppehq/steppe/store"
 )
 
 // RetentionTag is the tag of a state machine that tells how long its
@@ -92,9 +88,6 @@ func (e *Engine) retain(now time.Time) {
 		defer e.retainer.end()
 		for e.closing.Err() == nil {
 			ids, err := e.store.Retain(e.closing, now, retainBite)
-			if err == nil {
-				err = e.forgetForks(e.closing, ids)
-			}
 			if err != nil {
 				if e.closing.Err() == nil {
 					e.log.Error("forget expired executions", slog.Any("error", err))
@@ -106,24 +99,4 @@ func (e *Engine) retain(now time.Time) {
 			}
 		}
 	})
-}
-
-// forgetForks deletes the links from executions that were forgotten to their
-// forks.
-func (e *Engine) forgetForks(ctx context.Context, ids []store.ExecutionID) error {
-	if some, err := e.store.Scan(ctx, forkPrefixAll, "", 1); err != nil || len(some) == 0 {
-		return err
-	}
-	for _, id := range ids {
-		links, err := e.store.Scan(ctx, forkPrefix(id), "", 0)
-		if err != nil {
-			return err
-		}
-		for _, link := range links {
-			if err := e.store.Put(ctx, store.Edit{Key: link.Key, Version: link.Version}); err != nil && !errors.Is(err, store.ErrVersion) {
-				return err
-			}
-		}
-	}
-	return nil
 }
