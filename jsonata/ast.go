@@ -60,8 +60,8 @@ type node struct {
 	thunk       bool
 
 	// What prepare finds, for shorter ways:
+	way    way  // of eval
 	simple bool // a name and nothing else
-	direct bool // a path of a variable and names, and nothing else
 	op     operator
 	tuples bool // a path with a step that binds variables
 	binds  bool // a block that needs a frame of its own
@@ -82,6 +82,17 @@ type node struct {
 	slot          *slot // of a parent
 	seeking       []*slot
 }
+
+// way is how eval evaluates a node.
+type way uint8
+
+const (
+	longWay    way = iota
+	literalWay     // its value, and nothing else
+	fieldWay       // of an object, the member
+	followWay      // a path of a variable and names, and nothing else
+	binaryWay      // an operator, and nothing else
+)
 
 // pair is a key and a value of an object constructor.
 type pair struct{ key, value *node }

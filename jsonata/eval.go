@@ -87,11 +87,18 @@ type evaluation struct {
 	spare  *frame    // one that is free to be used again
 	seed   uint64    // where no random numbers are given
 	args   []val     // of the calls under way
+	groups []group   // that are free to be used
 	joined []byte    // texts of concatenations under way
 }
 
-func newEvaluation(x *Expr, env *Env) *evaluation {
-	e := &evaluation{expr: x, env: env, limits: env.Limits}
+// begin begins an evaluation, in the memory of the one before where the caller
+// has kept that.
+func begin(x *Expr, env *Env) *evaluation {
+	e := env.spare
+	if env.spare = nil; e == nil {
+		e = &evaluation{}
+	}
+	e.expr, e.env, e.limits = x, env, env.Limits
 	if e.limits.Depth == 0 {
 		e.limits.Depth = defaultDepth
 		if x.options.StepFunctions {
@@ -108,6 +115,27 @@ func newEvaluation(x *Expr, env *Env) *evaluation {
 		e.limits.Steps = defaultSteps
 	}
 	return e
+}
+
+// Memory of this size at most is kept for the next evaluation.
+const (
+	spareArgs = 64
+	spareText = 4 << 10
+)
+
+// end leaves the memory of an evaluation that has a result to the next one.
+// Nothing of the result is in it: functions, which hold frames, are no result.
+func (e *evaluation) end() {
+	env, args, joined, groups := e.env, e.args, e.joined, e.groups
+	clear(args[:cap(args)])
+	if cap(args) > spareArgs {
+		args = nil
+	}
+	if cap(joined) > spareText {
+		joined = nil
+	}
+	*e = evaluation{args: args[:0], joined: joined[:0], groups: groups}
+	env.spare = e
 }
 
 var errMemory = "Expression evaluation memory limit exceeded: Check for excessive memory usage"
@@ -146,21 +174,17 @@ func (e *evaluation) eval(n *node, input *val, f *frame) val {
 	if e.depth > e.limits.Depth || e.steps > e.limits.Steps {
 		e.overrun(n)
 	}
-	switch {
-	case n.kind == fieldNode && input.Kind() == value.Object:
-		e.steps++
-		e.depth = outer
-		if member := input.Ref(n.text); member != nil {
-			return plain(*member)
-		}
-		return val{}
-	case n.simple && n.kind == literalNode:
-		e.depth = outer
-		return plain(n.value)
-	case n.kind == binaryNode && len(n.predicates) == 0 && !n.grouped:
+	switch n.way {
+	case longWay:
+	case binaryWay:
 		v := e.binary(n, input, f)
 		e.depth = outer
 		return plain(v)
+	default:
+		if v := e.found(n, input, f); v != nil {
+			e.depth = outer
+			return plain(*v)
+		}
 	}
 	v := e.dispatch(n, input, f)
 	if len(n.predicates) > 0 {
@@ -176,6 +200,40 @@ func (e *evaluation) eval(n *node, input *val, f *frame) val {
 		return collapse(v, n.keepArray)
 	}
 	return v
+}
+
+// undefined is where a value stands that is not there.
+var undefined value.Value
+
+// found gives where the value of a node stands, in the data or in the
+// expression; nil where that takes more than to look.
+func (e *evaluation) found(n *node, input *val, f *frame) *value.Value {
+	switch n.way {
+	case fieldWay:
+		if input.Kind() == value.Object {
+			e.steps++
+			if member := input.Ref(n.text); member != nil {
+				return member
+			}
+			return &undefined
+		}
+	case literalWay:
+		return &n.value
+	case followWay:
+		return e.follow(n, input, f)
+	case binaryWay, longWay:
+	}
+	return nil
+}
+
+// operand is found with the steps and the depth of eval; where it gives nil,
+// eval is to be called.
+func (e *evaluation) operand(n *node, input *val, f *frame) *value.Value {
+	if n.way == longWay || e.depth >= e.limits.Depth || e.steps >= e.limits.Steps {
+		return nil
+	}
+	e.steps++
+	return e.found(n, input, f)
 }
 
 func (e *evaluation) overrun(n *node) {
@@ -201,7 +259,17 @@ func collapse(v val, keep bool) val {
 
 func (e *evaluation) dispatch(n *node, input *val, f *frame) val {
 	switch n.kind {
-	case pathNode, fieldNode:
+	case fieldNode:
+		// A member of many objects is a path's step without the path.
+		if items := input.Items(); input.Kind() == value.Array && len(items) > 0 {
+			var v val
+			if e.members(&v, items, n.text, true) {
+				e.steps += int64(len(items))
+				return v
+			}
+		}
+		return e.path(n, input, f)
+	case pathNode:
 		return e.path(n, input, f)
 	case literalNode, stringNode:
 		return plain(n.value)
@@ -354,17 +422,21 @@ func (e *evaluation) truth(v value.Value) bool {
 }
 
 func (e *evaluation) array(n *node, input *val, f *frame) val {
+	if len(n.items) == 1 && n.items[0].kind != arrayNode {
+		if v := e.eval(n.items[0], input, f); v.Kind() == value.Array {
+			return e.constructed(n, v.Value)
+		} else if !v.IsUndefined() {
+			return e.constructed(n, value.Arr(v.Value))
+		}
+		return e.constructed(n, value.Arr())
+	}
 	items := value.NewArray(len(n.items))
 	for _, item := range n.items {
 		v := e.eval(item, input, f)
-		switch {
-		case v.IsUndefined():
-		case item.kind == arrayNode || v.Kind() != value.Array:
+		if item.kind == arrayNode {
 			items.Add(&v.Value)
-		case len(n.items) == 1:
-			return e.constructed(n, v.Value)
-		default:
-			items.Append(v.Items()...)
+		} else {
+			collect(items, &v.Value)
 		}
 	}
 	return e.constructed(n, items.Value())

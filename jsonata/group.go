@@ -55,20 +55,22 @@ func nested(items []value.Value) bool {
 // groupBy makes an object: the values with equal keys are one value's context.
 // With tuples, the keys and values see what they have bound.
 func (e *evaluation) groupBy(pairs []pair, input val, tuples []tuple, f *frame) val {
-	g := groups{e: e, pairs: pairs}
+	g := groups{e: e, pairs: pairs, list: e.groups}
+	e.groups = nil
 	switch {
 	case tuples != nil:
 		for i := range tuples {
-			g.add(tuples[i].at, &tuples[i], tuples[i].frame(f))
+			g.add(&tuples[i].at, &tuples[i], tuples[i].frame(f))
 		}
 	case input.Kind() == value.Array && input.Len() > 0:
-		for _, item := range input.Items() {
-			g.add(plain(item), nil, f)
+		items := input.Items()
+		for i := range items {
+			g.add(&val{Value: items[i]}, nil, f)
 		}
 	case input.Kind() == value.Array:
-		g.add(val{}, nil, f)
+		g.add(&val{}, nil, f)
 	default:
-		g.add(input, nil, f)
+		g.add(&input, nil, f)
 	}
 	object := value.NewObject(len(g.list))
 	for i := range g.list {
@@ -86,6 +88,10 @@ func (e *evaluation) groupBy(pairs []pair, input val, tuples []tuple, f *frame) 
 		}
 	}
 	e.charge(int64(8 * len(g.list)))
+	if cap(g.list) == fewGroups {
+		clear(g.list)
+		e.groups = g.list[:0]
+	}
 	return plain(object.Value())
 }
 
@@ -125,14 +131,18 @@ func (gr *group) take(v *value.Value) {
 }
 
 // add puts a value into the groups that its keys name.
-func (g *groups) add(at val, t *tuple, f *frame) {
+func (g *groups) add(at *val, t *tuple, f *frame) {
 	for p := range g.pairs {
-		key := g.e.eval(g.pairs[p].key, &at, f)
+		key := g.e.operand(g.pairs[p].key, at, f)
+		if key == nil {
+			v := g.e.eval(g.pairs[p].key, at, f).Value
+			key = &v
+		}
 		if key.IsUndefined() {
 			continue
 		}
 		if key.Kind() != value.String {
-			failAt("T1003", g.pairs[p].key, "", key.Value)
+			failAt("T1003", g.pairs[p].key, "", *key)
 		}
 		i := g.find(key.Str())
 		if i < 0 {
@@ -140,7 +150,7 @@ func (g *groups) add(at val, t *tuple, f *frame) {
 		} else {
 			gr := &g.list[i]
 			if gr.pair != p {
-				failAt("D1009", g.pairs[p].key, "", key.Value)
+				failAt("D1009", g.pairs[p].key, "", *key)
 			}
 			if t == nil {
 				gr.take(&at.Value)
@@ -152,11 +162,11 @@ func (g *groups) add(at val, t *tuple, f *frame) {
 	}
 }
 
-func (g *groups) begin(key string, p int, at val) int {
+func (g *groups) begin(key string, p int, at *val) int {
 	if g.list == nil {
 		g.list = make([]group, 0, fewGroups)
 	}
-	g.list = append(g.list, group{key: key, pair: p, at: at})
+	g.list = append(g.list, group{key: key, pair: p, at: *at})
 	if n := len(g.list); g.index != nil {
 		g.index[key] = n - 1
 	} else if n > fewGroups {

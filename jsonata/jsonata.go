@@ -54,7 +54,8 @@ type Limits struct {
 	Steps int64
 }
 
-// Env is what an evaluation may see.
+// Env is what an evaluation may see. It is for one evaluation at a time, and
+// keeps its memory for the next one.
 type Env struct {
 	// Input is $ and $$.
 	Input value.Value
@@ -65,6 +66,8 @@ type Env struct {
 	// Random gives random numbers; nil gives the same ones each time.
 	Random func() uint64
 	Limits Limits
+
+	spare *evaluation // memory of the evaluation before
 }
 
 // ErrFunction is the error of an expression whose result is a function, which
@@ -95,7 +98,7 @@ func (x *Expr) String() string { return x.text }
 // Eval evaluates the expression. A result of undefined is no error. The error
 // is an [*Error] or [ErrFunction].
 func (x *Expr) Eval(env *Env) (result value.Value, err error) {
-	e := newEvaluation(x, env)
+	e := begin(x, env)
 	defer func() {
 		if t := thrown(recover()); t != nil {
 			t.Position = utf8.RuneCountInString(x.text[:min(t.Position, len(x.text))])
@@ -112,7 +115,9 @@ func (x *Expr) Eval(env *Env) (result value.Value, err error) {
 	if fnLike(v.Value) {
 		return value.Value{}, ErrFunction
 	}
-	return e.plain(v.Value), nil
+	result = e.plain(v.Value)
+	e.end()
+	return result, nil
 }
 
 // thrown gives the error that a panic carries; other panics go on.

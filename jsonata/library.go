@@ -86,14 +86,22 @@ func prepare(n *node, o Options) bool {
 		if n.kind == stringNode {
 			n.kind = literalNode
 		}
+		if n.kind == literalNode && n.simple {
+			n.way = literalWay
+		}
 	case pathNode:
-		n.direct = direct(n)
+		if direct(n) {
+			n.way = followWay
+		}
 		n.tuples = slices.ContainsFunc(n.items, func(step *node) bool { return step.tuple })
 		if first := n.items[0]; len(n.items) == 1 && first.kind == nameNode && first.simple && !n.keepSingleton && !n.grouped && len(n.predicates) == 0 {
-			n.kind, n.text = fieldNode, first.text
+			n.kind, n.way, n.text = fieldNode, fieldWay, first.text
 		}
 	case binaryNode:
 		n.op = operators[n.text]
+		if len(n.predicates) == 0 && !n.grouped {
+			n.way = binaryWay
+		}
 	case objectNode:
 		n.fixed = fixedKeys(n.pairs)
 	case blockNode:
@@ -110,7 +118,7 @@ func prepare(n *node, o Options) bool {
 
 // direct tells a path of a variable and names, and nothing else.
 func direct(n *node) bool {
-	if n.keepSingleton || n.grouped || len(n.predicates) > 0 || n.items[0].kind != variableNode {
+	if n.keepSingleton || n.grouped || len(n.predicates) > 0 || n.items[0].kind != variableNode || len(n.items) == 1 {
 		return false
 	}
 	for i, step := range n.items {

@@ -40,27 +40,36 @@ func (e *evaluation) binary(n *node, input *val, f *frame) value.Value {
 	if n.op == joinOperator {
 		return e.concatenation(n, input, f)
 	}
-	left := e.eval(n.left, input, f).Value
-	switch n.op {
-	case andOperator:
-		return value.Of(e.truth(left) && e.truth(e.eval(n.right, input, f).Value))
-	case orOperator:
-		return value.Of(e.truth(left) || e.truth(e.eval(n.right, input, f).Value))
-	default:
+	left := e.operand(n.left, input, f)
+	if left == nil {
+		v := e.eval(n.left, input, f).Value
+		left = &v
 	}
-	right := e.eval(n.right, input, f).Value
+	switch {
+	case n.op == andOperator && !e.truth(*left):
+		return value.Of(false)
+	case n.op == orOperator && e.truth(*left):
+		return value.Of(true)
+	}
+	right := e.operand(n.right, input, f)
+	if right == nil {
+		v := e.eval(n.right, input, f).Value
+		right = &v
+	}
 	switch n.op {
+	case andOperator, orOperator:
+		return value.Of(e.truth(*right))
 	case addOperator, subtractOperator, multiplyOperator, divideOperator, remainderOperator:
 		return e.arithmetic(n, left, right)
 	case equalOperator, unequalOperator:
 		if left.IsUndefined() || right.IsUndefined() {
 			return value.Of(false)
 		}
-		return value.Of(e.equal(left, right) == (n.op == equalOperator))
+		return value.Of(e.equal(*left, *right) == (n.op == equalOperator))
 	case lessOperator, atMostOperator, moreOperator, atLeastOperator:
-		return ordered(n, &left, &right)
+		return ordered(n, left, right)
 	case inOperator:
-		return value.Of(e.within(left, right))
+		return value.Of(e.within(*left, *right))
 	default:
 		failAt("S0204", n, n.text, value.Value{})
 		return value.Value{}
@@ -104,8 +113,16 @@ func (e *evaluation) concatenation(n *node, input *val, f *frame) value.Value {
 
 // join appends the text of an operand to what is joined.
 func (e *evaluation) join(n *node, input *val, f *frame) {
-	v := e.eval(n, input, f)
-	e.joined = append(e.joined, e.text(v.Value)...)
+	v := e.operand(n, input, f)
+	if v == nil {
+		other := e.eval(n, input, f).Value
+		v = &other
+	}
+	if v.Kind() == value.String {
+		e.joined = append(e.joined, v.Str()...)
+		return
+	}
+	e.joined = append(e.joined, e.text(*v)...)
 }
 
 // equal compares values, numbers as floats unless whole ones are exact.
@@ -194,7 +211,7 @@ type operand struct {
 }
 
 // operandOf checks an operand. It is false for undefined.
-func operandOf(n *node, v value.Value, code string) (o operand, defined bool) {
+func operandOf(n *node, v *value.Value, code string) (o operand, defined bool) {
 	if v.IsUndefined() {
 		return o, false
 	}
@@ -202,11 +219,11 @@ func operandOf(n *node, v value.Value, code string) (o operand, defined bool) {
 		o.float = float64(o.whole)
 		return o, true
 	}
-	o.float, defined = number(n, v, code)
+	o.float, defined = number(n, *v, code)
 	return o, defined
 }
 
-func (e *evaluation) arithmetic(n *node, left, right value.Value) value.Value {
+func (e *evaluation) arithmetic(n *node, left, right *value.Value) value.Value {
 	a, okA := operandOf(n, left, "T2001")
 	b, okB := operandOf(n, right, "T2002")
 	if !okA || !okB {

@@ -9,11 +9,6 @@ import (
 
 // path evaluates a path: each step on every result of the one before.
 func (e *evaluation) path(n *node, input *val, f *frame) val {
-	if n.direct {
-		if v, ok := e.follow(n, input, f); ok {
-			return v
-		}
-	}
 	if n.tuples {
 		return e.tuplePath(n, input, f)
 	}
@@ -69,20 +64,28 @@ func (e *evaluation) path(n *node, input *val, f *frame) val {
 }
 
 // follow goes from a variable along names, as long as there are objects on the
-// way. It is false where there is something else, for which a path has rules.
-func (e *evaluation) follow(n *node, input *val, f *frame) (val, bool) {
+// way, and gives where that ends. It is nil where there is something else, for
+// which a path has rules.
+func (e *evaluation) follow(n *node, input *val, f *frame) *value.Value {
 	start := e.variable(n.items[0], input, f)
-	at := &start.Value
-	for _, step := range n.items[1:] {
+	if start.Kind() != value.Object {
+		return nil
+	}
+	at := start.Ref(n.items[1].text)
+	for _, step := range n.items[2:] {
+		if at == nil {
+			break
+		}
 		if at.Kind() != value.Object {
-			return val{}, false
+			return nil
 		}
-		if at = at.Ref(step.text); at == nil {
-			return val{}, true
-		}
+		at = at.Ref(step.text)
 	}
 	e.steps += int64(len(n.items))
-	return plain(*at), true
+	if at == nil {
+		return &undefined
+	}
+	return at
 }
 
 // members is the step of a name on many objects, without evaluating the name

@@ -1,7 +1,6 @@
 package jsonata
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/steppehq/steppe/value"
@@ -97,8 +96,11 @@ func closing(text string, i int, open, end byte) int {
 	return len(text) - 1
 }
 
+// takes tells whether an argument is of one of the types.
+func (p *param) takes(v *value.Value) bool { return strings.IndexByte(p.types, symbol(v)) >= 0 }
+
 // symbol is the type of an argument.
-func symbol(v value.Value) byte {
+func symbol(v *value.Value) byte {
 	switch v.Kind() {
 	case value.String:
 		return 's'
@@ -111,7 +113,7 @@ func symbol(v value.Value) byte {
 	case value.Array:
 		return 'a'
 	case value.Object:
-		if fnLike(v) {
+		if fnLike(*v) {
 			return 'f'
 		}
 		return 'o'
@@ -132,23 +134,21 @@ func (e *evaluation) validate(fn *function, args []val, context val) []val {
 	if context.flags&flagOuter != 0 {
 		context = plain(context.At(0))
 	}
-	simple := len(args) == len(params)
-	for i := 0; simple && i < len(params); i++ {
-		p := &params[i]
-		simple = !p.array && !p.many && strings.IndexByte(p.types, symbol(args[i].Value)) >= 0
+	each := len(args) == len(params) // one argument a parameter
+	for i := 0; each && i < len(params); i++ {
+		each = !params[i].many && params[i].takes(&args[i].Value)
 	}
-	if simple {
+	if each {
+		for i := range args {
+			if params[i].array {
+				args[i] = e.argumentOf(&params[i], args[i], i+1)
+			}
+		}
 		return args
 	}
 	counts := make([]int, len(params))
 	if !match(params, counts, args) {
 		e.mismatch(params, args)
-	}
-	if len(args) == len(params) && !slices.ContainsFunc(counts, func(n int) bool { return n != 1 }) {
-		for i := range args {
-			args[i] = e.argumentOf(&params[i], args[i], i+1)
-		}
-		return args
 	}
 	valid := make([]val, 0, len(params))
 	next := 0
@@ -163,7 +163,7 @@ func (e *evaluation) validate(fn *function, args []val, context val) []val {
 				}
 				valid = append(valid, arg)
 				next++
-			case strings.IndexByte(p.types, symbol(context.Value)) >= 0:
+			case p.takes(&context.Value):
 				valid = append(valid, context)
 			default:
 				e.argument("T0411", context.Value, next+1, "")
@@ -190,7 +190,7 @@ func match(params []param, counts []int, args []val) bool {
 	}
 	p := &params[0]
 	most := 0
-	for most < len(args) && strings.IndexByte(p.types, symbol(args[most].Value)) >= 0 {
+	for most < len(args) && p.takes(&args[most].Value) {
 		most++
 		if !p.many {
 			break
@@ -251,14 +251,15 @@ func (e *evaluation) argumentOf(p *param, arg val, index int) val {
 		return arg
 	}
 	if arg.Kind() != value.Array {
-		if p.item != 0 && symbol(arg.Value) != p.item {
+		if p.item != 0 && symbol(&arg.Value) != p.item {
 			e.argument("T0412", arg.Value, index, typeNames[p.item])
 		}
 		return plain(value.Arr(arg.Value))
 	}
 	if p.item != 0 {
-		for _, item := range arg.Items() {
-			if symbol(item) != p.item {
+		items := arg.Items()
+		for i := range items {
+			if symbol(&items[i]) != p.item {
 				e.argument("T0412", arg.Value, index, typeNames[p.item])
 			}
 		}

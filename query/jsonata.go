@@ -133,14 +133,27 @@ func syntaxMessage(err error) string {
 
 // eval evaluates an expression to something.
 func (x *expression) eval(s *Scope) (value.Value, error) {
-	env := jsonata.Env{
-		Vars:   func(name string) (value.Value, bool) { return s.variable(name, x.context) },
-		Millis: s.Millis,
+	if s.jsonata == nil {
+		s.jsonata = &jsonata.Env{}
 	}
-	if s.Entropy != nil {
+	env := s.jsonata
+	var states value.Value // made once for all that look at it
+	env.Vars = func(name string) (value.Value, bool) {
+		switch {
+		case name == "states":
+			if states.IsUndefined() {
+				states = s.states(x.context)
+			}
+			return states, true
+		case s.Vars == nil:
+			return value.Value{}, false
+		}
+		return s.Vars.Lookup(name)
+	}
+	if env.Millis, env.Random = s.Millis, nil; s.Entropy != nil {
 		env.Random = s.Entropy.Uint64
 	}
-	v, err := x.expr.Eval(&env)
+	v, err := x.expr.Eval(env)
 	switch {
 	case errors.Is(err, jsonata.ErrFunction):
 		return v, x.fail("returned an unsupported result type.")
@@ -166,17 +179,6 @@ func (x *expression) fail(what string) error {
 		Name: evaluationError, Location: x.field,
 		Cause: "The JSONata expression '" + x.text + "' specified for the field '" + x.field + "' " + what,
 	}
-}
-
-// variable gives $states or an assigned variable.
-func (s *Scope) variable(name string, context bool) (value.Value, bool) {
-	if name == "states" {
-		return s.states(context), true
-	}
-	if s.Vars == nil {
-		return value.Value{}, false
-	}
-	return s.Vars.Lookup(name)
 }
 
 func (s *Scope) states(context bool) value.Value {

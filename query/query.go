@@ -12,6 +12,7 @@
 package query
 
 import (
+	"github.com/steppehq/steppe/jsonata"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -37,7 +38,8 @@ type Variables interface {
 	Lookup(name string) (value.Value, bool)
 }
 
-// Scope is all that an expression may see.
+// Scope is all that an expression may see. It is for one goroutine, and keeps
+// memory for the next evaluation.
 type Scope struct {
 	// Input is what $ stands for.
 	Input value.Value
@@ -50,6 +52,8 @@ type Scope struct {
 	// are members of $states, undefined where it has none. JSONata has these.
 	Millis              int64
 	Result, ErrorOutput value.Value
+
+	jsonata *jsonata.Env // what expressions are evaluated in, one after the other
 }
 
 // Error is an evaluation that failed.

@@ -354,3 +354,18 @@ func BenchmarkTemplate(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkJSONata evaluates the Output of a JSONata state.
+func BenchmarkJSONata(b *testing.B) {
+	tmpl, err := query.CompileJSONata("Output", decode(b, `{"id":"{% $states.input.order.id %}","n":"{% $states.input.order.n + 1 %}","text":"{% 'order ' & $states.input.order.id & ' of ' & $states.input.order.n %}"}`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := scope(b, `{"order":{"id":"A-17","n":3}}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := tmpl.Eval(s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

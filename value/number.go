@@ -88,17 +88,21 @@ func (v *Value) read() {
 // Int64 gives the number as an integer. It is false when v is no number, has a
 // fraction that is not zero, or does not fit.
 func (v Value) Int64() (int64, bool) {
-	if v.kind != Number {
-		return 0, false
-	}
-	switch v.form {
-	case intForm, textIntForm:
+	if v.kind == Number && (v.form == intForm || v.form == textIntForm) {
 		return int64(v.bits), true
-	case textForm:
+	}
+	return v.wholeOf()
+}
+
+// wholeOf is Int64 for what is not held as a whole number.
+func (v *Value) wholeOf() (int64, bool) {
+	switch {
+	case v.kind != Number:
+		return 0, false
+	case v.form == textForm:
 		if i, ok := parseInt(v.text); ok {
 			return i, true
 		}
-	case floatForm, textFloatForm:
 	}
 	f := v.Float64()
 	if f != math.Trunc(f) || f < -(1<<63) || f >= 1<<63 {
