@@ -77,6 +77,10 @@ type Config struct {
 	// Retention is how long executions are kept after their end, 90 days when
 	// 0. The tag steppe:retention of a state machine sets its own.
 	Retention time.Duration
+	// EncryptionKeys are the customers' keys that the encryption configurations
+	// of state machines and activities name. Without any nothing is encrypted; with
+	// some, a configuration that names another key is refused.
+	EncryptionKeys []engine.EncryptionKey
 	// Index names the values of inputs and outputs by which executions are
 	// found fast: "input.orderId".
 	Index []string
@@ -153,7 +157,10 @@ func Open(cfg Config) (*Server, error) {
 		registry.Mock(cfg.Mock)
 	}
 	clock := engine.NewVirtualClock(time.Now())
-	ec := engine.Config{Store: s.store, Integrations: &registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe, Retention: cfg.Retention, Index: cfg.Index}
+	ec := engine.Config{
+		Store: s.store, Integrations: &registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
+		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: cfg.EncryptionKeys,
+	}
 	if cfg.VirtualTime {
 		ec.Clock = clock.Now
 	}
@@ -355,6 +362,9 @@ func (s *Server) StateMachine(ctx context.Context, name string, kind engine.Mach
 		if known, err = s.create(ctx, m); errors.Is(err, store.ErrVersion) { // somebody was faster
 			known, err = s.engine.Machine(ctx, m.ARN())
 		}
+	}
+	if err == nil {
+		err = known.Locked()
 	}
 	if err == nil && (known.Definition != definition || known.Type != kind) {
 		err = fmt.Errorf("steppe: the state machine %s has another definition or type; change it with UpdateStateMachine", name)

@@ -9,6 +9,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -122,10 +123,14 @@ func (a *api) operations() map[string]awsjson.Handler {
 }
 
 // ofTenant performs an operation in the context of the caller's tenant, so that
-// it sees nothing of others.
+// it sees nothing of others. Any operation may find that a key is missing.
 func ofTenant(handle awsjson.Handler) awsjson.Handler {
 	return func(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-		return handle(engine.For(ctx, tenant(r)), r)
+		answer, err := handle(engine.For(ctx, tenant(r)), r)
+		if missing, ok := errors.AsType[*engine.KeyError](err); ok {
+			return nil, kmsAccessDenied(missing)
+		}
+		return answer, err
 	}
 }
 

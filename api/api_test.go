@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/steppehq/steppe/api"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
 	"github.com/steppehq/steppe/value"
 )
@@ -25,8 +27,20 @@ const role = "arn:aws:iam::000000000000:role/r"
 // serve makes a handler with an engine that keeps nothing.
 func serve(t testing.TB) http.Handler {
 	t.Helper()
+	return serveStore(t, memory.New(memory.Options{}))
+}
+
+// serveStore makes a handler with an engine on a store, with encryption keys of
+// some ids.
+func serveStore(t testing.TB, db store.Store, keys ...string) http.Handler {
+	t.Helper()
 	registry := new(integration.Registry)
-	e, err := engine.Open(t.Context(), engine.Config{Store: memory.New(memory.Options{}), Integrations: registry})
+	cfg := engine.Config{Store: db, Integrations: registry}
+	for _, id := range keys {
+		sum := sha256.Sum256([]byte(id))
+		cfg.EncryptionKeys = append(cfg.EncryptionKeys, engine.EncryptionKey{ID: id, Key: sum[:]})
+	}
+	e, err := engine.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

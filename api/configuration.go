@@ -86,9 +86,13 @@ func logging(given value.Value) (json.RawMessage, error) {
 // kmsKey is a key's id or ARN, or an alias's name or ARN.
 var kmsKey = regexp.MustCompile(`^(arn:[^:]+:kms:[^:]+:[0-9]{12}:(key|alias)/[a-zA-Z0-9/_-]+|alias/[a-zA-Z0-9/_-]+|(mrk-)?[0-9a-fA-F-]{32,36})$`)
 
+// kmsAccessDenied is answered where a customer's key is needed and not there.
+func kmsAccessDenied(missing *engine.KeyError) error {
+	return awsjson.Fail("KmsAccessDeniedException", "KMS Access Denied: '"+missing.Error()+"; the server must be started with a file of --encryption-keys that has it'")
+}
+
 // encryption checks the member encryptionConfiguration and gives it with its
-// defaults; nil when it is the default. A customer's key is kept for who asks;
-// nothing is encrypted with it here.
+// defaults; nil when it is the default.
 func encryption(r *awsjson.Request) (json.RawMessage, error) {
 	refuse := func(message string) (json.RawMessage, error) {
 		return nil, awsjson.Fail("InvalidEncryptionConfiguration", "Invalid Encryption Configuration: '"+message+"'")

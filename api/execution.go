@@ -27,12 +27,17 @@ var errFull = &awsjson.Exception{
 
 var errThrottled = awsjson.Fail("ThrottlingException", "Rate exceeded")
 
-// execution finds the execution that a request names.
-func (a *api) execution(ctx context.Context, arn string) (*engine.Description, error) {
+// execution finds the execution that a request names, with its payloads or, where
+// they are not asked for, without.
+func (a *api) execution(ctx context.Context, arn string, payloads bool) (*engine.Description, error) {
 	if _, err := parseARN(arn, "execution"); err != nil {
 		return nil, err
 	}
-	d, err := a.Engine.Describe(ctx, arn)
+	describe := a.Engine.Summary
+	if payloads {
+		describe = a.Engine.Describe
+	}
+	d, err := describe(ctx, arn)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, executionDoesNotExist(arn)
 	}
@@ -128,17 +133,22 @@ func failure(r *awsjson.Request) history.ErrorOutput {
 	return f
 }
 
+// metadataOnly reports whether no payloads are asked for. What has none needs no
+// key.
+func metadataOnly(r *awsjson.Request) bool { return r.Str("includedData") == "METADATA_ONLY" }
+
 var dataIncluded = []byte(`{"included":true}`)
 
 func (a *api) describeExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	d, err := a.execution(ctx, r.Str("executionArn"))
+	payloads := !metadataOnly(r)
+	d, err := a.execution(ctx, r.Str("executionArn"), payloads)
 	if err != nil {
 		return nil, err
 	}
 	var o awsjson.Object
 	o.Str("executionArn", d.ARN).Str("stateMachineArn", d.MachineARN).Str("name", d.Name)
 	o.Str("status", d.Status.String()).Time("startDate", d.Start).Time("stopDate", d.Stop)
-	if r.Str("includedData") != "METADATA_ONLY" {
+	if payloads {
 		o.Doc("input", d.Input).Raw("inputDetails", dataIncluded)
 		if d.Output != nil {
 			o.Doc("output", d.Output).Raw("outputDetails", dataIncluded)
@@ -277,7 +287,7 @@ func (a *api) startSyncExecution(ctx context.Context, r *awsjson.Request) ([]byt
 	o.Str("executionArn", result.ARN).Str("stateMachineArn", req.Machine.ARN()).Str("name", result.Name)
 	o.Time("startDate", result.Start).Time("stopDate", result.Stop).Str("status", syncStatus(result))
 	o.Ptr("error", result.Failure.Error).Ptr("cause", result.Failure.Cause)
-	if r.Str("includedData") != "METADATA_ONLY" {
+	if !metadataOnly(r) {
 		o.Doc("input", req.Input).Raw("inputDetails", dataIncluded)
 		if result.Output != nil {
 			o.Doc("output", result.Output).Raw("outputDetails", dataIncluded)

@@ -28,7 +28,7 @@ func (a *api) updateMapRun(_ context.Context, r *awsjson.Request) ([]byte, error
 // listMapRuns answers for an execution that is there: its Map states, which are
 // inline, have no Map Runs.
 func (a *api) listMapRuns(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	d, err := a.execution(ctx, r.Str("executionArn"))
+	d, err := a.execution(ctx, r.Str("executionArn"), false)
 	if err != nil {
 		return nil, err
 	}

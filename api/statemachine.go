@@ -144,6 +144,9 @@ func (a *api) create(ctx context.Context, m engine.Machine, parsed *asl.StateMac
 			if old.Deleting {
 				return nil, machineDeleting(m.ARN())
 			}
+			if old.Locked() != nil {
+				return nil, old.Locked()
+			}
 			if !sameMachine(old, &m) || !sameText(old.Published, m.Published) {
 				return nil, awsjson.Fail("StateMachineAlreadyExists", "State Machine Already Exists: '"+m.ARN()+"'")
 			}
@@ -314,25 +317,34 @@ func (a *api) describeStateMachine(ctx context.Context, r *awsjson.Request) ([]b
 	if m.Deleting {
 		status = "DELETING"
 	}
+	definition, err := definitionText(r, m.Definition, m.Locked())
+	if err != nil {
+		return nil, err
+	}
 	var o awsjson.Object
 	o.Str("stateMachineArn", arn).Str("name", m.Name).Str("status", status)
-	o.Str("definition", definitionText(r, m.Definition)).Str("roleArn", m.RoleARN).Str("type", string(m.Type))
+	o.Str("definition", definition).Str("roleArn", m.RoleARN).Str("type", string(m.Type))
 	o.Time("creationDate", created).Raw("loggingConfiguration", orElse(m.Logging, noLogging)).Raw("tracingConfiguration", orElse(m.Tracing, noTracing))
 	o.Opt("revisionId", m.RevisionID).Opt("description", description)
 	o.Raw("encryptionConfiguration", orElse(m.Encryption, ownedKey))
 	return references(&o, m.Parsed()).JSON(), nil
 }
 
-// definitionText is a definition as includedData asks for it.
-func definitionText(r *awsjson.Request, definition string) string {
-	if r.Str("includedData") == "METADATA_ONLY" {
-		return "{}"
+// definitionText is a definition as includedData asks for it. One that is locked
+// is not told.
+func definitionText(r *awsjson.Request, definition string, locked error) (string, error) {
+	if metadataOnly(r) {
+		return "{}", nil
 	}
-	return definition
+	return definition, locked
 }
 
-// references adds the variables that each state refers to.
+// references adds the variables that each state refers to; none of a definition
+// that is locked.
 func references(o *awsjson.Object, m *asl.StateMachine) *awsjson.Object {
+	if m == nil {
+		return o
+	}
 	refs := asl.VariableReferences(m)
 	if refs.Len() > 0 {
 		o.Raw("variableReferences", refs.Append(nil))
@@ -341,11 +353,15 @@ func references(o *awsjson.Object, m *asl.StateMachine) *awsjson.Object {
 }
 
 func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	d, err := a.execution(ctx, r.Str("executionArn"))
+	d, err := a.execution(ctx, r.Str("executionArn"), false)
 	if err != nil {
 		return nil, err
 	}
 	rev, err := a.Engine.RevisionOf(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	definition, err := definitionText(r, rev.Definition, rev.Locked())
 	if err != nil {
 		return nil, err
 	}
@@ -354,13 +370,11 @@ func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.R
 		updated = d.Start
 	}
 	var o awsjson.Object
-	o.Str("stateMachineArn", d.MachineARN).Str("name", d.MachineName()).Str("definition", definitionText(r, rev.Definition)).Str("roleArn", d.RoleARN)
+	o.Str("stateMachineArn", d.MachineARN).Str("name", d.MachineName()).Str("definition", definition).Str("roleArn", d.RoleARN)
 	o.Time("updateDate", updated).Raw("loggingConfiguration", orElse(rev.Logging, noLogging)).Raw("tracingConfiguration", orElse(rev.Tracing, noTracing))
 	o.Opt("revisionId", rev.RevisionID).Raw("encryptionConfiguration", orElse(rev.Encryption, ownedKey))
-	if parsed, _ := asl.Parse([]byte(rev.Definition)); parsed != nil {
-		references(&o, parsed)
-	}
-	return o.JSON(), nil
+	parsed, _ := asl.Parse([]byte(rev.Definition))
+	return references(&o, parsed).JSON(), nil
 }
 
 func (a *api) listStateMachines(ctx context.Context, r *awsjson.Request) ([]byte, error) {

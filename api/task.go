@@ -52,7 +52,11 @@ func (a *api) sendTaskHeartbeat(ctx context.Context, r *awsjson.Request) ([]byte
 
 func (a *api) getActivityTask(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	arn := r.Str("activityArn")
-	if _, err := a.activity(ctx, arn); err != nil {
+	act, err := a.activity(ctx, arn)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Engine.CheckEncryption(act.Encryption); err != nil {
 		return nil, err
 	}
 	wait, cancel := context.WithTimeout(ctx, a.ActivityPoll)

@@ -95,7 +95,7 @@ func foundItem(d *engine.Description) []byte {
 // showExecution answers GET /api/v1/executions/ARN: what a list tells of an
 // execution, where it was forked from, and what was forked from it.
 func (a *api) showExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	d, err := a.execution(ctx, r.HTTP.PathValue("arn"))
+	d, err := a.execution(ctx, r.HTTP.PathValue("arn"), true)
 	if err != nil {
 		return nil, err
 	}

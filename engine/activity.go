@@ -72,8 +72,14 @@ func (e *Engine) Activities(ctx context.Context, t Tenant, after string, limit i
 }
 
 // PutActivity adds an activity, or replaces the one that was read.
-// store.ErrVersion.
+// store.ErrVersion, [*KeyError].
 func (e *Engine) PutActivity(ctx context.Context, a Activity) error {
+	if a.version == 0 {
+		if err := e.CheckEncryption(a.Encryption); err != nil {
+			return err
+		}
+		e.warnPlain(a.ARN(), a.Encryption)
+	}
 	encoded, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("engine: encode activity: %w", err)

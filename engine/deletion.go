@@ -205,7 +205,7 @@ func (e *Engine) deleteEnded(ctx context.Context, machine uint32, key string) (d
 		}
 		err = e.store.Put(ctx, store.Edit{Key: key, Version: entry.Version}, store.Edit{Key: mark.Key, Version: mark.Version})
 		if err == nil {
-			m, err := decodeMachine(entry)
+			m, err := e.decodeMachine(entry)
 			if err == nil {
 				e.catalogue.forget(m.ARN())
 			}

@@ -28,7 +28,7 @@ type result struct {
 }
 
 // Deliver hands a message to a running execution and returns when what it
-// brought about is durable. ErrNotRunning, ErrStale, ErrNotOwner.
+// brought about is durable. ErrNotRunning, ErrStale, ErrNotOwner, [*KeyError].
 func (e *Engine) Deliver(ctx context.Context, id store.ExecutionID, msg interpreter.Message) (time.Time, error) {
 	s, err := e.shard(id)
 	if err != nil {
@@ -297,7 +297,7 @@ func (st *stepping) commit(ctx context.Context) error {
 		return nil
 	}
 	x := st.l.x
-	st.scratch.chunk = history.Encode(st.scratch.chunk[:0], st.events)
+	st.scratch.chunk = st.encodeChunk(st.scratch.chunk[:0])
 	t := store.Transition{
 		Execution: st.r.id,
 		New:       st.new,
@@ -426,6 +426,9 @@ func (e *Engine) load(ctx context.Context, r *resident, redrive bool) (l *loaded
 	if l.meta, err = decodeMeta(record.Meta); err != nil {
 		return nil, false, err
 	}
+	if err = e.needKey(l.meta.Encryption); err != nil {
+		return nil, false, err
+	}
 	if l.x, err = e.replay(ctx, r.id, l.meta); err != nil {
 		return nil, false, err
 	}
@@ -454,8 +457,8 @@ func (e *Engine) events(ctx context.Context, id store.ExecutionID) ([]history.Ev
 		return nil, fmt.Errorf("engine: read history: %w", err)
 	}
 	var events []history.Event
-	for _, chunk := range chunks {
-		if events, err = history.Decode(events, chunk.Data); err != nil {
+	for i := range chunks {
+		if events, err = e.decodeChunk(ctx, events, id, &chunks[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -489,10 +492,15 @@ func (e *Engine) underWay(id store.ExecutionID, effect interpreter.Effect, start
 const retryDelivery = time.Second
 
 // deliveryFailed sees to it that a message that nobody waits for is not lost
-// with the error: the execution is woken again, and then resumed.
+// with the error: the execution is woken again, and then resumed. One whose key
+// is missing is resumed by the next engine, which may have it.
 func (e *Engine) deliveryFailed(r *resident, err error) {
 	switch {
 	case errors.Is(err, ErrNotRunning), errors.Is(err, ErrStale), errors.Is(err, ErrNotOwner):
+		return
+	}
+	if missing, ok := errors.AsType[*KeyError](err); ok {
+		e.awaitKey(missing)
 		return
 	}
 	e.log.Error("delivery failed; trying again", slog.Any("error", err))

@@ -45,7 +45,20 @@ func (e *Engine) Find(ctx context.Context, arn string) (store.ExecutionID, error
 	return e.store.Lookup(ctx, nameKey(name.Tenant, name.Path[0], name.Path[1]))
 }
 
-// Describe tells of an execution. store.ErrNotFound.
+// Summary tells what lists tell of an execution: no payload. store.ErrNotFound.
+func (e *Engine) Summary(ctx context.Context, arn string) (*Description, error) {
+	id, err := e.Find(ctx, arn)
+	if err != nil {
+		return nil, err
+	}
+	record, err := e.store.Execution(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return summary(record)
+}
+
+// Describe tells of an execution. store.ErrNotFound, [*KeyError].
 func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error) {
 	id, err := e.Find(ctx, arn)
 	if err != nil {
@@ -70,7 +83,7 @@ func (e *Engine) describe(ctx context.Context, id store.ExecutionID) (*Descripti
 	if len(first) == 0 {
 		return nil, store.ErrNotFound
 	}
-	events, err := history.Decode(nil, first[0].Data)
+	events, err := e.decodeChunk(ctx, nil, id, &first[0])
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +96,7 @@ func (e *Engine) describe(ctx context.Context, id store.ExecutionID) (*Descripti
 		if err != nil || len(last) == 0 {
 			return nil, fmt.Errorf("engine: read the end of a history: %w", err)
 		}
-		if events, err = history.Decode(nil, last[0].Data); err != nil {
+		if events, err = e.decodeChunk(ctx, nil, id, &last[0]); err != nil {
 			return nil, err
 		}
 	}
@@ -177,7 +190,7 @@ func parsePlace(token string) *store.Place {
 
 // History reads events of an execution: limit of them from number from on, or
 // from there backwards when reverse; from 0 is the first, or the last.
-// store.ErrNotFound.
+// store.ErrNotFound, [*KeyError].
 func (e *Engine) History(ctx context.Context, id store.ExecutionID, from int64, limit int, reverse bool) ([]history.Event, error) {
 	if from == 0 {
 		from = 1
@@ -196,8 +209,8 @@ func (e *Engine) History(ctx context.Context, id store.ExecutionID, from int64, 
 		if err != nil {
 			return nil, fmt.Errorf("engine: read history: %w", err)
 		}
-		for _, chunk := range chunks {
-			decoded, err := history.Decode(nil, chunk.Data)
+		for i := range chunks {
+			decoded, err := e.decodeChunk(ctx, nil, id, &chunks[i])
 			if err != nil {
 				return nil, err
 			}

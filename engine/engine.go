@@ -47,6 +47,10 @@ type Config struct {
 	// Index names values by which executions are found fast: "input.orderId",
 	// "output.total" (see [Engine.Search]).
 	Index []string
+	// EncryptionKeys are the customers' keys that encryption configurations of
+	// state machines and activities name. Without any nothing is encrypted; with
+	// some, a configuration that names another key is refused ([*KeyError]).
+	EncryptionKeys []EncryptionKey
 	// Owner names this engine to others that share the store.
 	Owner string
 	// Concurrency bounds the tasks of one integration that are performed at
@@ -96,6 +100,8 @@ type Engine struct {
 	log        *slog.Logger
 	catalogue  *catalogue
 	tokens     tokens
+	keys       *keyring
+	awaited    sync.Map // what awaitKey has told
 	shards     []*shard
 	timers     timers
 	pools      pools
@@ -125,7 +131,14 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	e.under.init()
 	e.pools.init(e)
 	e.activities.init()
+	var err error
+	if e.keys, err = newKeyring(e.cfg.EncryptionKeys, e.random); err != nil {
+		return nil, err
+	}
 	if err := e.loadKey(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.encryptAnew(ctx); err != nil {
 		return nil, err
 	}
 	if err := e.index.open(ctx, e); err != nil {

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -266,9 +267,14 @@ const fiveStates = `{"StartAt":"A","States":{
 
 // BenchmarkStandard starts executions of five states that end in their first
 // step, in memory: the engine without disk and HTTP.
-func BenchmarkStandard(b *testing.B) {
-	e := open(b, engine.Config{})
-	m := create(b, e, engine.Standard, fiveStates)
+func BenchmarkStandard(b *testing.B) { benchmarkStandard(b, nil) }
+
+// BenchmarkEncrypted is the same with a customer's key.
+func BenchmarkEncrypted(b *testing.B) { benchmarkStandard(b, encrypted("k")) }
+
+func benchmarkStandard(b *testing.B, configuration json.RawMessage) {
+	e := open(b, engine.Config{EncryptionKeys: []engine.EncryptionKey{key("k", 1)}})
+	m := createEncrypted(b, e, "m", fiveStates, configuration)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {

@@ -2,11 +2,10 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/history"
@@ -36,8 +35,12 @@ type fork struct {
 	events   []history.Event
 	parsed   *asl.StateMachine
 	revision uint64
-	retain   int64 // seconds
 	input    *value.Doc
+
+	// What the new execution has of the other one: how long it is kept, in
+	// seconds, and what it is encrypted with.
+	retain     int64
+	encryption *encryption
 }
 
 // InvalidForkError tells why an execution cannot be forked as asked for.
@@ -57,7 +60,8 @@ const maxForkBytes = 256 << 20
 // Fork starts an execution of the same state machine whose history begins with
 // the first events of another one's, and goes on from there. What was under way
 // at that event is done again. The two are linked: [Description].Fork, and
-// [Engine.Forks]. store.ErrNotFound, [*InvalidForkError], ErrAlreadyExists.
+// [Engine.Forks]. store.ErrNotFound, [*InvalidForkError], ErrAlreadyExists,
+// [*KeyError].
 func (e *Engine) Fork(ctx context.Context, req ForkRequest) (Started, error) {
 	id, err := e.Find(ctx, req.ARN)
 	if err != nil {
@@ -91,7 +95,7 @@ func (e *Engine) forkOf(ctx context.Context, origin *Description, req ForkReques
 	if err != nil {
 		return nil, err
 	}
-	f := &fork{from: history.Fork{ExecutionArn: origin.ARN, Event: req.At}, events: events[:req.At:req.At], revision: origin.meta.Revision, retain: origin.meta.Retention, input: req.Input}
+	f := &fork{from: history.Fork{ExecutionArn: origin.ARN, Event: req.At}, events: events[:req.At:req.At], revision: origin.meta.Revision, input: req.Input, retain: origin.meta.Retention, encryption: origin.meta.Encryption}
 	if size := payloads(f.events); size > maxForkBytes {
 		return nil, invalidFork("The events to take over hold %d bytes; at most %d can be.", size, maxForkBytes)
 	}
@@ -124,7 +128,8 @@ func payloads(events []history.Event) int {
 }
 
 // forkRevision keeps a definition that forks of a machine's executions run by,
-// beside the machine's own: its number is made of the definition.
+// beside the machine's own: its number is made of the definition and of what
+// encrypts it.
 func (e *Engine) forkRevision(ctx context.Context, m *meta, definition string) (uint64, error) {
 	parsed, diagnostics := asl.Parse([]byte(definition))
 	if parsed != nil {
@@ -133,13 +138,18 @@ func (e *Engine) forkRevision(ctx context.Context, m *meta, definition string) (
 	if message := asl.InvalidDefinition(diagnostics); message != "" {
 		return 0, &InvalidForkError{message}
 	}
-	sum := sha256.Sum256([]byte(definition))
-	number := binary.BigEndian.Uint64(sum[:]) | 1<<63
-	encoded, err := json.Marshal(&Revision{Definition: definition, Machine: m.MachineName, Type: Standard, RoleARN: m.RoleARN})
+	rev, err := e.revision(ctx, revisionKey{m.Machine, m.Revision})
 	if err != nil {
-		return 0, fmt.Errorf("engine: encode revision: %w", err)
+		return 0, err
 	}
-	err = e.store.Put(ctx, store.Edit{Key: revisionKey{m.Machine, number}.String(), Value: encoded})
+	rev.Definition, rev.RevisionID, rev.Updated = definition, "", time.Time{}
+	sum := hash(definition, string(rev.Encryption))
+	number := binary.BigEndian.Uint64(sum[:]) | 1<<63
+	edit, err := e.revisionEdit(revisionKey{m.Machine, number}, rev)
+	if err != nil {
+		return 0, err
+	}
+	err = e.store.Put(ctx, edit)
 	if errors.Is(err, store.ErrVersion) {
 		err = nil // it is there already
 	}
@@ -153,7 +163,7 @@ func forkTerm(origin string) store.Term { return store.Term(hash("fork", origin)
 func (e *Engine) Forks(ctx context.Context, origin *Description) ([]*Description, error) {
 	var forks []*Description
 	q := store.ListQuery{Term: forkTerm(origin.ARN), From: origin.Start} // older ones are of an earlier execution of that name
-	_, err := e.visit(ctx, q, func(r *store.Record) (bool, error) {
+	_, err := e.visit(ctx, func(r *store.Record) (bool, error) {
 		d, err := e.describe(ctx, r.ID)
 		if errors.Is(err, store.ErrNotFound) {
 			return false, nil
@@ -162,6 +172,6 @@ func (e *Engine) Forks(ctx context.Context, origin *Description) ([]*Description
 			forks = append(forks, d)
 		}
 		return false, err
-	})
+	}, q)
 	return forks, err
 }

@@ -122,10 +122,12 @@ func (x *index) field(f Field) *indexedField {
 }
 
 // terms are what an execution is entered under by a step, its first or its last.
+// A term tells what it is of to who guesses it, so one that is encrypted has none
+// but those of its version, alias and origin, which are no secret.
 func (e *Engine) terms(m *meta, x *interpreter.Execution, first bool) []store.Term {
 	ended := x.Status() != interpreter.Running
 	var terms []store.Term
-	if failure := x.Failure(); ended && failure.Error != nil && m.Type != Express {
+	if failure := x.Failure(); ended && failure.Error != nil && m.Type != Express && m.Encryption == nil {
 		terms = append(terms, errorTerm(m.tenant(), *failure.Error))
 	}
 	if m.Type == Express {
@@ -140,6 +142,9 @@ func (e *Engine) terms(m *meta, x *interpreter.Execution, first bool) []store.Te
 				terms = append(terms, qualifierTerm(m.Machine, arn))
 			}
 		}
+	}
+	if m.Encryption != nil {
+		return terms
 	}
 	for i := range e.index.fields {
 		f := &e.index.fields[i]

@@ -35,7 +35,8 @@ type Machine struct {
 	// RevisionID is the API's name of the revision, "" for the first.
 	RevisionID string
 	RoleARN    string
-	Definition string
+	// Definition is "" when the machine is locked.
+	Definition string `json:"-"`
 	Created    time.Time
 	Updated    time.Time
 	// Logging, Tracing and Encryption are the API's structures, as given.
@@ -49,9 +50,20 @@ type Machine struct {
 	// Deleting tells that the machine is gone as soon as its executions have
 	// ended.
 	Deleting bool `json:",omitempty"`
+	// Encrypted tells that executions of the machine may be encrypted: its
+	// configuration names a customer's key, or once did.
+	Encrypted bool `json:",omitempty"`
 
 	version uint64
+	kept    definition // as it stands in the store
+	locked  error
 	parsed  *asl.StateMachine
+}
+
+// storedMachine is a machine's entry in the catalogue.
+type storedMachine struct {
+	*Machine
+	definition
 }
 
 // Tag is a label of a resource.
@@ -63,8 +75,12 @@ type Tag struct {
 // ARN is the machine's name in the API.
 func (m *Machine) ARN() string { return m.Tenant.ARN("stateMachine", m.Name) }
 
-// Parsed gives the machine's definition.
+// Parsed gives the machine's definition; nil when the machine is locked.
 func (m *Machine) Parsed() *asl.StateMachine { return m.parsed }
+
+// Locked tells why the definition cannot be read: a [*KeyError]. It is nil when
+// it can.
+func (m *Machine) Locked() error { return m.locked }
 
 // Version is the catalogue's version of the entry, for [Engine.PutMachine].
 func (m *Machine) Version() uint64 { return m.version }
@@ -73,7 +89,8 @@ func (m *Machine) Version() uint64 { return m.version }
 // that were started then and for the versions that were published of it,
 // whatever becomes of the machine.
 type Revision struct {
-	Definition string
+	// Definition is "" when the revision is locked.
+	Definition string `json:"-"`
 	Machine    string // its name
 	Type       MachineType
 	// RevisionID is the API's name of the revision, "" for the first.
@@ -83,6 +100,18 @@ type Revision struct {
 	Logging    json.RawMessage `json:",omitempty"`
 	Tracing    json.RawMessage `json:",omitempty"`
 	Encryption json.RawMessage `json:",omitempty"`
+
+	locked error
+}
+
+// Locked tells why the definition cannot be read: a [*KeyError]. It is nil when
+// it can.
+func (rev *Revision) Locked() error { return rev.locked }
+
+// storedRevision is a revision's entry in the catalogue.
+type storedRevision struct {
+	*Revision
+	definition
 }
 
 type revisionKey struct {
@@ -90,8 +119,14 @@ type revisionKey struct {
 	revision uint64
 }
 
+// Where the catalogue keeps state machines and their revisions.
+const (
+	machinePrefix  = "machine/"
+	revisionPrefix = "revision/"
+)
+
 func (k revisionKey) String() string {
-	return fmt.Sprintf("revision/%08x/%016x", k.number, k.revision)
+	return fmt.Sprintf("%s%08x/%016x", revisionPrefix, k.number, k.revision)
 }
 
 // catalogue keeps state machines in memory as they stand in the store. The
@@ -120,7 +155,7 @@ func newCatalogue(s store.Store) *catalogue {
 const maxRevisions = 10000
 
 func machineKey(t Tenant, name string) string {
-	return "machine/" + t.Account + "/" + t.Region + "/" + name
+	return machinePrefix + t.Account + "/" + t.Region + "/" + name
 }
 
 // Machine gives the state machine of that ARN, unqualified. store.ErrNotFound.
@@ -140,7 +175,7 @@ func (e *Engine) Machine(ctx context.Context, arn string) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err = decodeMachine(entry)
+	m, err = e.decodeMachine(entry)
 	if err != nil {
 		return nil, err
 	}
@@ -160,12 +195,18 @@ func decodeEntry(entry store.Entry, into any) error {
 	return nil
 }
 
-func decodeMachine(entry store.Entry) (*Machine, error) {
+// decodeMachine reads a machine's entry. One whose key is not there is locked.
+func (e *Engine) decodeMachine(entry store.Entry) (*Machine, error) {
 	m := new(Machine)
-	if err := decodeEntry(entry, m); err != nil {
+	stored := storedMachine{Machine: m}
+	if err := decodeEntry(entry, &stored); err != nil {
 		return nil, err
 	}
-	m.version = entry.Version
+	m.version, m.kept = entry.Version, stored.definition
+	var err error
+	if m.Definition, m.locked, err = e.openDefinition(entry.Key, stored.definition, m.Encryption); m.locked != nil || err != nil {
+		return m, err
+	}
 	var diagnostics []asl.Diagnostic
 	if m.parsed, diagnostics = asl.Parse([]byte(m.Definition)); m.parsed == nil {
 		return nil, fmt.Errorf("engine: catalogue entry %q: the definition is not valid any more: %v", entry.Key, diagnostics)
@@ -186,7 +227,7 @@ func (e *Engine) Machines(ctx context.Context, t Tenant, after string, limit int
 	}
 	machines := make([]*Machine, 0, len(entries))
 	for _, entry := range entries {
-		m, err := decodeMachine(entry)
+		m, err := e.decodeMachine(entry)
 		if err != nil {
 			return nil, err
 		}
@@ -196,7 +237,7 @@ func (e *Engine) Machines(ctx context.Context, t Tenant, after string, limit int
 }
 
 // CreateMachine adds a state machine and gives it its number. store.ErrVersion
-// when there is one of that name.
+// when there is one of that name; [*KeyError].
 func (e *Engine) CreateMachine(ctx context.Context, m Machine, parsed *asl.StateMachine) (*Machine, error) {
 	created, _, err := e.createMachine(ctx, m, parsed, nil)
 	return created, err
@@ -239,8 +280,8 @@ func (e *Engine) nextNumber(ctx context.Context) (uint32, store.Edit, error) {
 }
 
 // PutMachine replaces a state machine whose catalogue version the caller has
-// seen. changed tells that definition or role differ: the revision counts up.
-// store.ErrVersion.
+// seen. changed tells that definition, role or configuration differ: the
+// revision counts up. store.ErrVersion, [*KeyError].
 func (e *Engine) PutMachine(ctx context.Context, m Machine, parsed *asl.StateMachine, changed bool) (*Machine, error) {
 	if changed {
 		m.Revision++
@@ -249,7 +290,7 @@ func (e *Engine) PutMachine(ctx context.Context, m Machine, parsed *asl.StateMac
 }
 
 // PutPublished is [Engine.PutMachine] and publishes a version of what the
-// machine is then, unless there is one. store.ErrVersion, ErrQuota.
+// machine is then, unless there is one. store.ErrVersion, ErrQuota, [*KeyError].
 func (e *Engine) PutPublished(ctx context.Context, m Machine, parsed *asl.StateMachine, changed bool, description string) (*Machine, *Version, error) {
 	if changed {
 		m.Revision++
@@ -264,19 +305,31 @@ func (e *Engine) PutPublished(ctx context.Context, m Machine, parsed *asl.StateM
 
 func (e *Engine) putMachine(ctx context.Context, m Machine, parsed *asl.StateMachine, changed bool, more ...store.Edit) (*Machine, error) {
 	m.parsed = parsed
+	key := revisionKey{m.Number, m.Revision}
+	if changed {
+		// What cannot be read cannot be encrypted anew, and what is encrypted is
+		// not replaced by plain text for want of a key.
+		if m.locked != nil && (parsed == nil || e.keys == nil && len(m.Encryption) > 0) {
+			return nil, m.locked
+		}
+		m.locked = nil
+		m.Encrypted = m.Encrypted || len(m.Encryption) > 0
+		e.warnPlain(m.ARN(), m.Encryption)
+		var err error
+		if m.kept, err = e.sealDefinition(machineKey(m.Tenant, m.Name), m.Definition, m.Encryption); err != nil {
+			return nil, err
+		}
+		edit, err := e.revisionEdit(key, m.revision())
+		if err != nil {
+			return nil, err
+		}
+		more = append(more, edit)
+	}
 	edit, err := m.edit()
 	if err != nil {
 		return nil, err
 	}
 	edits := append(more, edit)
-	key := revisionKey{m.Number, m.Revision}
-	if changed {
-		encoded, err := json.Marshal(m.revision())
-		if err != nil {
-			return nil, fmt.Errorf("engine: encode revision: %w", err)
-		}
-		edits = append(edits, store.Edit{Key: key.String(), Value: encoded})
-	}
 	if err := e.store.Put(ctx, edits...); err != nil {
 		return nil, err
 	}
@@ -285,9 +338,10 @@ func (e *Engine) putMachine(ctx context.Context, m Machine, parsed *asl.StateMac
 	return &m, nil
 }
 
-// edit writes the machine over the version that it was read at.
+// edit writes the machine over the version that it was read at, its definition
+// as it was kept.
 func (m *Machine) edit() (store.Edit, error) {
-	encoded, err := json.Marshal(m)
+	encoded, err := json.Marshal(storedMachine{m, m.kept})
 	if err != nil {
 		return store.Edit{}, fmt.Errorf("engine: encode state machine: %w", err)
 	}
@@ -302,12 +356,27 @@ func (m *Machine) revision() *Revision {
 	}
 }
 
+// revisionEdit adds a revision.
+func (e *Engine) revisionEdit(key revisionKey, rev *Revision) (store.Edit, error) {
+	kept, err := e.sealDefinition(key.String(), rev.Definition, rev.Encryption)
+	if err != nil {
+		return store.Edit{}, err
+	}
+	encoded, err := json.Marshal(storedRevision{rev, kept})
+	if err != nil {
+		return store.Edit{}, fmt.Errorf("engine: encode revision: %w", err)
+	}
+	return store.Edit{Key: key.String(), Value: encoded}, nil
+}
+
 func (c *catalogue) keep(m *Machine, key revisionKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.changes++
 	c.machines[m.ARN()] = m
-	remember(c.revisions, key, m.parsed)
+	if m.parsed != nil {
+		remember(c.revisions, key, m.parsed)
+	}
 }
 
 // remember keeps a value in a part of the catalogue's memory, which is emptied
@@ -325,18 +394,21 @@ func (e *Engine) RevisionOf(ctx context.Context, x *Description) (*Revision, err
 }
 
 func (e *Engine) revision(ctx context.Context, key revisionKey) (*Revision, error) {
-	rev := new(Revision)
 	entry, err := e.store.Get(ctx, key.String())
 	if err != nil {
 		return nil, fmt.Errorf("engine: %s: %w", key, err)
 	}
-	if err := json.Unmarshal(entry.Value, rev); err != nil {
-		return nil, fmt.Errorf("engine: %s: %w", key, err)
+	rev := new(Revision)
+	stored := storedRevision{Revision: rev}
+	if err := decodeEntry(entry, &stored); err != nil {
+		return nil, err
 	}
-	return rev, nil
+	rev.Definition, rev.locked, err = e.openDefinition(entry.Key, stored.definition, rev.Encryption)
+	return rev, err
 }
 
 // parsedRevision gives the parsed definition that an execution runs by.
+// [*KeyError].
 func (e *Engine) parsedRevision(ctx context.Context, key revisionKey) (*asl.StateMachine, error) {
 	c := e.catalogue
 	c.mu.RLock()
@@ -346,6 +418,9 @@ func (e *Engine) parsedRevision(ctx context.Context, key revisionKey) (*asl.Stat
 		return parsed, nil
 	}
 	rev, err := e.revision(ctx, key)
+	if err == nil {
+		err = rev.locked
+	}
 	if err != nil {
 		return nil, err
 	}

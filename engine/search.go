@@ -68,7 +68,8 @@ const (
 
 // Search finds executions. Machine, status, start, whole name, rare prefixes of
 // names, Error Names and indexed values ([Config].Index) are found without
-// looking at others; the rest is looked for.
+// looking at others; the rest is looked for. So are Error Names and values of
+// encrypted executions; where their key is missing they are not found by them.
 func (e *Engine) Search(ctx context.Context, q Search) (*Found, error) {
 	if q.Limit == 0 {
 		q.Limit = 100
@@ -81,6 +82,9 @@ func (e *Engine) Search(ctx context.Context, q Search) (*Found, error) {
 	for _, m := range machines {
 		s.machines[m.Number] = true
 		s.numbers = append(s.numbers, m.Number)
+		if m.Encrypted && e.keys != nil {
+			s.encrypted = append(s.encrypted, m.Number)
+		}
 	}
 	s.after = parsePlace(q.After)
 	if q.Name != "" {
@@ -119,9 +123,11 @@ type search struct {
 	e        *Engine
 	machines map[uint32]bool
 	numbers  []uint32
-	after    *store.Place
-	found    *Found
-	read     int // histories
+	// encrypted are those of the machines whose executions may not be in indexes.
+	encrypted []uint32
+	after     *store.Place
+	found     *Found
+	read      int // histories
 }
 
 // named gives the executions that have the name, newest first. It is false when
@@ -184,26 +190,32 @@ func (s *search) pick(ctx context.Context, ids []store.ExecutionID) error {
 }
 
 // walk looks at the executions of a list, newest first. Where an index has
-// those that started since it was made, the older ones follow from the lists of
-// their machines.
+// those that started since it was made, but for the encrypted ones, the older ones
+// follow from the lists of their machines.
 func (s *search) walk(ctx context.Context) error {
 	term, since := s.term()
 	plain := store.ListQuery{Machines: s.numbers, Statuses: s.Statuses, From: s.From, To: s.To}
 	if term == (store.Term{}) {
-		_, err := s.walkList(ctx, plain)
+		_, err := s.walkLists(ctx, plain)
 		return err
 	}
 	indexed := store.ListQuery{Term: term, From: s.From, To: s.To}
 	if since.After(s.From) {
 		indexed.From = since
 	}
-	if full, err := s.walkList(ctx, indexed); err != nil || full || !since.After(s.From) {
+	lists := []store.ListQuery{indexed}
+	if len(s.encrypted) > 0 {
+		encrypted := plain
+		encrypted.Machines, encrypted.From = s.encrypted, indexed.From
+		lists = append(lists, encrypted)
+	}
+	if full, err := s.walkLists(ctx, lists...); err != nil || full || !since.After(s.From) {
 		return err
 	}
 	if s.To.IsZero() || since.Before(s.To) {
 		plain.To = since
 	}
-	_, err := s.walkList(ctx, plain)
+	_, err := s.walkLists(ctx, plain)
 	return err
 }
 
@@ -225,30 +237,74 @@ func (s *search) term() (term store.Term, since time.Time) {
 	return store.Term{}, time.Time{}
 }
 
-// walkList looks at the executions of one list. It is true when the page is
+// walkLists looks at the executions of some lists. It is true when the page is
 // full, or enough was looked at.
-func (s *search) walkList(ctx context.Context, q store.ListQuery) (full bool, err error) {
-	q.After, q.Limit = s.after, 200
-	return s.e.visit(ctx, q, func(r *store.Record) (bool, error) { return s.look(ctx, r) })
+func (s *search) walkLists(ctx context.Context, lists ...store.ListQuery) (full bool, err error) {
+	for i := range lists {
+		lists[i].After, lists[i].Limit = s.after, 200
+	}
+	return s.e.visit(ctx, func(r *store.Record) (bool, error) { return s.look(ctx, r) }, lists...)
 }
 
-// visit visits the executions of a list, as many as the query's limit at a time,
-// until one is done or fails, which it tells.
-func (e *Engine) visit(ctx context.Context, q store.ListQuery, one func(*store.Record) (done bool, err error)) (done bool, err error) {
+// visit visits the executions of some lists, each once and newest first, as many
+// of each as its limit at a time, until one is done or fails, which it tells.
+func (e *Engine) visit(ctx context.Context, one func(*store.Record) (done bool, err error), lists ...store.ListQuery) (done bool, err error) {
+	readers := make([]lister, len(lists))
+	for i, q := range lists {
+		readers[i] = lister{store: e.store, query: q, more: true}
+	}
 	for {
-		records, more, err := e.store.List(ctx, q)
-		if err != nil {
-			return false, err
-		}
-		for i := range records {
-			if done, err := one(&records[i]); err != nil || done {
-				return done, err
+		var first *store.Record
+		for i := range readers {
+			r, err := readers[i].peek(ctx)
+			if err != nil {
+				return false, err
+			}
+			if r != nil && (first == nil || comparePlaces(r.ID, first.ID) > 0) {
+				first = r
 			}
 		}
-		if !more {
+		if first == nil {
 			return false, nil
 		}
-		q.After = new(records[len(records)-1].Place())
+		for i := range readers {
+			readers[i].skip(first.ID)
+		}
+		if done, err := one(first); err != nil || done {
+			return done, err
+		}
+	}
+}
+
+// lister reads a list, some executions at a time.
+type lister struct {
+	store store.Store
+	query store.ListQuery
+	page  []store.Record
+	more  bool
+}
+
+// peek gives the next execution, nil at the end.
+func (l *lister) peek(ctx context.Context) (*store.Record, error) {
+	for len(l.page) == 0 {
+		if !l.more {
+			return nil, nil
+		}
+		var err error
+		if l.page, l.more, err = l.store.List(ctx, l.query); err != nil {
+			return nil, err
+		}
+		if len(l.page) > 0 {
+			l.query.After = new(l.page[len(l.page)-1].Place())
+		}
+	}
+	return &l.page[0], nil
+}
+
+// skip passes over an execution if it is the next one.
+func (l *lister) skip(id store.ExecutionID) {
+	if len(l.page) > 0 && l.page[0].ID == id {
+		l.page = l.page[1:]
 	}
 }
 
@@ -259,6 +315,9 @@ func (s *search) look(ctx context.Context, r *store.Record) (full bool, err erro
 	d, err := s.holds(ctx, r)
 	if errors.Is(err, store.ErrNotFound) {
 		d, err = nil, nil // forgotten meanwhile
+	}
+	if _, locked := errors.AsType[*KeyError](err); locked {
+		d, err = nil, nil // nobody can tell
 	}
 	if err != nil {
 		return false, err

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
@@ -23,16 +23,24 @@ type searched struct {
 }
 
 // TestSearch asks in many ways, page by page, and compares with what a look at
-// every execution finds. A part of the executions is older than the index.
+// every execution finds. A part of the executions is older than the index, and
+// those of one machine are encrypted, of another one from some time on.
 func TestSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := memory.New(memory.Options{})
+		const definition = `{"StartAt":"W","States":{
+		  "W":{"Type":"Wait","SecondsPath":"$.wait","Next":"C"},
+		  "C":{"Type":"Choice","Choices":[{"Variable":"$.n","NumericLessThan":3,"Next":"F"}],"Default":"S"},
+		  "F":{"Type":"Fail","Error":"TooFew","Cause":"few"},
+		  "S":{"Type":"Succeed"}}}`
 		machines := make(map[string]*engine.Machine)
+		configurations := map[string]json.RawMessage{"bills": encrypted("k")}
+		keys := []engine.EncryptionKey{key("k", 1)}
 		var all []searched
 		fill := func(e *engine.Engine, round int) {
 			for _, name := range []string{"orders", "bills", "mails"} {
 				if machines[name] == nil {
-					machines[name] = searchedMachine(t, e, name)
+					machines[name] = createEncrypted(t, e, name, definition, configurations[name])
 				}
 			}
 			for i := range 60 {
@@ -48,9 +56,10 @@ func TestSearch(t *testing.T) {
 			}
 			<-time.After(2 * time.Minute)
 		}
-		first := open(t, engine.Config{Store: db})
+		first := open(t, engine.Config{Store: db, EncryptionKeys: keys})
 		fill(first, 1)
-		e := open(t, engine.Config{Store: db, Index: []string{"input.id", "output.n"}})
+		e := open(t, engine.Config{Store: db, EncryptionKeys: keys, Index: []string{"input.id", "output.n"}})
+		machines["mails"] = encryptFromNow(t, e, machines["mails"], "k")
 		fill(e, 2)
 		for i := range all {
 			d, err := e.Describe(t.Context(), all[i].ARN)
@@ -89,23 +98,6 @@ func TestSearch(t *testing.T) {
 			}
 		}
 	})
-}
-
-func searchedMachine(t *testing.T, e *engine.Engine, name string) *engine.Machine {
-	const definition = `{"StartAt":"W","States":{
-	  "W":{"Type":"Wait","SecondsPath":"$.wait","Next":"C"},
-	  "C":{"Type":"Choice","Choices":[{"Variable":"$.n","NumericLessThan":3,"Next":"F"}],"Default":"S"},
-	  "F":{"Type":"Fail","Error":"TooFew","Cause":"few"},
-	  "S":{"Type":"Succeed"}}}`
-	parsed, diagnostics := asl.Parse([]byte(definition))
-	if parsed == nil {
-		t.Fatal(diagnostics)
-	}
-	m, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: name, Type: engine.Standard, Definition: definition}, parsed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
 }
 
 type searchCase struct {

@@ -102,7 +102,10 @@ func (e *Engine) takeUp(s *shard, running *store.RunningRecord) {
 	}
 	if running.Busy {
 		e.spawn(func() {
-			if _, err := e.deliver(e.closing, r, delivery{resume: true}); err != nil && !errors.Is(err, ErrNotRunning) {
+			_, err := e.deliver(e.closing, r, delivery{resume: true})
+			if missing, ok := errors.AsType[*KeyError](err); ok {
+				e.awaitKey(missing)
+			} else if err != nil && !errors.Is(err, ErrNotRunning) {
 				e.log.Error("resume execution", slog.Any("error", err))
 			}
 		})

@@ -195,7 +195,7 @@ func (e *Engine) tally(ctx context.Context, s *Shift, c *tallying) (Tally, error
 	lag := e.now().Add(-startLag).Truncate(time.Millisecond)
 	open := lag.Add(time.Millisecond)
 	var fresh, closed Tally
-	_, err := e.visit(ctx, q, func(r *store.Record) (bool, error) {
+	_, err := e.visit(ctx, func(r *store.Record) (bool, error) {
 		d, err := summary(r)
 		if err != nil || r.Machine != s.Number || d.AliasARN != s.AliasARN() {
 			return false, err
@@ -210,7 +210,7 @@ func (e *Engine) tally(ctx context.Context, s *Shift, c *tallying) (Tally, error
 			closed = closed.plus(one)
 		}
 		return false, nil
-	})
+	}, q)
 	if err != nil {
 		return Tally{}, err
 	}

@@ -31,6 +31,9 @@ type meta struct {
 	ID              string `json:",omitempty"` // the last part of an Express execution's ARN
 	// Retention is how long the execution is kept after its end, in seconds.
 	Retention int64 `json:",omitempty"`
+	// Encryption says what the history is encrypted with, from its first event to
+	// its last; nil when it is not.
+	Encryption *encryption `json:",omitempty"`
 	// Fork tells of which execution, and of which of its events, this one is a fork.
 	Fork *history.Fork `json:",omitempty"`
 }
@@ -77,8 +80,12 @@ type StartRequest struct {
 	fork *fork
 }
 
-func (req *StartRequest) meta() meta {
+// meta is the record of the execution that a request asks for. [*KeyError].
+func (e *Engine) meta(req *StartRequest) (meta, error) {
 	m := req.Machine
+	if m.locked != nil {
+		return meta{}, m.locked
+	}
 	name := req.Name
 	if name == "" {
 		name = UUID()
@@ -92,9 +99,13 @@ func (req *StartRequest) meta() meta {
 		x.Type, x.ID = Express, UUID()
 	}
 	if req.fork != nil {
-		x.Revision, x.Fork = req.fork.revision, &req.fork.from
+		x.Revision, x.Fork, x.Retention, x.Encryption = req.fork.revision, &req.fork.from, req.fork.retain, req.fork.encryption
+		return x, e.needKey(x.Encryption)
 	}
-	return x
+	x.Retention = e.retentionOf(m)
+	var err error
+	x.Encryption, err = e.encryptionOf(m.Encryption)
+	return x, err
 }
 
 // begin has the interpreter start the execution, or take up another one's
@@ -124,7 +135,7 @@ var ErrAlreadyExists = errors.New("engine: an execution of that name exists")
 // Start begins an execution and returns when its start is durable. A name that
 // is taken gives [ErrAlreadyExists], unless the execution of that name is still
 // running and has the same input: then its start is told again (StartExecution,
-// "idempotent"). ErrBusy, ErrDeleting.
+// "idempotent"). ErrBusy, ErrDeleting, [*KeyError].
 func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 	if e.queued.Load() > int64(e.cfg.MaxQueued) {
 		return Started{}, ErrBusy
@@ -132,9 +143,9 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 	if req.Machine.Deleting || e.deletions.has(req.Machine.Number) {
 		return Started{}, ErrDeleting
 	}
-	m := req.meta()
-	if m.Retention = e.retentionOf(req.Machine); req.fork != nil {
-		m.Retention = req.fork.retain
+	m, err := e.meta(&req)
+	if err != nil {
+		return Started{}, err
 	}
 	key := nameKey(m.tenant(), m.MachineName, m.Name+m.ID)
 	s := e.shards[shardOf(key, len(e.shards))]
@@ -266,13 +277,16 @@ type SyncResult struct {
 }
 
 // StartSync runs an Express execution to its end. It lives in memory only, at
-// most once; when the context ends it is stopped.
+// most once; when the context ends it is stopped. ErrBusy, [*KeyError].
 func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, error) {
 	if e.queued.Load() > int64(e.cfg.MaxQueued) {
 		return nil, ErrBusy
 	}
+	m, err := e.meta(&req)
+	if err != nil {
+		return nil, err
+	}
 	e.under.begin()
-	m := req.meta()
 	s := e.shards[0]
 	r := &resident{busy: true, express: &express{done: make(chan struct{})}, loaded: &loaded{meta: m}}
 	st := e.stepping(r, r.loaded)

@@ -193,7 +193,10 @@ func (e *Engine) machineAt(ctx context.Context, m *Machine, number uint64) (*Mac
 	}
 	at := *m
 	at.Revision, at.RevisionID, at.RoleARN, at.Definition, at.Updated = number, rev.RevisionID, rev.RoleARN, rev.Definition, rev.Updated
-	at.Logging, at.Tracing, at.Encryption = rev.Logging, rev.Tracing, rev.Encryption
+	at.Logging, at.Tracing, at.Encryption, at.locked, at.parsed = rev.Logging, rev.Tracing, rev.Encryption, rev.locked, nil
+	if at.locked != nil {
+		return &at, nil
+	}
 	at.parsed, err = e.parsedRevision(ctx, revisionKey{m.Number, number})
 	return &at, err
 }

@@ -322,7 +322,7 @@ func (x *chaos) checkData() error {
 	if err != nil {
 		return err
 	}
-	_, err = checkData(context.Background(), db, func(text string) { x.violation("data directory: %s", text) })
+	_, err = checkData(context.Background(), db, nil, func(text string) { x.violation("data directory: %s", text) })
 	return errors.Join(err, db.Close())
 }
 

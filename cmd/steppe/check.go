@@ -15,12 +15,17 @@ import (
 )
 
 type checkCommand struct {
-	Data string `help:"Data directory; no server may be using it." default:"steppe-data" placeholder:"DIR"`
+	Data           string `help:"Data directory; no server may be using it." default:"steppe-data" placeholder:"DIR"`
+	EncryptionKeys string `help:"File of the keys that the server has." placeholder:"FILE"`
 }
 
 // Run checks the directory and tells what is wrong. The exit status is 1 when
 // anything is.
 func (c *checkCommand) Run(con *console) error {
+	keys, err := loadEncryptionKeys(c.EncryptionKeys)
+	if err != nil {
+		return err
+	}
 	db, err := openData(c.Data)
 	if err != nil {
 		return err
@@ -36,7 +41,7 @@ func (c *checkCommand) Run(con *console) error {
 		problems++
 		fmt.Fprintln(con.out, text)
 	}
-	checked, err := checkData(ctx, db, tell)
+	checked, err := checkData(ctx, db, keys, tell)
 	if err != nil {
 		return err
 	}
@@ -59,12 +64,15 @@ func openData(dir string) (*pebble.DB, error) {
 
 // checkData checks keys in their order, and beside that what each history
 // means.
-func checkData(ctx context.Context, db *pebble.DB, tell func(string)) (pebble.Checked, error) {
+func checkData(ctx context.Context, db *pebble.DB, keys []engine.EncryptionKey, tell func(string)) (pebble.Checked, error) {
 	type execution struct {
 		record store.Record
 		chunks []store.Chunk
 	}
-	checker := engine.NewChecker(db)
+	checker, err := engine.NewChecker(db, keys)
+	if err != nil {
+		return pebble.Checked{}, err
+	}
 	line := make(chan execution, 256)
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -79,5 +87,11 @@ func checkData(ctx context.Context, db *pebble.DB, tell func(string)) (pebble.Ch
 	checked, err := db.Check(ctx, func(r store.Record, chunks []store.Chunk) { line <- execution{r, chunks} }, tell)
 	close(line)
 	workers.Wait()
+	if err == nil {
+		err = checker.CheckDefinitions(ctx, tell)
+	}
+	for _, text := range checker.Locked() {
+		tell(text + " (--encryption-keys)")
+	}
 	return checked, err
 }

@@ -36,16 +36,9 @@ type functionConfig struct {
 // loadConfig reads a configuration file and gives its functions, in the order
 // of their names. Directories are relative to the file.
 func loadConfig(path string) ([]steppe.Function, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // it was only read
 	var c configFile
-	decoder := yaml.NewDecoder(f)
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if err := readYAML(path, &c); err != nil {
+		return nil, err
 	}
 	names := make([]string, 0, len(c.Functions))
 	for name := range c.Functions {
@@ -71,6 +64,27 @@ func loadConfig(path string) ([]steppe.Function, error) {
 		})
 	}
 	return functions, nil
+}
+
+// readYAML reads a file, unless something is held against it. It may have no
+// fields but those that are known.
+func readYAML(path string, into any, checks ...func(*os.File) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	for _, check := range checks {
+		if err := check(f); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	decoder := yaml.NewDecoder(f)
+	decoder.KnownFields(true)
+	if err := decoder.Decode(into); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }
 
 // findFunctions looks for functions beside a definition: those of steppe.yaml,

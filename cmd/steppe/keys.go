@@ -2,14 +2,10 @@ package main
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
-
-	yaml "go.yaml.in/yaml/v3"
 
 	"github.com/steppehq/steppe"
 )
@@ -20,21 +16,14 @@ import (
 //
 // Without regions a key is good for all.
 func loadKeys(path string) ([]steppe.Key, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // it was only read
 	var entries []struct {
 		ID      string   `yaml:"id"`
 		Secret  string   `yaml:"secret"`
 		Account string   `yaml:"account"`
 		Regions []string `yaml:"regions"`
 	}
-	decoder := yaml.NewDecoder(f)
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&entries); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if err := readYAML(path, &entries); err != nil {
+		return nil, err
 	}
 	if len(entries) == 0 {
 		return nil, fmt.Errorf("%s: it holds no key; a key is {id: …, secret: …, account: \"111122223333\"}", path)

@@ -31,6 +31,7 @@ type serveCommand struct {
 	Account        string   `help:"Account of callers whose credentials tell none." default:"000000000000" placeholder:"ID"`
 	Region         string   `help:"Region of callers whose credentials tell none." default:"us-east-1" placeholder:"REGION"`
 	Keys           string   `help:"File of the access keys that requests must be signed with." placeholder:"FILE"`
+	EncryptionKeys string   `help:"File of the keys that encryption configurations name: what is stored for them is encrypted." placeholder:"FILE"`
 	TLSCert        string   `help:"Certificate to serve HTTPS with; it is read again when it changes." placeholder:"FILE" name:"tls-cert"`
 	TLSKey         string   `help:"Private key of the certificate." placeholder:"FILE" name:"tls-key"`
 	Audit          string   `help:"File to which a line is added for each request that changes something." placeholder:"FILE"`
@@ -97,6 +98,9 @@ func (c *serveCommand) config(con *console) (steppe.Config, error) {
 		if cfg.Keys, err = loadKeys(c.Keys); err != nil {
 			return cfg, err
 		}
+	}
+	if cfg.EncryptionKeys, err = loadEncryptionKeys(c.EncryptionKeys); err != nil {
+		return cfg, err
 	}
 	if c.Audit != "" {
 		if cfg.Audit, err = os.OpenFile(c.Audit, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {

@@ -1,0 +1,215 @@
+package engine
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// EncryptionKey is a customer's key. It stays outside of the store.
+type EncryptionKey struct {
+	// ID is the kmsKeyId of the encryption configurations that name the key, as
+	// it is written there. Of several keys with one ID the first encrypts; all
+	// of them decrypt.
+	ID string
+	// Key is 32 random bytes.
+	Key []byte
+}
+
+// encryptionKeySize is that of AES-256.
+const encryptionKeySize = 32
+
+// Check tells what is wrong with the key.
+func (k *EncryptionKey) Check() error {
+	switch {
+	case k.ID == "":
+		return errors.New("it has no id; the id is what kmsKeyId says")
+	case len(k.Key) != encryptionKeySize:
+		return fmt.Errorf("%s: it has %d bytes, and a key has %d", k.ID, len(k.Key), encryptionKeySize)
+	}
+	return nil
+}
+
+// The stored form of what is encrypted:
+//
+//	version (1 byte): one that a chunk of package history never has
+//	which customer's key: the beginning of a hash of it (8)
+//	data key, encrypted with the customer's key: nonce (12), key (32), tag (16)
+//	nonce of the data: a count (8)
+//	data, encrypted with the data key, and its tag (16)
+//
+// All encryption is AES-256-GCM. A data key lives in the memory of one engine,
+// is never used for longer than the configuration allows, and counts what it
+// encrypts: so no nonce comes twice, whatever happens to a commit. The place
+// where the data stands is authenticated with it: it cannot be put elsewhere.
+const (
+	sealedVersion = 0x81
+	printSize     = 8
+	nonceSize     = 12
+	tagSize       = 16
+	wrappedSize   = nonceSize + encryptionKeySize + tagSize
+	countAt       = 1 + printSize + wrappedSize
+	// sealedHead is the room before the data.
+	sealedHead = countAt + 8
+)
+
+// fingerprint tells customers' keys apart without telling anything of them.
+type fingerprint [printSize]byte
+
+// errNoKey tells that the key of something encrypted is not there, errDamaged
+// that it is, and yet the data cannot be read.
+var (
+	errNoKey   = errors.New("engine: encrypted with a key that is not there")
+	errDamaged = errors.New("engine: what is encrypted here is damaged, or belongs elsewhere")
+)
+
+// sealed reports whether data is encrypted.
+func sealed(data []byte) bool { return len(data) > 0 && data[0] == sealedVersion }
+
+// keyring holds the customers' keys of an engine, and the data keys that are in
+// use. They do not change. A nil one has no key.
+type keyring struct {
+	random  func([]byte)
+	first   map[string]*customerKey // by ID: the ones that encrypt
+	byPrint map[fingerprint]*customerKey
+
+	mu       sync.Mutex
+	dataKeys map[encryption]*dataKey
+}
+
+// customerKey encrypts data keys.
+type customerKey struct {
+	print fingerprint
+	aead  cipher.AEAD
+}
+
+// dataKey encrypts data for some time.
+type dataKey struct {
+	head  [countAt]byte // all that stands before the count
+	aead  cipher.AEAD
+	until time.Time
+	count uint64
+}
+
+// newKeyring checks keys. Without any there is no keyring, which is no error.
+func newKeyring(keys []EncryptionKey, random func([]byte)) (*keyring, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	ring := &keyring{
+		random: random, first: make(map[string]*customerKey), byPrint: make(map[fingerprint]*customerKey),
+		dataKeys: make(map[encryption]*dataKey),
+	}
+	for i := range keys {
+		k := &keys[i]
+		if err := k.Check(); err != nil {
+			return nil, fmt.Errorf("engine: encryption key %d: %w", i+1, err)
+		}
+		sum := sha256.Sum256(append([]byte("fingerprint\x00"), k.Key...))
+		c := &customerKey{print: fingerprint(sum[:]), aead: newGCM(k.Key)}
+		ring.byPrint[c.print] = c
+		if ring.first[k.ID] == nil {
+			ring.first[k.ID] = c
+		}
+	}
+	return ring, nil
+}
+
+// newGCM makes the cipher of a key of the right size, which cannot fail.
+func newGCM(key []byte) cipher.AEAD {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic(err)
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err)
+	}
+	return aead
+}
+
+// current reports whether something is encrypted with the key that encrypts.
+func (ring *keyring) current(with *encryption, b []byte) bool {
+	return sealed(b) && len(b) >= countAt && ring.first[with.KeyID].print == fingerprint(b[1:])
+}
+
+// has reports whether there is a key of that ID.
+func (ring *keyring) has(id string) bool { return ring != nil && ring.first[id] != nil }
+
+// seal encrypts, in its place, what b has after sealedHead bytes of room, which
+// get what is needed to read it. The key must be there.
+func (ring *keyring) seal(b []byte, with encryption, place []byte, now time.Time) []byte {
+	aead, count := ring.next(with, now, b)
+	binary.BigEndian.PutUint64(b[countAt:], count)
+	nonce := nonceOf(b)
+	return aead.Seal(b[:sealedHead], nonce[:], b[sealedHead:], place)
+}
+
+// nonceOf is the nonce of what is encrypted: its count.
+func nonceOf(b []byte) (nonce [nonceSize]byte) {
+	copy(nonce[nonceSize-8:], b[countAt:sealedHead])
+	return nonce
+}
+
+// next gives the data key in use with a count that it has not had, and writes
+// what stands before the count.
+func (ring *keyring) next(with encryption, now time.Time, b []byte) (cipher.AEAD, uint64) {
+	ring.mu.Lock()
+	defer ring.mu.Unlock()
+	d := ring.dataKeys[with]
+	if d == nil || !now.Before(d.until) {
+		d = ring.newDataKey(ring.first[with.KeyID])
+		d.until = now.Add(time.Duration(with.Reuse) * time.Second)
+		ring.dataKeys[with] = d
+	}
+	d.count++
+	copy(b, d.head[:])
+	return d.aead, d.count
+}
+
+// wrapping is authenticated with a data key, so that nothing else that a
+// customer's key may have encrypted is taken for one.
+var wrapping = []byte("steppe data key")
+
+func (ring *keyring) newDataKey(c *customerKey) *dataKey {
+	var key [encryptionKeySize]byte
+	ring.random(key[:])
+	d := &dataKey{aead: newGCM(key[:])}
+	d.head[0] = sealedVersion
+	copy(d.head[1:], c.print[:])
+	nonce := d.head[1+printSize:][:nonceSize]
+	ring.random(nonce)
+	c.aead.Seal(d.head[1+printSize+nonceSize:][:0], nonce, key[:], wrapping)
+	return d
+}
+
+// open decrypts, into memory of its own, what seal made for the place. errNoKey,
+// errDamaged.
+func (ring *keyring) open(b, place []byte) ([]byte, error) {
+	if len(b) < sealedHead+tagSize {
+		return nil, errDamaged
+	}
+	if ring == nil {
+		return nil, errNoKey
+	}
+	c := ring.byPrint[fingerprint(b[1:])]
+	if c == nil {
+		return nil, errNoKey
+	}
+	wrapped := b[1+printSize : countAt]
+	key, err := c.aead.Open(nil, wrapped[:nonceSize], wrapped[nonceSize:], wrapping)
+	if err != nil {
+		return nil, errDamaged
+	}
+	nonce := nonceOf(b)
+	data, err := newGCM(key).Open(nil, nonce[:], b[sealedHead:], place)
+	if err != nil {
+		return nil, errDamaged
+	}
+	return data, nil
+}
