@@ -297,7 +297,7 @@ func (st *stepping) commit(ctx context.Context) error {
 		return nil
 	}
 	x := st.l.x
-	st.scratch.chunk = st.encodeChunk(st.scratch.chunk[:0])
+	st.scratch.chunk = st.e.encodeChunk(st.scratch.chunk[:0], st.l.meta.Encryption, st.r.id, st.events)
 	t := store.Transition{
 		Execution: st.r.id,
 		New:       st.new,

@@ -88,14 +88,14 @@ func chunkPlace(id store.ExecutionID, first int64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, id[:]...), uint64(first))
 }
 
-// encodeChunk appends the stored form of events to dst, which is empty.
-func (st *stepping) encodeChunk(dst []byte) []byte {
-	with := st.l.meta.Encryption
+// encodeChunk appends a chunk of an execution to dst, which is empty. If it is to
+// be encrypted, the key must be there.
+func (e *Engine) encodeChunk(dst []byte, with *encryption, id store.ExecutionID, events []history.Event) []byte {
 	if with == nil {
-		return history.Encode(dst, st.events)
+		return history.Encode(dst, events)
 	}
-	b := history.Encode(append(dst, make([]byte, sealedHead)...), st.events)
-	return st.e.keys.seal(b, *with, chunkPlace(st.r.id, st.events[0].ID), st.now)
+	b := history.Encode(append(dst, make([]byte, sealedHead)...), events)
+	return e.keys.seal(b, *with, chunkPlace(id, events[0].ID), e.now())
 }
 
 // decodeChunk reads a chunk of an execution and appends its events to events.
