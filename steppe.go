@@ -355,7 +355,7 @@ func (s *Server) Execute(ctx context.Context, definition string, input any) (jso
 func (s *Server) StateMachine(ctx context.Context, name string, kind engine.MachineType, definition string) (*engine.Machine, error) {
 	m := engine.Machine{
 		Tenant: engine.Tenant{Account: s.account, Region: s.region}, Name: name, Type: kind,
-		RoleARN: "arn:aws:iam::" + s.account + ":role/steppe", Definition: definition, Created: time.Now(), Updated: time.Now(),
+		RoleARN: "arn:aws:iam::" + s.account + ":role/steppe", Definition: definition, Created: s.engine.Now(), Updated: s.engine.Now(),
 	}
 	known, err := s.engine.Machine(ctx, m.ARN())
 	if errors.Is(err, store.ErrNotFound) {

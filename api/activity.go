@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/internal/awsjson"
@@ -26,7 +25,7 @@ func (a *api) activity(ctx context.Context, arn string) (*engine.Activity, error
 }
 
 func (a *api) createActivity(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	act := engine.Activity{Tenant: tenant(r), Name: r.Str("name"), Created: time.Now()}
+	act := engine.Activity{Tenant: tenant(r), Name: r.Str("name"), Created: a.Engine.Now()}
 	if err := checkName(act.Name); err != nil {
 		return nil, err
 	}

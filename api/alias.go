@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/internal/awsjson"
@@ -89,7 +88,7 @@ func (a *api) createStateMachineAlias(ctx context.Context, r *awsjson.Request) (
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
+	now := a.Engine.Now()
 	wanted := engine.Alias{Name: r.Str("name"), Description: r.Str("description"), Routes: routes, Created: now, Updated: now}
 	for range attempts {
 		m, err := a.Engine.Machine(ctx, machine)
@@ -185,7 +184,7 @@ func (a *api) updateAlias(ctx context.Context, r *awsjson.Request, m *engine.Mac
 	if alias.Description == old.Description && slices.Equal(alias.Routes, old.Routes) {
 		return &old, nil
 	}
-	alias.Updated = time.Now()
+	alias.Updated = a.Engine.Now()
 	updated, err := a.Engine.PutAlias(ctx, m, alias)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, errNoResource

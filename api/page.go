@@ -21,7 +21,7 @@ const tokenLife = 24 * time.Hour
 
 // nextToken makes the token for the page after position at.
 func (a *api) nextToken(r *awsjson.Request, asked, at string) string {
-	data, _ := json.Marshal(pageToken{asked, []byte(at), time.Now().Add(tokenLife).Unix()}) // three plain fields
+	data, _ := json.Marshal(pageToken{asked, []byte(at), a.Engine.Now().Add(tokenLife).Unix()}) // three plain fields
 	return a.Engine.Seal(r.Operation, data)
 }
 
@@ -37,7 +37,7 @@ func (a *api) positionOf(r *awsjson.Request, text, asked string) (string, error)
 	}
 	var token pageToken
 	data, ok := a.Engine.Unseal(r.Operation, text)
-	if !ok || json.Unmarshal(data, &token) != nil || token.Asked != asked || token.Expires < time.Now().Unix() {
+	if !ok || json.Unmarshal(data, &token) != nil || token.Asked != asked || token.Expires < a.Engine.Now().Unix() {
 		return "", awsjson.Fail("InvalidToken", "Invalid Token: 'Invalid token'")
 	}
 	return string(token.At), nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/engine"
@@ -94,7 +93,7 @@ func (a *api) resources(states *asl.States, location string) error {
 func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	m := engine.Machine{
 		Tenant: tenant(r), Name: r.Str("name"), Type: engine.Standard,
-		RoleARN: r.Str("roleArn"), Definition: r.Str("definition"), Created: time.Now(),
+		RoleARN: r.Str("roleArn"), Definition: r.Str("definition"), Created: a.Engine.Now(),
 	}
 	m.Updated = m.Created
 	if t := r.Str("type"); t != "" {
@@ -230,7 +229,7 @@ func (a *api) update(ctx context.Context, r *awsjson.Request, old *engine.Machin
 	}
 	changed := m.RoleARN != old.RoleARN || !sameMachine(&m, old)
 	if changed {
-		m.RevisionID = engine.UUID()
+		m.RevisionID = a.Engine.UUID()
 	}
 	if !r.Bool("publish", false) {
 		put, err := a.Engine.PutMachine(ctx, m, parsed, changed)
@@ -265,7 +264,7 @@ func (a *api) updated(r *awsjson.Request, old *engine.Machine) (engine.Machine, 
 			return m, nil, err
 		}
 	}
-	m.Updated = time.Now()
+	m.Updated = a.Engine.Now()
 	return m, parsed, nil
 }
 

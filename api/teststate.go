@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
-	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/integration/awssdk"
@@ -50,14 +49,14 @@ func (a *api) testState(ctx context.Context, r *awsjson.Request) ([]byte, error)
 
 // trialSpec reads what is to be tried.
 func (a *api) trialSpec(r *awsjson.Request) (interpreter.TrialSpec, error) {
-	name, machine := engine.UUID(), engine.UUID()
+	name, machine := a.Engine.UUID(), a.Engine.UUID()
 	t := tenant(r)
 	spec := interpreter.TrialSpec{
 		Info: interpreter.Info{
 			ARN: t.ARN("express", machine+":"+name), Name: name, StateMachineARN: t.ARN("stateMachine", machine), MachineName: machine,
-			RoleARN: r.Str("roleArn"), Region: t.Region, Express: true, Seed: uint64(time.Now().UnixNano()),
+			RoleARN: r.Str("roleArn"), Region: t.Region, Express: true, Seed: uint64(a.Engine.Now().UnixNano()),
 		},
-		Env: interpreter.Env{Now: time.Now(), Limits: interpreter.AWSLimits},
+		Env: interpreter.Env{Now: a.Engine.Now(), Limits: interpreter.AWSLimits},
 	}
 	var err error
 	if spec.State, spec.Iterated, err = testedState(r); err != nil {

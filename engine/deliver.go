@@ -190,6 +190,9 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) ([]resu
 		}
 		out := st.step(d.msg)
 		results[i].at = st.now
+		if d.msg.Kind == interpreter.TaskHeartbeat && !out.Stale {
+			r.heard(d.msg.Cause, st.now.UnixMilli())
+		}
 		switch {
 		case out.Stale && l.x.Status() != interpreter.Running && l.x.Last() == st.last():
 			results[i].err = ErrNotRunning
@@ -241,7 +244,7 @@ const (
 )
 
 func (e *Engine) stepping(r *resident, l *loaded) *stepping {
-	st := &stepping{e: e, r: r, l: l, now: e.now(), scratch: scratches.Get().(*scratch)}
+	st := &stepping{e: e, r: r, l: l, now: e.Now(), scratch: scratches.Get().(*scratch)}
 	st.events = st.scratch.events
 	return st
 }
@@ -286,7 +289,7 @@ func (st *stepping) finish(ctx context.Context) error {
 		if !st.l.x.Ready() {
 			return nil
 		}
-		st.now = st.e.now()
+		st.now = st.e.Now()
 		st.take(st.step(interpreter.Message{Kind: interpreter.Continue}))
 	}
 }
@@ -384,7 +387,7 @@ const parkAfter = time.Minute
 // parks reports whether an execution is better dropped from memory: nothing is
 // due soon, and no task of it is being performed here.
 func (e *Engine) parks(r *resident, wake int64, effects []interpreter.Effect) bool {
-	if r.express != nil || wake != 0 && wake < e.now().Add(parkAfter).UnixMilli() || len(effects) > 0 {
+	if r.express != nil || wake != 0 && wake < e.Now().Add(parkAfter).UnixMilli() || len(effects) > 0 {
 		return false
 	}
 	return !e.pools.performing(r.id)
@@ -432,10 +435,19 @@ func (e *Engine) load(ctx context.Context, r *resident, redrive bool) (l *loaded
 	if l.x, err = e.replay(ctx, r.id, l.meta); err != nil {
 		return nil, false, err
 	}
+	s.heard(r, l.x)
 	r.mu.Lock()
 	r.loaded = l
 	r.mu.Unlock()
 	return l, true, nil
+}
+
+// heard remembers a sign of life of a task, which the history does not have.
+func (r *resident) heard(cause, at int64) {
+	if r.beats == nil {
+		r.beats = make(map[int64]int64)
+	}
+	r.beats[cause] = at
 }
 
 func (e *Engine) replay(ctx context.Context, id store.ExecutionID, m meta) (*interpreter.Execution, error) {
@@ -504,5 +516,5 @@ func (e *Engine) deliveryFailed(r *resident, err error) {
 		return
 	}
 	e.log.Error("delivery failed; trying again", slog.Any("error", err))
-	e.timers.set(r, e.now().Add(retryDelivery).UnixMilli())
+	e.timers.set(r, e.Now().Add(retryDelivery).UnixMilli())
 }

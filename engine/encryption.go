@@ -144,7 +144,7 @@ func (e *Engine) sealDefinition(key, text string, configuration json.RawMessage)
 		return definition{Definition: text}, err
 	}
 	b := append(make([]byte, sealedHead, sealedHead+len(text)+tagSize), text...)
-	return definition{Sealed: e.keys.seal(b, *with, append([]byte("c"), key...), e.now())}, nil
+	return definition{Sealed: e.keys.seal(b, *with, append([]byte("c"), key...), e.Now())}, nil
 }
 
 // openDefinition gives the text of a definition that is kept in a catalogue

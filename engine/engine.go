@@ -227,7 +227,7 @@ func (e *Engine) Run(ctx context.Context) {
 		now := e.cfg.Clock()
 		e.Tick(ctx, now)
 		next := e.retainer.next(now)
-		if at := e.nextDue(); at != 0 {
+		if at := e.NextDue(); at != 0 {
 			next = min(next, time.UnixMilli(at).Sub(now))
 		}
 		timer.Reset(next)
@@ -263,7 +263,8 @@ func (e *Engine) random(b []byte) {
 	}
 }
 
-func (e *Engine) now() time.Time { return e.cfg.Clock() }
+// Now is the time by the engine's clock.
+func (e *Engine) Now() time.Time { return e.cfg.Clock() }
 
 // spawn starts concurrent work that Close waits for.
 func (e *Engine) spawn(work func()) {

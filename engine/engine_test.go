@@ -241,6 +241,43 @@ func TestActivity(t *testing.T) {
 	})
 }
 
+// TestHeartbeats: what a sign of life puts off stays put off when the execution
+// is parked and woken for something else, and when another engine takes it up.
+func TestHeartbeats(t *testing.T) {
+	const definition = `{"StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Branches":[
+	  {"StartAt":"A","States":{"A":{"Type":"Task","Resource":"%s","HeartbeatSeconds":3600,"End":true}}},
+	  {"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":4000,"End":true}}}]}}}`
+	for _, handover := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := memory.New(memory.Options{})
+			e := open(t, engine.Config{Store: s})
+			arn := tenant.ARN("activity", "a")
+			started, err := e.Start(t.Context(), engine.StartRequest{Machine: create(t, e, engine.Standard, fmt.Sprintf(definition, arn)), Input: doc("{}")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			token, _, err := e.ActivityTask(t.Context(), arn, "w")
+			if err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(50 * time.Minute)
+			if err := e.SendTask(t.Context(), token, interpreter.Message{Kind: interpreter.TaskHeartbeat}); err != nil {
+				t.Fatal(err)
+			}
+			last := time.Now()
+			if handover {
+				<-time.After(40 * time.Minute)
+				e = open(t, engine.Config{Store: s})
+				last = time.Now() // it cannot know better
+			}
+			d := end(t, e, started.ARN, store.Failed)
+			if got := d.Stop.Sub(last); got != time.Hour || *d.Failure.Error != "States.Timeout" {
+				t.Errorf("handed over: %v: %v %v after the last sign of life", handover, *d.Failure.Error, got)
+			}
+		})
+	}
+}
+
 // TestSync runs an Express execution: it leaves nothing in the store.
 func TestSync(t *testing.T) {
 	events := 0

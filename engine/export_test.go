@@ -6,9 +6,6 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
-// NextDue is the earliest timer, in milliseconds since 1970; 0 for none.
-func (e *Engine) NextDue() int64 { return e.timers.next() }
-
 // Residents is the number of running executions in memory, and how many of
 // them are loaded.
 func (e *Engine) Residents() (all, loaded int) {

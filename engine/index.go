@@ -100,7 +100,7 @@ func (x *index) open(ctx context.Context, e *Engine) error {
 		}
 		at, ok := since[name]
 		if !ok {
-			at = e.now()
+			at = e.Now()
 			edit := store.Edit{Key: indexPrefix + name, Value: strconv.AppendInt(nil, at.UnixMilli(), 10)}
 			if err := e.store.Put(ctx, edit); err != nil && !errors.Is(err, store.ErrVersion) {
 				return fmt.Errorf("engine: change the index: %w", err)

@@ -260,7 +260,7 @@ func (e *Engine) createMachine(ctx context.Context, m Machine, parsed *asl.State
 		p = published{number: counter}
 	)
 	if publish != nil {
-		v = p.next(&m, *publish, e.now())
+		v = p.next(&m, *publish, e.Now())
 		edits = append(edits, v.edit(counter))
 	}
 	created, err := e.putMachine(ctx, m, parsed, true, append(edits, p.edit())...)

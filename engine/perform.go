@@ -173,13 +173,13 @@ func (e *Engine) invoke(r *resident, m meta, effect interpreter.Effect, id effec
 	if effect.Resource.Kind == asl.FunctionResource {
 		service = integration.FunctionService
 	}
-	scheduled := e.now()
+	scheduled := e.Now()
 	e.pools.service(service).start(func() {
 		defer cancel()
 		defer e.pools.end(id)
 		if effect.Timeout > 0 {
 			var stop context.CancelFunc
-			ctx, stop = context.WithTimeout(ctx, scheduled.Add(time.Duration(effect.Timeout)*time.Second).Sub(e.now()))
+			ctx, stop = context.WithTimeout(ctx, scheduled.Add(time.Duration(effect.Timeout)*time.Second).Sub(e.Now()))
 			defer stop()
 		}
 		if effect.Resource.Kind == asl.ActivityResource { // of a mock

@@ -26,7 +26,7 @@ func (e *NotRedrivableError) Error() string { return e.Reason }
 // NotRedrivable tells why an execution cannot be redriven at the given time, ""
 // when it can (DescribeExecution, redriveStatusReason).
 func (e *Engine) NotRedrivable(d *Description) string {
-	now := e.now()
+	now := e.Now()
 	switch {
 	case d.Status == store.Running, d.Status == store.Succeeded:
 		return "Execution is " + d.Status.String() + " and cannot be redriven"
@@ -101,7 +101,7 @@ func (s *shard) residentOrNew(id store.ExecutionID) *resident {
 // redrivenWith gives the time of the redrive that a client token was given
 // with, zero when there is none that still counts.
 func (e *Engine) redrivenWith(ctx context.Context, d *Description, clientToken string) (time.Time, error) {
-	if clientToken == "" || d.Redrives == 0 || e.now().Sub(d.Redriven) > interpreter.RedriveTokenLife {
+	if clientToken == "" || d.Redrives == 0 || e.Now().Sub(d.Redriven) > interpreter.RedriveTokenLife {
 		return time.Time{}, nil
 	}
 	events, err := e.events(ctx, d.ID)
@@ -115,7 +115,7 @@ func (e *Engine) redrivenWith(ctx context.Context, d *Description, clientToken s
 			continue
 		}
 		seen++
-		if ev.Token == clientToken && e.now().Sub(ev.Time()) <= interpreter.RedriveTokenLife {
+		if ev.Token == clientToken && e.Now().Sub(ev.Time()) <= interpreter.RedriveTokenLife {
 			return ev.Time(), nil
 		}
 	}

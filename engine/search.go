@@ -337,7 +337,7 @@ func (s *search) look(ctx context.Context, r *store.Record) (full bool, err erro
 func (s *search) holds(ctx context.Context, r *store.Record) (*Description, error) {
 	end := r.Stop
 	if end.IsZero() {
-		end = s.e.now()
+		end = s.e.Now()
 	}
 	took := end.Sub(r.Start)
 	switch {

@@ -18,6 +18,7 @@ type shard struct {
 
 	mu        sync.Mutex
 	owned     store.Shard // nil when another engine has it
+	since     int64       // when it was taken, in milliseconds since 1970
 	residents map[store.ExecutionID]*resident
 	// acquiring lets one goroutine at a time take the shard.
 	acquiring sync.Mutex
@@ -65,7 +66,7 @@ func (e *Engine) acquire(ctx context.Context, s *shard) error {
 		return fmt.Errorf("engine: acquire shard %d: %w", s.id, err)
 	}
 	s.mu.Lock()
-	s.owned = handle
+	s.owned, s.since = handle, e.Now().UnixMilli()
 	for _, r := range s.residents {
 		r.forget()
 	}
@@ -127,6 +128,18 @@ func (e *Engine) lost(s *shard, handle store.Shard) {
 	e.log.Warn("lost a shard to another engine", slog.Int("shard", int(s.id)))
 }
 
+// heard tells a replayed execution of the signs of life of its tasks. Who worked
+// on them when the shard was taken may have given one just before.
+func (s *shard) heard(r *resident, x *interpreter.Execution) {
+	s.mu.Lock()
+	since := s.since
+	s.mu.Unlock()
+	x.Alive(0, since)
+	for cause, at := range r.beats {
+		x.Alive(cause, at)
+	}
+}
+
 // resident gives what memory holds of a running execution; nil when it is not
 // known to run.
 func (s *shard) resident(id store.ExecutionID) *resident {
@@ -160,7 +173,8 @@ type resident struct {
 	busy    bool       // a goroutine is at work on it
 	queue   []delivery // what came meanwhile
 	loaded  *loaded
-	express *express // of a synchronous Express execution, which is not stored
+	beats   map[int64]int64 // when tasks gave a sign of life last, by the event that scheduled them
+	express *express        // of a synchronous Express execution, which is not stored
 }
 
 // loaded is what a parked execution drops.

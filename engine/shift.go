@@ -130,7 +130,7 @@ func (e *Engine) BeginShift(ctx context.Context, m *Machine, alias string, to ui
 	}
 	s := &Shift{
 		Tenant: m.Tenant, Machine: m.Name, Number: m.Number, Alias: alias, From: a.Main(), To: to, ShiftPlan: plan,
-		Status: ShiftRunning, Weight: min(plan.First, 100), Started: e.now().Truncate(time.Millisecond),
+		Status: ShiftRunning, Weight: min(plan.First, 100), Started: e.Now().Truncate(time.Millisecond),
 	}
 	old, err := e.readShift(ctx, s.key())
 	switch {
@@ -170,7 +170,7 @@ func (s *Shift) back(status ShiftStatus, reason string, now time.Time) {
 
 // putShift writes a shift, and has the alias lead where it tells.
 func (e *Engine) putShift(ctx context.Context, m *Machine, a Alias, s *Shift) error {
-	a.Routes, a.Updated = s.routes(), e.now()
+	a.Routes, a.Updated = s.routes(), e.Now()
 	if _, err := e.putAlias(ctx, m, a, s.edit()); err != nil {
 		return err
 	}
@@ -214,13 +214,13 @@ func (e *Engine) CancelShift(ctx context.Context, m *Machine, alias string) (*Sh
 	if !slices.Equal(a.Routes, s.routes()) {
 		return s, e.overrule(ctx, s)
 	}
-	s.back(ShiftCancelled, "", e.now())
+	s.back(ShiftCancelled, "", e.Now())
 	return s, e.putShift(ctx, m, *a, s)
 }
 
 // overrule ends a shift whose alias somebody has led elsewhere.
 func (e *Engine) overrule(ctx context.Context, s *Shift) error {
-	s.Status, s.Reason, s.Next, s.Ended = ShiftOverruled, "The alias was changed meanwhile.", time.Time{}, e.now()
+	s.Status, s.Reason, s.Next, s.Ended = ShiftOverruled, "The alias was changed meanwhile.", time.Time{}, e.Now()
 	err := e.store.Put(ctx, s.edit())
 	s.entry++
 	return err

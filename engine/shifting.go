@@ -57,7 +57,7 @@ func (ss *shifts) follow(e *Engine, s *Shift) {
 	}
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	ss.all[s.key()] = &underShift{key: s.key(), due: s.due(e.now())}
+	ss.all[s.key()] = &underShift{key: s.key(), due: s.due(e.Now())}
 	e.timers.poke()
 }
 
@@ -118,7 +118,7 @@ func (e *Engine) shift(now time.Time) {
 				if e.closing.Err() == nil {
 					e.log.Error("shift an alias; trying again", slog.String("shift", u.key), slog.Any("error", err))
 				}
-				due = e.now().Add(shiftRetry)
+				due = e.Now().Add(shiftRetry)
 			}
 			e.shifts.end(e, u, due)
 		})
@@ -137,7 +137,7 @@ func (e *Engine) stepShift(ctx context.Context, u *underShift) (time.Time, error
 			return due, err
 		}
 	}
-	return e.now().Add(shiftRetry), nil
+	return e.Now().Add(shiftRetry), nil
 }
 
 func (e *Engine) tryShift(ctx context.Context, u *underShift) (time.Time, error) {
@@ -156,7 +156,7 @@ func (e *Engine) tryShift(ctx context.Context, u *underShift) (time.Time, error)
 	if s.Tally, err = e.tally(ctx, s, &u.count); err != nil {
 		return time.Time{}, err
 	}
-	now := e.now().Truncate(time.Millisecond)
+	now := e.Now().Truncate(time.Millisecond)
 	reason := s.Rule.broken(s.Tally)
 	switch {
 	case !slices.Equal(a.Routes, s.routes()):
@@ -192,7 +192,7 @@ func (e *Engine) tally(ctx context.Context, s *Shift, c *tallying) (Tally, error
 	q := store.ListQuery{Term: qualifierTerm(s.Number, fmt.Sprintf("%s:%d", s.MachineARN(), s.To)), From: c.from, Limit: atOnce}
 	// Newest first: closed counts what has ended since the last execution that
 	// may not be passed over next time, which began at open.
-	lag := e.now().Add(-startLag).Truncate(time.Millisecond)
+	lag := e.Now().Add(-startLag).Truncate(time.Millisecond)
 	open := lag.Add(time.Millisecond)
 	var fresh, closed Tally
 	_, err := e.visit(ctx, func(r *store.Record) (bool, error) {

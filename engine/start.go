@@ -88,7 +88,7 @@ func (e *Engine) meta(req *StartRequest) (meta, error) {
 	}
 	name := req.Name
 	if name == "" {
-		name = UUID()
+		name = e.UUID()
 	}
 	x := meta{
 		Account: m.Account, Region: m.Region, Name: name, MachineName: m.Name,
@@ -96,7 +96,7 @@ func (e *Engine) meta(req *StartRequest) (meta, error) {
 		VersionARN: req.VersionARN, AliasARN: req.AliasARN, TraceHeader: req.TraceHeader,
 	}
 	if m.Type == Express {
-		x.Type, x.ID = Express, UUID()
+		x.Type, x.ID = Express, e.UUID()
 	}
 	if req.fork != nil {
 		x.Revision, x.Fork, x.Retention, x.Encryption = req.fork.revision, &req.fork.from, req.fork.retain, req.fork.encryption

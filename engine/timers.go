@@ -126,9 +126,9 @@ func (h *timerHeap) Pop() any {
 	return r
 }
 
-// nextDue is the earliest time at which something is due, in milliseconds since
+// NextDue is the earliest time at which something is due, in milliseconds since
 // 1970; 0 for nothing.
-func (e *Engine) nextDue() int64 {
+func (e *Engine) NextDue() int64 {
 	next := e.timers.next()
 	if at := e.shifts.next(); !at.IsZero() && (next == 0 || at.UnixMilli() < next) {
 		next = at.UnixMilli()

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -74,9 +73,9 @@ func idempotency(id store.ExecutionID, event int64) string {
 }
 
 // UUID makes a random UUID (version 4).
-func UUID() string {
+func (e *Engine) UUID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	e.random(b[:])
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	var s [36]byte
 	hex.Encode(s[:8], b[:4])

@@ -108,7 +108,7 @@ func (e *Engine) publishing(ctx context.Context, m *Machine, description string)
 	case p.Versions >= maxVersions:
 		return nil, nil, ErrQuota
 	}
-	v := p.next(m, description, e.now())
+	v := p.next(m, description, e.Now())
 	return v, []store.Edit{v.edit(m.Number), p.edit()}, nil
 }
 

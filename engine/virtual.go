@@ -60,7 +60,7 @@ func (u *underWay) end() {
 func (e *Engine) RunVirtual(ctx context.Context, clock *VirtualClock) {
 	for {
 		for e.under.n.Load() == 0 && ctx.Err() == nil {
-			next := e.nextDue()
+			next := e.NextDue()
 			if next == 0 {
 				break
 			}

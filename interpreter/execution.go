@@ -93,6 +93,17 @@ func (x *Execution) Wake() int64 {
 	return wake
 }
 
+// Alive tells that the task that an event scheduled gave a sign of life at a
+// time, in milliseconds since 1970; cause 0 stands for all tasks. No event
+// records that, so it is told again after each replay.
+func (x *Execution) Alive(cause, at int64) {
+	for _, b := range x.live {
+		if t := b.task; t != nil && t.beat != 0 && (cause == 0 || t.scheduled == cause) {
+			t.beat = max(t.beat, at+t.heartbeat*1000)
+		}
+	}
+}
+
 // States are the names of the states that the execution is in, or was in when it
 // ended without success: one for each branch, outer ones first.
 func (x *Execution) States() []string {

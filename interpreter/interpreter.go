@@ -18,7 +18,8 @@
 //  6. The same arguments give the same bytes.
 //
 // The one exception to "only events change an execution" is a heartbeat: AWS
-// records none, so it moves a deadline that a replay starts afresh.
+// records none, so it moves a deadline that a replay does not know
+// ([Execution.Alive]).
 //
 // Stability: promised after 1.0.
 package interpreter

@@ -104,9 +104,7 @@ func (s *step) taskMessage(msg Message) {
 		case TaskFailed:
 			s.taskFailed(b, msg.Failure)
 		case TaskHeartbeat:
-			if b.task.heartbeat > 0 && b.task.beat != 0 {
-				b.task.beat = s.now + b.task.heartbeat*1000
-			}
+			s.x.Alive(msg.Cause, s.now)
 		case Wake, Continue, Stop, Redrive:
 		}
 	})
