@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/steppehq/steppe/api"
@@ -248,6 +249,10 @@ func TestTags(t *testing.T) {
 	if got := must(t, h, "ListTagsForResource", `{"resourceArn":"`+arn+`"}`).String(); got != `{"tags":[{"key":"a","value":"3"}]}` {
 		t.Error(got)
 	}
+	act := must(t, h, "CreateActivity", `{"name":"a","tags":[{"key":"a","value":"1"},{"key":"b","value":"2"},{"key":"a","value":"3"}]}`).Get("activityArn").Str()
+	if got := must(t, h, "ListTagsForResource", `{"resourceArn":"`+act+`"}`).String(); got != `{"tags":[{"key":"a","value":"3"},{"key":"b","value":"2"}]}` {
+		t.Errorf("one key twice: %s", got)
+	}
 }
 
 func TestTenantsByAccessKey(t *testing.T) {
@@ -272,4 +277,23 @@ func BenchmarkStartExecution(b *testing.B) {
 	for b.Loop() {
 		must(b, h, "StartExecution", body)
 	}
+}
+
+// TestTimedOut: that it was States.Timeout stands in the history only, as on AWS.
+func TestTimedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := serve(t)
+		must(t, h, "CreateStateMachine", `{"name":"m","roleArn":"`+role+`","definition":"{\"StartAt\":\"A\",\"TimeoutSeconds\":3,\"States\":{\"A\":{\"Type\":\"Wait\",\"Seconds\":25,\"End\":true}}}"}`)
+		must(t, h, "StartExecution", `{"stateMachineArn":"arn:aws:states:us-east-1:000000000000:stateMachine:m","name":"x"}`)
+		time.Sleep(10 * time.Second) // of the bubble's clock
+		synctest.Wait()
+		const x = "arn:aws:states:us-east-1:000000000000:execution:m:x"
+		converse(t, h, []call{
+			{"DescribeExecution", `{"executionArn":"` + x + `"}`, `{"executionArn":"` + x + `","stateMachineArn":"SM","name":"x","status":"TIMED_OUT","input":"{}","inputDetails":{"included":true},"redriveCount":0,"redriveStatus":"REDRIVABLE"}`},
+		})
+		last := must(t, h, "GetExecutionHistory", `{"executionArn":"`+x+`","reverseOrder":true}`).Get("events").At(0)
+		if got := last.Get("executionTimedOutEventDetails").String(); got != `{"error":"States.Timeout"}` {
+			t.Errorf("the history ends with %v", last)
+		}
+	})
 }

@@ -153,7 +153,9 @@ func (a *api) describeExecution(ctx context.Context, r *awsjson.Request) ([]byte
 		if d.Output != nil {
 			o.Doc("output", d.Output).Raw("outputDetails", dataIncluded)
 		}
-		o.Ptr("error", d.Failure.Error).Ptr("cause", d.Failure.Cause)
+		if d.Status != store.TimedOut { // that it was States.Timeout stands in its history only, on AWS
+			o.Ptr("error", d.Failure.Error).Ptr("cause", d.Failure.Cause)
+		}
 	}
 	o.Opt("traceHeader", d.TraceHeader).Opt("stateMachineVersionArn", d.VersionARN).Opt("stateMachineAliasArn", d.AliasARN)
 	o.Int("redriveCount", int64(d.Redrives)).Time("redriveDate", d.Redriven)

@@ -15,7 +15,8 @@ import (
 // maxTags is how many tags a resource may have (AWS's quota).
 const maxTags = 50
 
-// tags reads the member tags, for the resource of an ARN.
+// tags reads the member tags, for the resource of an ARN. Of two with the same
+// key the last one counts.
 func tags(r *awsjson.Request, arn string) ([]engine.Tag, error) {
 	list := make([]engine.Tag, 0, r.Input.Get("tags").Len())
 	for _, t := range r.Input.Get("tags").Items() {
@@ -23,12 +24,21 @@ func tags(r *awsjson.Request, arn string) ([]engine.Tag, error) {
 		if strings.HasPrefix(strings.ToLower(tag.Key), "aws:") {
 			return nil, invalid("The key of a tag cannot begin with aws: '" + tag.Key + "'")
 		}
-		list = append(list, tag)
+		list = setTag(list, tag)
 	}
 	if len(list) > maxTags {
 		return nil, tooManyTags(arn)
 	}
 	return list, nil
+}
+
+// setTag adds a tag to a list, in the place of one with the same key.
+func setTag(list []engine.Tag, t engine.Tag) []engine.Tag {
+	if i := slices.IndexFunc(list, func(o engine.Tag) bool { return o.Key == t.Key }); i >= 0 {
+		list[i] = t
+		return list
+	}
+	return append(list, t)
 }
 
 func tooManyTags(arn string) error {
@@ -95,11 +105,7 @@ func (a *api) tagResource(ctx context.Context, r *awsjson.Request) ([]byte, erro
 	err = a.editTags(ctx, r.Str("resourceArn"), func(old []engine.Tag) ([]engine.Tag, error) {
 		edited := append([]engine.Tag{}, old...)
 		for _, t := range added {
-			if i := slices.IndexFunc(edited, func(o engine.Tag) bool { return o.Key == t.Key }); i >= 0 {
-				edited[i] = t
-			} else {
-				edited = append(edited, t)
-			}
+			edited = setTag(edited, t)
 		}
 		if len(edited) > maxTags {
 			return nil, tooManyTags(r.Str("resourceArn"))
