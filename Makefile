@@ -10,6 +10,8 @@ DEADCODE := golang.org/x/tools/cmd/deadcode@v0.52.0
 BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 SEEDS ?= 2000
+STEPS ?= 100000
+SEED ?= 1
 # A count of inputs, for with a time `go test -fuzz` may fail by its own deadline
 # ("context deadline exceeded") with nothing found.
 FUZZTIME ?= 50000x
@@ -65,6 +67,10 @@ bench: ## Run all benchmarks
 .PHONY: simulate
 simulate: ## Run the simulation with SEEDS seeds
 	$(GO) test ./engine -run Simulation -count=1 -seeds $(SEEDS) -timeout 60m -v
+
+.PHONY: model
+model: ## Hold STEPS random calls of the API against the model of AWS's rules
+	$(GO) test ./api -run 'TestModel$$' -count=1 -steps $(STEPS) -modelseed $(SEED) -timeout 60m -v
 
 .PHONY: crash
 crash: ## Kill the server at random moments and see that nothing is lost

@@ -95,7 +95,7 @@ func (e *Engine) encodeChunk(dst []byte, with *encryption, id store.ExecutionID,
 		return history.Encode(dst, events)
 	}
 	b := history.Encode(append(dst, make([]byte, sealedHead)...), events)
-	return e.keys.seal(b, *with, chunkPlace(id, events[0].ID), e.now())
+	return e.keys.seal(b, *with, chunkPlace(id, events[0].ID), e.Now())
 }
 
 // decodeChunk reads a chunk of an execution and appends its events to events.
