@@ -86,8 +86,14 @@ func isAccount(key string) bool {
 
 func mismatch(message string) error { return Fail("InvalidSignatureException", message) }
 
+// invocationID is the header by which SDKs tell one call from another.
+const invocationID = "amz-sdk-invocation-id"
+
 // authorize checks the signature of a request whose body was read. once tells
-// that the request must not be sent a second time.
+// that the request must not be sent a second time. That can be known only of a
+// request that signs the id of its invocation: a signature says no more of its
+// time than the second, and a worker may well ask for its next task, in the same
+// words, within a second.
 func (a *Authorizer) authorize(r *http.Request, body []byte, once bool) (caller, error) {
 	a.once.Do(a.init)
 	if len(a.Keys) == 0 {
@@ -110,7 +116,7 @@ func (a *Authorizer) authorize(r *http.Request, body []byte, once bool) (caller,
 	if err := a.scope(s, key); err != nil {
 		return caller{}, err
 	}
-	if !slices.ContainsFunc(s.headers, func(h string) bool { return strings.EqualFold(h, "host") }) {
+	if !s.covers("host") {
 		return caller{}, mismatch("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	// What decides the meaning of a request must be signed where it is there.
@@ -124,7 +130,7 @@ func (a *Authorizer) authorize(r *http.Request, body []byte, once bool) (caller,
 		return caller{}, mismatch("The request signature we calculated does not match the signature you provided. " +
 			"Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 	}
-	if once && !a.replay.first(want, a.now(), s.at.Add(max(clockSkew, s.expires))) {
+	if once && s.covers(invocationID) && !a.replay.first(want, a.now(), s.at.Add(max(clockSkew, s.expires))) {
 		return caller{}, mismatch("Signature expired: the request was received before.")
 	}
 	return caller{key.Account, s.region, key.ID}, nil

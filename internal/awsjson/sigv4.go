@@ -106,6 +106,11 @@ func presigned(q url.Values) (*signature, error) {
 	return scoped(&signature{at: at, value: q.Get("X-Amz-Signature"), expires: life}, q.Get("X-Amz-Credential"), q.Get("X-Amz-SignedHeaders"))
 }
 
+// covers reports whether a header, named in lower case, was signed.
+func (s *signature) covers(header string) bool {
+	return slices.ContainsFunc(s.headers, func(h string) bool { return strings.EqualFold(h, header) })
+}
+
 // scoped reads KEY/DAY/REGION/SERVICE/aws4_request and the names of headers.
 func scoped(s *signature, credential, headers string) (*signature, error) {
 	parts := strings.Split(credential, "/")
@@ -234,7 +239,7 @@ func Sign(r *http.Request, body []byte, key Key, session, region, service string
 	}
 	s.headers = []string{"host"}
 	for name := range r.Header {
-		if name = strings.ToLower(name); strings.HasPrefix(name, "x-amz-") || name == "content-type" {
+		if name = strings.ToLower(name); strings.HasPrefix(name, "x-amz-") || name == "content-type" || name == invocationID {
 			s.headers = append(s.headers, name)
 		}
 	}

@@ -72,6 +72,12 @@ func TestAuthorize(t *testing.T) {
 		{"signed", "", good},
 		{"signed four minutes ago", "", func() *http.Request { return signedCall(`{}`, example, "eu-west-1", "states", now.Add(-4*time.Minute)) }},
 		{"presigned", "", func() *http.Request { return presign(example, "eu-west-1", now.Add(-50*time.Minute), "3600") }},
+		{"signed with the id of its invocation", "", func() *http.Request {
+			r := good()
+			r.Header.Set(invocationID, "f9ff3e1c-0c0a-4a8b-9f0e-0d6f4f4f7f10")
+			Sign(r, []byte(`{"a":1}`), example, "", "eu-west-1", "states", now)
+			return r
+		}},
 		{"not signed", "MissingAuthenticationTokenException", func() *http.Request {
 			r := good()
 			r.Header.Del("Authorization")
@@ -163,8 +169,9 @@ func TestAuthorize(t *testing.T) {
 					t.Errorf("a second time, reading: %v", err)
 				}
 				_, err := a.authorize(r, body, true)
-				if e, ok := errors.AsType[*Exception](err); !ok || e.Type != "InvalidSignatureException" {
-					t.Errorf("replayed: %v", err)
+				e, ok := errors.AsType[*Exception](err)
+				if known := r.Header.Get(invocationID) != ""; known != (ok && e.Type == "InvalidSignatureException") {
+					t.Errorf("a second time, whether its invocation is known %t: %v", known, err)
 				}
 				return
 			}
