@@ -107,8 +107,12 @@ jsonata/testdata/oracle/node_modules: jsonata/testdata/oracle/package.json
 	touch $@
 
 .PHONY: conformance
-conformance: build ## Run the AWS SDK for Go against the server
+conformance: build conformance/testdata/node_modules ## Call all operations with AWS's SDKs for Go, Python and JavaScript and its CLI
 	cd conformance && $(GO) test -count=1 ./...
+
+conformance/testdata/node_modules: conformance/testdata/package.json
+	cd conformance/testdata && npm install --no-audit --no-fund --no-package-lock --silent
+	touch $@
 
 $(TOOLS)/golangci-lint:
 	GOBIN=$(TOOLS) $(GO) install $(GOLANGCI)

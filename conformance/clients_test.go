@@ -1,36 +1,48 @@
 // Package conformance runs real clients against the built server: the AWS SDK
-// for Go, boto3 and the AWS CLI, each unchanged but for the endpoint. It is a
-// module of its own so that their dependencies stay out of Steppe's.
+// for Go, boto3, the AWS CLI and the AWS SDK for JavaScript, each unchanged but
+// for the endpoint. Each calls all operations with a key that the server checks,
+// and holds what its own deserialiser makes of the answers against what is
+// wanted. It is a module of its own so that their dependencies stay out of
+// Steppe's.
 package conformance
 
 import (
+	"archive/zip"
 	"bufio"
-	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
-const example = "../examples/order-approval"
+const (
+	example = "../examples/order-approval"
+	account = "111122223333"
+	keyID   = "AKIACONFORMANCE"
+	secret  = "a/secret+that/only=this/test+knows/0123456"
+)
 
-// serve starts the built server with the functions of the example.
+// serve starts the built server with the functions of the example. It answers
+// who signs with the key of this test.
 func serve(t *testing.T) (endpoint string) {
 	t.Helper()
 	binary, err := filepath.Abs("../bin/steppe")
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary, "serve", "--addr", "127.0.0.1:0", "--data", t.TempDir(), "--json")
+	keys := filepath.Join(t.TempDir(), "keys.yaml")
+	if err := os.WriteFile(keys, fmt.Appendf(nil, "- {id: %s, secret: %q, account: %q, regions: [us-east-1]}\n", keyID, secret, account), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "serve", "--addr", "127.0.0.1:0", "--data", t.TempDir(), "--keys", keys, "--json")
 	cmd.Dir = example
 	return start(t, cmd)
 }
@@ -69,155 +81,84 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-func TestSDKForGo(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	client := sfn.New(sfn.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(serve(t)),
-		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-	})
-	m, err := client.CreateStateMachine(ctx, &sfn.CreateStateMachineInput{
-		Name: aws.String("order-approval"), Definition: aws.String(read(t, "order-approval.asl.json")),
-		RoleArn: aws.String("arn:aws:iam::000000000000:role/r"), Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("sales")}},
-	})
+// operations are the names of all operations: the methods of the SDK's client
+// that take an input.
+func operations(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	client := reflect.TypeFor[*sfn.Client]()
+	for i := range client.NumMethod() {
+		if m := client.Method(i); m.Type.IsVariadic() && m.Type.NumIn() == 4 {
+			names = append(names, m.Name)
+		}
+	}
+	if len(names) != 37 {
+		t.Fatalf("%d operations, want 37: %q", len(names), names)
+	}
+	return names
+}
+
+// covers checks that all operations have been called.
+func covers(t *testing.T, called []string) {
+	t.Helper()
+	for _, name := range operations(t) {
+		if !slices.Contains(called, name) {
+			t.Errorf("%s has not been called", name)
+		}
+	}
+}
+
+// models makes a folder that has botocore add to its own model of the service,
+// which may be older than half of the operations, what the newest one has (its
+// loaders call it "sdk-extras"). The model is the one of integration/awssdk,
+// which is botocore's.
+func models(t *testing.T) (dir string) {
+	t.Helper()
+	archive, err := zip.OpenReader("../integration/awssdk/models/models.zip")
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := client.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: m.StateMachineArn, Input: aws.String(read(t, "input.json"))})
+	defer archive.Close() //nolint:errcheck // it was only read
+	file, err := archive.Open("sfn.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := awaitToken(ctx, t, client, x.ExecutionArn)
-	if _, err := client.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &token, Output: aws.String(`{"approved":true}`)}); err != nil {
-		t.Fatal(err)
-	}
-	d := awaitEnd(ctx, t, client, x.ExecutionArn)
-	want := `[{"sku":"book","parcel":"P-001"},{"sku":"lamp","parcel":"P-002"},{"sku":"chair","parcel":"P-003"}]`
-	if d.Status != types.ExecutionStatusSucceeded || aws.ToString(d.Output) != want {
-		t.Errorf("%v %s", d.Status, aws.ToString(d.Output))
-	}
-	history(ctx, t, client, x.ExecutionArn)
-	stop(ctx, t, client, m.StateMachineArn)
-	readBack(ctx, t, client, m.StateMachineArn)
-}
-
-// awaitToken follows the history to the task that waits, and takes its token
-// from its parameters, as the function that is handed it would.
-func awaitToken(ctx context.Context, t *testing.T, client *sfn.Client, arn *string) string {
-	t.Helper()
-	for ctx.Err() == nil {
-		page, err := client.GetExecutionHistory(ctx, &sfn.GetExecutionHistoryInput{ExecutionArn: arn, ReverseOrder: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if page.Events[0].Type == types.HistoryEventTypeTaskSubmitted {
-			for _, ev := range page.Events {
-				if ev.TaskScheduledEventDetails != nil {
-					var parameters struct{ Payload struct{ Token string } }
-					if err := json.Unmarshal([]byte(*ev.TaskScheduledEventDetails.Parameters), &parameters); err != nil {
-						t.Fatal(err)
-					}
-					return parameters.Payload.Token
-				}
-			}
-		}
-		<-time.After(50 * time.Millisecond)
-	}
-	t.Fatal("no task waits for its token")
-	return ""
-}
-
-func awaitEnd(ctx context.Context, t *testing.T, client *sfn.Client, arn *string) *sfn.DescribeExecutionOutput {
-	t.Helper()
-	for {
-		d, err := client.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: arn})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d.Status != types.ExecutionStatusRunning {
-			return d
-		}
-		<-time.After(50 * time.Millisecond)
-	}
-}
-
-// history reads all pages of a history.
-func history(ctx context.Context, t *testing.T, client *sfn.Client, arn *string) {
-	t.Helper()
-	next := int64(1)
-	pages := sfn.NewGetExecutionHistoryPaginator(client, &sfn.GetExecutionHistoryInput{ExecutionArn: arn, MaxResults: 10})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, ev := range page.Events {
-			if ev.Id != next {
-				t.Errorf("event %d, want %d", ev.Id, next)
-			}
-			next++
-		}
-	}
-	if next < 60 {
-		t.Errorf("only %d events", next-1)
-	}
-}
-
-func stop(ctx context.Context, t *testing.T, client *sfn.Client, machine *string) {
-	t.Helper()
-	x, err := client.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: machine, Input: aws.String(read(t, "input.json"))})
+	model, err := io.ReadAll(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: x.ExecutionArn, Error: aws.String("Changed"), Cause: aws.String("mind")}); err != nil {
+	dir = t.TempDir()
+	service := filepath.Join(dir, "stepfunctions", "2016-11-23")
+	if err := os.MkdirAll(service, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	d := awaitEnd(ctx, t, client, x.ExecutionArn)
-	if d.Status != types.ExecutionStatusAborted || aws.ToString(d.Error) != "Changed" || d.StopDate == nil {
-		t.Errorf("stopped: %v %v", d.Status, aws.ToString(d.Error))
+	extras := fmt.Appendf(nil, `{"version":1.0,"merge":%s}`, model)
+	if err := os.WriteFile(filepath.Join(service, "service-2.sdk-extras.json"), extras, 0o600); err != nil {
+		t.Fatal(err)
 	}
+	return dir
 }
 
-func readBack(ctx context.Context, t *testing.T, client *sfn.Client, machine *string) {
-	t.Helper()
-	list, err := client.ListExecutions(ctx, &sfn.ListExecutionsInput{StateMachineArn: machine})
-	if err != nil || len(list.Executions) != 2 {
-		t.Errorf("list: %v, %v", list, err)
-	}
-	tags, err := client.ListTagsForResource(ctx, &sfn.ListTagsForResourceInput{ResourceArn: machine})
-	if err != nil || len(tags.Tags) != 1 || *tags.Tags[0].Value != "sales" {
-		t.Errorf("tags: %v, %v", tags, err)
-	}
-	var missing *types.ExecutionDoesNotExist
-	_, err = client.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: aws.String("arn:aws:states:us-east-1:000000000000:execution:order-approval:nobody")})
-	if !errors.As(err, &missing) {
-		t.Errorf("an unknown execution: %v", err)
-	}
-	if _, err := client.DeleteStateMachine(ctx, &sfn.DeleteStateMachineInput{StateMachineArn: machine}); err != nil {
-		t.Error(err)
-	}
-}
-
-// TestScripts runs the clients of other languages.
+// TestScripts runs the clients of other languages. Each prints the operations
+// that it has called, and exits with 0 only when all answers were right.
 func TestScripts(t *testing.T) {
-	for _, script := range []struct {
-		name, command string
-		needs         []string
-	}{
-		{"boto3", "python3", []string{"-c", "import boto3"}},
-		{"awscli", "bash", []string{"-c", "command -v aws"}},
+	for _, script := range []struct{ name, command, file, needs string }{
+		{"boto3", "python3", "boto3_client.py", "the package python3-boto3"},
+		{"awscli", "bash", "awscli.sh", "the package awscli"},
+		{"javascript", "node", "client-sfn.mjs", "@aws-sdk/client-sfn, which make conformance installs"},
 	} {
 		t.Run(script.name, func(t *testing.T) {
-			if out, err := exec.Command(script.command, script.needs...).CombinedOutput(); err != nil {
-				t.Fatalf("%s is not installed: %s", script.name, out)
-			}
-			file := map[string]string{"boto3": "testdata/boto3_client.py", "awscli": "testdata/awscli.sh"}[script.name]
-			cmd := exec.Command(script.command, file, serve(t), example)
-			cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_DEFAULT_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=")
+			cmd := exec.Command(script.command, filepath.Join("testdata", script.file), serve(t), example)
+			cmd.Env = append(
+				os.Environ(), "AWS_ACCESS_KEY_ID="+keyID, "AWS_SECRET_ACCESS_KEY="+secret, "AWS_DEFAULT_REGION=us-east-1",
+				"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_DATA_PATH="+models(t),
+			)
 			out, err := cmd.CombinedOutput()
-			if err != nil || !strings.Contains(string(out), "all well") {
-				t.Errorf("%v\n%s", err, out)
+			if err != nil {
+				t.Fatalf("%v (it needs %s)\n%s", err, script.needs, out)
 			}
+			_, called, _ := strings.Cut(string(out), "called: ")
+			covers(t, strings.Fields(called))
 		})
 	}
 }
