@@ -2,8 +2,6 @@ package awsjson
 
 import (
 	"crypto/hmac"
-	"encoding/binary"
-	"encoding/hex"
 	"net/http"
 	"slices"
 	"strings"
@@ -86,14 +84,8 @@ func isAccount(key string) bool {
 
 func mismatch(message string) error { return Fail("InvalidSignatureException", message) }
 
-// invocationID is the header by which SDKs tell one call from another.
-const invocationID = "amz-sdk-invocation-id"
-
 // authorize checks the signature of a request whose body was read. once tells
-// that the request must not be sent a second time. That can be known only of a
-// request that signs the id of its invocation: a signature says no more of its
-// time than the second, and a worker may well ask for its next task, in the same
-// words, within a second.
+// that the request must not be sent a second time.
 func (a *Authorizer) authorize(r *http.Request, body []byte, once bool) (caller, error) {
 	a.once.Do(a.init)
 	if len(a.Keys) == 0 {
@@ -130,7 +122,7 @@ func (a *Authorizer) authorize(r *http.Request, body []byte, once bool) (caller,
 		return caller{}, mismatch("The request signature we calculated does not match the signature you provided. " +
 			"Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 	}
-	if once && s.covers(invocationID) && !a.replay.first(want, a.now(), s.at.Add(max(clockSkew, s.expires))) {
+	if once && !a.replay.first(want, s.invocation(r), a.now(), s.at.Add(max(clockSkew, s.expires))) {
 		return caller{}, mismatch("Signature expired: the request was received before.")
 	}
 	return caller{key.Account, s.region, key.ID}, nil
@@ -195,45 +187,4 @@ func (k *signingKeys) get(key *Key, s *signature) []byte {
 	derived := signingKey(key.Secret, s.day, s.region, s.service)
 	k.last[name] = derived
 	return derived
-}
-
-// replays remembers the signatures of requests for as long as they are valid,
-// each by eight bytes, in buckets that are dropped when all in them are expired.
-type replays struct {
-	mu      sync.Mutex
-	buckets map[int64]map[uint64]struct{} // by the minute in which they expire
-	swept   int64
-}
-
-// first reports whether a signature is seen for the first time.
-func (r *replays) first(signature string, now, expires time.Time) bool {
-	raw, err := hex.DecodeString(signature)
-	if err != nil || len(raw) < 8 {
-		return false
-	}
-	minute, current := expires.Unix()/60, now.Unix()/60
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.buckets == nil {
-		r.buckets = make(map[int64]map[uint64]struct{})
-	}
-	if r.swept != current {
-		r.swept = current
-		for m := range r.buckets {
-			if m < current {
-				delete(r.buckets, m)
-			}
-		}
-	}
-	bucket := r.buckets[minute]
-	if bucket == nil {
-		bucket = make(map[uint64]struct{})
-		r.buckets[minute] = bucket
-	}
-	h := binary.BigEndian.Uint64(raw)
-	if _, seen := bucket[h]; seen {
-		return false
-	}
-	bucket[h] = struct{}{}
-	return true
 }
