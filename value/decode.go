@@ -44,11 +44,8 @@ func Decode(b []byte) (Value, error) {
 	if err != nil {
 		return Value{}, d.fail(err)
 	}
-	if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		if err == nil {
-			err = errors.New("text after the end of the value")
-		}
-		return Value{}, d.fail(err)
+	if err := d.end(); err != nil {
+		return Value{}, err
 	}
 	return v, nil
 }
@@ -64,6 +61,17 @@ type decoder struct {
 func newDecoder(b []byte) *decoder {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(true))
 	return &decoder{dec, len(b)}
+}
+
+// end tells whether nothing follows what was read.
+func (d *decoder) end() error {
+	if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		if err == nil {
+			err = errors.New("text after the end of the value")
+		}
+		return d.fail(err)
+	}
+	return nil
 }
 
 func (d *decoder) fail(err error) error {
