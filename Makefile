@@ -88,6 +88,7 @@ fuzz: ## Run each fuzz target on FUZZTIME new inputs
 	$(GO) test ./query -run '^$$' -fuzz FuzzExpr -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
 	$(GO) test ./asl -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
 	$(GO) test ./history -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
+	$(GO) test ./history -run '^$$' -fuzz FuzzReader -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
 	$(GO) test ./value -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
 
 N ?= 100000

@@ -153,11 +153,7 @@ func TestWholeFormIsRead(t *testing.T) {
 	for i, typ := range history.Types() {
 		ev := full(int64(i+2), typ)
 		whole := ev.AppendWhole(nil)
-		v, err := value.Decode(whole)
-		if err != nil {
-			t.Fatalf("%v: %v", typ, err)
-		}
-		got, err := r.Event(v)
+		got, err := r.Event(value.NewScanner(whole))
 		if err != nil {
 			t.Errorf("%v: %v", typ, err)
 			continue
@@ -176,24 +172,28 @@ func TestReaderRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, event, want string }{
 		{"no object", `7`, "an event is an object"},
 		{"an unknown type", `{` + head + `"type":"StateEntered"}`, `there is no event type "StateEntered"`},
+		{"no type", `{"timestamp":1.5,"id":2}`, "an event has timestamp, id and type"},
 		{"no details", `{` + head + `"type":"PassStateEntered"}`, "stateEnteredEventDetails: it is missing"},
-		{"other details", `{` + head + `"type":"MapStateFailed","taskFailedEventDetails":{}}`, "of the members timestamp, id, previousEventId, type, taskFailedEventDetails, 1 are not known here"},
-		{"an unknown member", `{` + head + `"type":"PassStateEntered","stateEnteredEventDetails":{"name":"A","colour":"red"}}`, "stateEnteredEventDetails: of the members name, colour, 1 are not known here"},
+		{"details", `{` + head + `"type":"MapStateFailed","taskFailedEventDetails":{}}`, "taskFailedEventDetails: events of the type MapStateFailed have none"},
+		{"other details", `{` + head + `"type":"PassStateEntered","taskFailedEventDetails":{}}`, "stateEnteredEventDetails: it is missing"},
+		{"two details", `{` + head + `"type":"PassStateEntered","taskFailedEventDetails":{},"stateEnteredEventDetails":{}}`, "stateEnteredEventDetails: there are taskFailedEventDetails, too"},
+		{"less than all", `{` + head + `"type":"PassStateEntered","stateEnteredEventDetails":{}}`, "stateEnteredEventDetails: not all is there"},
+		{"more than all", `{` + head + `"type":"PassStateEntered","stateEnteredEventDetails":{"name":"A","index":7}}`, "stateEnteredEventDetails: there is more than events of the type PassStateEntered have"},
+		{"an unknown member", `{` + head + `"type":"PassStateEntered","stateEnteredEventDetails":{"name":"A","colour":"red"}}`, "stateEnteredEventDetails: colour: it is not known here"},
 		{"another kind", `{` + head + `"type":"PassStateEntered","stateEnteredEventDetails":{"name":7}}`, "stateEnteredEventDetails: name: its type is number, not string"},
+		{"no object", `{` + head + `"type":"PassStateEntered","stateEnteredEventDetails":[]}`, "stateEnteredEventDetails: its type is array, not object"},
 		{"no JSON", `{` + head + `"type":"PassStateEntered","stateEnteredEventDetails":{"name":"A","input":"{"}}`, "input: invalid JSON at byte 1: unexpected end of input"},
 		{"a cut payload", `{` + head + `"type":"PassStateEntered","stateEnteredEventDetails":{"name":"A","input":"1","inputDetails":{"truncated":true}}}`, "truncated: what the history has is cut"},
+		{"half of a payload", `{` + head + `"type":"PassStateEntered","stateEnteredEventDetails":{"name":"A","input":"1"}}`, "a payload and what is told of it come together"},
 		{"no time", `{"timestamp":"yesterday","id":2,"previousEventId":1,"type":"MapStateFailed"}`, `timestamp: "yesterday" is no time`},
 		{"a far time", `{"timestamp":1e300,"id":2,"previousEventId":1,"type":"MapStateFailed"}`, "timestamp: 1e300 is no time"},
 		{"half a number", `{"timestamp":1,"id":2.5,"previousEventId":1,"type":"MapStateFailed"}`, "id: 2.5 is no whole number"},
-		{"an unknown fact", `{` + head + `"type":"MapStateFailed","private":{"branch":1,"twig":2}}`, "private: of the members branch, twig, 1 are not known here"},
+		{"an unknown fact", `{` + head + `"type":"MapStateFailed","private":{"branch":1,"twig":2}}`, "private: twig: it is not known here"},
+		{"half an event", `{` + head + `"type":"MapState`, "unexpected end of input"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			v, err := value.DecodeString(tt.event)
-			if err != nil {
-				t.Fatal(err)
-			}
 			var r history.Reader
-			if _, err := r.Event(v); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := r.Event(value.NewScanner([]byte(tt.event))); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
@@ -207,11 +207,8 @@ func TestReaderTakesTimesAsText(t *testing.T) {
 		`"2026-03-01T12:00:00.125000+00:00"`: 1772366400125, `"2026-03-01T14:00:00.125000+02:00"`: 1772366400125,
 		`"2026-03-01T12:00:00Z"`: 1772366400000, `1772366400.125`: 1772366400125, `1772366400`: 1772366400000, `-1.5`: -1500,
 	} {
-		v, err := value.DecodeString(`{"timestamp":` + text + `,"id":1,"previousEventId":0,"type":"MapStateFailed"}`)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if ev, err := r.Event(v); err != nil || ev.Millis != want {
+		event := `{"timestamp":` + text + `,"id":1,"previousEventId":0,"type":"MapStateFailed"}`
+		if ev, err := r.Event(value.NewScanner([]byte(event))); err != nil || ev.Millis != want {
 			t.Errorf("%s: %d, %v; want %d", text, ev.Millis, err, want)
 		}
 	}
@@ -223,6 +220,27 @@ func FuzzDecode(f *testing.F) {
 		events, err := history.Decode(nil, data)
 		if err == nil && len(events) > len(data) {
 			t.Errorf("%d events of %d bytes", len(events), len(data))
+		}
+	})
+}
+
+// FuzzReader reads events that may be none: what is read can be written and read
+// again.
+func FuzzReader(f *testing.F) {
+	for _, typ := range []history.Type{history.ExecutionStarted, history.TaskScheduled, history.MapStateStarted} {
+		ev := full(2, typ)
+		f.Add(ev.AppendWhole(nil))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var r history.Reader
+		ev, err := r.Event(value.NewScanner(text))
+		if err != nil {
+			return
+		}
+		whole := ev.AppendWhole(nil)
+		again, err := r.Event(value.NewScanner(whole))
+		if err != nil || string(again.AppendWhole(nil)) != string(whole) {
+			t.Errorf("%s is read as %s, %v", text, whole, err)
 		}
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/steppehq/steppe/value"
@@ -15,11 +14,12 @@ import (
 // writes them. Payloads with the same text become one document. The zero value
 // is ready; it may not be used from two goroutines at once.
 type Reader struct {
-	// Lax has the reader pass over members that it does not know, and take
-	// payloads that are no JSON for text.
+	// Lax has the reader pass over what it does not know or does not find, and
+	// take payloads that are no JSON for text.
 	Lax bool
 
 	docs map[string]*value.Doc
+	s    *value.Scanner // of the event that is being read
 }
 
 // Forget has the reader keep no more of what it has read.
@@ -34,288 +34,432 @@ var types = func() map[string]Type {
 	return byName
 }()
 
-// Event reads an event. The error names the member that is not right. Members
-// that the event's type has not are an error too, so that nothing is lost.
-func (r *Reader) Event(v value.Value) (Event, error) {
-	var ev Event
-	if v.Kind() != value.Object {
+// Event reads the event that comes next. The error names the member that is not
+// right. Members that the event's type has not are an error too, so that nothing
+// is lost; after an error nothing more can be read.
+func (r *Reader) Event(s *value.Scanner) (ev Event, err error) {
+	if s.Kind() != value.Object {
 		return ev, errors.New("an event is an object")
 	}
-	o := r.object(v)
-	ev.Millis = o.time("timestamp")
-	ev.ID, ev.Previous = o.num("id"), o.num("previousEventId")
-	name := o.str("type")
-	ev.Type = types[name]
-	if o.err == nil && ev.Type == 0 && !r.Lax {
-		return ev, fmt.Errorf("there is no event type %q", name)
-	}
-	if v := vocabulary[ev.Type]; v.member != "" {
-		o.inside(v.member, true, func(o *object) { o.details(&ev, v.shape) })
-	}
-	o.inside("private", false, func(o *object) { o.private(&ev) })
-	return ev, o.end()
-}
-
-// object is a JSON object whose members are read one by one. The first that is
-// not right is the error.
-type object struct {
-	r     *Reader
-	v     value.Value
-	known int // members that were read
-	err   error
-}
-
-func (r *Reader) object(v value.Value) *object { return &object{r: r, v: v} }
-
-func (o *object) fail(name, format string, args ...any) {
-	if o.err == nil {
-		o.err = fmt.Errorf("%s: "+format, append([]any{name}, args...)...)
-	}
-}
-
-// end tells what was not right, or not read.
-func (o *object) end() error {
-	if o.err != nil || o.r.Lax || o.known == o.v.Len() {
-		return o.err
-	}
-	return fmt.Errorf("of the members %s, %d are not known here", strings.Join(o.v.Names(), ", "), o.v.Len()-o.known)
-}
-
-// member gives a member of a kind. It is false when there is none, which is an
-// error if it must be there.
-func (o *object) member(name string, kind value.Kind, must bool) (value.Value, bool) {
-	v, ok := o.v.Lookup(name)
+	r.s = s
+	var (
+		typ, details string // the names of the type, and of the member with its details
+		found        members
+		head         int
+	)
+	err = r.object(func(name string) (bool, error) {
+		switch name {
+		case "timestamp":
+			head++
+			return r.time(&ev.Millis)
+		case "id":
+			head++
+			return r.whole(&ev.ID)
+		case "previousEventId":
+			return r.whole(&ev.Previous)
+		case "type":
+			head++
+			return r.str(&typ)
+		case "private":
+			return r.inside(func(name string) (bool, error) { return r.private(&ev, name) })
+		}
+		if !detailed[name] {
+			return false, nil
+		}
+		if details != "" {
+			return false, fmt.Errorf("there are %s, too", details)
+		}
+		details = name
+		return r.inside(func(name string) (bool, error) { return r.detail(&ev, name, &found) })
+	})
+	ev.Type = types[typ]
 	switch {
-	case ok && v.Kind() == kind:
-		o.known++
-		return v, true
-	case ok:
-		o.fail(name, "its type is %v, not %v", v.Kind(), kind)
-	case must && !o.r.Lax:
-		o.fail(name, "it is missing")
+	case err != nil || r.Lax:
+		return ev, err
+	case head != 3:
+		return ev, errors.New("an event has timestamp, id and type")
+	case ev.Type == 0:
+		return ev, fmt.Errorf("there is no event type %q", typ)
 	}
-	return value.Value{}, false
+	return ev, vocabulary[ev.Type].fits(details, found)
+}
+
+// detailed are the names of the members that hold details.
+var detailed = func() map[string]bool {
+	names := make(map[string]bool)
+	for _, v := range vocabulary {
+		names[v.member] = v.member != ""
+	}
+	return names
+}()
+
+// members is a set of the members that details have.
+type members uint32
+
+const (
+	withName members = 1 << iota
+	withState
+	withInput
+	withOutput
+	withParameters
+	withAssigned
+	withError
+	withCause
+	withResource
+	withResourceType
+	withRegion
+	withTimeout
+	withHeartbeat
+	withCredentials
+	withIndex
+	withLength
+	withLocation
+	withWorker
+	withMapRun
+	withRole
+	withVersion
+	withAlias
+	withRedrives
+	// What the API tells of payloads.
+	aboutInput
+	aboutOutput
+	aboutAssigned
+)
+
+const (
+	aFailure  = withError | withCause
+	anInput   = withInput | aboutInput
+	anOutput  = withOutput | aboutOutput
+	aTask     = withResourceType | withResource
+	itsClocks = withTimeout | withHeartbeat
+)
+
+// anatomy tells which members details of a shape must have, and which they may.
+var anatomy = [...]struct{ must, may members }{
+	noShape:                {},
+	failureShape:           {0, aFailure},
+	activityScheduledShape: {withResource, anInput | itsClocks},
+	workerShape:            {0, withWorker},
+	outputShape:            {0, anOutput},
+	enteredShape:           {withName, anInput},
+	exitedShape:            {withName, anOutput | withAssigned | aboutAssigned},
+	startedShape:           {0, anInput | withRole | withAlias | withVersion},
+	lambdaScheduledShape:   {withResource, anInput | itsClocks | withCredentials},
+	iterationShape:         {withName | withIndex, 0},
+	lengthShape:            {withLength, 0},
+	taskFailureShape:       {aTask, aFailure},
+	taskScheduledShape:     {aTask | withRegion, withParameters | itsClocks | withCredentials},
+	taskShape:              {aTask, 0},
+	taskOutputShape:        {aTask, anOutput},
+	mapRunShape:            {withMapRun, 0},
+	redrivenShape:          {withRedrives, 0},
+	mapRunRedrivenShape:    {withMapRun | withRedrives, 0},
+	evaluationShape:        {withState, aFailure | withLocation},
+}
+
+// fits tells what details lack, or have that is not theirs.
+func (k *kind) fits(details string, found members) error {
+	a := anatomy[k.shape]
+	switch {
+	case details != k.member && k.member == "":
+		return fmt.Errorf("%s: events of the type %s have none", details, k.name)
+	case details != k.member:
+		return fmt.Errorf("%s: it is missing", k.member)
+	case found&a.must != a.must:
+		return fmt.Errorf("%s: not all is there", details)
+	case found&^(a.must|a.may) != 0:
+		return fmt.Errorf("%s: there is more than events of the type %s have", details, k.name)
+	}
+	for _, both := range [...]members{anInput, anOutput, withAssigned | aboutAssigned} {
+		if found&both != 0 && found&both != both {
+			return fmt.Errorf("%s: a payload and what is told of it come together", details)
+		}
+	}
+	return nil
+}
+
+// object reads an object, member by member. What read does not know is an error.
+func (r *Reader) object(read func(name string) (known bool, err error)) error {
+	return r.s.Object(func(name string) error {
+		known, err := read(name)
+		if err == nil && !known {
+			if r.Lax {
+				_, err = r.s.Raw()
+				return err
+			}
+			err = errors.New("it is not known here")
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	})
 }
 
 // inside reads a member that is an object.
-func (o *object) inside(name string, must bool, read func(*object)) {
-	v, ok := o.member(name, value.Object, must)
-	if !ok {
-		return
+func (r *Reader) inside(read func(name string) (known bool, err error)) (bool, error) {
+	if k := r.s.Kind(); k != value.Object {
+		return true, wrongKind(k, value.Object)
 	}
-	inner := o.r.object(v)
-	read(inner)
-	if err := inner.end(); err != nil {
-		o.fail(name, "%w", err)
+	return true, r.object(read)
+}
+
+func wrongKind(is, must value.Kind) error { return fmt.Errorf("its type is %v, not %v", is, must) }
+
+// of reads a member of a kind.
+func (r *Reader) of(kind value.Kind) (value.Value, error) {
+	v, err := r.s.Value()
+	if err == nil && v.Kind() != kind {
+		err = wrongKind(v.Kind(), kind)
 	}
+	return v, err
 }
 
-func (o *object) str(name string) string {
-	v, _ := o.member(name, value.String, true)
-	return v.Str()
+func (r *Reader) str(to *string) (bool, error) {
+	v, err := r.of(value.String)
+	*to = v.Str()
+	return true, err
 }
 
-func (o *object) opt(name string) string {
-	v, _ := o.member(name, value.String, false)
-	return v.Str()
+func (r *Reader) ptr(to **string) (bool, error) {
+	*to = new(string)
+	return r.str(*to)
 }
 
-func (o *object) ptr(name string) *string {
-	v, ok := o.member(name, value.String, false)
-	if !ok {
-		return nil
-	}
-	return new(v.Str())
-}
-
-func (o *object) whole(name string, must bool) int64 {
-	v, ok := o.member(name, value.Number, must)
-	if !ok {
-		return 0
+func (r *Reader) whole(to *int64) (bool, error) {
+	v, err := r.of(value.Number)
+	if err != nil {
+		return true, err
 	}
 	n, whole := v.Int64()
 	if !whole || n < 0 {
-		o.fail(name, "%v is no whole number", v)
+		return true, fmt.Errorf("%v is no whole number", v)
 	}
-	return n
+	*to = n
+	return true, nil
 }
 
-func (o *object) num(name string) int64      { return o.whole(name, true) }
-func (o *object) positive(name string) int64 { return o.whole(name, false) }
-
 // time reads seconds since 1970 with decimals, or a time as text, and gives
-// milliseconds; 0 when it is not there.
-func (o *object) time(name string) int64 {
-	v, ok := o.v.Lookup(name)
-	if !ok {
-		if name == "timestamp" {
-			o.fail(name, "it is missing")
-		}
-		return 0
+// milliseconds.
+func (r *Reader) time(to *int64) (bool, error) {
+	v, err := r.s.Value()
+	if err != nil {
+		return true, err
 	}
-	o.known++
-	switch v.Kind() {
-	case value.Number:
-		if seconds := v.Float64(); math.Abs(seconds) < 1<<43 {
-			return int64(math.Round(seconds * 1000))
-		}
-	case value.String:
-		if at, err := time.Parse(time.RFC3339Nano, v.Str()); err == nil {
-			return at.UnixMilli()
-		}
-	default:
+	if seconds := v.Float64(); v.Kind() == value.Number && math.Abs(seconds) < 1<<43 {
+		*to = int64(math.Round(seconds * 1000))
+		return true, nil
 	}
-	o.fail(name, "%v is no time", v)
-	return 0
+	at, err := time.Parse(time.RFC3339Nano, v.Str())
+	if err != nil {
+		return true, fmt.Errorf("%v is no time", v)
+	}
+	*to = at.UnixMilli()
+	return true, nil
 }
 
 // doc reads a payload, which is JSON as text.
-func (o *object) doc(name string) *value.Doc {
-	v, ok := o.member(name, value.String, false)
-	if !ok {
-		return nil
+func (r *Reader) doc(to **value.Doc) (bool, error) {
+	v, err := r.of(value.String)
+	if err != nil {
+		return true, err
 	}
 	text := v.Str()
-	if d := o.r.docs[text]; d != nil {
-		return d
+	if *to = r.docs[text]; *to != nil {
+		return true, nil
 	}
 	d, err := value.ParseDoc([]byte(text))
 	switch {
-	case err != nil && o.r.Lax:
+	case err != nil && r.Lax:
 		d = value.DocOf(v)
 	case err != nil:
-		o.fail(name, "%w", err)
+		return true, err
 	}
-	if o.r.docs == nil {
-		o.r.docs = make(map[string]*value.Doc)
+	if r.docs == nil {
+		r.docs = make(map[string]*value.Doc)
 	}
-	o.r.docs[text] = d
-	return d
+	r.docs[text] = d
+	*to = d
+	return true, nil
 }
 
-// payload reads a payload that the API tells something about.
-func (o *object) payload(name string) *value.Doc {
-	d := o.doc(name)
-	if d != nil {
-		o.untruncated(name + "Details")
-	}
-	return d
-}
-
-func (o *object) untruncated(name string) {
-	o.inside(name, true, func(o *object) {
-		if cut, _ := o.member("truncated", value.Bool, true); cut.Bool() {
-			o.fail("truncated", "what the history has is cut")
+// untruncated reads what the API tells of a payload, which is always the same.
+func (r *Reader) untruncated() (bool, error) {
+	return r.inside(func(name string) (bool, error) {
+		if name != "truncated" {
+			return false, nil
 		}
+		v, err := r.of(value.Bool)
+		if v.Bool() {
+			err = errors.New("what the history has is cut")
+		}
+		return true, err
 	})
-}
-
-func (o *object) failure(f *ErrorOutput) { f.Error, f.Cause = o.ptr("error"), o.ptr("cause") }
-
-func (o *object) timeouts(e *Event) {
-	e.Timeout, e.Heartbeat = o.positive("timeoutInSeconds"), o.positive("heartbeatInSeconds")
-}
-
-func (o *object) task(e *Event) {
-	e.ResourceType, e.Resource = o.str("resourceType"), o.str("resource")
 }
 
 // credentials reads a task's credentials, of which the API shows the role.
-func (o *object) credentials(e *Event) {
-	o.inside("taskCredentials", false, func(o *object) {
-		creds := value.NewObject(1)
-		if role := o.ptr("roleArn"); role != nil {
-			creds.Set("RoleArn", value.Str(*role))
+func (r *Reader) credentials(to **value.Doc) (bool, error) {
+	creds := value.NewObject(1)
+	known, err := r.inside(func(name string) (bool, error) {
+		if name != "roleArn" {
+			return false, nil
 		}
-		e.Credentials = value.DocOf(creds.Value())
+		role, err := r.of(value.String)
+		creds.Set("RoleArn", role)
+		return true, err
+	})
+	if *to == nil { // else the private facts have them all
+		*to = value.DocOf(creds.Value())
+	}
+	return known, err
+}
+
+func (r *Reader) assigned(to *[]Variable) (bool, error) {
+	return r.inside(func(name string) (bool, error) {
+		v := Variable{Name: name}
+		known, err := r.doc(&v.Value)
+		*to = append(*to, v)
+		return known, err
 	})
 }
 
-func (o *object) assigned(e *Event) {
-	v, ok := o.member("assignedVariables", value.Object, false)
-	if !ok {
-		return
+// detail reads a member of the details.
+func (r *Reader) detail(ev *Event, name string, found *members) (bool, error) {
+	is := func(m members) { *found |= m }
+	switch name {
+	case "name":
+		is(withName)
+		return r.str(&ev.Name)
+	case "state":
+		is(withState)
+		return r.str(&ev.Name)
+	case "input":
+		is(withInput)
+		return r.doc(&ev.Input)
+	case "inputDetails":
+		is(aboutInput)
+		return r.untruncated()
+	case "output":
+		is(withOutput)
+		return r.doc(&ev.Output)
+	case "outputDetails":
+		is(aboutOutput)
+		return r.untruncated()
+	case "parameters":
+		is(withParameters)
+		return r.doc(&ev.Input)
+	case "assignedVariables":
+		is(withAssigned)
+		return r.assigned(&ev.Assigned)
+	case "assignedVariablesDetails":
+		is(aboutAssigned)
+		return r.untruncated()
+	case "error":
+		is(withError)
+		return r.ptr(&ev.Failure.Error)
+	case "cause":
+		is(withCause)
+		return r.ptr(&ev.Failure.Cause)
+	case "resource":
+		is(withResource)
+		return r.str(&ev.Resource)
+	case "resourceType":
+		is(withResourceType)
+		return r.str(&ev.ResourceType)
+	case "region":
+		is(withRegion)
+		return r.str(&ev.Region)
+	case "timeoutInSeconds":
+		is(withTimeout)
+		return r.whole(&ev.Timeout)
+	case "heartbeatInSeconds":
+		is(withHeartbeat)
+		return r.whole(&ev.Heartbeat)
+	case "taskCredentials":
+		is(withCredentials)
+		return r.credentials(&ev.Credentials)
 	}
-	inner := o.r.object(v)
-	for _, name := range v.Names() {
-		e.Assigned = append(e.Assigned, Variable{name, inner.doc(name)})
-	}
-	if err := inner.end(); err != nil {
-		o.fail("assignedVariables", "%w", err)
-	}
-	o.untruncated("assignedVariablesDetails")
+	return r.rareDetail(ev, name, is)
 }
 
-// details reads what the writer's details write.
-func (o *object) details(e *Event, s shape) {
-	switch s {
-	case noShape:
-	case failureShape:
-		o.failure(&e.Failure)
-	case activityScheduledShape:
-		e.Resource = o.str("resource")
-		e.Input = o.payload("input")
-		o.timeouts(e)
-	case workerShape:
-		e.Worker = o.opt("workerName")
-	case outputShape:
-		e.Output = o.payload("output")
-	case enteredShape:
-		e.Name = o.str("name")
-		e.Input = o.payload("input")
-	case exitedShape:
-		e.Name = o.str("name")
-		e.Output = o.payload("output")
-		o.assigned(e)
-	case startedShape:
-		e.Input = o.payload("input")
-		e.RoleArn, e.AliasArn, e.VersionArn = o.opt("roleArn"), o.opt("stateMachineAliasArn"), o.opt("stateMachineVersionArn")
-	case lambdaScheduledShape:
-		e.Resource = o.str("resource")
-		e.Input = o.payload("input")
-		o.timeouts(e)
-		o.credentials(e)
-	case iterationShape:
-		e.Name, e.Index = o.str("name"), o.num("index")
-	case lengthShape:
-		e.Length = o.num("length")
-	case taskFailureShape:
-		o.task(e)
-		o.failure(&e.Failure)
-	case taskScheduledShape:
-		o.task(e)
-		e.Region, e.Input = o.str("region"), o.doc("parameters")
-		o.timeouts(e)
-		o.credentials(e)
-	case taskShape:
-		o.task(e)
-	case taskOutputShape:
-		o.task(e)
-		e.Output = o.payload("output")
-	case mapRunShape:
-		e.MapRunArn = o.str("mapRunArn")
-	case redrivenShape:
-		e.RedriveCount = o.num("redriveCount")
-	case mapRunRedrivenShape:
-		e.MapRunArn, e.RedriveCount = o.str("mapRunArn"), o.num("redriveCount")
-	case evaluationShape:
-		o.failure(&e.Failure)
-		e.Location, e.Name = o.opt("location"), o.str("state")
+func (r *Reader) rareDetail(ev *Event, name string, is func(members)) (bool, error) {
+	switch name {
+	case "index":
+		is(withIndex)
+		return r.whole(&ev.Index)
+	case "length":
+		is(withLength)
+		return r.whole(&ev.Length)
+	case "location":
+		is(withLocation)
+		return r.str(&ev.Location)
+	case "workerName":
+		is(withWorker)
+		return r.str(&ev.Worker)
+	case "mapRunArn":
+		is(withMapRun)
+		return r.str(&ev.MapRunArn)
+	case "roleArn":
+		is(withRole)
+		return r.str(&ev.RoleArn)
+	case "stateMachineVersionArn":
+		is(withVersion)
+		return r.str(&ev.VersionArn)
+	case "stateMachineAliasArn":
+		is(withAlias)
+		return r.str(&ev.AliasArn)
+	case "redriveCount":
+		is(withRedrives)
+		return r.whole(&ev.RedriveCount)
 	}
+	return false, nil
 }
 
-// private reads what the writer's private writes.
-func (o *object) private(e *Event) {
-	e.Branch, e.Due = o.positive("branch"), o.time("due")
-	o.inside("retry", false, func(o *object) {
-		e.Retry = &Retry{Branch: o.num("branch"), Retrier: o.num("retrier"), Due: o.time("due"), Previous: o.num("previousEventId")}
-	})
-	e.Next, e.Items, e.Limit = o.opt("next"), o.doc("items"), o.positive("limit")
-	o.inside("fork", false, func(o *object) {
-		e.Fork = &Fork{ExecutionArn: o.str("executionArn"), Event: o.num("event")}
-	})
-	e.Token = o.opt("token")
-	if creds := o.doc("credentials"); creds != nil {
-		e.Credentials = creds
+// private reads a fact that the API leaves out.
+func (r *Reader) private(ev *Event, name string) (bool, error) {
+	switch name {
+	case "branch":
+		return r.whole(&ev.Branch)
+	case "due":
+		return r.time(&ev.Due)
+	case "retry":
+		ev.Retry = new(Retry)
+		return r.inside(func(name string) (bool, error) { return r.retry(ev.Retry, name) })
+	case "next":
+		return r.str(&ev.Next)
+	case "items":
+		return r.doc(&ev.Items)
+	case "limit":
+		return r.whole(&ev.Limit)
+	case "fork":
+		ev.Fork = new(Fork)
+		return r.inside(func(name string) (bool, error) {
+			switch name {
+			case "executionArn":
+				return r.str(&ev.Fork.ExecutionArn)
+			case "event":
+				return r.whole(&ev.Fork.Event)
+			}
+			return false, nil
+		})
+	case "token":
+		return r.str(&ev.Token)
+	case "credentials":
+		return r.doc(&ev.Credentials)
 	}
+	return false, nil
+}
+
+func (r *Reader) retry(to *Retry, name string) (bool, error) {
+	switch name {
+	case "branch":
+		return r.whole(&to.Branch)
+	case "retrier":
+		return r.whole(&to.Retrier)
+	case "due":
+		return r.time(&to.Due)
+	case "previousEventId":
+		return r.whole(&to.Previous)
+	}
+	return false, nil
 }

@@ -67,12 +67,15 @@ const (
 	EvaluationFailed
 )
 
-// vocabulary tells for each type its name on the wire, the member that holds its
-// details, and what those details hold.
-var vocabulary = [...]struct {
+// kind tells of a type its name on the wire, the member that holds its details,
+// and what those details hold.
+type kind struct {
 	name, member string
 	shape        shape
-}{
+}
+
+// vocabulary has all types.
+var vocabulary = [...]kind{
 	ActivityFailed:               {"ActivityFailed", "activityFailedEventDetails", failureShape},
 	ActivityScheduled:            {"ActivityScheduled", "activityScheduledEventDetails", activityScheduledShape},
 	ActivityScheduleFailed:       {"ActivityScheduleFailed", "activityScheduleFailedEventDetails", failureShape},

@@ -319,11 +319,7 @@ func (s *script) damage() {
 func (s *script) transport(events []history.Event) {
 	var r history.Reader
 	for i := range events {
-		v, err := value.Decode(events[i].AppendWhole(nil))
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		read, err := r.Event(v)
+		read, err := r.Event(value.NewScanner(events[i].AppendWhole(nil)))
 		if err != nil {
 			s.t.Fatal(err)
 		}

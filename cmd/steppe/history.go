@@ -32,11 +32,7 @@ func (c *historyCommand) Run(con *console) error {
 				fmt.Fprintln(con.out, string(raw))
 				continue
 			}
-			v, err := value.Decode(raw)
-			if err != nil {
-				return err
-			}
-			ev, err := reader.Event(v)
+			ev, err := reader.Event(value.NewScanner(raw))
 			if err != nil {
 				return err
 			}
