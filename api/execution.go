@@ -196,9 +196,9 @@ func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, e
 	var list []*engine.Description
 	var next string
 	if t.Version > 0 || t.Alias != nil {
-		list, next, err = a.Engine.ListQualified(ctx, t.Machine, arn, statusOf(status), pageSize(r), after)
+		list, next, err = a.Engine.ListQualified(ctx, t.Machine, arn, store.StatusOf(status), pageSize(r), after)
 	} else {
-		list, next, err = a.Engine.List(ctx, t.Machine, statusOf(status), pageSize(r), after)
+		list, next, err = a.Engine.List(ctx, t.Machine, store.StatusOf(status), pageSize(r), after)
 	}
 	if err != nil {
 		return nil, err
@@ -209,16 +209,6 @@ func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, e
 		o.Str("nextToken", a.nextToken(r, asked, next))
 	}
 	return o.JSON(), nil
-}
-
-// statusOf reads a status; 0 for none.
-func statusOf(text string) store.Status {
-	for s := store.Running; s <= store.Aborted; s++ {
-		if s.String() == text {
-			return s
-		}
-	}
-	return 0
 }
 
 func listItem(d *engine.Description) []byte { return executionItem(d).JSON() }

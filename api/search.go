@@ -11,7 +11,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// parseSearch reads the text of a search: conditions with blanks between them,
+// ParseSearch reads the text of a search: conditions with blanks between them,
 // all of which must hold.
 //
 //	machine:orders,bills   status:failed,aborted   name:order-17   name:order-*
@@ -20,7 +20,7 @@ import (
 //
 // since and until are about the start, and take a time or how long ago it is.
 // A value of an input or output is JSON; what is no JSON is text.
-func parseSearch(text string, now time.Time) (engine.Search, error) {
+func ParseSearch(text string, now time.Time) (engine.Search, error) {
 	var q engine.Search
 	s := &searchScanner{rest: text}
 	for {
@@ -100,12 +100,11 @@ func statuses(q *engine.Search, given string) error {
 	var wanted []store.Status
 	for name := range strings.SplitSeq(given, ",") {
 		name = strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-		all := []store.Status{store.Running, store.Succeeded, store.Failed, store.TimedOut, store.Aborted}
-		i := slices.IndexFunc(all, func(s store.Status) bool { return s.String() == name })
-		if i < 0 {
+		status := store.StatusOf(name)
+		if status == 0 {
 			return fmt.Errorf("status '%s': it is one of running, succeeded, failed, timed_out, aborted", name)
 		}
-		wanted = append(wanted, all[i])
+		wanted = append(wanted, status)
 	}
 	q.Statuses = both(q.Statuses, wanted)
 	return nil

@@ -47,7 +47,7 @@ func TestParseSearch(t *testing.T) {
 		return a.Field.String() == b.Field.String() && a.Op == b.Op && (a.Value.String() == b.Value.String() || b.Value.IsUndefined() && a.Value.Kind() == value.Null || a.Value.IsUndefined() && b.Value.Kind() == value.Null)
 	})
 	for _, tt := range tests {
-		got, err := parseSearch(tt.text, now)
+		got, err := ParseSearch(tt.text, now)
 		if err != nil {
 			t.Errorf("%s: %v", tt.text, err)
 			continue
@@ -76,7 +76,7 @@ func TestParseSearchFails(t *testing.T) {
 		"=5":                "is no condition",
 		"status:failed bad": "'bad' is no condition",
 	} {
-		if _, err := parseSearch(text, time.Time{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ParseSearch(text, time.Time{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}

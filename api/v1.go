@@ -58,7 +58,7 @@ func body(r *awsjson.Request, into any) error {
 // searchExecutions answers GET /api/v1/executions?q=QUERY&limit=N&nextToken=T.
 func (a *api) searchExecutions(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	params := r.HTTP.URL.Query()
-	q, err := parseSearch(params.Get("q"), a.Engine.Now())
+	q, err := ParseSearch(params.Get("q"), a.Engine.Now())
 	if err != nil {
 		return nil, invalid(err.Error())
 	}

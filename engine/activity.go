@@ -27,8 +27,10 @@ type Activity struct {
 // ARN is the activity's name in the API.
 func (a *Activity) ARN() string { return a.Tenant.ARN("activity", a.Name) }
 
+const activityPrefix = "activity/"
+
 func activityKey(t Tenant, name string) string {
-	return "activity/" + t.Account + "/" + t.Region + "/" + name
+	return activityPrefix + t.Account + "/" + t.Region + "/" + name
 }
 
 // Activity reads an activity. store.ErrNotFound.

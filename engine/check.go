@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
+	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
@@ -28,14 +30,15 @@ type lockedCount struct{ executions, definitions int }
 // NewChecker makes a checker of a store, with the keys for what is encrypted. It
 // takes no shard and changes nothing.
 func NewChecker(s store.Store, keys []EncryptionKey) (*Checker, error) {
-	ring, err := newKeyring(keys, nil)
-	return &Checker{e: &Engine{store: s, catalogue: newCatalogue(s), keys: ring}, locked: make(map[KeyError]lockedCount)}, err
+	e, err := unopened(s, keys)
+	return &Checker{e: e, locked: make(map[KeyError]lockedCount)}, err
 }
 
 // Check tells what is wrong with an execution, "" when nothing is: events are
 // numbered without a gap and link to earlier ones, the execution that they add
-// up to is the one that its record tells of, and its definition is there. One
-// that is encrypted with a key that is not there is counted instead
+// up to is the one that its record tells of, and its definition is there. Of an
+// execution that AWS recorded the events are all that can be looked at. One that
+// is encrypted with a key that is not there is counted instead
 // ([Checker.Locked]).
 func (c *Checker) Check(ctx context.Context, r *store.Record, chunks []store.Chunk) string {
 	m, err := decodeMeta(r.Meta)
@@ -107,10 +110,8 @@ func (c *Checker) check(ctx context.Context, r *store.Record, m *meta, chunks []
 			return fmt.Errorf("the chunk of the events %d to %d holds others", chunk.First, chunk.Last)
 		}
 	}
-	for i := range events {
-		if ev := &events[i]; ev.ID != int64(i)+1 || ev.Previous >= ev.ID {
-			return fmt.Errorf("event %d has the number %d and links to event %d", i+1, ev.ID, ev.Previous)
-		}
+	if err := tells(events, r); err != nil || m.Foreign {
+		return err
 	}
 	key := revisionKey{m.Machine, m.Revision}
 	parsed, err := c.e.parsedRevision(ctx, key)
@@ -126,12 +127,95 @@ func (c *Checker) check(ctx context.Context, r *store.Record, m *meta, chunks []
 		}
 		return err
 	}
+	_, err = replayed(parsed, m, r, events)
+	return err
+}
+
+// replayed replays a history that tells what a record does, and tells what is
+// wrong with that.
+func replayed(parsed *asl.StateMachine, m *meta, r *store.Record, events []history.Event) (*interpreter.Execution, error) {
 	x, err := interpreter.Replay(parsed, m.info(), events)
+	switch {
+	case err != nil:
+		return nil, err
+	case statuses[x.Status()] != r.Status:
+		return nil, fmt.Errorf("its history adds up to %v, its record says %v", statuses[x.Status()], r.Status)
+	case !x.Whole():
+		return nil, fmt.Errorf("its history ends in the middle of a step, with event %d", r.Last)
+	}
+	return x, nil
+}
+
+// life is what the events of an execution tell without its definition.
+type life struct {
+	status      store.Status
+	start, stop int64 // milliseconds; stop is 0 while it is running
+	last        int64
+	redrives    int64
+	redriven    int64
+}
+
+// lifeOf sums up events, and tells what is wrong with their numbers and their
+// order.
+func lifeOf(events []history.Event) (life, error) {
+	var l life
+	for i := range events {
+		ev := &events[i]
+		if ev.ID != int64(i)+1 || ev.Previous >= ev.ID {
+			return l, fmt.Errorf("event %d has the number %d and links to event %d", i+1, ev.ID, ev.Previous)
+		}
+		again := ev.Type == history.ExecutionRedriven
+		if (i == 0) != (ev.Type == history.ExecutionStarted) || (l.stop != 0) != again && (!again || ev.Fork == nil) {
+			return l, fmt.Errorf("event %d (%v) cannot stand there", ev.ID, ev.Type)
+		}
+		l.last = ev.ID
+		switch ev.Type {
+		case history.ExecutionStarted:
+			l.status, l.start = store.Running, ev.Millis
+		case history.ExecutionRedriven:
+			l.status, l.stop = store.Running, 0
+			if ev.Fork != nil {
+				l.start = ev.Millis
+			} else {
+				l.redrives, l.redriven = ev.RedriveCount, ev.Millis
+			}
+		default:
+			if status := endings[ev.Type]; status != 0 {
+				l.status, l.stop = status, ev.Millis
+			}
+		}
+	}
+	if len(events) == 0 {
+		return l, errors.New("it has no events")
+	}
+	return l, nil
+}
+
+// endings are the events that end an execution.
+var endings = map[history.Type]store.Status{
+	history.ExecutionSucceeded: store.Succeeded, history.ExecutionFailed: store.Failed,
+	history.ExecutionTimedOut: store.TimedOut, history.ExecutionAborted: store.Aborted,
+}
+
+// tells is an error if events do not tell what the execution's record says.
+func tells(events []history.Event, r *store.Record) error {
+	l, err := lifeOf(events)
 	if err != nil {
 		return err
 	}
-	if status := statuses[x.Status()]; status != r.Status {
-		return fmt.Errorf("its history says %v, its record %v", status, r.Status)
+	millis := func(t time.Time) int64 {
+		if t.IsZero() {
+			return 0
+		}
+		return t.UnixMilli()
+	}
+	recorded := life{r.Status, millis(r.Start), millis(r.Stop), r.Last, int64(r.Redrives), millis(r.Redriven)}
+	if l != recorded {
+		return fmt.Errorf("its history says %v; its record says %v", l, recorded)
 	}
 	return nil
+}
+
+func (l life) String() string {
+	return fmt.Sprintf("%v, start %d, end %d, %d events, %d redrives, the last at %d", l.status, l.start, l.stop, l.last, l.redrives, l.redriven)
 }

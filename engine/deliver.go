@@ -316,14 +316,20 @@ func (st *stepping) commit(ctx context.Context) error {
 	t.Terms = st.e.terms(&st.l.meta, x, st.new != nil)
 	if x.Status() != interpreter.Running {
 		t.Stop = st.events[len(st.events)-1].Time()
-		t.Expire = t.Stop.Add(time.Duration(st.l.meta.Retention) * time.Second)
+		t.Expire = st.l.meta.expiry(t.Stop)
 	} else {
-		if wake := x.Wake(); wake != 0 {
-			t.Wake = time.UnixMilli(wake)
-		}
-		t.Busy = x.Ready() || len(x.Pending(st.e.token(st.r, &st.l.meta))) > 0
+		t.Wake, t.Busy = waits(x, st.e.token(st.r, &st.l.meta))
 	}
 	return st.e.commit(ctx, st.l.handle, &t)
+}
+
+// waits tells when a running execution wants to be woken, and whether it has
+// something to do before.
+func waits(x *interpreter.Execution, token func(event int64) string) (wake time.Time, busy bool) {
+	if at := x.Wake(); at != 0 {
+		wake = time.UnixMilli(at)
+	}
+	return wake, x.Ready() || len(x.Pending(token)) > 0
 }
 
 // commit asks the store until it is not busy.

@@ -191,14 +191,13 @@ func (cfg Config) withDefaults() Config {
 	return cfg
 }
 
-// loadKey reads the key that task tokens are made with, or makes it.
+// loadKey reads the keys that task tokens are made with, or makes the first.
 func (e *Engine) loadKey(ctx context.Context) error {
-	const key = "secret/task-token"
-	entry, err := e.store.Get(ctx, key)
+	entry, err := e.store.Get(ctx, tokenKey)
 	if errors.Is(err, store.ErrNotFound) {
 		secret := make([]byte, 32)
 		e.random(secret)
-		err = e.store.Put(ctx, store.Edit{Key: key, Value: secret})
+		err = e.store.Put(ctx, store.Edit{Key: tokenKey, Value: secret})
 		if errors.Is(err, store.ErrVersion) {
 			return e.loadKey(ctx)
 		}
@@ -208,6 +207,13 @@ func (e *Engine) loadKey(ctx context.Context) error {
 		return fmt.Errorf("engine: task token key: %w", err)
 	}
 	e.tokens.key = entry.Value
+	others, err := e.store.Scan(ctx, tokenKey+"/", "", 0)
+	if err != nil {
+		return fmt.Errorf("engine: task token keys: %w", err)
+	}
+	for _, other := range others {
+		e.tokens.others = append(e.tokens.others, other.Value)
+	}
 	return nil
 }
 

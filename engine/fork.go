@@ -114,17 +114,28 @@ func (e *Engine) forkOf(ctx context.Context, origin *Description, req ForkReques
 
 // payloads is the size of all payloads of events, each counted once.
 func payloads(events []history.Event) int {
-	seen := make(map[*value.Doc]bool)
-	size := 0
+	w := newWeight()
 	for i := range events {
-		for _, d := range []*value.Doc{events[i].Input, events[i].Output, events[i].Items} {
-			if d != nil && !seen[d] {
-				seen[d] = true
-				size += d.Size()
-			}
+		w.add(&events[i])
+	}
+	return w.bytes
+}
+
+// weight adds up the payloads of events, each counted once.
+type weight struct {
+	seen  map[*value.Doc]bool
+	bytes int
+}
+
+func newWeight() weight { return weight{seen: make(map[*value.Doc]bool)} }
+
+func (w *weight) add(ev *history.Event) {
+	for _, d := range []*value.Doc{ev.Input, ev.Output, ev.Items} {
+		if d != nil && !w.seen[d] {
+			w.seen[d] = true
+			w.bytes += d.Size()
 		}
 	}
-	return size
 }
 
 // forkRevision keeps a definition that forks of a machine's executions run by,

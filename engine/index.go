@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/jsonpath"
 	"github.com/steppehq/steppe/store"
@@ -121,41 +122,91 @@ func (x *index) field(f Field) *indexedField {
 	return nil
 }
 
+// read takes over what is indexed, for executions that come from elsewhere.
+func (x *index) read(ctx context.Context, s store.Store) error {
+	known, err := s.Scan(ctx, indexPrefix, "", 0)
+	if err != nil {
+		return fmt.Errorf("engine: read the index: %w", err)
+	}
+	for _, entry := range known {
+		f, err := ParseField(strings.TrimPrefix(entry.Key, indexPrefix))
+		if err != nil {
+			return fmt.Errorf("engine: index: %w", err)
+		}
+		x.fields = append(x.fields, indexedField{Field: f})
+	}
+	return nil
+}
+
 // terms are what an execution is entered under by a step, its first or its last.
 // A term tells what it is of to who guesses it, so one that is encrypted has none
 // but those of its version, alias and origin, which are no secret.
 func (e *Engine) terms(m *meta, x *interpreter.Execution, first bool) []store.Term {
-	ended := x.Status() != interpreter.Running
 	var terms []store.Term
-	if failure := x.Failure(); ended && failure.Error != nil && m.Type != Express && m.Encryption == nil {
-		terms = append(terms, errorTerm(m.tenant(), *failure.Error))
+	if first {
+		terms = e.firstTerms(terms, m, x.Input())
 	}
+	if x.Status() != interpreter.Running {
+		terms = e.lastTerms(terms, m, x.Failure(), x.Output())
+	}
+	return terms
+}
+
+// allTerms are what an execution is entered under by all of its events.
+func (e *Engine) allTerms(m *meta, events []history.Event) []store.Term {
+	terms := e.firstTerms(nil, m, events[0].Input)
+	first := len(terms)
+	for i := range events {
+		switch ev := &events[i]; {
+		case ev.Fork != nil: // the ends before were another execution's
+			terms = terms[:first]
+		case endings[ev.Type] != 0:
+			terms = e.lastTerms(terms, m, ev.Failure, ev.Output)
+		}
+	}
+	return terms
+}
+
+// firstTerms adds what an execution is entered under when it starts. Express
+// executions are not looked for.
+func (e *Engine) firstTerms(terms []store.Term, m *meta, input *value.Doc) []store.Term {
 	if m.Type == Express {
 		return terms
 	}
-	if first && m.Fork != nil {
+	if m.Fork != nil {
 		terms = append(terms, forkTerm(m.Fork.ExecutionArn))
 	}
-	if first {
-		for _, arn := range []string{m.VersionARN, m.AliasARN} {
-			if arn != "" {
-				terms = append(terms, qualifierTerm(m.Machine, arn))
-			}
+	for _, arn := range []string{m.VersionARN, m.AliasARN} {
+		if arn != "" {
+			terms = append(terms, qualifierTerm(m.Machine, arn))
 		}
 	}
 	if m.Encryption != nil {
 		return terms
 	}
+	return e.valueTerms(terms, m, false, input)
+}
+
+// lastTerms adds what an execution is entered under when it ends.
+func (e *Engine) lastTerms(terms []store.Term, m *meta, failure history.ErrorOutput, output *value.Doc) []store.Term {
+	if m.Type == Express || m.Encryption != nil {
+		return terms
+	}
+	if failure.Error != nil {
+		terms = append(terms, errorTerm(m.tenant(), *failure.Error))
+	}
+	return e.valueTerms(terms, m, true, output)
+}
+
+// valueTerms adds the indexed values of an input or an output.
+func (e *Engine) valueTerms(terms []store.Term, m *meta, output bool, doc *value.Doc) []store.Term {
 	for i := range e.index.fields {
 		f := &e.index.fields[i]
-		doc := x.Input()
-		if f.Output {
-			doc = x.Output()
+		if f.Output != output {
+			continue
 		}
-		if first && !f.Output || ended && f.Output {
-			if term, ok := valueTerm(m.tenant(), f.Field, f.in(doc)); ok {
-				terms = append(terms, term)
-			}
+		if term, ok := valueTerm(m.tenant(), f.Field, f.in(doc)); ok {
+			terms = append(terms, term)
 		}
 	}
 	return terms

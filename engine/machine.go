@@ -126,8 +126,11 @@ const (
 )
 
 func (k revisionKey) String() string {
-	return fmt.Sprintf("%s%08x/%016x", revisionPrefix, k.number, k.revision)
+	return fmt.Sprintf("%s%016x", revisionsOf(k.number), k.revision)
 }
+
+// revisionsOf is where the revisions of a machine are.
+func revisionsOf(machine uint32) string { return fmt.Sprintf("%s%08x/", revisionPrefix, machine) }
 
 // catalogue keeps state machines in memory as they stand in the store. The
 // engine that owns the store's shards is the only one that writes it.
@@ -398,11 +401,17 @@ func (e *Engine) revision(ctx context.Context, key revisionKey) (*Revision, erro
 	if err != nil {
 		return nil, fmt.Errorf("engine: %s: %w", key, err)
 	}
+	return e.decodeRevision(entry)
+}
+
+// decodeRevision reads a revision's entry. One whose key is not there is locked.
+func (e *Engine) decodeRevision(entry store.Entry) (*Revision, error) {
 	rev := new(Revision)
 	stored := storedRevision{Revision: rev}
 	if err := decodeEntry(entry, &stored); err != nil {
 		return nil, err
 	}
+	var err error
 	rev.Definition, rev.locked, err = e.openDefinition(entry.Key, stored.definition, rev.Encryption)
 	return rev, err
 }

@@ -312,7 +312,10 @@ func (l *lister) skip(id store.ExecutionID) {
 // is true when the page ends here.
 func (s *search) look(ctx context.Context, r *store.Record) (full bool, err error) {
 	s.found.Looked++
-	d, err := s.holds(ctx, r)
+	var d *Description
+	if s.machines[r.Machine] {
+		d, err = s.holds(ctx, r)
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		d, err = nil, nil // forgotten meanwhile
 	}
@@ -333,7 +336,7 @@ func (s *search) look(ctx context.Context, r *store.Record) (full bool, err erro
 }
 
 // holds gives the description of an execution that is searched for, nil of one
-// that is not.
+// that is not, whatever its state machine.
 func (s *search) holds(ctx context.Context, r *store.Record) (*Description, error) {
 	end := r.Stop
 	if end.IsZero() {
@@ -341,8 +344,7 @@ func (s *search) holds(ctx context.Context, r *store.Record) (*Description, erro
 	}
 	took := end.Sub(r.Start)
 	switch {
-	case !s.machines[r.Machine],
-		len(s.Statuses) > 0 && !slices.Contains(s.Statuses, r.Status),
+	case len(s.Statuses) > 0 && !slices.Contains(s.Statuses, r.Status),
 		!s.From.IsZero() && r.Start.Before(s.From), !s.To.IsZero() && !r.Start.Before(s.To),
 		took < s.Shortest, s.Longest > 0 && took > s.Longest:
 		return nil, nil

@@ -120,14 +120,19 @@ type token struct {
 	n    value.Value
 }
 
-func simulate(t *testing.T, seed uint64) string {
-	t.Helper()
+func newSimulation(t *testing.T, seed uint64) *simulation {
 	s := &simulation{
 		t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 7)), now: time.UnixMilli(1_700_000_000_000).UTC(),
 		started: make(map[string]int),
 	}
 	s.store = memory.New(memory.Options{Shards: 3, Fault: s.fault})
 	s.engines = []*node{s.open(), nil}
+	return s
+}
+
+func simulate(t *testing.T, seed uint64) string {
+	t.Helper()
+	s := newSimulation(t, seed)
 	for range 400 {
 		s.move()
 		if t.Failed() {

@@ -36,6 +36,9 @@ type meta struct {
 	Encryption *encryption `json:",omitempty"`
 	// Fork tells of which execution, and of which of its events, this one is a fork.
 	Fork *history.Fork `json:",omitempty"`
+	// Foreign tells that AWS recorded the history: it is whole, but has nothing
+	// of what a replay needs beside the events.
+	Foreign bool `json:",omitempty"`
 }
 
 func (m *meta) tenant() Tenant { return Tenant{m.Account, m.Region} }
@@ -58,6 +61,14 @@ func (m *meta) info() interpreter.Info {
 		RoleARN: m.RoleARN, VersionARN: m.VersionARN, AliasARN: m.AliasARN,
 		Region: m.Region, Express: m.Type == Express, Seed: seed.Sum64(),
 	}
+}
+
+// key is where the store looks the execution up by its name.
+func (m *meta) key() store.NameKey { return nameKey(m.tenant(), m.MachineName, m.Name+m.ID) }
+
+// expiry is when the execution, which ended at a time, may be forgotten.
+func (m *meta) expiry(stop time.Time) time.Time {
+	return stop.Add(time.Duration(m.Retention) * time.Second)
 }
 
 func decodeMeta(b []byte) (meta, error) {
@@ -147,7 +158,7 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
-	key := nameKey(m.tenant(), m.MachineName, m.Name+m.ID)
+	key := m.key()
 	s := e.shards[shardOf(key, len(e.shards))]
 	started, err := e.start(req, m, key, s)
 	switch {

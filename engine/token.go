@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/steppehq/steppe/store"
@@ -21,19 +22,38 @@ const (
 	tokenHead    = 1 + len(store.ExecutionID{}) + 8 // before the tenant
 )
 
-type tokens struct{ key []byte }
+type tokens struct {
+	key []byte
+	// others are keys of stores that executions came from.
+	others [][]byte
+}
 
-func (t tokens) mac(token []byte) []byte {
-	h := hmac.New(sha256.New, t.key)
+// tokenKey is where the catalogue keeps the key that task tokens are made with;
+// the others stand behind it.
+const tokenKey = "secret/task-token"
+
+func otherTokenKey(key []byte) string {
+	sum := sha256.Sum256(key)
+	return tokenKey + "/" + hex.EncodeToString(sum[:8])
+}
+
+func macOf(key, token []byte) []byte {
+	h := hmac.New(sha256.New, key)
 	h.Write(token)
 	return h.Sum(nil)[:macSize]
+}
+
+// made reports whether a token was made with one of the keys.
+func (t tokens) made(signed, mac []byte) bool {
+	return hmac.Equal(mac, macOf(t.key, signed)) ||
+		slices.ContainsFunc(t.others, func(key []byte) bool { return hmac.Equal(mac, macOf(key, signed)) })
 }
 
 func (t tokens) make(tenant Tenant, id store.ExecutionID, event int64) string {
 	b := append(make([]byte, 0, 128), tokenVersion)
 	b = binary.BigEndian.AppendUint64(append(b, id[:]...), uint64(event))
 	b = append(append(append(b, tenant.Account...), '/'), tenant.Region...)
-	return base64.RawURLEncoding.EncodeToString(append(b, t.mac(b)...))
+	return base64.RawURLEncoding.EncodeToString(append(b, macOf(t.key, b)...))
 }
 
 // split takes a task token apart. It is false for what has not the form of one.
@@ -54,11 +74,11 @@ func TokenTenant(token string) (Tenant, bool) {
 	return of, ok
 }
 
-// parse reads a task token. It is false when this store did not make it, or
-// not for the caller's tenant.
+// parse reads a task token. It is false when neither this store nor one that
+// executions came from has made it, or not for the caller's tenant.
 func (t tokens) parse(ctx context.Context, token string) (id store.ExecutionID, event int64, ok bool) {
 	signed, mac, of, ok := splitToken(token)
-	if !ok || !hmac.Equal(mac, t.mac(signed)) || !visible(ctx, of) {
+	if !ok || !t.made(signed, mac) || !visible(ctx, of) {
 		return id, 0, false
 	}
 	copy(id[:], signed[1:])

@@ -15,6 +15,7 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"time"
 )
@@ -69,6 +70,11 @@ func (id ExecutionID) Swapped() ExecutionID {
 // Shard is the shard that holds the execution.
 func (id ExecutionID) Shard() ShardID { return ShardID(id[0])<<8 | ShardID(id[1]) }
 
+// Start is when the execution started, to the millisecond.
+func (id ExecutionID) Start() time.Time {
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) & (1<<48 - 1)))
+}
+
 // Status is the life of an execution as the API tells it.
 type Status uint8
 
@@ -96,6 +102,16 @@ func (s Status) String() string {
 		return "ABORTED"
 	}
 	return ""
+}
+
+// StatusOf is the status of that name, 0 for none.
+func StatusOf(name string) Status {
+	for s := Running; s <= Aborted; s++ {
+		if s.String() == name {
+			return s
+		}
+	}
+	return 0
 }
 
 // Store is one open database. All methods may be called from any goroutine.

@@ -26,6 +26,8 @@ type cli struct {
 	Alias      aliasCommand      `cmd:"" help:"Bring an alias from one version to another, step by step."`
 	History    historyCommand    `cmd:"" help:"Show the history of an execution as a tree."`
 	Check      checkCommand      `cmd:"" help:"Verify a data directory."`
+	Export     exportCommand     `cmd:"" help:"Write state machines and executions as lines of JSON."`
+	Import     importCommand     `cmd:"" help:"Read what export wrote into a data directory."`
 	Bench      benchCommand      `cmd:"" help:"Measure this machine: workloads over HTTP and through the library, beside what its disk can do."`
 	BenchServe benchServeCommand `cmd:"" hidden:""`
 	Chaos      chaosCommand      `cmd:"" help:"Kill a server again and again while it runs a definition, and check that nothing is lost or done twice."`

@@ -1,0 +1,572 @@
+package engine
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/value"
+)
+
+// ImportOptions tells how to import.
+type ImportOptions struct {
+	// DryRun checks everything and writes nothing.
+	DryRun bool
+	// Skip leaves out what is there already and differs, and executions whose
+	// definition does; otherwise it is refused.
+	Skip bool
+	// Partial takes an export that ends before its last line.
+	Partial bool
+	// EncryptionKeys encrypt what is imported, where its configuration names one.
+	// Without any, nothing is encrypted.
+	EncryptionKeys []EncryptionKey
+	// Problem is told of lines that are refused, one call at a time. They are
+	// left out; all else is imported.
+	Problem func(line int, text string)
+}
+
+// Imported counts what was imported, or would be.
+type Imported struct {
+	Machines, Activities int
+	// Executions are all, Running those of them that have not ended.
+	Executions, Running int
+	// Same were there already, as they are.
+	Same int
+	// Skipped were left out: see [ImportOptions].Skip.
+	Skipped int
+	// Problems are lines that were refused.
+	Problems int
+	// Tokens are tasks under way whose task tokens this store does not know: the
+	// export was made without the key.
+	Tokens int
+	// Plain are machines that name encryption keys, where none were given.
+	Plain int
+}
+
+// Add adds other counts.
+func (n *Imported) Add(m Imported) {
+	n.Machines += m.Machines
+	n.Activities += m.Activities
+	n.Executions += m.Executions
+	n.Running += m.Running
+	n.Same += m.Same
+	n.Skipped += m.Skipped
+	n.Problems += m.Problems
+	n.Tokens += m.Tokens
+	n.Plain += m.Plain
+}
+
+// Import reads what [Export] wrote into a store that no engine has open. What is
+// there already is left as it is. An execution is there as a whole or not at
+// all; whoever imports again after a failure imports the rest.
+func Import(ctx context.Context, s store.Store, r io.Reader, opts ImportOptions) (Imported, error) {
+	im, err := newImporter(ctx, s, opts)
+	if err != nil {
+		return Imported{}, err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	lines := make(chan importLine)
+	var workers sync.WaitGroup
+	for range importers {
+		workers.Go(func() {
+			var reader history.Reader
+			for l := range lines {
+				if err := im.told(l.number, im.execution(ctx, l.from, l.text, &reader)); err != nil {
+					stop(err)
+				}
+				reader.Forget()
+				im.room.leave(len(l.text))
+			}
+		})
+	}
+	err = im.read(ctx, r, lines)
+	close(lines)
+	workers.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return im.Imported, errors.Join(err, im.release())
+}
+
+// How much is under way at once: lines, which share the syncs of their commits,
+// and bytes of them.
+const (
+	importers  = 256
+	importRoom = 64 << 20
+)
+
+// importer is an import under way.
+type importer struct {
+	ImportOptions
+	e      *Engine
+	shards []store.Shard // nil when nothing is written
+	room   room
+	key    bool // the export has the keys of task tokens
+	// gone has the numbers of deleted machines, by what they were; nil until it is
+	// asked for.
+	gone map[string][]uint32
+
+	mu sync.Mutex
+	Imported
+}
+
+func newImporter(ctx context.Context, s store.Store, opts ImportOptions) (*importer, error) {
+	e, err := unopened(s, opts.EncryptionKeys)
+	if err != nil {
+		return nil, err
+	}
+	im := &importer{ImportOptions: opts, e: e}
+	im.room.size, im.room.free.L = importRoom, &im.room.mu
+	if err := im.e.index.read(ctx, s); err != nil {
+		return nil, err
+	}
+	if opts.DryRun {
+		return im, nil
+	}
+	im.shards = make([]store.Shard, s.Shards())
+	for i := range im.shards {
+		var err error
+		if im.shards[i], err = s.Acquire(ctx, store.ShardID(i), "import"); err != nil {
+			return nil, errors.Join(err, im.release())
+		}
+	}
+	return im, nil
+}
+
+func (im *importer) release() (err error) {
+	for _, s := range im.shards {
+		if s != nil {
+			err = errors.Join(err, s.Release(context.Background()))
+		}
+	}
+	return err
+}
+
+// importLine is the line of an execution on its way to a worker.
+type importLine struct {
+	number int
+	from   *exportRead
+	text   []byte
+}
+
+// exportRead is an export while it is read: a file may hold several, one after
+// the other.
+type exportRead struct {
+	exportedEnd // what was read so far
+	mu          sync.RWMutex
+	machines    map[int]*placed
+}
+
+func (x *exportRead) machine(number int) *placed {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.machines[number]
+}
+
+// refusedError tells what is wrong with a line.
+type refusedError struct{ text string }
+
+func (e *refusedError) Error() string { return e.text }
+
+func refuse(format string, args ...any) error { return &refusedError{fmt.Sprintf(format, args...)} }
+
+// told counts and tells a line that was refused. Any other error is given back.
+func (im *importer) told(line int, err error) error {
+	refused, ok := errors.AsType[*refusedError](err)
+	if missing, locked := errors.AsType[*KeyError](err); locked {
+		refused, ok = &refusedError{missing.Error() + " (--encryption-keys)"}, true
+	}
+	if !ok {
+		return err
+	}
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	im.Problems++
+	if im.Problem != nil {
+		im.Problem(line, refused.text)
+	}
+	return nil
+}
+
+func (im *importer) count(add func(n *Imported)) {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	add(&im.Imported)
+}
+
+// read reads lines, hands executions on, and sees to all else itself.
+func (im *importer) read(ctx context.Context, r io.Reader, lines chan<- importLine) error {
+	in := bufio.NewReaderSize(r, 1<<20)
+	var x *exportRead
+	for n := 1; ctx.Err() == nil; n++ {
+		text, err := in.ReadBytes('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+		last := err != nil
+		if text = bytes.TrimSpace(text); len(text) > 0 {
+			if x, err = im.line(ctx, x, n, text, lines); err != nil {
+				if err = im.told(n, err); err != nil {
+					return err
+				}
+			}
+		}
+		if last {
+			if x != nil && !im.Partial {
+				return im.told(n, refuse("the export is cut: its last line is not there (--partial takes what is)"))
+			}
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+// line sees to one line of an export, and gives the export that goes on.
+func (im *importer) line(ctx context.Context, x *exportRead, n int, text []byte, lines chan<- importLine) (*exportRead, error) {
+	kind, err := kindOf(text)
+	switch {
+	case err != nil:
+		return x, refuse("%v", err)
+	case kind == "":
+		return im.begin(x, text)
+	case x == nil:
+		return x, refuse(`an export begins with {"format":"%s","version":%d}`, exportFormat, exportVersion)
+	}
+	switch kind {
+	case kindExecution:
+		x.Executions++
+		im.room.enter(len(text))
+		lines <- importLine{n, x, text}
+		return x, nil
+	case kindMachine:
+		x.Machines++
+		return x, im.machine(ctx, x, text)
+	case kindActivity:
+		x.Activities++
+		return x, im.activity(ctx, text)
+	case kindSecret:
+		return x, im.secret(ctx, text)
+	case kindEnd:
+		return nil, im.end(x, text)
+	}
+	return x, refuse("there is no kind %q", kind)
+}
+
+// kindOf gives the kind of a line, "" for the first of an export.
+func kindOf(text []byte) (string, error) {
+	if bytes.HasPrefix(text, []byte(`{"kind":"`+kindExecution+`",`)) {
+		return kindExecution, nil
+	}
+	v, err := value.Decode(text)
+	if err != nil {
+		return "", err
+	}
+	if v.Get("format").Kind() == value.String {
+		return "", nil
+	}
+	if v.Get("kind").Str() == "" {
+		return "", errors.New("a line is an object with a member kind")
+	}
+	return v.Get("kind").Str(), nil
+}
+
+// begin reads the first line of an export.
+func (im *importer) begin(before *exportRead, text []byte) (*exportRead, error) {
+	var head exportedHeader
+	if err := decodeLine(text, &head); err != nil {
+		return before, refuse("%v", err)
+	}
+	if head.Format != exportFormat || head.Version != exportVersion {
+		return before, refuse("the format is %s %d; this program knows %s %d", head.Format, head.Version, exportFormat, exportVersion)
+	}
+	x := &exportRead{machines: make(map[int]*placed)}
+	if before != nil && !im.Partial {
+		return x, refuse("another export begins, and the last line of the one before is not there (--partial takes what is)")
+	}
+	return x, nil
+}
+
+// end holds what was read against the last line of an export.
+func (im *importer) end(x *exportRead, text []byte) error {
+	var end exportedEnd
+	if err := decodeLine(text, &end); err != nil {
+		return refuse("%v", err)
+	}
+	x.Kind = kindEnd
+	if end != x.exportedEnd && !im.Partial {
+		return refuse("the export had %d state machines, %d activities and %d executions; here are %d, %d and %d of them (--partial takes what is there)",
+			end.Machines, end.Activities, end.Executions, x.Machines, x.Activities, x.Executions)
+	}
+	return nil
+}
+
+// secret imports a key of task tokens. The first becomes the store's own if it
+// has none.
+func (im *importer) secret(ctx context.Context, text []byte) error {
+	var line exportedSecret
+	if err := decodeLine(text, &line); err != nil {
+		return refuse("%v", err)
+	}
+	if len(line.TaskTokenKey) == 0 {
+		return refuse("taskTokenKey is missing")
+	}
+	im.key = true
+	entry, err := im.e.store.Get(ctx, tokenKey)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return im.put(ctx, store.Edit{Key: tokenKey, Value: line.TaskTokenKey})
+	case err != nil || bytes.Equal(entry.Value, line.TaskTokenKey):
+		return err
+	}
+	err = im.put(ctx, store.Edit{Key: otherTokenKey(line.TaskTokenKey), Value: line.TaskTokenKey})
+	if errors.Is(err, store.ErrVersion) {
+		err = nil // it is there
+	}
+	return err
+}
+
+func (im *importer) activity(ctx context.Context, text []byte) error {
+	var line exportedActivity
+	if err := decodeLine(text, &line); err != nil {
+		return refuse("%v", err)
+	}
+	name, ok := ParseARN(line.ARN)
+	if !ok || name.Kind != "activity" || len(name.Path) != 1 {
+		return refuse("activityArn %q is no ARN of an activity", line.ARN)
+	}
+	a := &Activity{Tenant: name.Tenant, Name: name.Path[0], Created: time.Time(line.Created), Encryption: line.Encryption, Tags: line.Tags}
+	entry, err := im.e.store.Get(ctx, activityKey(a.Tenant, a.Name))
+	if errors.Is(err, store.ErrNotFound) {
+		encoded, err := json.Marshal(a)
+		if err != nil {
+			return refuse("%v", err)
+		}
+		im.count(func(n *Imported) { n.Activities++ })
+		return im.put(ctx, store.Edit{Key: activityKey(a.Tenant, a.Name), Value: encoded})
+	}
+	if err != nil {
+		return err
+	}
+	there, err := decodeActivity(entry)
+	if err != nil {
+		return err
+	}
+	return im.met(line.ARN, bytes.Equal(encodeLine(exportActivity(there)), encodeLine(exportActivity(a))))
+}
+
+// met sees to something that is there already.
+func (im *importer) met(arn string, same bool) error {
+	switch {
+	case same:
+		im.count(func(n *Imported) { n.Same++ })
+	case im.Skip:
+		im.count(func(n *Imported) { n.Skipped++ })
+	default:
+		return refuse("%s is there already, and differs (--on-conflict skip leaves it as it is)", arn)
+	}
+	return nil
+}
+
+// put writes catalogue entries, unless nothing is to be written.
+func (im *importer) put(ctx context.Context, edits ...store.Edit) error {
+	if im.DryRun {
+		return nil
+	}
+	return im.e.store.Put(ctx, edits...)
+}
+
+// execution imports the line of an execution.
+func (im *importer) execution(ctx context.Context, x *exportRead, text []byte, reader *history.Reader) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p, machine, err := readPortable(text, reader)
+	if err != nil {
+		return refuse("%v", err)
+	}
+	return im.take(ctx, p, x.machine(machine))
+}
+
+// take imports an execution of a machine.
+func (im *importer) take(ctx context.Context, p *portable, of *placed) error {
+	arn := p.meta.executionARN()
+	switch {
+	case of == nil:
+		return refuse("%s: its state machine stands in no line before", arn)
+	case of.refused:
+		return nil // which was told
+	case p.meta.machineARN() != of.arn:
+		return refuse("%s is no execution of %s", arn, of.arn)
+	}
+	rev := of.revisions[p.meta.Revision]
+	if rev == nil {
+		return refuse("%s: its state machine has no revision %d", arn, p.meta.Revision)
+	}
+	p.meta.Machine = of.number
+	var err error
+	if p.meta.Encryption, err = im.e.encryptionOf(rev.encryption); err != nil {
+		return err
+	}
+	live, err := im.verify(p, rev)
+	if err != nil {
+		return refuse("%s: %v", arn, err)
+	}
+	if there, same, err := im.there(ctx, p); err != nil {
+		return err
+	} else if there {
+		return im.met(arn, same)
+	}
+	if !rev.usable {
+		im.count(func(n *Imported) { n.Skipped++ })
+		return nil
+	}
+	if !im.DryRun {
+		if err := im.commit(ctx, p, live); err != nil {
+			return err
+		}
+	}
+	im.count(func(n *Imported) {
+		n.Executions++
+		if live != nil && live.Status() == interpreter.Running {
+			n.Running++
+			if !im.key {
+				n.Tokens += live.Tokens()
+			}
+		}
+	})
+	return nil
+}
+
+// verify looks at an execution as [Checker.Check] does. It gives the live one,
+// nil for one that AWS recorded.
+func (im *importer) verify(p *portable, rev *placedRevision) (*interpreter.Execution, error) {
+	if err := tells(p.events, &p.record); err != nil {
+		return nil, err
+	}
+	switch {
+	case int(p.record.ID.Shard()) >= im.e.store.Shards():
+		return nil, fmt.Errorf("it is of shard %d, and the store has %d", p.record.ID.Shard(), im.e.store.Shards())
+	case p.meta.Foreign && p.record.Status == store.Running:
+		return nil, errors.New("AWS recorded it, and it has not ended")
+	case p.meta.Foreign:
+		return nil, nil
+	}
+	parsed, err := rev.parse()
+	if err != nil {
+		return nil, err
+	}
+	return replayed(parsed, &p.meta, &p.record, p.events)
+}
+
+// there looks for an execution in the store: by its id, and by its name.
+func (im *importer) there(ctx context.Context, p *portable) (there, same bool, err error) {
+	r, err := im.e.store.Execution(ctx, p.record.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		_, err = im.e.store.Lookup(ctx, p.meta.key())
+		if errors.Is(err, store.ErrNotFound) {
+			return false, false, nil
+		}
+		return true, false, err
+	}
+	if err != nil {
+		return true, false, err
+	}
+	m, err := decodeMeta(r.Meta)
+	if err != nil {
+		return true, false, err
+	}
+	old, err := im.e.portable(ctx, r, &m)
+	if err != nil {
+		return true, false, err
+	}
+	return true, m.Machine == p.meta.Machine && bytes.Equal(old.line(0), p.line(0)), nil
+}
+
+// commit writes an execution.
+func (im *importer) commit(ctx context.Context, p *portable, live *interpreter.Execution) error {
+	m, r := &p.meta, &p.record
+	encoded, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("engine: encode record: %w", err)
+	}
+	chunks := im.e.chunksOf(p)
+	t := &store.Transition{
+		Execution: r.ID, Status: r.Status, Stop: r.Stop, Redrives: r.Redrives, Redriven: r.Redriven,
+		New:   &store.NewExecution{Key: m.key(), Start: r.Start, Meta: encoded},
+		Chunk: chunks[len(chunks)-1], Earlier: chunks[:len(chunks)-1], Terms: im.e.allTerms(m, p.events),
+	}
+	if m.Type != Express {
+		t.New.Machine = m.Machine
+	}
+	if r.Status == store.Running {
+		t.Wake, t.Busy = waits(live, func(int64) string { return "" })
+	} else {
+		t.Expire = m.expiry(r.Stop)
+	}
+	if err := im.e.commit(ctx, im.shards[r.ID.Shard()], t); err != nil {
+		return fmt.Errorf("%s: %w", m.executionARN(), err)
+	}
+	return nil
+}
+
+// Chunks of imported histories are about as large as steps make them.
+const (
+	chunkEvents = 1000
+	chunkBytes  = 1 << 20
+)
+
+// chunksOf splits a history into chunks as they are stored.
+func (e *Engine) chunksOf(p *portable) []store.Chunk {
+	var (
+		chunks []store.Chunk
+		w      = newWeight()
+		from   int
+	)
+	for i := range p.events {
+		w.add(&p.events[i])
+		if i+1-from < chunkEvents && w.bytes < chunkBytes && i+1 < len(p.events) {
+			continue
+		}
+		events := p.events[from : i+1]
+		chunks = append(chunks, store.Chunk{First: events[0].ID, Last: events[len(events)-1].ID, Data: e.encodeChunk(nil, p.meta.Encryption, p.record.ID, events)})
+		from, w = i+1, newWeight()
+	}
+	return chunks
+}
+
+// room bounds the bytes that are under way.
+type room struct {
+	size int
+
+	mu   sync.Mutex
+	used int
+	free sync.Cond
+}
+
+// enter takes bytes, when there is room for them. What is larger than all room
+// takes it alone.
+func (r *room) enter(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.used > 0 && r.used+n > r.size {
+		r.free.Wait()
+	}
+	r.used += n
+}
+
+func (r *room) leave(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.used -= n
+	r.free.Broadcast()
+}

@@ -1,0 +1,410 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/store"
+)
+
+// placed is a state machine of an export, and what it is in the store.
+type placed struct {
+	arn string
+	// number is the one it has in the store; 0 as long as it is only looked at.
+	number    uint32
+	revisions map[uint64]*placedRevision
+	// refused tells that its executions are not to be imported.
+	refused bool
+}
+
+// placedRevision is a definition that executions of an export were started with.
+type placedRevision struct {
+	definition string
+	encryption json.RawMessage
+	// usable tells that the store has the definition under the same number, or
+	// gets it.
+	usable bool
+
+	once   sync.Once
+	parsed *asl.StateMachine
+	err    error
+}
+
+func (r *placedRevision) parse() (*asl.StateMachine, error) {
+	r.once.Do(func() {
+		var diagnostics []asl.Diagnostic
+		if r.parsed, diagnostics = asl.Parse([]byte(r.definition)); r.parsed == nil {
+			r.err = fmt.Errorf("its definition is not valid: %s", asl.InvalidDefinition(diagnostics))
+		}
+	})
+	return r.parsed, r.err
+}
+
+// forkRevision reports whether a revision was made for forks, beside the
+// machine's own.
+func forkRevision(number uint64) bool { return number>>63 != 0 }
+
+// machine imports the line of a state machine.
+func (im *importer) machine(ctx context.Context, x *exportRead, text []byte) error {
+	var line exportedMachine
+	if err := decodeLine(text, &line); err != nil {
+		return refuse("%v", err)
+	}
+	p := &placed{arn: line.ARN, revisions: make(map[uint64]*placedRevision)}
+	for i := range line.Revisions {
+		r := &line.Revisions[i]
+		p.revisions[uint64(r.Number)] = &placedRevision{definition: r.Definition, encryption: r.Encryption, usable: true}
+	}
+	err := im.place(ctx, x, p, &line)
+	p.refused = err != nil
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.machines[line.Number] != nil {
+		return refuse("%s: the export has another state machine with the number %d", line.ARN, line.Number)
+	}
+	x.machines[line.Number] = p
+	return err
+}
+
+// place finds out what a machine is in the store, and writes what is not there.
+func (im *importer) place(ctx context.Context, x *exportRead, p *placed, line *exportedMachine) error {
+	t, name, err := line.check()
+	if err != nil {
+		return refuse("%s: %v", line.ARN, err)
+	}
+	if line.Status == machineDeleted {
+		return im.placeDeleted(ctx, x, p, line, name)
+	}
+	entry, err := im.e.store.Get(ctx, machineKey(t, name))
+	if errors.Is(err, store.ErrNotFound) {
+		return im.create(ctx, p, line, t, name)
+	}
+	if err != nil {
+		return err
+	}
+	there, err := im.e.decodeMachine(entry)
+	if err != nil {
+		return err
+	}
+	old, err := im.e.exportMachine(ctx, there.Number, there, t, name)
+	if err != nil {
+		return err
+	}
+	p.number = there.Number
+	// Revisions for forks come and go with them.
+	fresh, known := line.split(), old.split()
+	old.Number = line.Number
+	same := bytes.Equal(encodeLine(line), encodeLine(old))
+	p.compare(line.Revisions, old.Revisions)
+	if err := im.met(line.ARN, same); err != nil {
+		return err
+	}
+	return im.add(ctx, p, fresh, known, name, line.Type)
+}
+
+// check tells what is wrong with the line of a state machine.
+func (x *exportedMachine) check() (Tenant, string, error) {
+	name, ok := ParseARN(x.ARN)
+	if !ok || name.Kind != "stateMachine" || len(name.Path) != 1 {
+		return Tenant{}, "", errors.New("stateMachineArn is no ARN of a state machine")
+	}
+	fail := func(format string, args ...any) (Tenant, string, error) {
+		return Tenant{}, "", fmt.Errorf(format, args...)
+	}
+	switch {
+	case !slices.Contains([]string{machineActive, machineDeleting, machineDeleted}, x.Status):
+		return fail("there is no status %q", x.Status)
+	case x.Type != Standard && x.Type != Express:
+		return fail("there is no type %q", x.Type)
+	case len(x.Revisions) == 0:
+		return fail("it has no revisions")
+	}
+	revisions := make(map[decimal]bool)
+	for i := range x.Revisions {
+		if revisions[x.Revisions[i].Number] {
+			return fail("it has two revisions %d", x.Revisions[i].Number)
+		}
+		revisions[x.Revisions[i].Number] = true
+	}
+	if x.Status != machineDeleted && !revisions[x.Revision] {
+		return fail("its revision %d is not there", x.Revision)
+	}
+	versions := make(map[uint32]bool)
+	for _, v := range x.Versions {
+		if !revisions[v.Revision] || v.Number == 0 || v.Number > x.LastVersion || versions[v.Number] {
+			return fail("version %d cannot be: its revision is %d, and the last version %d", v.Number, v.Revision, x.LastVersion)
+		}
+		versions[v.Number] = true
+	}
+	for _, a := range x.Aliases {
+		total := 0
+		for _, r := range a.Routes {
+			if total += r.Weight; !versions[r.Version] {
+				return fail("the alias %s leads to version %d, which is not there", a.Name, r.Version)
+			}
+		}
+		if a.Name == "" || total != 100 {
+			return fail("the weights of the alias %q add up to %d", a.Name, total)
+		}
+	}
+	return name.Tenant, name.Path[0], nil
+}
+
+// split takes the revisions that were made for forks out of the line.
+func (x *exportedMachine) split() (forks []exportedRevision) {
+	own := x.Revisions[:0:0]
+	for _, r := range x.Revisions {
+		if forkRevision(uint64(r.Number)) {
+			forks = append(forks, r)
+		} else {
+			own = append(own, r)
+		}
+	}
+	x.Revisions = own
+	return forks
+}
+
+// compare finds out which revisions the store has with the same definition.
+func (p *placed) compare(given, known []exportedRevision) {
+	for i := range given {
+		r := &given[i]
+		at := slices.IndexFunc(known, func(k exportedRevision) bool { return k.Number == r.Number })
+		p.revisions[uint64(r.Number)].usable = at >= 0 && known[at].Definition == r.Definition
+	}
+}
+
+// add writes revisions that the store does not have yet, and other entries.
+func (im *importer) add(ctx context.Context, p *placed, given, known []exportedRevision, name string, typ MachineType, more ...store.Edit) error {
+	p.compare(given, known)
+	for i := range given {
+		r := &given[i]
+		if !slices.ContainsFunc(known, func(k exportedRevision) bool { return k.Number == r.Number }) {
+			p.revisions[uint64(r.Number)].usable = true
+			edit, err := im.e.importRevision(p.number, name, typ, r)
+			if err != nil {
+				return err
+			}
+			more = append(more, edit)
+		}
+	}
+	if len(more) == 0 {
+		return nil
+	}
+	return im.put(ctx, more...)
+}
+
+// importRevision gives the edit that makes a revision. [*KeyError].
+func (e *Engine) importRevision(machine uint32, name string, typ MachineType, r *exportedRevision) (store.Edit, error) {
+	return e.revisionEdit(revisionKey{machine, uint64(r.Number)}, &Revision{
+		Definition: r.Definition, Machine: name, Type: typ, RevisionID: r.RevisionID, RoleARN: r.RoleARN, Updated: time.Time(r.Updated),
+		Logging: r.Logging, Tracing: r.Tracing, Encryption: r.Encryption,
+	})
+}
+
+// create writes a machine that is not there.
+func (im *importer) create(ctx context.Context, p *placed, line *exportedMachine, t Tenant, name string) error {
+	if _, err := p.revisions[uint64(line.Revision)].parse(); err != nil {
+		return refuse("%s: %v", line.ARN, err)
+	}
+	number, taken, err := im.e.nextNumber(ctx)
+	if err != nil {
+		return err
+	}
+	edits := []store.Edit{taken}
+	for i := range line.Revisions {
+		edit, err := im.e.importRevision(number, name, line.Type, &line.Revisions[i])
+		if err != nil {
+			return err
+		}
+		edits = append(edits, edit)
+	}
+	m := line.build(t, name, number)
+	if m.kept, err = im.e.sealDefinition(machineKey(t, name), m.Definition, m.Encryption); err != nil {
+		return err
+	}
+	edit, err := m.edit()
+	if err != nil {
+		return err
+	}
+	edits = append(edits, edit)
+	im.count(func(n *Imported) {
+		n.Machines++
+		if m.Encrypted && im.e.keys == nil {
+			n.Plain++
+		}
+	})
+	if im.DryRun {
+		return nil
+	}
+	if m.Deleting {
+		edits = append(edits, store.Edit{Key: deletingKey(number), Value: []byte(machineKey(t, name))})
+	} else {
+		if edits, err = line.publish(edits, m); err != nil {
+			return refuse("%s: %v", line.ARN, err)
+		}
+	}
+	p.number = number
+	return im.e.store.Put(ctx, edits...)
+}
+
+// build makes the machine of its line.
+func (x *exportedMachine) build(t Tenant, name string, number uint32) *Machine {
+	m := &Machine{
+		Tenant: t, Name: name, Number: number, Type: x.Type, Revision: uint64(x.Revision), Created: time.Time(x.Created), Updated: time.Time(x.Updated),
+		Tags: x.Tags, Published: x.Published, Deleting: x.Status == machineDeleting,
+	}
+	for _, r := range x.Revisions {
+		m.Encrypted = m.Encrypted || len(r.Encryption) > 0
+		if r.Number == x.Revision {
+			m.Definition, m.RevisionID, m.RoleARN = r.Definition, r.RevisionID, r.RoleARN
+			m.Logging, m.Tracing, m.Encryption = r.Logging, r.Tracing, r.Encryption
+		}
+	}
+	return m
+}
+
+// publish adds the edits that make a machine's versions, aliases and shifts.
+func (x *exportedMachine) publish(edits []store.Edit, m *Machine) ([]store.Edit, error) {
+	p := published{Last: x.LastVersion, Versions: len(x.Versions), Aliases: len(x.Aliases), number: m.Number}
+	edits = append(edits, p.edit())
+	for _, v := range x.Versions {
+		version := Version{Number: v.Number, Revision: uint64(v.Revision), Description: v.Description, Created: time.Time(v.Created)}
+		edits = append(edits, version.edit(m.Number))
+	}
+	for i := range x.Aliases {
+		a := &x.Aliases[i]
+		alias := Alias{Name: a.Name, Description: a.Description, Created: time.Time(a.Created), Updated: time.Time(a.Updated)}
+		for _, r := range a.Routes {
+			alias.Routes = append(alias.Routes, Route(r))
+		}
+		encoded, err := json.Marshal(&alias)
+		if err != nil {
+			return nil, err
+		}
+		edits = append(edits, store.Edit{Key: aliasKey{m.Number, a.Name}.String(), Value: encoded})
+		if a.Shift != nil {
+			shift, err := a.Shift.build(m, a.Name)
+			if err != nil {
+				return nil, fmt.Errorf("the shift of the alias %s: %w", a.Name, err)
+			}
+			edits = append(edits, shift.edit())
+		}
+	}
+	return edits, nil
+}
+
+func (x *exportedShift) build(m *Machine, alias string) (*Shift, error) {
+	every, err := time.ParseDuration(x.Every)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains([]ShiftStatus{ShiftRunning, ShiftSucceeded, ShiftRolledBack, ShiftCancelled, ShiftOverruled}, x.Status) {
+		return nil, fmt.Errorf("there is no status %q", x.Status)
+	}
+	s := &Shift{
+		Tenant: m.Tenant, Machine: m.Name, Number: m.Number, Alias: alias, From: x.From, To: x.To,
+		ShiftPlan: ShiftPlan{First: x.First, Step: x.Step, Every: every},
+		Status:    x.Status, Reason: x.Reason, Weight: x.Weight,
+		Started: time.Time(x.Started), Next: time.Time(x.Next), Ended: time.Time(x.Ended),
+		Tally: Tally{Executions: x.Executions, Failed: x.Failed},
+	}
+	if x.ErrorRate != nil {
+		s.Rule = &ErrorRate{Percent: *x.ErrorRate}
+	}
+	return s, nil
+}
+
+// placeDeleted places a machine of which there are only revisions.
+func (im *importer) placeDeleted(ctx context.Context, x *exportRead, p *placed, line *exportedMachine, name string) error {
+	gone, err := im.deleted(ctx)
+	if err != nil {
+		return err
+	}
+	identity := identityOf(name, line.Revisions)
+	// Two machines of one export are two.
+	same := slices.DeleteFunc(slices.Clone(gone[identity]), x.has)
+	if len(same) == 0 {
+		number, taken, err := im.e.nextNumber(ctx)
+		if err != nil {
+			return err
+		}
+		im.count(func(n *Imported) { n.Machines++ })
+		if !im.DryRun {
+			p.number, gone[identity] = number, append(gone[identity], number)
+		}
+		return im.add(ctx, p, line.Revisions, nil, name, line.Type, taken)
+	}
+	p.number = same[0]
+	_, known, err := im.e.revisions(ctx, p.number)
+	if err != nil {
+		return err
+	}
+	if err := im.add(ctx, p, line.Revisions, known, name, line.Type); err != nil {
+		return err
+	}
+	usable := true
+	for _, r := range p.revisions {
+		usable = usable && r.usable
+	}
+	return im.met(line.ARN, usable)
+}
+
+// has reports whether a machine of the export has a number in the store.
+func (x *exportRead) has(number uint32) bool {
+	for _, p := range x.machines {
+		if p.number == number {
+			return true
+		}
+	}
+	return false
+}
+
+// identityOf tells deleted machines of one name apart.
+func identityOf(name string, revisions []exportedRevision) string {
+	return name + string(encodeLine(&revisions[0]))
+}
+
+// deleted gives the numbers of machines of which the store has only revisions.
+func (im *importer) deleted(ctx context.Context) (map[string][]uint32, error) {
+	if im.gone != nil {
+		return im.gone, nil
+	}
+	live := make(map[uint32]bool)
+	machines, err := im.e.store.Scan(ctx, machinePrefix, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range machines {
+		var m struct{ Number uint32 }
+		if err := decodeEntry(entry, &m); err != nil {
+			return nil, err
+		}
+		live[m.Number] = true
+	}
+	next, _, err := im.e.nextNumber(ctx)
+	if err != nil {
+		return nil, err
+	}
+	im.gone = make(map[string][]uint32)
+	for number := uint32(1); number < next; number++ {
+		if live[number] {
+			continue
+		}
+		first, known, err := im.e.revisions(ctx, number)
+		if err != nil {
+			return nil, err
+		}
+		if len(known) > 0 {
+			identity := identityOf(first.Machine, known)
+			im.gone[identity] = append(im.gone[identity], number)
+		}
+	}
+	return im.gone, nil
+}

@@ -1,0 +1,396 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/store/memory"
+)
+
+// exported gives the export of a store.
+func exported(t testing.TB, s store.Store, opts engine.ExportOptions) string {
+	t.Helper()
+	var b bytes.Buffer
+	opts.Problem = func(text string) { t.Error(text) }
+	if _, err := engine.Export(t.Context(), s, &b, opts); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// imported imports an export, of which each line is to be right.
+func imported(t testing.TB, s store.Store, export string, opts engine.ImportOptions) engine.Imported {
+	t.Helper()
+	opts.Problem = func(line int, text string) { t.Errorf("line %d: %s", line, text) }
+	n, err := engine.Import(t.Context(), s, strings.NewReader(export), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// moved moves a store's content to another store, which must then have the same
+// export, byte for byte, and have nothing to take when it is given it again.
+func moved(t testing.TB, from, to store.Store, keys ...engine.EncryptionKey) {
+	t.Helper()
+	out, in := engine.ExportOptions{Secret: true, EncryptionKeys: keys}, engine.ImportOptions{EncryptionKeys: keys}
+	before := exported(t, from, out)
+	in.DryRun = true
+	dry := imported(t, to, before, in)
+	in.DryRun = false
+	if n := imported(t, to, before, in); n != dry || n.Executions != strings.Count(before, `{"kind":"execution"`) || n.Tokens > 0 {
+		t.Errorf("imported %+v, and in a dry run %+v", n, dry)
+	}
+	if diff := cmp.Diff(before, exported(t, to, out)); diff != "" {
+		t.Errorf("the export of the import differs (-first +second):\n%s", diff)
+	}
+	if n := imported(t, to, before, in); n.Machines+n.Activities+n.Executions > 0 || n.Same != dry.Machines+dry.Activities+dry.Executions {
+		t.Errorf("imported once more: %+v", n)
+	}
+	checker, err := engine.NewChecker(to, keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := to.Executions(t.Context(), store.ExecutionID{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range all {
+		chunks, err := to.History(t.Context(), all[i].ID, 1, 0, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if problem := checker.Check(t.Context(), &all[i], chunks); problem != "" {
+			t.Error(problem)
+		}
+	}
+}
+
+// TestTransfer has the simulation's world move to another store at some moment,
+// where everything goes on: timers, retries, branches, task tokens, redrives and
+// forks.
+func TestTransfer(t *testing.T) {
+	for seed := *first; seed < *first+uint64(*seeds)/5; seed++ {
+		s := newSimulation(t, seed)
+		for range 50 + s.random.IntN(350) {
+			s.move()
+		}
+		for _, e := range s.engines {
+			if e != nil {
+				e.dead = true
+			}
+		}
+		s.calm = true
+		other := memory.New(memory.Options{Shards: 3, Fault: s.fault})
+		moved(t, s.store, other)
+		s.store, s.jobs, s.calm = other, nil, false
+		s.engines = []*node{s.open(), nil}
+		for range 100 {
+			s.move()
+		}
+		s.settle()
+		s.check()
+		if t.Failed() {
+			t.Fatalf("seed %d (repeat it with -seeds 5 -seed %d)", seed, seed)
+		}
+	}
+}
+
+// world is a store with all that a catalogue can have.
+type world struct {
+	t      *testing.T
+	random *rand.Rand
+	now    time.Time
+	jobs   []func()
+	store  *memory.Store
+	e      *engine.Engine
+	names  int
+}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	w := &world{t: t, random: rand.New(rand.NewPCG(seed, 3)), now: time.UnixMilli(1_700_000_000_000), store: memory.New(memory.Options{})}
+	w.e = w.open(w.store)
+	return w
+}
+
+func (w *world) open(s store.Store) *engine.Engine {
+	e, err := engine.Open(w.t.Context(), engine.Config{
+		Store: s, Integrations: new(integration.Registry), EncryptionKeys: worldKeys, Index: []string{"input.n", "output.n"},
+		Clock: func() time.Time { return w.now }, Random: reader{w.random}, Go: func(work func()) { w.jobs = append(w.jobs, work) },
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return e
+}
+
+// run does what the engine wants done.
+func (w *world) run() {
+	for len(w.jobs) > 0 {
+		work := w.jobs[0]
+		w.jobs = w.jobs[1:]
+		work()
+	}
+}
+
+var worldTenants = []engine.Tenant{tenant, {Account: "111122223333", Region: "cn-north-1"}}
+
+var worldKeys = []engine.EncryptionKey{{ID: "alias/k", Key: make([]byte, 32)}}
+
+const activityMachine = `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:us-east-1:000000000000:activity:a1","TimeoutSeconds":600,"End":true}}}`
+
+var worldDefinitions = []string{
+	`{"StartAt":"A","States":{"A":{"Type":"Pass","Assign":{"a":"{% $states.input.n %}","b":"<&>"},"End":true}},"QueryLanguage":"JSONata"}`,
+	`{"Comment":"<b>\u00fc\\\"</b>","StartAt":"A","TimeoutSeconds":500,"States":{"A":{"Type":"Wait","Seconds":900,"End":true}}}`,
+	`{"StartAt":"A","States":{"A":{"Type":"Choice","Choices":[{"Variable":"$.n","NumericGreaterThan":2,"Next":"F"}],"Default":"S"},"F":{"Type":"Fail","Error":"TooMany","Cause":"more than 2"},"S":{"Type":"Succeed"}}}`,
+	activityMachine,
+}
+
+// move makes one thing happen. What cannot be is refused, which is all the same.
+func (w *world) move() {
+	ctx, of := w.t.Context(), worldTenants[w.random.IntN(2)]
+	name := fmt.Sprintf("m%d", w.random.IntN(3))
+	m, err := w.e.Machine(ctx, of.ARN("stateMachine", name))
+	switch n := w.random.IntN(100); {
+	case n < 10:
+		_ = w.e.PutActivity(ctx, engine.Activity{Tenant: of, Name: fmt.Sprintf("a%d", w.random.IntN(3)), Created: w.now, Tags: []engine.Tag{{Key: "k", Value: "<v>"}}})
+	case n < 20:
+		w.now = w.now.Add(time.Duration(w.random.IntN(200)) * time.Second)
+		w.e.Tick(ctx, w.now)
+	case err != nil:
+		w.create(of, name)
+	case m.Deleting: // the API does nothing with it
+		w.disturb(m)
+	case n < 30:
+		w.change(m)
+	case n < 40:
+		w.alias(m)
+	case n < 43:
+		_ = w.e.DeleteMachine(ctx, m)
+	case n < 46:
+		_ = w.e.DeleteVersion(ctx, m, 1+w.random.Uint32N(3))
+	case n < 80:
+		w.start(m)
+	default:
+		w.disturb(m)
+	}
+	w.run()
+}
+
+func (w *world) parsed(definition string) *asl.StateMachine {
+	parsed, diagnostics := asl.Parse([]byte(definition))
+	if parsed == nil {
+		w.t.Fatal(diagnostics)
+	}
+	return parsed
+}
+
+func (w *world) create(of engine.Tenant, name string) {
+	definition := worldDefinitions[w.random.IntN(len(worldDefinitions))]
+	m := engine.Machine{Tenant: of, Name: name, Type: engine.Standard, RoleARN: "arn:aws:iam::1:role/<r>", Definition: definition, Created: w.now, Updated: w.now}
+	if w.random.IntN(5) == 0 {
+		m.Type = engine.Express
+	}
+	if w.random.IntN(2) == 0 {
+		m.Tags = []engine.Tag{{Key: engine.RetentionTag, Value: "1h"}, {Key: "b", Value: ""}}
+		m.Logging, m.Tracing = []byte(`{ "level": "ALL", "x": "\u003c" }`), []byte(`{"enabled":true}`)
+	}
+	if w.random.IntN(3) == 0 {
+		m.Encryption = []byte(`{"type":"CUSTOMER_MANAGED_KMS_KEY","kmsKeyId":"alias/k","kmsDataKeyReusePeriodSeconds":300}`)
+	}
+	if w.random.IntN(2) == 0 {
+		m.Published = new("first")
+		_, _, _ = w.e.CreatePublished(w.t.Context(), m, w.parsed(definition), "first")
+		return
+	}
+	_, _ = w.e.CreateMachine(w.t.Context(), m, w.parsed(definition))
+}
+
+// change updates a machine, its tags only, or publishes it.
+func (w *world) change(m *engine.Machine) {
+	ctx, next := w.t.Context(), *m
+	next.Updated = w.now
+	switch w.random.IntN(3) {
+	case 0:
+		if w.random.IntN(4) == 0 {
+			next.Encryption = nil
+		}
+		next.Definition, next.RevisionID = worldDefinitions[w.random.IntN(len(worldDefinitions))], w.e.UUID()
+		_, _, _ = w.e.PutPublished(ctx, next, w.parsed(next.Definition), true, "changed")
+	case 1:
+		next.Tags = append(slices.Clip(next.Tags), engine.Tag{Key: fmt.Sprint(w.names), Value: "v"})
+		_, _ = w.e.PutMachine(ctx, next, m.Parsed(), false)
+	case 2:
+		_, _ = w.e.Publish(ctx, m, "")
+	}
+}
+
+// alias makes, changes, shifts or deletes an alias.
+func (w *world) alias(m *engine.Machine) {
+	ctx, name := w.t.Context(), fmt.Sprintf("l%d", w.random.IntN(2))
+	a, err := w.e.Alias(ctx, m, name)
+	if err != nil {
+		a = &engine.Alias{Name: name, Created: w.now}
+	}
+	next := *a
+	next.Updated, next.Description = w.now, fmt.Sprint(w.names)
+	switch w.random.IntN(4) {
+	case 0:
+		next.Routes = []engine.Route{{Version: 1, Weight: 100}}
+		_, _ = w.e.PutAlias(ctx, m, next)
+	case 1:
+		next.Routes = []engine.Route{{Version: 1, Weight: 60}, {Version: 2, Weight: 40}}
+		_, _ = w.e.PutAlias(ctx, m, next)
+	case 2:
+		plan := engine.ShiftPlan{First: 10, Step: 30, Every: 90 * time.Second, Rule: &engine.ErrorRate{Percent: 12.5}}
+		_, _ = w.e.BeginShift(ctx, m, name, 1+w.random.Uint32N(3), plan)
+	case 3:
+		_ = w.e.DeleteAlias(ctx, m, name)
+	}
+}
+
+// start starts an execution of a machine, a version or an alias.
+func (w *world) start(m *engine.Machine) {
+	arn := m.ARN() + []string{"", "", ":1", ":2", ":l0", ":l1"}[w.random.IntN(6)]
+	req, err := w.e.StartOf(w.t.Context(), arn)
+	if err != nil {
+		return
+	}
+	w.names++
+	req.Input, req.TraceHeader = doc(fmt.Sprintf(`{"n":%d, "text":"\u00fc <&> \"q\"" }`, w.random.IntN(5))), "Root=1"
+	if w.random.IntN(3) > 0 {
+		req.Name = fmt.Sprintf("x%d", w.names)
+	}
+	_, _ = w.e.Start(w.t.Context(), req)
+}
+
+// disturb stops, redrives or forks some execution of a machine, or begins the
+// task of one.
+func (w *world) disturb(m *engine.Machine) {
+	ctx := w.t.Context()
+	list, _, err := w.e.List(ctx, m, 0, 1+w.random.IntN(5), "")
+	if err != nil || len(list) == 0 {
+		return
+	}
+	d := list[w.random.IntN(len(list))]
+	switch w.random.IntN(4) {
+	case 0:
+		_, _ = w.e.Stop(ctx, d.ARN, d.Failure)
+	case 1:
+		_, _ = w.e.Redrive(ctx, d.ARN, "token")
+	case 2:
+		req := engine.ForkRequest{ARN: d.ARN, At: 1}
+		if w.random.IntN(2) == 0 {
+			req.Definition = worldDefinitions[w.random.IntN(3)]
+		}
+		_, _ = w.e.Fork(ctx, req)
+	case 3:
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		_, _, _ = w.e.ActivityTask(ended, tenant.ARN("activity", "a1"), "worker")
+	}
+}
+
+// TestTransferCatalogue moves stores with everything that a catalogue can have:
+// tenants, revisions, versions, aliases, shifts, deletions that wait, machines
+// that are gone, forks by other definitions, Express executions. In the other
+// store the API tells the same.
+func TestTransferCatalogue(t *testing.T) {
+	for seed := *first; seed < *first+uint64(*seeds)/5; seed++ {
+		w := newWorld(t, seed)
+		for range 60 + w.random.IntN(200) {
+			w.move()
+		}
+		other := memory.New(memory.Options{})
+		if seed%2 == 0 { // values are indexed there, from the beginning
+			if err := other.Put(t.Context(), store.Edit{Key: "index/input.n", Value: []byte("0")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		moved(t, w.store, other, worldKeys...)
+		w.now = w.now.Add(time.Second)
+		e := w.open(other)
+		w.jobs = nil
+		if diff := cmp.Diff(told(t, w.e), told(t, e)); diff != "" {
+			t.Errorf("the other store tells otherwise (-first +second):\n%s", diff)
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d (repeat it with -seeds 5 -seed %d)", seed, seed)
+		}
+	}
+}
+
+// told is what the engine tells of machines and executions.
+func told(t *testing.T, e *engine.Engine) map[string]any {
+	all := make(map[string]any)
+	names := func(ds []*engine.Description) (names []string) {
+		for _, d := range ds {
+			names = append(names, d.ARN)
+		}
+		return names
+	}
+	for _, of := range worldTenants {
+		machines, err := e.Machines(t.Context(), of, "", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range machines {
+			all[m.ARN()] = m.Definition
+			list, _, err := e.List(t.Context(), m, 0, 1000, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range list {
+				forks, err := e.Forks(t.Context(), d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all[d.ARN] = []any{d.Status.String(), d.Start.UnixMilli(), d.Stop.UnixMilli(), d.Redrives, d.RoleARN, d.TraceHeader, names(forks)}
+			}
+			for _, q := range []string{"1", "2", "l0", "l1"} {
+				list, _, err := e.ListQualified(t.Context(), m, m.ARN()+":"+q, 0, 1000, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				all[m.ARN()+":"+q] = names(list)
+			}
+		}
+		for what, q := range map[string]engine.Search{"failed": {Error: "TooMany"}, "indexed": {Values: []engine.Comparison{{Field: field(t, "input.n"), Op: "=", Value: doc("3").Value()}}}} {
+			q.Tenant = of
+			q.Limit = 1000
+			found, err := e.Search(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[of.Region+" "+what] = names(found.Executions)
+		}
+		shifts, err := e.Shifts(t.Context(), of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range shifts {
+			all["shift of "+s.AliasARN()] = []any{s.Status, s.Weight, s.Next.UnixMilli(), s.Every, s.Rule}
+		}
+	}
+	return all
+}
+
+func field(t *testing.T, text string) engine.Field {
+	f, err := engine.ParseField(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
