@@ -91,11 +91,17 @@ func (e *Engine) forkOf(ctx context.Context, origin *Description, req ForkReques
 	if req.At < 1 || req.At > origin.Last {
 		return nil, invalidFork("The execution has the events 1 to %d; there is no event %d.", origin.Last, req.At)
 	}
+	if origin.meta.Foreign && req.At > 1 {
+		return nil, invalidFork("AWS recorded the execution, and does not tell all that is needed to go on with it: it can be forked at event 1 only, which begins it again.")
+	}
 	events, err := e.events(ctx, origin.ID)
 	if err != nil {
 		return nil, err
 	}
 	f := &fork{from: history.Fork{ExecutionArn: origin.ARN, Event: req.At}, events: events[:req.At:req.At], revision: origin.meta.Revision, input: req.Input, retain: origin.meta.Retention, encryption: origin.meta.Encryption}
+	if origin.meta.Foreign {
+		f.retain = int64(e.cfg.Retention / time.Second) // the origin's counts from an end that was long ago
+	}
 	if size := payloads(f.events); size > maxForkBytes {
 		return nil, invalidFork("The events to take over hold %d bytes; at most %d can be.", size, maxForkBytes)
 	}

@@ -51,17 +51,22 @@ func (r *placedRevision) parse() (*asl.StateMachine, error) {
 // machine's own.
 func forkRevision(number uint64) bool { return number>>63 != 0 }
 
+func newPlaced(line *exportedMachine) *placed {
+	p := &placed{arn: line.ARN, revisions: make(map[uint64]*placedRevision)}
+	for i := range line.Revisions {
+		r := &line.Revisions[i]
+		p.revisions[uint64(r.Number)] = &placedRevision{definition: r.Definition, encryption: r.Encryption, usable: true}
+	}
+	return p
+}
+
 // machine imports the line of a state machine.
 func (im *importer) machine(ctx context.Context, x *exportRead, text []byte) error {
 	var line exportedMachine
 	if err := decodeLine(text, &line); err != nil {
 		return refuse("%v", err)
 	}
-	p := &placed{arn: line.ARN, revisions: make(map[uint64]*placedRevision)}
-	for i := range line.Revisions {
-		r := &line.Revisions[i]
-		p.revisions[uint64(r.Number)] = &placedRevision{definition: r.Definition, encryption: r.Encryption, usable: true}
-	}
+	p := newPlaced(&line)
 	err := im.place(ctx, x, p, &line)
 	p.refused = err != nil
 	x.mu.Lock()

@@ -30,6 +30,8 @@ func (e *Engine) NotRedrivable(d *Description) string {
 	switch {
 	case d.Status == store.Running, d.Status == store.Succeeded:
 		return "Execution is " + d.Status.String() + " and cannot be redriven"
+	case d.meta.Foreign:
+		return "AWS recorded the execution, and does not tell all that is needed to go on with it"
 	case e.deleted(e.closing, d):
 		return "State machine is in DELETING status"
 	case d.Last >= redriveEvents && e.cfg.Limits.Events > 0:

@@ -430,6 +430,13 @@ func order(a, b value.Value) (n int, comparable bool) {
 // states are the names of the states that an execution is in, or was in when
 // it ended without success.
 func (e *Engine) states(ctx context.Context, d *Description) ([]string, error) {
+	if d.meta.Foreign {
+		events, err := e.events(ctx, d.ID)
+		if d.Status == store.Succeeded {
+			events = nil
+		}
+		return left(events), err
+	}
 	x, err := e.replay(ctx, d.ID, d.meta)
 	if err != nil {
 		return nil, err

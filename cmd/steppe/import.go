@@ -22,28 +22,41 @@ type importCommand struct {
 	Partial        bool     `help:"Take an export that was cut, or filtered by other programs."`
 	EncryptionKeys string   `help:"File of the keys that the server is to have: what is imported is encrypted with the one that its configuration names." placeholder:"FILE"`
 	DryRun         bool     `help:"Check everything and write nothing."`
+	recordingFlags
 
 	keys []engine.EncryptionKey
 }
 
-// Run checks all files, and if there is nothing wrong with any of them imports
-// them. The exit status is 1 when something is.
-func (c *importCommand) Run(con *console) error {
-	if len(c.Files) == 0 {
-		return errors.New("give exports to import, - for standard input")
+// Run imports exports, or an execution that AWS ran. The exit status is 1 when
+// something is wrong with them.
+func (c *importCommand) Run(con *console) (err error) {
+	if (len(c.Files) == 0) == (c.AWSHistory == "") {
+		return errors.New("give either exports to import, - for standard input, or --aws-history FILE")
 	}
-	keys, err := loadEncryptionKeys(c.EncryptionKeys)
-	if err != nil {
+	if c.keys, err = loadEncryptionKeys(c.EncryptionKeys); err != nil {
 		return err
 	}
-	c.keys = keys
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if c.AWSHistory != "" {
+		return c.importRecording(ctx, con)
+	}
+	return c.importFiles(ctx, con)
+}
+
+// options are those of the import.
+func (c *importCommand) options(dry bool) engine.ImportOptions {
+	return engine.ImportOptions{DryRun: dry, Skip: c.OnConflict == "skip", Partial: c.Partial, EncryptionKeys: c.keys}
+}
+
+// importFiles checks all files, and if there is nothing wrong with any of them
+// imports them.
+func (c *importCommand) importFiles(ctx context.Context, con *console) error {
 	s, err := c.open()
 	if err != nil {
 		return err
 	}
 	defer s.Close() //nolint:errcheck // each commit was durable
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	files, done, err := c.files()
 	if err != nil {
 		return err
@@ -105,10 +118,9 @@ func (c *importCommand) pass(ctx context.Context, con *console, s store.Store, f
 		if err != nil {
 			return all, err
 		}
-		n, err := engine.Import(ctx, s, file, engine.ImportOptions{
-			DryRun: dry, Skip: c.OnConflict == "skip", Partial: c.Partial, EncryptionKeys: c.keys,
-			Problem: func(line int, text string) { fmt.Fprintf(con.err, "%s:%d: %s\n", c.Files[i], line, text) },
-		})
+		opts := c.options(dry)
+		opts.Problem = func(line int, text string) { fmt.Fprintf(con.err, "%s:%d: %s\n", c.Files[i], line, text) }
+		n, err := engine.Import(ctx, s, file, opts)
 		all.Add(n)
 		if err = errors.Join(err, file.Close()); err != nil {
 			return all, fmt.Errorf("%s: %w", c.Files[i], err)
