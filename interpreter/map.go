@@ -9,6 +9,10 @@ import (
 
 // startMap picks the items of a Map state and starts it.
 func (s *step) startMap(b *branch, st *asl.Map) {
+	if st.Distributed != nil { // of a definition that came with an execution from elsewhere
+		s.fail(b, s.raised(b, "States.Runtime", "The Map mode DISTRIBUTED is not implemented yet."))
+		return
+	}
 	items, err := s.items(b, st)
 	if err != nil {
 		s.fail(b, s.evaluation(b, err))
