@@ -50,6 +50,8 @@ type Imported struct {
 	Tokens int
 	// Plain are machines that name encryption keys, where none were given.
 	Plain int
+	// Writes counts what was written; nothing is when all was there.
+	Writes int
 }
 
 // Add adds other counts.
@@ -63,6 +65,7 @@ func (n *Imported) Add(m Imported) {
 	n.Problems += m.Problems
 	n.Tokens += m.Tokens
 	n.Plain += m.Plain
+	n.Writes += m.Writes
 }
 
 // Import reads what [Export] wrote into a store that no engine has open. What is
@@ -102,7 +105,7 @@ func Import(ctx context.Context, s store.Store, r io.Reader, opts ImportOptions)
 // and bytes of them.
 const (
 	importers  = 256
-	importRoom = 64 << 20
+	importRoom = 16 << 20
 )
 
 // importer is an import under way.
@@ -321,18 +324,16 @@ func (im *importer) secret(ctx context.Context, text []byte) error {
 		return refuse("taskTokenKey is missing")
 	}
 	im.key = true
-	entry, err := im.e.store.Get(ctx, tokenKey)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return im.put(ctx, store.Edit{Key: tokenKey, Value: line.TaskTokenKey})
-	case err != nil || bytes.Equal(entry.Value, line.TaskTokenKey):
-		return err
+	for _, key := range []string{tokenKey, otherTokenKey(line.TaskTokenKey)} {
+		entry, err := im.e.store.Get(ctx, key)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return im.put(ctx, store.Edit{Key: key, Value: line.TaskTokenKey})
+		case err != nil || bytes.Equal(entry.Value, line.TaskTokenKey):
+			return err
+		}
 	}
-	err = im.put(ctx, store.Edit{Key: otherTokenKey(line.TaskTokenKey), Value: line.TaskTokenKey})
-	if errors.Is(err, store.ErrVersion) {
-		err = nil // it is there
-	}
-	return err
+	return refuse("the store has another key in the place of this one")
 }
 
 func (im *importer) activity(ctx context.Context, text []byte) error {
@@ -379,6 +380,7 @@ func (im *importer) met(arn string, same bool) error {
 
 // put writes catalogue entries, unless nothing is to be written.
 func (im *importer) put(ctx context.Context, edits ...store.Edit) error {
+	im.count(func(n *Imported) { n.Writes++ })
 	if im.DryRun {
 		return nil
 	}
@@ -436,6 +438,7 @@ func (im *importer) take(ctx context.Context, p *portable, of *placed) error {
 		}
 	}
 	im.count(func(n *Imported) {
+		n.Writes++
 		n.Executions++
 		if live != nil && live.Status() == interpreter.Running {
 			n.Running++

@@ -204,7 +204,7 @@ func TestImportTwo(t *testing.T) {
 	}
 	s = memory.New(memory.Options{})
 	n := imported(t, s, first+"\n"+export, engine.ImportOptions{Partial: true})
-	if n != (engine.Imported{Machines: 1, Activities: 1, Executions: 2, Running: 1, Same: 3}) {
+	if n != (engine.Imported{Machines: 1, Activities: 1, Executions: 2, Running: 1, Same: 3, Writes: 4}) {
 		t.Errorf("%+v", n)
 	}
 	if exported(t, s, engine.ExportOptions{}) != export {

@@ -239,15 +239,6 @@ func (im *importer) create(ctx context.Context, p *placed, line *exportedMachine
 		return err
 	}
 	edits = append(edits, edit)
-	im.count(func(n *Imported) {
-		n.Machines++
-		if m.Encrypted && im.e.keys == nil {
-			n.Plain++
-		}
-	})
-	if im.DryRun {
-		return nil
-	}
 	if m.Deleting {
 		edits = append(edits, store.Edit{Key: deletingKey(number), Value: []byte(machineKey(t, name))})
 	} else {
@@ -255,8 +246,16 @@ func (im *importer) create(ctx context.Context, p *placed, line *exportedMachine
 			return refuse("%s: %v", line.ARN, err)
 		}
 	}
-	p.number = number
-	return im.e.store.Put(ctx, edits...)
+	im.count(func(n *Imported) {
+		n.Machines++
+		if m.Encrypted && im.e.keys == nil {
+			n.Plain++
+		}
+	})
+	if !im.DryRun {
+		p.number = number
+	}
+	return im.put(ctx, edits...)
 }
 
 // build makes the machine of its line.

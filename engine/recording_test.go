@@ -56,8 +56,8 @@ func TestImportRecording(t *testing.T) {
 		opts engine.ImportOptions
 		want engine.Imported
 	}{
-		{engine.ImportOptions{DryRun: true}, engine.Imported{Machines: 1, Executions: 1}},
-		{engine.ImportOptions{}, engine.Imported{Machines: 1, Executions: 1}},
+		{engine.ImportOptions{DryRun: true}, engine.Imported{Machines: 1, Executions: 1, Writes: 2}},
+		{engine.ImportOptions{}, engine.Imported{Machines: 1, Executions: 1, Writes: 2}},
 		{engine.ImportOptions{}, engine.Imported{Same: 1}},
 	} {
 		n, err := engine.ImportRecording(t.Context(), s, rec, tt.opts)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -39,6 +40,7 @@ func (c *exportCommand) Run(con *console) (err error) {
 	if opts.EncryptionKeys, err = loadEncryptionKeys(c.EncryptionKeys); err != nil {
 		return err
 	}
+	collectSeldom()
 	db, err := openData(c.Data)
 	if err != nil {
 		return err
@@ -62,6 +64,14 @@ func (c *exportCommand) Run(con *console) (err error) {
 		return exitCode(1)
 	}
 	return nil
+}
+
+// collectSeldom has garbage collected seldom: what goes by in an export or an
+// import is much, and hardly anything of it is kept. What is left of the memory is
+// bounded all the same.
+func collectSeldom() {
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(1 << 30)
 }
 
 // createOutput makes a file that only its owner can read: exports hold payloads.

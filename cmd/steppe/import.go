@@ -36,6 +36,7 @@ func (c *importCommand) Run(con *console) (err error) {
 	if c.keys, err = loadEncryptionKeys(c.EncryptionKeys); err != nil {
 		return err
 	}
+	collectSeldom()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if c.AWSHistory != "" {
@@ -67,7 +68,7 @@ func (c *importCommand) importFiles(ctx context.Context, con *console) error {
 		fmt.Fprintf(con.err, "%d lines are not right; nothing was imported\n", n.Problems)
 		return exitCode(1)
 	}
-	if err == nil && !c.DryRun {
+	if err == nil && !c.DryRun && n.Writes > 0 {
 		n, err = c.pass(ctx, con, s, files, false)
 	}
 	if err != nil {
