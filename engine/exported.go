@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/store"
@@ -305,12 +307,36 @@ func (p *portable) readEvents(s *value.Scanner, reader *history.Reader) (head []
 	return append(head, '}'), err
 }
 
+// maxRetention is a hundred years, in seconds.
+const maxRetention = 100 * 365 * 24 * 60 * 60
+
+// parseExported reads the ARN of a kind of things in an export. Its parts become
+// parts of keys: none may be what no tenant or name can be.
+func parseExported(arn, kind string, parts int) (Name, bool) {
+	name, ok := ParseARN(arn)
+	if !ok || name.Kind != kind || len(name.Path) != parts {
+		return name, false
+	}
+	for _, part := range append([]string{name.Account, name.Region}, name.Path...) {
+		if part == "" || len(part) > 128 || strings.ContainsFunc(part, func(c rune) bool { return c == '/' || c == '#' || unicode.IsControl(c) }) {
+			return name, false
+		}
+	}
+	return name, true
+}
+
 // read takes what stands before the events.
 func (p *portable) read(head *exportedExecution) error {
-	name, ok := ParseARN(head.ARN)
-	express := name.Kind == "express"
-	if !ok || express && len(name.Path) != 3 || !express && (name.Kind != "execution" || len(name.Path) != 2) {
+	name, ok := parseExported(head.ARN, "execution", 2)
+	express := !ok
+	if express {
+		name, ok = parseExported(head.ARN, "express", 3)
+	}
+	switch {
+	case !ok:
 		return errors.New("executionArn is no ARN of an execution")
+	case head.Retention < 0 || head.Retention > maxRetention:
+		return fmt.Errorf("retentionInSeconds is %d, and cannot be", head.Retention)
 	}
 	p.meta = meta{
 		Account: name.Account, Region: name.Region, MachineName: name.Path[0], Name: name.Path[1], Revision: uint64(head.Revision),

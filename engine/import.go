@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/steppehq/steppe/history"
@@ -114,7 +115,7 @@ type importer struct {
 	e      *Engine
 	shards []store.Shard // nil when nothing is written
 	room   room
-	key    bool // the export has the keys of task tokens
+	key    atomic.Bool // the export has the keys of task tokens
 	// gone has the numbers of deleted machines, by what they were; nil until it is
 	// asked for.
 	gone map[string][]uint32
@@ -323,7 +324,7 @@ func (im *importer) secret(ctx context.Context, text []byte) error {
 	if len(line.TaskTokenKey) == 0 {
 		return refuse("taskTokenKey is missing")
 	}
-	im.key = true
+	im.key.Store(true)
 	for _, key := range []string{tokenKey, otherTokenKey(line.TaskTokenKey)} {
 		entry, err := im.e.store.Get(ctx, key)
 		switch {
@@ -341,8 +342,8 @@ func (im *importer) activity(ctx context.Context, text []byte) error {
 	if err := decodeLine(text, &line); err != nil {
 		return refuse("%v", err)
 	}
-	name, ok := ParseARN(line.ARN)
-	if !ok || name.Kind != "activity" || len(name.Path) != 1 {
+	name, ok := parseExported(line.ARN, "activity", 1)
+	if !ok {
 		return refuse("activityArn %q is no ARN of an activity", line.ARN)
 	}
 	a := &Activity{Tenant: name.Tenant, Name: name.Path[0], Created: time.Time(line.Created), Encryption: line.Encryption, Tags: line.Tags}
@@ -442,7 +443,7 @@ func (im *importer) take(ctx context.Context, p *portable, of *placed) error {
 		n.Executions++
 		if live != nil && live.Status() == interpreter.Running {
 			n.Running++
-			if !im.key {
+			if !im.key.Load() {
 				n.Tokens += live.Tokens()
 			}
 		}

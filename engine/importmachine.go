@@ -116,8 +116,8 @@ func (im *importer) place(ctx context.Context, x *exportRead, p *placed, line *e
 
 // check tells what is wrong with the line of a state machine.
 func (x *exportedMachine) check() (Tenant, string, error) {
-	name, ok := ParseARN(x.ARN)
-	if !ok || name.Kind != "stateMachine" || len(name.Path) != 1 {
+	name, ok := parseExported(x.ARN, "stateMachine", 1)
+	if !ok {
 		return Tenant{}, "", errors.New("stateMachineArn is no ARN of a state machine")
 	}
 	fail := func(format string, args ...any) (Tenant, string, error) {

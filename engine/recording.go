@@ -138,8 +138,8 @@ func ImportRecording(ctx context.Context, s store.Store, rec *Recording, opts Im
 
 // recorded makes an execution of a recording, and places its machine.
 func (im *importer) recorded(ctx context.Context, rec *Recording) (*portable, *placed, error) {
-	name, ok := ParseARN(rec.ARN)
-	if !ok || name.Kind != "execution" || len(name.Path) != 2 {
+	name, ok := parseExported(rec.ARN, "execution", 2)
+	if !ok {
 		return nil, nil, fmt.Errorf("%q is no ARN of an execution", rec.ARN)
 	}
 	l, err := lifeOf(rec.Events)
@@ -176,7 +176,7 @@ func (im *importer) identify(ctx context.Context, p *portable, rec *Recording) e
 		if keep == 0 {
 			keep = im.e.cfg.Retention
 		}
-		p.meta.Retention = int64((im.e.Now().Sub(p.record.Stop) + keep) / time.Second)
+		p.meta.Retention = min(int64(im.e.Now().Sub(p.record.Stop)/time.Second)+int64(keep/time.Second), maxRetention)
 		p.record.ID = im.e.newID(store.ShardID(shardOf(p.meta.key(), im.e.store.Shards())), p.record.Start)
 		return nil
 	}

@@ -71,7 +71,7 @@ func (c *exportCommand) Run(con *console) (err error) {
 // bounded all the same.
 func collectSeldom() {
 	debug.SetGCPercent(400)
-	debug.SetMemoryLimit(1 << 30)
+	debug.SetMemoryLimit(512 << 20)
 }
 
 // createOutput makes a file that only its owner can read: exports hold payloads.
@@ -80,7 +80,20 @@ func createOutput(con *console, name string) (io.WriteCloser, error) {
 	if name == "-" {
 		return nopCloser{con.out}, nil
 	}
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	return durable{f}, err
+}
+
+// durable is a file that is on disk when it was closed.
+type durable struct{ *os.File }
+
+// Close syncs the file, unless it is none of a disk, and closes it.
+func (f durable) Close() error {
+	var err error
+	if info, failed := f.Stat(); failed == nil && info.Mode().IsRegular() {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.File.Close())
 }
 
 type nopCloser struct{ io.Writer }
