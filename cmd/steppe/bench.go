@@ -15,12 +15,13 @@ import (
 )
 
 type benchCommand struct {
-	Workloads []string      `help:"Workloads to run: W1 to W6, floor." default:"floor,W1,W2,W3,W4,W5,W6" placeholder:"NAME"`
+	Workloads []string      `help:"Workloads to run: W1 to W7, floor." default:"floor,W1,W2,W3,W4,W5,W6,W7" placeholder:"NAME"`
 	Clients   []int         `help:"Clients at once." default:"1,64,1000" placeholder:"N"`
 	Doors     []string      `help:"Ways to the server: http, library." default:"http,library" enum:"http,library" placeholder:"DOOR"`
 	Duration  time.Duration `help:"How long each load lasts." default:"5s" placeholder:"DURATION"`
 	Runs      int           `help:"Runs of each, of which the median is shown." default:"1" placeholder:"N"`
 	Sleepers  int           `help:"Executions that wait in W5." default:"1000000" placeholder:"N"`
+	Stored    int           `help:"Executions that are stored in W7." default:"1000000" placeholder:"N"`
 	Dir       string        `help:"Where the data is put for the time being; the disk that is measured." placeholder:"DIR"`
 	JSON      string        `help:"Write the figures as JSON." placeholder:"FILE" name:"json"`
 	SVG       string        `help:"Draw the rates." placeholder:"FILE" name:"svg"`
@@ -28,15 +29,18 @@ type benchCommand struct {
 
 // benchServeCommand is the server process of the command bench.
 type benchServeCommand struct {
-	Dir string `arg:""`
+	Index []string `help:"Fields to index."`
+	Dir   string   `arg:""`
 }
 
 // Run serves the workloads until its standard input ends.
-func (c *benchServeCommand) Run(con *console) error { return bench.Serve(c.Dir, os.Stdin, con.out) }
+func (c *benchServeCommand) Run(con *console) error {
+	return bench.Serve(c.Dir, c.Index, os.Stdin, con.out)
+}
 
 // Run measures and shows each figure as it is known.
 func (c *benchCommand) Run(con *console) error {
-	known := []string{bench.FloorName, bench.Sleepers}
+	known := []string{bench.FloorName, bench.Sleepers, bench.Stored}
 	for _, w := range bench.Workloads() {
 		known = append(known, w.Name)
 	}
@@ -128,6 +132,14 @@ func (c *benchCommand) measure(ctx context.Context, con *console, opts bench.Opt
 			return err
 		}
 		report.Sleepers = &r
+		r.Write(con.out)
+	}
+	if slices.Contains(c.Workloads, bench.Stored) {
+		r, err := bench.MeasureStored(ctx, c.Stored, []string{opts.Command[0], "check", "--data"}, opts)
+		if err != nil {
+			return err
+		}
+		report.Stored = &r
 		r.Write(con.out)
 	}
 	return nil

@@ -28,6 +28,7 @@ type Report struct {
 	Runs     int             `json:"runs"`
 	Rows     []Row           `json:"rows"`
 	Sleepers *SleepersResult `json:"sleepers,omitempty"`
+	Stored   *StoredResult   `json:"stored,omitempty"`
 }
 
 // NewReport begins a report.

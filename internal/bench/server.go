@@ -22,11 +22,11 @@ import (
 )
 
 // Open opens a server of the workloads: AWS's limits but for the length of
-// histories, which a Map over 10,000 items exceeds.
-func Open(dir string) (*steppe.Server, error) {
+// histories, which a Map over 10,000 items exceeds. The fields are indexed.
+func Open(dir string, index ...string) (*steppe.Server, error) {
 	limits := interpreter.AWSLimits
 	limits.Events = 0
-	s, err := steppe.Open(steppe.Config{Dir: dir, Limits: limits})
+	s, err := steppe.Open(steppe.Config{Dir: dir, Limits: limits, Index: index})
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +50,8 @@ func usageOf(s *steppe.Server) Usage {
 // Serve serves the workloads until its standard input ends, for [Start]. Beside
 // the API it has GET /bench/wait?arn=ARN, which answers at the execution's end,
 // and GET /bench/usage.
-func Serve(dir string, in io.Reader, out io.Writer) error {
-	server, err := Open(dir)
+func Serve(dir string, index []string, in io.Reader, out io.Writer) error {
+	server, err := Open(dir, index...)
 	if err != nil {
 		return err
 	}

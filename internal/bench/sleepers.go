@@ -56,7 +56,7 @@ func MeasureSleepers(ctx context.Context, n int, opts Options) (r SleepersResult
 	}
 	r.Sleepers = n
 	begin := time.Now()
-	if _, err := startSleepers(ctx, p.Address, arn, n, func(int) int { return 24 * 3600 }); err != nil {
+	if _, err := startMany(ctx, p.Address, arn, n, func(int) string { return seconds(24 * 3600) }); err != nil {
 		return r, errors.Join(err, p.Stop())
 	}
 	r.Rate = float64(n) / time.Since(begin).Seconds()
@@ -81,8 +81,8 @@ func MeasureSleepers(ctx context.Context, n int, opts Options) (r SleepersResult
 	return r, errors.Join(err, p.Stop())
 }
 
-// startSleepers starts executions over many connections and gives their ARNs.
-func startSleepers(ctx context.Context, address, arn string, n int, seconds func(i int) int) ([]string, error) {
+// startMany starts executions over many connections and gives their ARNs.
+func startMany(ctx context.Context, address, arn string, n int, input func(i int) string) ([]string, error) {
 	const connections = 128
 	arns := make([]string, n)
 	var next atomic.Int64
@@ -101,8 +101,7 @@ func startSleepers(ctx context.Context, address, arn string, n int, seconds func
 				if i >= n {
 					return
 				}
-				body := fmt.Sprintf(`{"stateMachineArn":%q,"input":"{\"s\":%d}"}`, arn, seconds(i))
-				answer, err := c.Call("StartExecution", body)
+				answer, err := c.Call("StartExecution", fmt.Sprintf(`{"stateMachineArn":%q,"input":%q}`, arn, input(i)))
 				var started struct{ ExecutionArn string }
 				if err == nil {
 					err = json.Unmarshal(answer, &started)
@@ -118,11 +117,14 @@ func startSleepers(ctx context.Context, address, arn string, n int, seconds func
 	return arns, errors.Join(errors.Join(failed...), ctx.Err())
 }
 
+// seconds is the input of a sleeper.
+func seconds(n int) string { return fmt.Sprintf(`{"s":%d}`, n) }
+
 // late starts executions that wait for a few seconds, and reads from their
 // histories how late they went on.
 func late(ctx context.Context, address, arn string, r *SleepersResult) error {
-	seconds := func(i int) int { return 3 + i%5 }
-	arns, err := startSleepers(ctx, address, arn, wakers, seconds)
+	sleep := func(i int) int { return 3 + i%5 }
+	arns, err := startMany(ctx, address, arn, wakers, func(i int) string { return seconds(sleep(i)) })
 	if err != nil {
 		return err
 	}
@@ -153,7 +155,7 @@ func late(ctx context.Context, address, arn string, r *SleepersResult) error {
 			return fmt.Errorf("%s has %d events", arn, len(page.Events))
 		}
 		waited := page.Events[2].Timestamp - page.Events[1].Timestamp
-		lates = append(lates, time.Duration((waited-float64(seconds(i)))*1e9))
+		lates = append(lates, time.Duration((waited-float64(sleep(i)))*1e9))
 	}
 	slices.Sort(lates)
 	r.LateP50, r.LateP99 = millis(percentile(lates, 50)), millis(percentile(lates, 99))
