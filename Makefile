@@ -80,6 +80,10 @@ crash: ## Kill the server at random moments and see that nothing is lost
 chaos: build ## Kill a server KILLS times under EXECUTIONS executions of the example
 	bin/steppe chaos examples/order-approval --executions $(EXECUTIONS) --kills $(KILLS)
 
+.PHONY: soak
+soak: build ## Have a server under full mixed load for ten minutes, with faults, and see that nothing leaks
+	bin/steppe soak
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target on FUZZTIME new inputs
 	$(GO) test ./jsonpath -run '^$$' -fuzz FuzzPath -fuzztime $(FUZZTIME) -fuzzminimizetime 1x

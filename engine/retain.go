@@ -40,7 +40,9 @@ func ParseDays(text string) (time.Duration, error) {
 }
 
 const (
-	retainEvery = 10 * time.Minute
+	// retainEvery is often, so that little is forgotten at once: shards do not
+	// commit meanwhile.
+	retainEvery = time.Minute
 	// retainBite bounds how many executions are forgotten at once.
 	retainBite = 1000
 )

@@ -1,17 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,6 +17,7 @@ import (
 
 	"github.com/steppehq/steppe"
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/internal/bench"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -109,15 +107,8 @@ type chaos struct {
 	report chaosReport
 
 	mu     sync.Mutex
-	server *chaosServer
+	server *bench.Process
 	url    string // of the target
-}
-
-// chaosServer is the server process.
-type chaosServer struct {
-	cmd    *exec.Cmd
-	in     io.Closer
-	client client
 }
 
 func (x *chaos) name(n int) string { return fmt.Sprintf("x%d-case%d", n, n%len(x.suite.cases)) }
@@ -144,7 +135,7 @@ func (x *chaos) run() error {
 	if err := x.start(); err != nil {
 		return err
 	}
-	defer func() { _ = x.server.cmd.Process.Kill() }() // unless it has ended
+	defer func() { _ = x.server.Kill() }() // unless it has ended
 	machine, err := x.create()
 	if err != nil {
 		return err
@@ -157,10 +148,10 @@ func (x *chaos) run() error {
 		return err
 	}
 	x.checkAll(arns)
-	if err := errors.Join(x.server.in.Close(), x.server.cmd.Wait()); err != nil {
+	if err := x.server.Stop(); err != nil {
 		x.violation("the server did not end cleanly: %v", err)
 	}
-	return x.checkData()
+	return checkDirectory(x.dir, func(text string) { x.violation("data directory: %s", text) })
 }
 
 // start starts the server process.
@@ -169,44 +160,27 @@ func (x *chaos) start() error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(self, "chaos-serve", x.dir, x.url)
-	cmd.Stderr = x.con.err
-	in, err := cmd.StdinPipe()
+	server, err := bench.Start([]string{self, "chaos-serve", x.dir, x.url})
 	if err != nil {
 		return err
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return fmt.Errorf("the server does not start: %w", errors.Join(err, cmd.Wait()))
-	}
-	flags := serverFlags{Endpoint: "http://" + strings.TrimSpace(line), Region: steppe.DefaultRegion}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.server = &chaosServer{cmd, in, flags.client("")}
+	x.server = server
 	return nil
 }
 
 func (x *chaos) client() client {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.server.client
+	flags := serverFlags{Endpoint: "http://" + x.server.Address, Region: steppe.DefaultRegion}
+	return flags.client("")
 }
 
 // kill kills the server and starts it again.
 func (x *chaos) kill() error {
 	begin := time.Now()
-	if err := x.server.cmd.Process.Kill(); err != nil {
-		return err
-	}
-	_ = x.server.cmd.Wait() // it was killed
-	if err := x.start(); err != nil {
+	if err := errors.Join(x.server.Kill(), x.start()); err != nil {
 		return err
 	}
 	x.report.Downtime += time.Since(begin).Seconds()
@@ -316,13 +290,14 @@ func (x *chaos) violation(format string, args ...any) {
 	}
 }
 
-// checkData verifies the data directory as steppe check does.
-func (x *chaos) checkData() error {
-	db, err := openData(x.dir)
+// checkDirectory verifies a data directory as steppe check does, and tells what
+// is wrong in it.
+func checkDirectory(dir string, tell func(string)) error {
+	db, err := openData(dir)
 	if err != nil {
 		return err
 	}
-	_, err = checkData(context.Background(), db, nil, func(text string) { x.violation("data directory: %s", text) })
+	_, err = checkData(context.Background(), db, nil, tell)
 	return errors.Join(err, db.Close())
 }
 

@@ -5,15 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 
 	"github.com/steppehq/steppe"
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/internal/bench"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -21,7 +19,6 @@ import (
 type chaosServeCommand struct {
 	Dir    string `arg:""`
 	Target string `arg:""`
-	Addr   string `default:"127.0.0.1:0"`
 }
 
 // Run serves until its standard input ends.
@@ -30,17 +27,7 @@ func (c *chaosServeCommand) Run(con *console) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.Addr)
-	if err != nil {
-		return errors.Join(err, server.Close())
-	}
-	fmt.Fprintln(con.out, listener.Addr())
-	ctx, stop := context.WithCancel(context.Background())
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		stop()
-	}()
-	return errors.Join(serveHTTP(ctx, listener, server.Handler()), server.Close())
+	return errors.Join(bench.Listen(server.Handler(), os.Stdin, con.out), server.Close())
 }
 
 // forwarded has the process that kills this one perform all tasks.

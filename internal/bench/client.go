@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -27,6 +28,21 @@ func Dial(address string) (*Client, error) {
 		return nil, err
 	}
 	return &Client{conn: conn, in: textproto.NewReader(bufio.NewReaderSize(conn, 4096)), host: address}, nil
+}
+
+// Refusal is an answer other than 200.
+type Refusal struct{ What, Answer string }
+
+// Error gives what was asked and the whole answer.
+func (e *Refusal) Error() string { return e.What + " answers " + e.Answer }
+
+// Type is the exception that was answered, "" when it is none.
+func (e *Refusal) Type() string {
+	var exception struct {
+		Type string `json:"__type"`
+	}
+	_ = json.Unmarshal([]byte(e.Answer), &exception) // what is no JSON is no exception
+	return exception.Type
 }
 
 // Close ends the connection.
@@ -78,7 +94,7 @@ func (c *Client) answer(what string) ([]byte, error) {
 		return nil, err
 	}
 	if failed {
-		return nil, fmt.Errorf("%s answers %s", what, c.body)
+		return nil, &Refusal{what, string(c.body)}
 	}
 	return c.body, nil
 }

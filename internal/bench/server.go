@@ -31,20 +31,34 @@ func Open(dir string, index ...string) (*steppe.Server, error) {
 		return nil, err
 	}
 	steppe.RegisterFunction(s, FunctionName, func(_ context.Context, in json.RawMessage) (json.RawMessage, error) { return in, nil })
+	steppe.RegisterFunction(s, FaultName, faulty)
 	return s, nil
 }
 
-// Usage is what a server has used.
+// Usage is what a server has used, and holds.
 type Usage struct {
 	CPU      time.Duration
 	Resident int64
 	WAL      uint64 // bytes written to the log
+	Disk     uint64 // bytes of the data directory
+	// Heap is the bytes of Go's heap, without what the store keeps for itself:
+	// what is live, when the garbage was collected before.
+	Heap       int64
+	Goroutines int
+	Files      int // that are open, 0 where the system does not tell
 }
 
 // usageOf reads what the process has used.
 func usageOf(s *steppe.Server) Usage {
 	cpu, resident := usage()
-	return Usage{CPU: cpu, Resident: resident, WAL: s.Stats().WALBytes}
+	stats := s.Stats()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	files, _ := os.ReadDir("/proc/self/fd") // none, where there is no such directory
+	return Usage{
+		CPU: cpu, Resident: resident, WAL: stats.WALBytes, Disk: stats.DiskBytes,
+		Heap: int64(m.HeapAlloc - stats.MemoryBytes), Goroutines: runtime.NumGoroutine(), Files: len(files),
+	}
 }
 
 // Serve serves the workloads until its standard input ends, for [Start]. Beside
@@ -71,12 +85,18 @@ func Serve(dir string, index []string, in io.Reader, out io.Writer) error {
 		}
 		_ = json.NewEncoder(w).Encode(usageOf(server)) // the client is gone when this fails
 	})
+	return errors.Join(Listen(mux, in, out), server.Close())
+}
+
+// Listen has a handler answer at a free port of this machine, which it writes
+// into out, until in ends: the side of a server process that [Start] talks to.
+func Listen(handler http.Handler, in io.Reader, out io.Writer) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return errors.Join(err, server.Close())
+		return err
 	}
 	fmt.Fprintln(out, listener.Addr())
-	hs := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
+	hs := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	go func() {
 		_, _ = io.Copy(io.Discard, in)
 		_ = hs.Close()
@@ -84,7 +104,7 @@ func Serve(dir string, index []string, in io.Reader, out io.Writer) error {
 	if err := hs.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return server.Close()
+	return nil
 }
 
 // Process is a server in a process of its own.
@@ -94,7 +114,8 @@ type Process struct {
 	in      io.Closer
 }
 
-// Start starts a server process: command is what runs [Serve].
+// Start starts a server process: command is what runs [Serve], or whatever else
+// ends in [Listen].
 func Start(command []string) (*Process, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stderr = os.Stderr

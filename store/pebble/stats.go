@@ -13,6 +13,8 @@ type Stats struct {
 	WALBytes uint64
 	// DiskBytes is the space the directory takes.
 	DiskBytes uint64
+	// MemoryBytes is what the cache and the memtables take.
+	MemoryBytes uint64
 }
 
 // Stats reads the figures.
@@ -22,7 +24,7 @@ func (s *DB) Stats() Stats {
 	}
 	defer s.leave()
 	m := s.db.Metrics()
-	return Stats{WALBytes: m.WAL.BytesWritten, DiskBytes: m.DiskSpaceUsage()}
+	return Stats{WALBytes: m.WAL.BytesWritten, DiskBytes: m.DiskSpaceUsage(), MemoryBytes: uint64(m.BlockCache.Size) + m.MemTable.Size + m.MemTable.ZombieSize}
 }
 
 // Compact writes the whole directory anew, without what is obsolete. It is not
