@@ -27,7 +27,7 @@ const StoredIndex = "input.id"
 // storedStep is how many executions are measured at the beginning and the end.
 const storedStep = 10_000
 
-// storedReads is how often each way to read is taken.
+// storedReads is how often each way to read is taken, at most.
 const storedReads = 2000
 
 // StoredResult is what was measured of a server with many closed executions.
@@ -200,7 +200,7 @@ func (r *StoredResult) read(ctx context.Context, address, arn string, arns []str
 		{"search for an Error Name, 100 newest", search(func() string { return "error:Unlucky" }, min(100, len(arns)/100))},
 		{"search for a status and a time, 100 newest", search(func() string { return "status:failed since:24h" }, min(100, len(arns)/100))},
 	} {
-		took := make([]time.Duration, storedReads)
+		took := make([]time.Duration, min(storedReads, 1+len(arns)/20))
 		token = ""
 		for i := range took {
 			begin := time.Now()
