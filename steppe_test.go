@@ -2,11 +2,13 @@ package steppe_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -118,6 +120,9 @@ func TestReopen(t *testing.T) {
 		ended <- err
 	}()
 	token := <-asked
+	for !submitted(first) { // else the next server, which has no such function, asks again
+		runtime.Gosched()
+	}
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("waiting for an execution: %v", err)
@@ -134,6 +139,23 @@ func TestReopen(t *testing.T) {
 	if answer.Code != http.StatusOK {
 		t.Errorf("%d %s", answer.Code, answer.Body)
 	}
+}
+
+// submitted tells whether the one execution of a server waits for its token.
+func submitted(s *steppe.Server) bool {
+	found := httptest.NewRecorder()
+	s.Handler().ServeHTTP(found, httptest.NewRequest(http.MethodGet, "/api/v1/executions", nil))
+	var page struct {
+		Executions []struct{ ExecutionArn string }
+	}
+	if json.Unmarshal(found.Body.Bytes(), &page) != nil || len(page.Executions) != 1 {
+		return false
+	}
+	answer := httptest.NewRecorder()
+	request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"executionArn":"`+page.Executions[0].ExecutionArn+`"}`))
+	request.Header.Set("X-Amz-Target", "AWSStepFunctions.GetExecutionHistory")
+	s.Handler().ServeHTTP(answer, request)
+	return strings.Contains(answer.Body.String(), "TaskSubmitted")
 }
 
 func TestOpenRefuses(t *testing.T) {
