@@ -5,8 +5,8 @@
 // engine behind it. It is the one room that knows every concrete type, and the
 // door for Go programs that embed the engine:
 //
-//	server, err := steppe.Open(steppe.Config{Dir: "data"})
-//	steppe.RegisterFunction(server, "greet", func(ctx context.Context, in Input) (Output, error) { … })
+//	greet := steppe.GoFunction("greet", func(ctx context.Context, in Input) (Output, error) { … })
+//	server, err := steppe.Open(steppe.Config{Dir: "data", Functions: []steppe.Function{greet}})
 //	http.ListenAndServe("127.0.0.1:8083", server.Handler())
 //
 // Stability: may move in any minor release.
@@ -60,7 +60,9 @@ type Config struct {
 	// Audit is written a line of JSON for each request that changes something;
 	// nil: none. Close closes it if it is an io.Closer.
 	Audit io.Writer
-	// Functions are the Lambda functions run on this machine.
+	// Functions are the Lambda functions run on this machine. Open performs the
+	// tasks again that were under way when the data directory was last open: what
+	// they call stands here.
 	Functions []Function
 	// LambdaEndpoint is the URL of a server with Lambda's Invoke operation, for
 	// the functions that are not among Functions; "" for none.
@@ -104,11 +106,27 @@ type Key struct {
 	Regions []string
 }
 
-// Function is a Lambda function: a process on this machine, or an HTTP URL.
+// Function is a Lambda function: a process on this machine, an HTTP URL, or Go
+// code ([GoFunction]).
 type Function struct {
 	lambda.Process
 	// URL is set for a function that an HTTP server performs.
 	URL string
+
+	code lambda.Function
+}
+
+// GoFunction is a Lambda function of that name in Go, of this process. In and
+// Out are what encoding/json can decode and encode. An error becomes an Error
+// Name: the name of its type, or what its method ErrorType() string gives.
+func GoFunction[In, Out any](name string, fn func(ctx context.Context, in In) (Out, error)) Function {
+	return Function{Process: lambda.Process{Name: name}, code: lambda.GoFunction(func(ctx context.Context, input json.RawMessage) (any, error) {
+		var in In
+		if err := json.Unmarshal(input, &in); err != nil {
+			return nil, fmt.Errorf("the input of function %s: %w", name, err)
+		}
+		return fn(ctx, in)
+	})}
 }
 
 // Server is a running house. Its methods may be called from any goroutine.
@@ -213,6 +231,10 @@ func openFunctions(cfg *Config) (*lambda.Functions, error) {
 	}
 	set := lambda.NewFunctions(fallback)
 	for _, f := range cfg.Functions {
+		if f.code != nil {
+			set.Add(f.Name, f.code)
+			continue
+		}
 		if f.URL != "" {
 			set.Add(f.Name, lambda.URLFunction(f.URL))
 			continue
@@ -266,18 +288,11 @@ func (s *Server) FunctionARN(name string) string {
 	return "arn:aws:lambda:" + s.region + ":" + s.account + ":function:" + name
 }
 
-// RegisterFunction makes a Go function available as a Lambda function of that
-// name. In and Out are what encoding/json can decode and encode. An error
-// becomes an Error Name: the name of its type, or what its method
-// ErrorType() string gives.
+// RegisterFunction makes a [GoFunction] available to a server that is open.
+// Tasks that Open took up may have called it before, and failed: give functions
+// whose tasks outlive the server in [Config.Functions].
 func RegisterFunction[In, Out any](s *Server, name string, fn func(ctx context.Context, in In) (Out, error)) {
-	s.functions.Add(name, lambda.GoFunction(func(ctx context.Context, input json.RawMessage) (any, error) {
-		var in In
-		if err := json.Unmarshal(input, &in); err != nil {
-			return nil, fmt.Errorf("the input of function %s: %w", name, err)
-		}
-		return fn(ctx, in)
-	}))
+	s.functions.Add(name, GoFunction(name, fn).code)
 }
 
 // closeTimeout bounds how long Close waits for tasks under way.

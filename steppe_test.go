@@ -2,13 +2,11 @@ package steppe_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -16,7 +14,9 @@ import (
 
 	"github.com/steppehq/steppe"
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration/lambda"
+	"github.com/steppehq/steppe/value"
 )
 
 // soldOut is an error with a name of its own choice.
@@ -98,8 +98,15 @@ func TestStateMachine(t *testing.T) {
 // ends it in the next.
 func TestReopen(t *testing.T) {
 	dir := t.TempDir()
+	submitted := make(chan struct{}) // else the next server asks again
 	open := func() *steppe.Server {
-		s, err := steppe.Open(steppe.Config{Dir: dir})
+		s, err := steppe.Open(steppe.Config{Dir: dir, Observe: func(s engine.Step) {
+			for i := range s.Events {
+				if s.Events[i].Type == history.TaskSubmitted {
+					close(submitted)
+				}
+			}
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,9 +127,7 @@ func TestReopen(t *testing.T) {
 		ended <- err
 	}()
 	token := <-asked
-	for !submitted(first) { // else the next server, which has no such function, asks again
-		runtime.Gosched()
-	}
+	<-submitted
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("waiting for an execution: %v", err)
@@ -141,21 +146,42 @@ func TestReopen(t *testing.T) {
 	}
 }
 
-// submitted tells whether the one execution of a server waits for its token.
-func submitted(s *steppe.Server) bool {
-	found := httptest.NewRecorder()
-	s.Handler().ServeHTTP(found, httptest.NewRequest(http.MethodGet, "/api/v1/executions", nil))
-	var page struct {
-		Executions []struct{ ExecutionArn string }
+// TestReopenPerforms has a task under way when its server is closed. The next
+// one performs it again, at once: it finds the function in its configuration.
+func TestReopenPerforms(t *testing.T) {
+	dir := t.TempDir()
+	open := func(fn func(context.Context, int) (int, error)) *steppe.Server {
+		s, err := steppe.Open(steppe.Config{Dir: dir, Functions: []steppe.Function{steppe.GoFunction("double", fn)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
 	}
-	if json.Unmarshal(found.Body.Bytes(), &page) != nil || len(page.Executions) != 1 {
-		return false
+	begun := make(chan struct{})
+	first := open(func(ctx context.Context, _ int) (int, error) {
+		close(begun)
+		<-ctx.Done()
+		return 0, ctx.Err()
+	})
+	const machine = `{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:double", "End": true}}}`
+	m, err := first.StateMachine(t.Context(), "reopen", engine.Standard, machine)
+	if err != nil {
+		t.Fatal(err)
 	}
-	answer := httptest.NewRecorder()
-	request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"executionArn":"`+page.Executions[0].ExecutionArn+`"}`))
-	request.Header.Set("X-Amz-Target", "AWSStepFunctions.GetExecutionHistory")
-	s.Handler().ServeHTTP(answer, request)
-	return strings.Contains(answer.Body.String(), "TaskSubmitted")
+	started, err := first.Engine().Start(t.Context(), engine.StartRequest{Machine: m, Input: value.NewDoc([]byte("21"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := open(func(_ context.Context, n int) (int, error) { return 2 * n, nil })
+	defer second.Close()
+	d, err := second.Engine().Wait(t.Context(), started.ARN)
+	if err != nil || d.Output == nil || string(d.Output.Raw()) != "42" {
+		t.Errorf("%+v, %v", d, err)
+	}
 }
 
 func TestOpenRefuses(t *testing.T) {

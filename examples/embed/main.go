@@ -55,12 +55,10 @@ const definition = `{
 }`
 
 func main() {
-	server, err := steppe.Open(steppe.Config{})
+	server, err := steppe.Open(steppe.Config{Functions: []steppe.Function{steppe.GoFunction("price", price), steppe.GoFunction("print", print)}})
 	if err != nil {
 		log.Fatal(err)
 	}
-	steppe.RegisterFunction(server, "price", price)
-	steppe.RegisterFunction(server, "print", print)
 	result, err := server.Execute(context.Background(), definition, order{"Ada", []string{"book", "lamp"}})
 	if err != nil {
 		log.Fatal(err)

@@ -26,13 +26,9 @@ import (
 func Open(dir string, index ...string) (*steppe.Server, error) {
 	limits := interpreter.AWSLimits
 	limits.Events = 0
-	s, err := steppe.Open(steppe.Config{Dir: dir, Limits: limits, Index: index})
-	if err != nil {
-		return nil, err
-	}
-	steppe.RegisterFunction(s, FunctionName, func(_ context.Context, in json.RawMessage) (json.RawMessage, error) { return in, nil })
-	steppe.RegisterFunction(s, FaultName, faulty)
-	return s, nil
+	echo := func(_ context.Context, in json.RawMessage) (json.RawMessage, error) { return in, nil }
+	functions := []steppe.Function{steppe.GoFunction(FunctionName, echo), steppe.GoFunction(FaultName, faulty)}
+	return steppe.Open(steppe.Config{Dir: dir, Limits: limits, Index: index, Functions: functions})
 }
 
 // Usage is what a server has used, and holds.
@@ -57,7 +53,7 @@ func usageOf(s *steppe.Server) Usage {
 	files, _ := os.ReadDir("/proc/self/fd") // none, where there is no such directory
 	return Usage{
 		CPU: cpu, Resident: resident, WAL: stats.WALBytes, Disk: stats.DiskBytes,
-		Heap: int64(m.HeapAlloc - stats.MemoryBytes), Goroutines: runtime.NumGoroutine(), Files: len(files),
+		Heap: int64(m.HeapAlloc - stats.HeapBytes), Goroutines: runtime.NumGoroutine(), Files: len(files),
 	}
 }
 

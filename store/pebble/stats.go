@@ -13,8 +13,9 @@ type Stats struct {
 	WALBytes uint64
 	// DiskBytes is the space the directory takes.
 	DiskBytes uint64
-	// MemoryBytes is what the cache and the memtables take.
-	MemoryBytes uint64
+	// HeapBytes is what the cache and the memtables take of Go's heap, 0 where C
+	// has them (CGO_ENABLED=1).
+	HeapBytes uint64
 }
 
 // Stats reads the figures.
@@ -24,7 +25,11 @@ func (s *DB) Stats() Stats {
 	}
 	defer s.leave()
 	m := s.db.Metrics()
-	return Stats{WALBytes: m.WAL.BytesWritten, DiskBytes: m.DiskSpaceUsage(), MemoryBytes: uint64(m.BlockCache.Size) + m.MemTable.Size + m.MemTable.ZombieSize}
+	st := Stats{WALBytes: m.WAL.BytesWritten, DiskBytes: m.DiskSpaceUsage()}
+	if inHeap {
+		st.HeapBytes = uint64(m.BlockCache.Size) + m.MemTable.Size + m.MemTable.ZombieSize
+	}
+	return st
 }
 
 // Compact writes the whole directory anew, without what is obsolete. It is not
