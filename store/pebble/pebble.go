@@ -34,8 +34,10 @@ type Options struct {
 	Logger *slog.Logger
 	// FS is the file system, the real one when nil.
 	FS vfs.FS
-	// MemTableSize and CacheSize are in bytes: 64 MiB and 128 MiB when 0.
-	// Memory is taken as it is needed.
+	// MemTableSize and CacheSize are in bytes: 64 MiB and 256 MiB when 0. Memory
+	// is taken as it is needed. Pebble takes the memtables, mostly two, out of the
+	// cache: one that is not larger holds no block, and every read decompresses
+	// what it looks at.
 	MemTableSize, CacheSize int64
 	// Reserve is the space in bytes that is kept for executions that run: with
 	// less of it left on the disk, new ones are refused (store.ErrFull). 512 MiB
@@ -61,6 +63,7 @@ type DB struct {
 	shards  []*shardState
 	stalled atomic.Bool
 	space   space
+	oldest  atomic.Int64 // no execution expires before it, in milliseconds
 	closed  atomic.Bool
 	flight  sync.RWMutex // held for reading by every call, for writing by Close
 
@@ -143,7 +146,7 @@ func (s *DB) options(opts *Options) *cockroach.Options {
 		opts.MemTableSize = 64 << 20
 	}
 	if opts.CacheSize == 0 {
-		opts.CacheSize = 128 << 20
+		opts.CacheSize = 256 << 20
 	}
 	fatal := opts.Fatal
 	if fatal == nil {
