@@ -41,8 +41,8 @@ func ParseDays(text string) (time.Duration, error) {
 
 const (
 	// retainEvery is often, so that little is forgotten at once: shards do not
-	// commit meanwhile.
-	retainEvery = time.Minute
+	// commit meanwhile, and others have the processor.
+	retainEvery = 5 * time.Second
 	// retainBite bounds how many executions are forgotten at once.
 	retainBite = 1000
 )

@@ -90,7 +90,11 @@ func (h *shard) Commit(_ context.Context, t *store.Transition) error {
 	if err := s.write(batch, t); err != nil {
 		return err
 	}
-	if err := batch.Commit(s.sync); err != nil {
+	err := batch.Commit(s.sync)
+	if !t.Expire.IsZero() {
+		s.expiresAt(t.Expire.UnixMilli())
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", store.ErrUnknown, err)
 	}
 	return nil

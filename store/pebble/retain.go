@@ -20,9 +20,12 @@ func (s *DB) Retain(_ context.Context, now time.Time, limit int) ([]store.Execut
 	defer s.leave()
 	old := make(map[store.ShardID][]store.ExecutionID)
 	n := 0
+	// Whatever is added from here on below the end, the scan may miss.
+	from := s.oldest.Swap(now.UnixMilli() + 1)
 	end := retentionKey(now.Add(time.Millisecond), store.ExecutionID{})
-	err := s.scan([]byte{prefixRetention}, end, false, func(key, _ []byte) (bool, error) {
+	err := s.scan(retentionKey(time.UnixMilli(from), store.ExecutionID{}), end, false, func(key, _ []byte) (bool, error) {
 		if n == limit {
+			s.expiresAt(int64(bigEndian(key[1:9])))
 			return false, nil
 		}
 		n++
@@ -31,6 +34,7 @@ func (s *DB) Retain(_ context.Context, now time.Time, limit int) ([]store.Execut
 		return true, nil
 	})
 	if err != nil {
+		s.expiresAt(from)
 		return nil, err
 	}
 	var forgotten []store.ExecutionID
@@ -38,12 +42,25 @@ func (s *DB) Retain(_ context.Context, now time.Time, limit int) ([]store.Execut
 		if ids := old[store.ShardID(shard)]; len(ids) > 0 {
 			done, err := s.forgetAll(s.shards[shard], ids, now)
 			if err != nil {
+				s.expiresAt(from)
 				return forgotten, err
 			}
 			forgotten = append(forgotten, done...)
 		}
 	}
 	return forgotten, nil
+}
+
+// expiresAt tells, after it was written, that something expires at a time, in
+// milliseconds: the scan of Retain begins there. It would pass over all that was
+// ever forgotten otherwise, until that is compacted away.
+func (s *DB) expiresAt(at int64) {
+	for {
+		oldest := s.oldest.Load()
+		if at >= oldest || s.oldest.CompareAndSwap(oldest, at) {
+			return
+		}
+	}
 }
 
 // forgetAll forgets executions of one shard while nothing is committed to it,

@@ -13,9 +13,6 @@ type Stats struct {
 	WALBytes uint64
 	// DiskBytes is the space the directory takes.
 	DiskBytes uint64
-	// HeapBytes is what the cache and the memtables take of Go's heap, 0 where C
-	// has them (CGO_ENABLED=1).
-	HeapBytes uint64
 }
 
 // Stats reads the figures.
@@ -25,11 +22,7 @@ func (s *DB) Stats() Stats {
 	}
 	defer s.leave()
 	m := s.db.Metrics()
-	st := Stats{WALBytes: m.WAL.BytesWritten, DiskBytes: m.DiskSpaceUsage()}
-	if inHeap {
-		st.HeapBytes = uint64(m.BlockCache.Size) + m.MemTable.Size + m.MemTable.ZombieSize
-	}
-	return st
+	return Stats{WALBytes: m.WAL.BytesWritten, DiskBytes: m.DiskSpaceUsage()}
 }
 
 // Compact writes the whole directory anew, without what is obsolete. It is not
