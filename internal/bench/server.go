@@ -37,8 +37,8 @@ type Usage struct {
 	Resident int64
 	WAL      uint64 // bytes written to the log
 	Disk     uint64 // bytes of the data directory
-	// Heap is the bytes of Go's heap, without what the store keeps for itself:
-	// what is live, when the garbage was collected before.
+	// Heap is the bytes of Go's heap that were live when the garbage was collected
+	// last, without the store's cache and memtables.
 	Heap       int64
 	Goroutines int
 	Files      int // that are open, 0 where the system does not tell
@@ -48,12 +48,10 @@ type Usage struct {
 func usageOf(s *steppe.Server) Usage {
 	cpu, resident := usage()
 	stats := s.Stats()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
 	files, _ := os.ReadDir("/proc/self/fd") // none, where there is no such directory
 	return Usage{
 		CPU: cpu, Resident: resident, WAL: stats.WALBytes, Disk: stats.DiskBytes,
-		Heap: int64(m.HeapAlloc - stats.HeapBytes), Goroutines: runtime.NumGoroutine(), Files: len(files),
+		Heap: liveHeap(), Goroutines: runtime.NumGoroutine(), Files: len(files),
 	}
 }
 
@@ -78,6 +76,7 @@ func Serve(dir string, index []string, in io.Reader, out io.Writer) error {
 	mux.HandleFunc("GET /bench/usage", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("rest") {
 			debug.FreeOSMemory()
+			debug.FreeOSMemory() // what a sync.Pool holds goes at the second time
 		}
 		_ = json.NewEncoder(w).Encode(usageOf(server)) // the client is gone when this fails
 	})

@@ -159,8 +159,8 @@ func (s *soak) start() (*Process, error) {
 }
 
 // load has the clients at work while windows end and kills come.
-func (s *soak) load(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Duration)
+func (s *soak) load(asked context.Context) error {
+	ctx, cancel := context.WithTimeout(asked, s.opts.Duration)
 	defer cancel()
 	for i := range s.opts.Readers {
 		s.client(ctx, i, (*mixedClient).read)
@@ -180,11 +180,11 @@ func (s *soak) load(ctx context.Context) error {
 		wait := time.NewTimer(time.Until(begin.Add(ends)))
 		select {
 		case <-wait.C:
-		case <-ctx.Done(): // the last window ends with the load
+		case <-ctx.Done(): // the last window ends with the load, and others that come late
 		}
 		switch {
-		case ctx.Err() != nil && window < windows:
-			return context.Cause(ctx)
+		case asked.Err() != nil:
+			return asked.Err()
 		case kill:
 			killed++
 			if err := s.kill(); err != nil {
