@@ -21,7 +21,7 @@ func (s *DB) Retain(_ context.Context, now time.Time, limit int) ([]store.Execut
 	old := make(map[store.ShardID][]store.ExecutionID)
 	n := 0
 	// Whatever is added from here on below the end, the scan may miss.
-	from := s.oldest.Swap(now.UnixMilli() + 1)
+	from := min(s.oldest.Swap(now.UnixMilli()+1), now.UnixMilli()+1)
 	end := retentionKey(now.Add(time.Millisecond), store.ExecutionID{})
 	err := s.scan(retentionKey(time.UnixMilli(from), store.ExecutionID{}), end, false, func(key, _ []byte) (bool, error) {
 		if n == limit {
