@@ -46,11 +46,9 @@ func (ev *Event) AppendWhole(dst []byte) []byte {
 	w := writer{dst: append(dst, '{'), data: true}
 	w.event(ev)
 	if ev.mask()&private != 0 {
-		w.name("private")
-		w.dst = append(w.dst, '{')
-		w.first = true
+		w.begin("private")
 		w.private(ev)
-		w.dst = append(w.dst, '}')
+		w.end()
 	}
 	return append(w.dst, '}')
 }
@@ -63,12 +61,9 @@ func (w *writer) event(ev *Event) {
 	w.num("id", ev.ID)
 	w.num("previousEventId", ev.Previous)
 	if v := vocabulary[ev.Type]; v.member != "" {
-		w.name(v.member)
-		w.dst = append(w.dst, '{')
-		w.first = true
+		w.begin(v.member)
 		w.details(ev, v.shape)
-		w.dst = append(w.dst, '}')
-		w.first = false
+		w.end()
 	}
 }
 
@@ -158,25 +153,21 @@ func (w *writer) private(ev *Event) {
 	w.positive("branch", ev.Branch)
 	w.time("due", ev.Due)
 	if r := ev.Retry; r != nil {
-		w.name("retry")
-		w.dst = append(w.dst, '{')
-		w.first = true
+		w.begin("retry")
 		w.num("branch", r.Branch)
 		w.num("retrier", r.Retrier)
 		w.time("due", r.Due)
 		w.num("previousEventId", r.Previous)
-		w.dst = append(w.dst, '}')
+		w.end()
 	}
 	w.opt("next", ev.Next)
 	w.doc("items", ev.Items)
 	w.positive("limit", ev.Limit)
 	if f := ev.Fork; f != nil {
-		w.name("fork")
-		w.dst = append(w.dst, '{')
-		w.first = true
+		w.begin("fork")
 		w.str("executionArn", f.ExecutionArn)
 		w.num("event", f.Event)
-		w.dst = append(w.dst, '}')
+		w.end()
 	}
 	w.opt("token", ev.Token)
 	w.doc("credentials", ev.Credentials)
@@ -203,6 +194,18 @@ func (w *writer) name(name string) {
 	}
 	w.first = false
 	w.dst = append(append(append(w.dst, '"'), name...), '"', ':')
+}
+
+// begin begins a member that is an object, which ends with end.
+func (w *writer) begin(name string) {
+	w.name(name)
+	w.dst = append(w.dst, '{')
+	w.first = true
+}
+
+func (w *writer) end() {
+	w.dst = append(w.dst, '}')
+	w.first = false
 }
 
 func (w *writer) str(name, s string) {
@@ -266,23 +269,18 @@ func (w *writer) credentials(d *value.Doc) {
 	if d == nil {
 		return
 	}
-	w.name("taskCredentials")
-	w.dst = append(w.dst, '{')
+	w.begin("taskCredentials")
 	if role := d.Value().Get("RoleArn"); role.Kind() == value.String {
-		w.first = true
 		w.str("roleArn", role.Str())
 	}
-	w.dst = append(w.dst, '}')
-	w.first = false
+	w.end()
 }
 
 func (w *writer) assigned(vars []Variable) {
 	if len(vars) == 0 || !w.data {
 		return
 	}
-	w.name("assignedVariables")
-	w.dst = append(w.dst, '{')
-	w.first = true
+	w.begin("assignedVariables")
 	for _, v := range vars {
 		if !w.first {
 			w.dst = append(w.dst, ',')
@@ -292,7 +290,6 @@ func (w *writer) assigned(vars []Variable) {
 		w.dst = append(w.dst, ':')
 		w.dst = value.AppendString(w.dst, v.Value.String())
 	}
-	w.dst = append(w.dst, '}')
-	w.first = false
+	w.end()
 	w.truncated("assignedVariablesDetails")
 }
