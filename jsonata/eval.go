@@ -260,15 +260,7 @@ func collapse(v val, keep bool) val {
 func (e *evaluation) dispatch(n *node, input *val, f *frame) val {
 	switch n.kind {
 	case fieldNode:
-		// A member of many objects is a path's step without the path.
-		if items := input.Items(); input.Kind() == value.Array && len(items) > 0 {
-			var v val
-			if e.members(&v, items, n.text, true) {
-				e.steps += int64(len(items))
-				return v
-			}
-		}
-		return e.path(n, input, f)
+		return e.field(n, input, f)
 	case pathNode:
 		return e.path(n, input, f)
 	case literalNode, stringNode:

@@ -88,6 +88,19 @@ func (e *evaluation) follow(n *node, input *val, f *frame) *value.Value {
 	return at
 }
 
+// field evaluates a path that is one name, on what is no object.
+func (e *evaluation) field(n *node, input *val, f *frame) (v val) {
+	items := input.Items()
+	switch {
+	case input.Kind() != value.Array || len(items) == 0:
+	case e.members(&v, items, n.text, true):
+		e.steps += int64(len(items))
+	default:
+		v = e.step(n.items[0], items, f, true)
+	}
+	return v
+}
+
 // members is the step of a name on many objects, without evaluating the name
 // for each. It is false when there is something else among them.
 func (e *evaluation) members(result *val, items []value.Value, name string, last bool) bool {
