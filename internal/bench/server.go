@@ -163,6 +163,22 @@ func (p *Process) Kill() error {
 	return err
 }
 
+// killed kills a server, starts it again by its command, and gives the seconds
+// until it has answered for the first time.
+func killed(p *Process, command []string) (again *Process, seconds float64, err error) {
+	if err := p.Kill(); err != nil {
+		return nil, 0, err
+	}
+	begin := time.Now()
+	if again, err = Start(command); err != nil {
+		return nil, 0, err
+	}
+	if _, err := again.Usage(false); err != nil {
+		return nil, 0, errors.Join(err, again.Stop())
+	}
+	return again, time.Since(begin).Seconds(), nil
+}
+
 // diskOf is the size of all files of a directory.
 func diskOf(dir string) (size int64) {
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {

@@ -62,18 +62,13 @@ func MeasureSleepers(ctx context.Context, n int, opts Options) (r SleepersResult
 	r.Rate = float64(n) / time.Since(begin).Seconds()
 	used, err := p.Usage(true)
 	r.Resident = used.Resident
-	if err = errors.Join(err, p.Kill()); err != nil {
+	if err != nil {
+		return r, errors.Join(err, p.Stop())
+	}
+	if p, r.Restart, err = killed(p, command); err != nil {
 		return r, err
 	}
-	begin = time.Now()
-	if p, err = Start(command); err != nil {
-		return r, err
-	}
-	used, err = p.Usage(false)
-	r.Restart = time.Since(begin).Seconds()
-	if err == nil {
-		used, err = p.Usage(true)
-	}
+	used, err = p.Usage(true)
 	r.ResidentAfter = used.Resident
 	if err == nil {
 		err = late(ctx, p.Address, arn, &r)

@@ -82,19 +82,16 @@ func MeasureStored(ctx context.Context, n int, check []string, opts Options) (r 
 	}
 	used, err := p.Usage(false)
 	r.Resident, r.Disk = used.Resident, diskOf(dir)
-	if err = errors.Join(err, p.Kill()); err != nil {
+	if err != nil {
+		return r, errors.Join(err, p.Stop())
+	}
+	if p, r.Restart, err = killed(p, command); err != nil {
+		return r, err
+	}
+	if err := p.Stop(); err != nil {
 		return r, err
 	}
 	begin := time.Now()
-	if p, err = Start(command); err != nil {
-		return r, err
-	}
-	_, err = p.Usage(false)
-	r.Restart = time.Since(begin).Seconds()
-	if err = errors.Join(err, p.Stop()); err != nil {
-		return r, err
-	}
-	begin = time.Now()
 	checker := exec.CommandContext(ctx, check[0], append(slices.Clone(check[1:]), dir)...)
 	if out, err := checker.CombinedOutput(); err != nil {
 		return r, fmt.Errorf("%w: %s", err, out)
