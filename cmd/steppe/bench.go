@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/steppehq/steppe/internal/bench"
@@ -53,14 +50,14 @@ func (c *benchCommand) Run(con *console) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupted()
 	defer stop()
 	opts := bench.Options{Dir: c.Dir, Command: []string{self, "bench-serve"}, Duration: c.Duration}
 	report := bench.NewReport(version(), c.Runs, opts)
 	if err := c.measure(ctx, con, opts, report); err != nil {
 		return err
 	}
-	if err := c.writeJSON(report); err != nil {
+	if err := writeJSON(c.JSON, report); err != nil {
 		return err
 	}
 	if c.SVG == "" {
@@ -72,17 +69,6 @@ func (c *benchCommand) Run(con *console) error {
 	}
 	defer f.Close() //nolint:errcheck // SVG tells what could not be written
 	return report.SVG(f)
-}
-
-func (c *benchCommand) writeJSON(report *bench.Report) error {
-	if c.JSON == "" {
-		return nil
-	}
-	text, err := json.MarshalIndent(report, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(c.JSON, append(text, '\n'), 0o600)
 }
 
 // defaultRecord stands for the bytes of an execution of W1 in the log, until W1

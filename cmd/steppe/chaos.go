@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -313,14 +312,8 @@ func (x *chaos) tell() error {
 	for _, v := range r.Violations {
 		fmt.Fprintln(out, "VIOLATION", v)
 	}
-	if x.JSON != "" {
-		text, err := json.MarshalIndent(r, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(x.JSON, append(text, '\n'), 0o600); err != nil {
-			return err
-		}
+	if err := writeJSON(x.JSON, r); err != nil {
+		return err
 	}
 	if len(r.Violations) > 0 {
 		fmt.Fprintf(out, "%d violations\n", len(r.Violations))

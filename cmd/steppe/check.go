@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"runtime"
 	"sync"
-	"syscall"
 
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/store"
@@ -31,7 +29,7 @@ func (c *checkCommand) Run(con *console) error {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing was written
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupted()
 	defer stop()
 	var mu sync.Mutex
 	problems := 0

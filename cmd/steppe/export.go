@@ -1,15 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/steppehq/steppe/api"
@@ -50,7 +47,7 @@ func (c *exportCommand) Run(con *console) (err error) {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupted()
 	defer stop()
 	n, err := engine.Export(ctx, db, out, opts)
 	if err = errors.Join(err, out.Close()); err != nil {

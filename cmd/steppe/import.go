@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/store"
@@ -37,7 +35,7 @@ func (c *importCommand) Run(con *console) (err error) {
 		return err
 	}
 	collectSeldom()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupted()
 	defer stop()
 	if c.AWSHistory != "" {
 		return c.importRecording(ctx, con)

@@ -3,10 +3,14 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -41,6 +45,23 @@ type cli struct {
 type console struct {
 	out, err io.Writer
 	colours  bool
+}
+
+// interrupted is a context that ends when the process is asked to.
+func interrupted() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+}
+
+// writeJSON writes a report into a file, if one is named.
+func writeJSON(name string, report any) error {
+	if name == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, append(text, '\n'), 0o600)
 }
 
 // exitCode is an error that only sets the exit status.

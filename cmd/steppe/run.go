@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/steppehq/steppe"
@@ -128,7 +126,7 @@ func (r *runner) functionLog(name, line string) {
 }
 
 func (r *runner) run(d *definition, parsed *asl.StateMachine, input *value.Doc) (error, error) { //nolint:revive // the first is the exit status
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupted()
 	defer stop()
 	m, err := r.server.Engine().CreateMachine(ctx, engine.Machine{
 		Tenant: engine.Tenant{Account: steppe.DefaultAccount, Region: steppe.DefaultRegion}, Name: runName, Type: engine.Standard,

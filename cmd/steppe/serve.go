@@ -10,8 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -63,7 +61,7 @@ func (c *serveCommand) Run(con *console) error {
 	if err != nil {
 		return errors.Join(err, server.Close())
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupted()
 	defer stop()
 	listener = netutil.LimitListener(listener, c.MaxConnections)
 	scheme := "http://"

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/steppehq/steppe/internal/bench"
@@ -40,7 +36,7 @@ func (c *soakCommand) Run(con *console) (err error) {
 	if c.Seed == 0 {
 		c.Seed = uint64(time.Now().UnixNano())
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupted()
 	defer stop()
 	fmt.Fprintf(con.out, "%d readers and %d writers for %v, %d kills, seed %d\n%s\n", c.Readers, c.Writers, c.Duration, c.Kills, c.Seed, bench.SoakHead)
 	report, err := bench.Soak(ctx, bench.SoakOptions{
@@ -59,14 +55,8 @@ func (c *soakCommand) Run(con *console) (err error) {
 
 // tell gives the verdict.
 func (c *soakCommand) tell(con *console, r *bench.SoakReport) error {
-	if c.JSON != "" {
-		text, err := json.MarshalIndent(r, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(c.JSON, append(text, '\n'), 0o600); err != nil {
-			return err
-		}
+	if err := writeJSON(c.JSON, r); err != nil {
+		return err
 	}
 	fmt.Fprintf(con.out, "%.1f s down; %d bytes of disk left when everything was forgotten\n", r.Down, r.Left)
 	for _, v := range r.Violations {
