@@ -77,10 +77,14 @@ const defaultRecord = 800
 
 func (c *benchCommand) measure(ctx context.Context, con *console, opts bench.Options, report *bench.Report) error {
 	fmt.Fprintln(con.out, bench.Head)
-	add := func(runs []bench.Result) {
-		row := bench.Median(runs)
-		report.Rows = append(report.Rows, row)
+	add := func(measure func() (bench.Result, error)) (*bench.Row, error) {
+		runs, err := repeat(c.Runs, measure)
+		if err != nil {
+			return nil, err
+		}
+		row := report.Add(runs)
 		fmt.Fprintln(con.out, row.Line())
+		return row, nil
 	}
 	record := defaultRecord
 	for _, w := range bench.Workloads() {
@@ -92,47 +96,56 @@ func (c *benchCommand) measure(ctx context.Context, con *console, opts bench.Opt
 				if w.MaxClients > 0 && clients > w.MaxClients {
 					continue
 				}
-				runs, err := repeat(c.Runs, func() (bench.Result, error) { return bench.Measure(ctx, &w, bench.Door(door), clients, opts) })
+				at := func(pace float64) (*bench.Row, error) {
+					return add(func() (bench.Result, error) { return bench.Measure(ctx, &w, bench.Door(door), clients, pace, opts) })
+				}
+				row, err := at(0)
 				if err != nil {
 					return err
 				}
-				add(runs)
 				if w.Name == "W1" {
-					record = int(runs[0].Log)
+					record = int(row.Log)
+				}
+				if clients > 1 && w.MaxClients == 0 {
+					if _, err := at(row.Rate / 2); err != nil {
+						return err
+					}
 				}
 			}
 		}
 	}
 	if slices.Contains(c.Workloads, bench.FloorName) {
 		for _, clients := range c.Clients {
-			runs, err := repeat(c.Runs, func() (bench.Result, error) { return bench.Floor(ctx, record, clients, opts) })
-			if err != nil {
+			if _, err := add(func() (bench.Result, error) { return bench.Floor(ctx, record, clients, opts) }); err != nil {
 				return err
 			}
-			add(runs)
 		}
 	}
+	return c.measureStores(ctx, con, opts, report)
+}
+
+// measureStores measures the workloads that are of how much a server holds.
+func (c *benchCommand) measureStores(ctx context.Context, con *console, opts bench.Options, report *bench.Report) error {
 	if slices.Contains(c.Workloads, bench.Sleepers) {
-		r, err := bench.MeasureSleepers(ctx, c.Sleepers, opts)
+		runs, err := repeat(c.Runs, func() (bench.SleepersResult, error) { return bench.MeasureSleepers(ctx, c.Sleepers, opts) })
 		if err != nil {
 			return err
 		}
-		report.Sleepers = &r
-		r.Write(con.out)
+		report.AddSleepers(runs).Write(con.out)
 	}
 	if slices.Contains(c.Workloads, bench.Stored) {
-		r, err := bench.MeasureStored(ctx, c.Stored, []string{opts.Command[0], "check", "--data"}, opts)
+		check := []string{opts.Command[0], "check", "--data"}
+		runs, err := repeat(c.Runs, func() (bench.StoredResult, error) { return bench.MeasureStored(ctx, c.Stored, check, opts) })
 		if err != nil {
 			return err
 		}
-		report.Stored = &r
-		r.Write(con.out)
+		report.AddStored(runs).Write(con.out)
 	}
 	return nil
 }
 
-func repeat(n int, measure func() (bench.Result, error)) ([]bench.Result, error) {
-	runs := make([]bench.Result, n)
+func repeat[R any](n int, measure func() (R, error)) ([]R, error) {
+	runs := make([]R, n)
 	for i := range runs {
 		var err error
 		if runs[i], err = measure(); err != nil {

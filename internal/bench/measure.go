@@ -33,9 +33,20 @@ type Result struct {
 	Executions  int     `json:"executions"`
 	Rate        float64 `json:"executionsPerSecond"`
 	Transitions float64 `json:"transitionsPerSecond"`
-	// P50 and P99 are milliseconds from the start of an execution to its end.
+	// Pace is how many executions were to be started in a second, 0: as many as
+	// the server takes.
+	Pace float64 `json:"pacePerSecond,omitempty"`
+	// P50, P99 and Max are milliseconds from the start of an execution, or from
+	// when its pace had it start, to its end.
 	P50 float64 `json:"p50Millis"`
 	P99 float64 `json:"p99Millis"`
+	Max float64 `json:"maxMillis"`
+	// Stall is the longest time in milliseconds in which no execution ended.
+	Stall float64 `json:"stallMillis"`
+	// GapP50 and GapP99 are milliseconds from a task's answer to the start of the
+	// execution's next task; 0 where there are no tasks.
+	GapP50 float64 `json:"gapP50Millis,omitempty"`
+	GapP99 float64 `json:"gapP99Millis,omitempty"`
 	// CPU is seconds for 1,000 executions: of the server, over HTTP; of server
 	// and client, through the library. 0 where the system does not tell.
 	CPU float64 `json:"cpuSecondsPer1000"`
@@ -43,8 +54,10 @@ type Result struct {
 	// log for one.
 	Disk float64 `json:"diskBytesEach"`
 	Log  float64 `json:"logBytesEach"`
-	// Resident is the server's memory at the end, in bytes.
-	Resident int64 `json:"residentBytes"`
+	// Resident is the server's memory at the end, ResidentHalf after half of the
+	// time, in bytes.
+	Resident     int64 `json:"residentBytes"`
+	ResidentHalf int64 `json:"residentHalfBytes"`
 }
 
 // Options say how to measure.
@@ -58,17 +71,15 @@ type Options struct {
 	Duration time.Duration
 }
 
-// call is one execution, from start to end.
-type call func() error
-
-// Measure puts a workload's load on a new server.
-func Measure(ctx context.Context, w *Workload, door Door, clients int, opts Options) (r Result, err error) {
+// Measure puts a workload's load on a new server: pace executions a second, or
+// as many as it takes when 0.
+func Measure(ctx context.Context, w *Workload, door Door, clients int, pace float64, opts Options) (r Result, err error) {
 	dir, err := os.MkdirTemp(opts.Dir, "steppe-bench-")
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r = Result{Workload: w.Name, Door: door, Clients: clients}
+	r = Result{Workload: w.Name, Door: door, Clients: clients, Pace: pace}
 	if door == HTTP {
 		err = measureHTTP(ctx, w, dir, opts, &r)
 	} else {
@@ -104,19 +115,8 @@ func measureHTTP(ctx context.Context, w *Workload, dir string, opts Options, r *
 		defer c.Close() //nolint:errcheck // nothing is left in it
 		calls[i] = httpCall(c, w, arn)
 	}
-	before, err := p.Usage(false)
-	if err != nil {
-		return err
-	}
-	if err := load(ctx, calls, w, opts.Duration, r); err != nil {
-		return err
-	}
-	after, err := p.Usage(false)
-	if err != nil {
-		return err
-	}
-	r.used(before, after)
-	return stop()
+	err = r.measure(ctx, calls, w, opts.Duration, func() (Usage, error) { return p.Usage(false) })
+	return errors.Join(err, stop())
 }
 
 // create makes the state machine of a workload.
@@ -138,10 +138,9 @@ func httpCall(c *Client, w *Workload, arn string) call {
 	if w.Kind == engine.Express {
 		operation = "StartSyncExecution"
 	}
-	input, _ := json.Marshal(w.Input) // one string
-	body := `{"stateMachineArn":"` + arn + `","input":` + string(input) + `}`
 	return func() error {
-		answer, err := c.Call(operation, body)
+		input, _ := json.Marshal(w.input()) // one string
+		answer, err := c.Call(operation, `{"stateMachineArn":"`+arn+`","input":`+string(input)+`}`)
 		if err != nil || !w.Waits {
 			return err
 		}
@@ -158,7 +157,7 @@ func httpCall(c *Client, w *Workload, arn string) call {
 }
 
 func measureLibrary(ctx context.Context, w *Workload, dir string, opts Options, r *Result) error {
-	server, err := Open(dir)
+	server, err := open(dir)
 	if err != nil {
 		return err
 	}
@@ -170,15 +169,13 @@ func measureLibrary(ctx context.Context, w *Workload, dir string, opts Options, 
 	for i := range calls {
 		calls[i] = libraryCall(ctx, server.Engine(), w, m)
 	}
-	before := usageOf(server)
-	err = load(ctx, calls, w, opts.Duration, r)
-	r.used(before, usageOf(server))
+	err = r.measure(ctx, calls, w, opts.Duration, func() (Usage, error) { return server.usage(), nil })
 	return errors.Join(err, server.Close())
 }
 
 func libraryCall(ctx context.Context, e *engine.Engine, w *Workload, m *engine.Machine) call {
 	return func() error {
-		req := engine.StartRequest{Machine: m, Input: value.NewDoc([]byte(w.Input))}
+		req := engine.StartRequest{Machine: m, Input: value.NewDoc([]byte(w.input()))}
 		if w.Kind == engine.Express {
 			_, err := e.StartSync(ctx, req)
 			return err
@@ -195,36 +192,24 @@ func libraryCall(ctx context.Context, e *engine.Engine, w *Workload, m *engine.M
 	}
 }
 
-// load has the clients call for a time, each as soon as it was answered.
-func load(ctx context.Context, calls []call, w *Workload, d time.Duration, r *Result) error {
-	took := make([][]time.Duration, len(calls))
-	failed := make([]error, len(calls))
-	var wg sync.WaitGroup
-	begin := time.Now()
-	for i, call := range calls {
-		wg.Go(func() {
-			for start := time.Now(); start.Sub(begin) < d && ctx.Err() == nil; {
-				if failed[i] = call(); failed[i] != nil {
-					return
-				}
-				now := time.Now()
-				took[i] = append(took[i], now.Sub(start))
-				start = now
-			}
-		})
-	}
-	wg.Wait()
-	elapsed := time.Since(begin).Seconds()
-	if err := errors.Join(errors.Join(failed...), ctx.Err()); err != nil {
+// measure puts the load on a server and notes what that uses.
+func (r *Result) measure(ctx context.Context, calls []call, w *Workload, d time.Duration, usage func() (Usage, error)) error {
+	before, err := usage()
+	if err != nil {
 		return err
 	}
-	all := slices.Concat(took...)
-	slices.Sort(all)
-	r.Executions = len(all)
-	r.Rate = float64(len(all)) / elapsed
-	r.Transitions = r.Rate * float64(w.Transitions)
-	r.P50, r.P99 = millis(percentile(all, 50)), millis(percentile(all, 99))
-	return nil
+	half := make(chan error, 1)
+	time.AfterFunc(d/2, func() {
+		at, err := usage()
+		r.ResidentHalf = at.Resident
+		half <- err
+	})
+	if err := errors.Join(load(ctx, calls, w, d, r), <-half); err != nil {
+		return err
+	}
+	after, err := usage()
+	r.used(before, after)
+	return err
 }
 
 func (r *Result) used(before, after Usage) {
@@ -232,14 +217,5 @@ func (r *Result) used(before, after Usage) {
 	r.CPU = (after.CPU - before.CPU).Seconds() / n * 1000
 	r.Log = float64(after.WAL-before.WAL) / n
 	r.Resident = after.Resident
+	r.GapP50, r.GapP99 = millis(after.GapP50), millis(after.GapP99)
 }
-
-// percentile gives a percentile of sorted durations.
-func percentile(sorted []time.Duration, p int) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
-}
-
-func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -21,14 +21,17 @@ type Row struct {
 
 // Report is all that a benchmark measured.
 type Report struct {
-	Version  string          `json:"version"`
-	System   string          `json:"system"`
-	CPUs     int             `json:"cpus"`
-	Duration float64         `json:"secondsEach"`
-	Runs     int             `json:"runs"`
-	Rows     []Row           `json:"rows"`
-	Sleepers *SleepersResult `json:"sleepers,omitempty"`
-	Stored   *StoredResult   `json:"stored,omitempty"`
+	Version  string  `json:"version"`
+	System   string  `json:"system"`
+	CPUs     int     `json:"cpus"`
+	Duration float64 `json:"secondsEach"`
+	Runs     int     `json:"runs"`
+	Rows     []Row   `json:"rows"`
+	// Sleepers and Stored are medians of the runs beside them.
+	Sleepers     *SleepersResult  `json:"sleepers,omitempty"`
+	SleepersRuns []SleepersResult `json:"sleepersRuns,omitempty"`
+	Stored       *StoredResult    `json:"stored,omitempty"`
+	StoredRuns   []StoredResult   `json:"storedRuns,omitempty"`
 }
 
 // NewReport begins a report.
@@ -36,39 +39,49 @@ func NewReport(version string, runs int, opts Options) *Report {
 	return &Report{Version: version, System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Runs: runs, Duration: opts.Duration.Seconds()}
 }
 
-// Median makes one row of the runs of one figure.
-func Median(runs []Result) Row {
-	row := Row{Result: runs[0]}
-	of := func(figure func(*Result) float64) float64 {
-		all := make([]float64, len(runs))
-		for i := range runs {
-			all[i] = figure(&runs[i])
-		}
-		slices.Sort(all)
-		return all[len(all)/2]
-	}
+// Add notes the runs of one figure, and gives their medians.
+func (r *Report) Add(runs []Result) *Row {
+	row := Row{Result: median(runs)}
 	for i := range runs {
 		row.Rates = append(row.Rates, runs[i].Rate)
 	}
 	row.Slowest, row.Fastest = slices.Min(row.Rates), slices.Max(row.Rates)
-	row.Rate = of(func(r *Result) float64 { return r.Rate })
-	row.Transitions = of(func(r *Result) float64 { return r.Transitions })
-	row.P50 = of(func(r *Result) float64 { return r.P50 })
-	row.P99 = of(func(r *Result) float64 { return r.P99 })
-	row.CPU = of(func(r *Result) float64 { return r.CPU })
-	row.Disk = of(func(r *Result) float64 { return r.Disk })
-	row.Log = of(func(r *Result) float64 { return r.Log })
-	row.Resident = int64(of(func(r *Result) float64 { return float64(r.Resident) }))
-	return row
+	r.Rows = append(r.Rows, row)
+	return &r.Rows[len(r.Rows)-1]
 }
 
-// Head is the head of the table of rows.
-const Head = "workload  door     clients  executions/s  transitions/s    p50 ms    p99 ms  CPU s/1000  log B each  disk B each  RSS MB"
+// AddSleepers notes the runs of the workload that waits, and gives their medians.
+func (r *Report) AddSleepers(runs []SleepersResult) *SleepersResult {
+	m := median(runs)
+	r.Sleepers, r.SleepersRuns = &m, runs
+	return &m
+}
+
+// AddStored notes the runs of the workload that is stored, and gives their
+// medians.
+func (r *Report) AddStored(runs []StoredResult) *StoredResult {
+	m := median(runs)
+	r.Stored, r.StoredRuns = &m, runs
+	return &m
+}
+
+// Head is the head of the table of rows. The load is full, or the rate at which
+// executions are started; the spread is of the rates of the runs.
+const Head = "workload  door     clients    load  executions/s  spread  transitions/s    p50 ms    p99 ms    max ms  stall ms  gap p50/p99 ms  CPU s/1000  log B each  disk B each  RSS MB half/end"
 
 // Line is a row of the table.
 func (r *Row) Line() string {
-	return fmt.Sprintf("%-8s  %-7s  %7d  %12.0f  %13.0f  %8.2f  %8.2f  %10.3f  %10.0f  %11.0f  %6.0f",
-		r.Workload, r.Door, r.Clients, r.Rate, r.Transitions, r.P50, r.P99, r.CPU, r.Log, r.Disk, float64(r.Resident)/(1<<20))
+	load, gap := "full", "-"
+	if r.Pace > 0 {
+		load = fmt.Sprintf("%.0f/s", r.Pace)
+	}
+	if r.GapP99 > 0 {
+		gap = fmt.Sprintf("%.2f/%.2f", r.GapP50, r.GapP99)
+	}
+	const mb = 1 << 20
+	return fmt.Sprintf("%-8s  %-7s  %7d  %6s  %12.0f  %5.0f%%  %13.0f  %8.2f  %8.2f  %8.1f  %8.1f  %14s  %10.3f  %10.0f  %11.0f  %7.0f/%.0f",
+		r.Workload, r.Door, r.Clients, load, r.Rate, (r.Fastest-r.Slowest)/max(r.Rate, 1)*100, r.Transitions, r.P50, r.P99, r.Max, r.Stall, gap,
+		r.CPU, r.Log, r.Disk, float64(r.ResidentHalf)/mb, float64(r.Resident)/mb)
 }
 
 // Write writes what the sleepers were measured by.
@@ -82,22 +95,23 @@ func (r *Report) SVG(w io.Writer) error {
 	const (
 		left, width, step, top = 230, 520, 22, 50
 	)
+	full := slices.DeleteFunc(slices.Clone(r.Rows), func(row Row) bool { return row.Pace > 0 })
 	most := 1.0
-	for i := range r.Rows {
-		most = max(most, r.Rows[i].Rate)
+	for i := range full {
+		most = max(most, full[i].Rate)
 	}
 	decades := math.Ceil(math.Log10(most))
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="12">`, left+width+120, top+step*len(r.Rows)+30)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="12">`, left+width+120, top+step*len(full)+30)
 	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="white"/><text x="10" y="22" font-size="15">Executions a second, %s, %d CPUs, %s</text>`, html.EscapeString(r.Version), r.CPUs, r.System)
 	for d := 0.0; d <= decades; d++ {
 		x := left + width*d/decades
 		fmt.Fprintf(&b, `<line x1="%.0f" y1="%d" x2="%.0f" y2="%d" stroke="#ddd"/><text x="%.0f" y="%d" fill="#777" text-anchor="middle">%.0f</text>`,
-			x, top-8, x, top+step*len(r.Rows), x, top+step*len(r.Rows)+16, math.Pow(10, d))
+			x, top-8, x, top+step*len(full), x, top+step*len(full)+16, math.Pow(10, d))
 	}
 	colours := map[Door]string{HTTP: "#2b6cb0", Library: "#2f855a"}
-	for i := range r.Rows {
-		row := &r.Rows[i]
+	for i := range full {
+		row := &full[i]
 		colour := colours[row.Door]
 		if row.Workload == FloorName {
 			colour = "#a0aec0"

@@ -21,14 +21,21 @@ import (
 	"github.com/steppehq/steppe/interpreter"
 )
 
-// Open opens a server of the workloads: AWS's limits but for the length of
-// histories, which a Map over 10,000 items exceeds. The fields are indexed.
-func Open(dir string, index ...string) (*steppe.Server, error) {
+// server is one of the workloads.
+type server struct {
+	*steppe.Server
+	gaps gaps
+}
+
+// open opens a server: AWS's limits but for the length of histories, which a Map
+// over 10,000 items exceeds. The fields are indexed.
+func open(dir string, index ...string) (s *server, err error) {
 	limits := interpreter.AWSLimits
 	limits.Events = 0
-	echo := func(_ context.Context, in json.RawMessage) (json.RawMessage, error) { return in, nil }
-	functions := []steppe.Function{steppe.GoFunction(FunctionName, echo), steppe.GoFunction(FaultName, faulty)}
-	return steppe.Open(steppe.Config{Dir: dir, Limits: limits, Index: index, Functions: functions})
+	s = &server{gaps: gaps{answered: make(map[string]answered)}}
+	functions := []steppe.Function{steppe.GoFunction(FunctionName, s.gaps.echo), steppe.GoFunction(FaultName, faulty)}
+	s.Server, err = steppe.Open(steppe.Config{Dir: dir, Limits: limits, Index: index, Functions: functions})
+	return s, err
 }
 
 // Usage is what a server has used, and holds.
@@ -42,15 +49,18 @@ type Usage struct {
 	Heap       int64
 	Goroutines int
 	Files      int // that are open, 0 where the system does not tell
+	// GapP50 and GapP99 are of the times between an execution's tasks.
+	GapP50, GapP99 time.Duration
 }
 
-// usageOf reads what the process has used.
-func usageOf(s *steppe.Server) Usage {
+// usage reads what the process has used.
+func (s *server) usage() Usage {
 	cpu, resident := usage()
 	stats := s.Stats()
 	files, _ := os.ReadDir("/proc/self/fd") // none, where there is no such directory
+	p50, p99 := s.gaps.percentiles()
 	return Usage{
-		CPU: cpu, Resident: resident, WAL: stats.WALBytes, Disk: stats.DiskBytes,
+		GapP50: p50, GapP99: p99, CPU: cpu, Resident: resident, WAL: stats.WALBytes, Disk: stats.DiskBytes,
 		Heap: liveHeap(), Goroutines: runtime.NumGoroutine(), Files: len(files),
 	}
 }
@@ -59,7 +69,7 @@ func usageOf(s *steppe.Server) Usage {
 // the API it has GET /bench/wait?arn=ARN, which answers at the execution's end,
 // and GET /bench/usage.
 func Serve(dir string, index []string, in io.Reader, out io.Writer) error {
-	server, err := Open(dir, index...)
+	server, err := open(dir, index...)
 	if err != nil {
 		return err
 	}
@@ -78,7 +88,7 @@ func Serve(dir string, index []string, in io.Reader, out io.Writer) error {
 			debug.FreeOSMemory()
 			debug.FreeOSMemory() // what a sync.Pool holds goes at the second time
 		}
-		_ = json.NewEncoder(w).Encode(usageOf(server)) // the client is gone when this fails
+		_ = json.NewEncoder(w).Encode(server.usage()) // the client is gone when this fails
 	})
 	return errors.Join(Listen(mux, in, out), server.Close())
 }
@@ -195,7 +205,7 @@ func diskOf(dir string) (size int64) {
 // compacted is the size of a data directory after its server was closed and
 // what is obsolete was compacted away.
 func compacted(dir string) (int64, error) {
-	s, err := Open(dir)
+	s, err := open(dir)
 	if err != nil {
 		return 0, err
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/steppehq/steppe/engine"
 )
@@ -19,12 +20,26 @@ type Workload struct {
 	Kind       engine.MachineType
 	Definition string
 	Input      string
+	// Numbered tells that the input of each execution has its number before all
+	// other fields.
+	Numbered bool
 	// Transitions is how many states one execution enters.
 	Transitions int
 	// Waits tells that an execution has not ended when its start is answered.
 	Waits bool
 	// MaxClients bounds the clients that make sense, 0: none.
 	MaxClients int
+}
+
+// executions counts those whose input is numbered.
+var executions atomic.Int64
+
+// input is that of the next execution.
+func (w *Workload) input() string {
+	if !w.Numbered {
+		return w.Input
+	}
+	return string(numbered) + strconv.FormatInt(executions.Add(1), 10) + "," + strings.TrimPrefix(w.Input, "{")
 }
 
 // FunctionName is the Lambda function of the workloads: it answers with its
@@ -44,7 +59,7 @@ const order = `{"n":7,"text":"some payload of an order"}`
 func Workloads() []Workload {
 	return []Workload{
 		{Name: "W1", Help: "Standard, 5 states", Kind: engine.Standard, Definition: fiveStates, Input: order, Transitions: 5},
-		{Name: "W2", Help: "Standard, 5 states, each a task", Kind: engine.Standard, Definition: fiveTasks(), Input: order, Transitions: 5, Waits: true},
+		{Name: "W2", Help: "Standard, 5 states, each a task", Kind: engine.Standard, Definition: fiveTasks(), Input: order, Numbered: true, Transitions: tasks, Waits: true},
 		{Name: "W3", Help: "Standard, a Map over 10,000 items", Kind: engine.Standard, Definition: mapOfPass, Input: numbers(10_000), Transitions: 10_001, Waits: true, MaxClients: 2},
 		{Name: "W4", Help: "Express, synchronous, 5 states", Kind: engine.Express, Definition: fiveStates, Input: order, Transitions: 5},
 		{Name: "W6", Help: "Standard, 5 states, payloads of 200 KB", Kind: engine.Standard, Definition: fivePasses, Input: large(200_000), Transitions: 5, MaxClients: 64},
@@ -54,12 +69,15 @@ func Workloads() []Workload {
 // Sleepers is the workload whose executions wait: W5.
 const Sleepers = "W5"
 
+// tasks is how many an execution of W2 has.
+const tasks = 5
+
 func fiveTasks() string {
 	var b strings.Builder
 	b.WriteString(`{"StartAt":"T1","States":{`)
-	for i := 1; i <= 5; i++ {
+	for i := 1; i <= tasks; i++ {
 		next := `"End":true`
-		if i < 5 {
+		if i < tasks {
 			next = `"Next":"T` + strconv.Itoa(i+1) + `"},`
 		}
 		b.WriteString(`"T` + strconv.Itoa(i) + `":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:` + FunctionName + `",` + next)
