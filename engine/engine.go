@@ -63,8 +63,8 @@ type Config struct {
 	Clock func() time.Time
 	// Random gives the bytes of ids and keys, crypto/rand by default.
 	Random io.Reader
-	// Go starts concurrent work, by default in a goroutine of its own. A
-	// simulation puts it in a line instead.
+	// Go starts concurrent work, by default in a goroutine that does nothing else
+	// meanwhile. A simulation puts it in a line instead.
 	Go func(work func())
 	// Observe is told of each step after it was committed, in order for each
 	// execution. It must not block.
@@ -127,6 +127,9 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	e := &Engine{cfg: cfg.withDefaults(), store: cfg.Store, catalogue: newCatalogue(cfg.Store)}
 	e.log = e.cfg.Logger
 	e.closing, e.close = context.WithCancel(context.Background())
+	if e.cfg.Go == nil {
+		e.cfg.Go = (&workers{closing: e.closing.Done()}).start
+	}
 	e.timers.init()
 	e.under.init()
 	e.pools.init(e)
@@ -184,9 +187,6 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.Random == nil {
 		cfg.Random = rand.Reader
-	}
-	if cfg.Go == nil {
-		cfg.Go = func(work func()) { go work() }
 	}
 	return cfg
 }

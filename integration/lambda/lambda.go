@@ -153,9 +153,14 @@ func (n functionName) arn() string {
 
 func parseName(text, account, region string) functionName {
 	n := functionName{account: account, region: region}
-	if parts := strings.Split(text, ":"); len(parts) >= 7 && parts[0] == "arn" {
+	var parts [6]string // arn, partition, service, region, account, "function"
+	rest, whole := text, true
+	for i := 0; i < len(parts) && whole; i++ {
+		parts[i], rest, whole = strings.Cut(rest, ":")
+	}
+	if whole && parts[0] == "arn" {
 		n.region, n.account = parts[3], parts[4]
-		text = strings.Join(parts[6:], ":")
+		text = rest
 	} else if _, rest, partial := strings.Cut(text, ":function:"); partial {
 		text = rest
 	}
