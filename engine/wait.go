@@ -43,10 +43,13 @@ func (e *Engine) Wait(ctx context.Context, arn string) (*Description, error) {
 	}
 	for {
 		end := e.waiters.add(id)
-		d, err := e.describe(ctx, id)
-		if err != nil || d.Status != store.Running {
+		r, err := e.store.Execution(ctx, id)
+		if err != nil || r.Status != store.Running {
 			e.waiters.ended(id)
-			return d, err
+			if err != nil {
+				return nil, err
+			}
+			return e.describe(ctx, id)
 		}
 		select {
 		case <-end:
