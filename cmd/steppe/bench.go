@@ -115,9 +115,15 @@ func (c *benchCommand) measure(ctx context.Context, con *console, opts bench.Opt
 		}
 	}
 	if slices.Contains(c.Workloads, bench.FloorName) {
-		for _, clients := range c.Clients {
-			if _, err := add(func() (bench.Result, error) { return bench.Floor(ctx, record, clients, opts) }); err != nil {
-				return err
+		floors := []func(clients int) (bench.Result, error){
+			func(clients int) (bench.Result, error) { return bench.Floor(ctx, record, clients, opts) },
+			func(clients int) (bench.Result, error) { return bench.FloorHTTP(ctx, clients, opts) },
+		}
+		for _, floor := range floors {
+			for _, clients := range c.Clients {
+				if _, err := add(func() (bench.Result, error) { return floor(clients) }); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -51,9 +51,13 @@ func (c *Client) Close() error { return c.conn.Close() }
 // Call performs an operation of the API and gives the body of the answer, which
 // is good until the next call.
 func (c *Client) Call(operation, body string) ([]byte, error) {
-	_, err := fmt.Fprintf(c.conn, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Target: AWSStepFunctions.%s\r\n"+
+	return c.post("/", operation, body)
+}
+
+func (c *Client) post(path, operation, body string) ([]byte, error) {
+	_, err := fmt.Fprintf(c.conn, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Target: AWSStepFunctions.%s\r\n"+
 		"Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/states/aws4_request, SignedHeaders=host, Signature=0\r\nContent-Length: %d\r\n\r\n%s",
-		c.host, operation, len(body), body)
+		path, c.host, operation, len(body), body)
 	if err != nil {
 		return nil, err
 	}

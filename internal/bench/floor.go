@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -45,6 +46,30 @@ func Floor(ctx context.Context, size, clients int, opts Options) (r Result, err 
 	if err = errors.Join(err, file.Close()); err != nil {
 		err = fmt.Errorf("floor: %w", err)
 	}
+	return r, err
+}
+
+const emptyPath = "/bench/empty"
+
+// FloorHTTP measures what no server of net/http can go beyond: requests of W1 to
+// a handler that does nothing. Floor measures what the disk can do.
+func FloorHTTP(ctx context.Context, clients int, opts Options) (r Result, err error) {
+	dir, err := os.MkdirTemp(opts.Dir, "steppe-bench-")
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	input, _ := json.Marshal(order) // one string
+	body := `{"stateMachineArn":"` + benchARN + `","input":` + string(input) + `}`
+	r = Result{Workload: FloorName, Door: HTTP, Clients: clients}
+	err = r.overHTTP(ctx, &Workload{}, dir, opts, func(string) (func(*Client) call, error) {
+		return func(c *Client) call {
+			return func() error {
+				_, err := c.post(emptyPath, "StartExecution", body)
+				return err
+			}
+		}, nil
+	})
 	return r, err
 }
 

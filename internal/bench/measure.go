@@ -81,7 +81,10 @@ func Measure(ctx context.Context, w *Workload, door Door, clients int, pace floa
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	r = Result{Workload: w.Name, Door: door, Clients: clients, Pace: pace}
 	if door == HTTP {
-		err = measureHTTP(ctx, w, dir, opts, &r)
+		err = r.overHTTP(ctx, w, dir, opts, func(address string) (func(*Client) call, error) {
+			arn, err := create(address, w)
+			return func(c *Client) call { return httpCall(c, w, arn) }, err
+		})
 	} else {
 		err = measureLibrary(ctx, w, dir, opts, &r)
 	}
@@ -95,14 +98,16 @@ func Measure(ctx context.Context, w *Workload, door Door, clients int, pace floa
 	return r, err
 }
 
-func measureHTTP(ctx context.Context, w *Workload, dir string, opts Options, r *Result) error {
+// overHTTP measures a server in a process of its own. prepare makes what is
+// called there, and gives what a client calls.
+func (r *Result) overHTTP(ctx context.Context, w *Workload, dir string, opts Options, prepare func(address string) (func(*Client) call, error)) error {
 	p, err := Start(append(slices.Clone(opts.Command), dir))
 	if err != nil {
 		return err
 	}
 	stop := sync.OnceValue(p.Stop)
 	defer stop() //nolint:errcheck // it is asked again below
-	arn, err := create(p.Address, w)
+	callOf, err := prepare(p.Address)
 	if err != nil {
 		return err
 	}
@@ -113,11 +118,14 @@ func measureHTTP(ctx context.Context, w *Workload, dir string, opts Options, r *
 			return err
 		}
 		defer c.Close() //nolint:errcheck // nothing is left in it
-		calls[i] = httpCall(c, w, arn)
+		calls[i] = callOf(c)
 	}
 	err = r.measure(ctx, calls, w, opts.Duration, func() (Usage, error) { return p.Usage(false) })
 	return errors.Join(err, stop())
 }
+
+// benchARN is the state machine's that create makes.
+var benchARN = engine.Tenant{Account: steppe.DefaultAccount, Region: steppe.DefaultRegion}.ARN("stateMachine", "bench")
 
 // create makes the state machine of a workload.
 func create(address string, w *Workload) (string, error) {
@@ -130,7 +138,7 @@ func create(address string, w *Workload) (string, error) {
 	if _, err := c.Call("CreateStateMachine", body); err != nil {
 		return "", err
 	}
-	return engine.Tenant{Account: steppe.DefaultAccount, Region: steppe.DefaultRegion}.ARN("stateMachine", "bench"), nil
+	return benchARN, nil
 }
 
 func httpCall(c *Client, w *Workload, arn string) call {

@@ -67,7 +67,7 @@ func (s *server) usage() Usage {
 
 // Serve serves the workloads until its standard input ends, for [Start]. Beside
 // the API it has GET /bench/wait?arn=ARN, which answers at the execution's end,
-// and GET /bench/usage.
+// GET /bench/usage, and POST /bench/empty, which reads its request and answers.
 func Serve(dir string, index []string, in io.Reader, out io.Writer) error {
 	server, err := open(dir, index...)
 	if err != nil {
@@ -89,6 +89,11 @@ func Serve(dir string, index []string, in io.Reader, out io.Writer) error {
 			debug.FreeOSMemory() // what a sync.Pool holds goes at the second time
 		}
 		_ = json.NewEncoder(w).Encode(server.usage()) // the client is gone when this fails
+	})
+	mux.HandleFunc("POST "+emptyPath, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // the client is gone when this, or the other, fails
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		_, _ = io.WriteString(w, `{"startDate":1,"executionArn":"arn:aws:states:us-east-1:000000000000:execution:bench:none"}`)
 	})
 	return errors.Join(Listen(mux, in, out), server.Close())
 }
