@@ -142,7 +142,7 @@ func (x *Execution) applyRedrive(ev *history.Event) {
 // takeUp has a branch go on after a redrive.
 func (x *Execution) takeUp(b *branch, ev *history.Event) {
 	b.prev, b.attempts, b.retries, b.task = ev.ID, nil, 0, nil
-	if b.phase == ended || b.join != nil && b.join.done == int64(len(b.join.outputs)) {
+	if b.phase == ended || b.phase == ending || b.join != nil && b.join.done == int64(len(b.join.outputs)) {
 		x.enqueue(b, ending)
 		return
 	}
