@@ -76,6 +76,9 @@ func TestModel(t *testing.T) {
 		w.now.Sub(began), len(w.m.machines), len(w.m.executions), w.answers())
 }
 
+// keyID is the customers' key that there is.
+const keyID = "alias/k"
+
 // What callers of the model have.
 var (
 	accounts = []string{"000000000000", "111122223333"}
@@ -143,7 +146,7 @@ func (w *world) open() {
 	registry.Register("fake", asker{w})
 	w.jobs = nil
 	w.engine, err = engine.Open(context.Background(), engine.Config{
-		Store: w.store, Integrations: &registry, Clock: func() time.Time { return w.now }, Random: bytesOf{w.random},
+		Store: w.store, Integrations: &registry, EncryptionKeys: []engine.EncryptionKey{{ID: keyID, Key: make([]byte, 32)}}, Clock: func() time.Time { return w.now }, Random: bytesOf{w.random},
 		Go: func(work func()) { w.jobs = append(w.jobs, work) },
 	})
 	if err != nil {

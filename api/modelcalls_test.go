@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -138,17 +137,14 @@ func (m *model) deleteAlias(account string, in obj) reply {
 func (m *model) createActivity(account string, in obj) reply {
 	name := in.str("name")
 	a := &activity{arn: arnOf(account, "activity", name), name: name, created: m.now, tags: make(map[string]string)}
-	var e string
-	if e = cmp.Or(nameRule(name), tagRule(in, a.tags)); e == "" {
-		a.encrypted, e = encryption(in, nil)
+	var misconfigured string
+	a.encrypted, misconfigured = encryption(in, nil)
+	old := m.activities[a.arn]
+	if r, bad := anyOf(refuse(nameRule(name)), refuse(tagRule(in, a.tags)), refuse(misconfigured),
+		refuseIf(old != nil && (misconfigured != "" || !equal(old.encrypted, a.encrypted)), "ActivityAlreadyExists")); bad {
+		return r
 	}
-	if e != "" {
-		return refuse(e)
-	}
-	if old := m.activities[a.arn]; old != nil {
-		if !equal(old.encrypted, a.encrypted) {
-			return refuse("ActivityAlreadyExists")
-		}
+	if old != nil {
 		a = old
 	}
 	m.activities[a.arn] = a

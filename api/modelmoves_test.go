@@ -239,10 +239,11 @@ func (w *world) configure(in obj) {
 func (w *world) encryption() obj {
 	return pick(w, []obj{
 		{"type": "AWS_OWNED_KEY"},
-		{"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "alias/k"},
-		{"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "alias/k", "kmsDataKeyReusePeriodSeconds": float64(60)},
+		{"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": keyID},
+		{"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": keyID, "kmsDataKeyReusePeriodSeconds": float64(60)},
 		{"type": "CUSTOMER_MANAGED_KMS_KEY"},
-		{"type": "AWS_OWNED_KEY", "kmsKeyId": "alias/k"},
+		{"type": "AWS_OWNED_KEY", "kmsKeyId": keyID},
+		{"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "alias/gone"},
 	})
 }
 

@@ -262,6 +262,9 @@ func encryption(in obj, old any) (any, string) {
 	if given["kmsKeyId"] == nil {
 		return nil, "InvalidEncryptionConfiguration"
 	}
+	if given["kmsKeyId"] != keyID {
+		return nil, "KmsAccessDeniedException"
+	}
 	reuse := given["kmsDataKeyReusePeriodSeconds"]
 	if reuse == nil {
 		reuse = float64(300)
@@ -314,21 +317,24 @@ func (m *model) createStateMachine(account string, in obj) reply {
 		tags:            make(map[string]string), aliases: make(map[string]*alias),
 	}
 	publish := in["publish"] == true
-	if r, bad := anyOf(refuse(nameRule(name)), refuse(tagRule(in, mc.tags)), refuse(mc.configure(in)),
-		refuseIf(in["versionDescription"] != nil && !publish, "ValidationException"),
-		refuseIf(!m.runs(mc.definition, mc.kind), "InvalidDefinition")); bad {
-		return r
-	}
+	misconfigured := mc.configure(in)
 	if publish {
 		mc.published = new(in.str("versionDescription"))
 	}
-	if old := m.machines[mc.arn]; old != nil {
-		switch {
-		case old.deleting:
-			return refuse("StateMachineDeleting")
-		case !old.same(mc.machineRevision) || old.kind != mc.kind || !equal(old.published, mc.published):
-			return refuse("StateMachineAlreadyExists")
-		}
+	faults := []reply{
+		refuse(nameRule(name)), refuse(tagRule(in, mc.tags)), refuse(misconfigured),
+		refuseIf(in["versionDescription"] != nil && !publish, "ValidationException"),
+		refuseIf(!m.runs(mc.definition, mc.kind), "InvalidDefinition"),
+	}
+	old := m.machines[mc.arn]
+	if old != nil {
+		same := misconfigured == "" && old.same(mc.machineRevision) && old.kind == mc.kind && equal(old.published, mc.published)
+		faults = append(faults, refuseIf(old.deleting, "StateMachineDeleting"), refuseIf(!old.deleting && !same, "StateMachineAlreadyExists"))
+	}
+	if r, bad := anyOf(faults...); bad {
+		return r
+	}
+	if old != nil {
 		mc = old
 	} else {
 		m.machines[mc.arn] = mc
@@ -367,14 +373,11 @@ func (m *model) updateStateMachine(account string, in obj) reply {
 		return refuse("MissingRequiredParameter")
 	}
 	next := *mc.machineRevision
-	if e := next.configure(in); e != "" {
-		return refuse(e)
-	}
 	if in["definition"] != nil {
 		next.definition = in.str("definition")
-		if !m.runs(next.definition, mc.kind) {
-			return refuse("InvalidDefinition")
-		}
+	}
+	if r, bad := anyOf(refuse(next.configure(in)), refuseIf(!m.runs(next.definition, mc.kind), "InvalidDefinition")); bad {
+		return r
 	}
 	if in["roleArn"] != nil {
 		next.role = in.str("roleArn")
