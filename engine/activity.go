@@ -86,13 +86,13 @@ func (e *Engine) PutActivity(ctx context.Context, a Activity) error {
 	if err != nil {
 		return fmt.Errorf("engine: encode activity: %w", err)
 	}
-	return e.store.Put(ctx, store.Edit{Key: activityKey(a.Tenant, a.Name), Version: a.version, Value: encoded})
+	return e.put(ctx, store.Edit{Key: activityKey(a.Tenant, a.Name), Version: a.version, Value: encoded})
 }
 
 // DeleteActivity takes an activity out of the catalogue; its tasks in line
 // stay until they time out. store.ErrVersion.
 func (e *Engine) DeleteActivity(ctx context.Context, a *Activity) error {
-	return e.store.Put(ctx, store.Edit{Key: activityKey(a.Tenant, a.Name), Version: a.version})
+	return e.put(ctx, store.Edit{Key: activityKey(a.Tenant, a.Name), Version: a.version})
 }
 
 // activityTask is a task in line for a worker.

@@ -77,7 +77,9 @@ type aliasKey struct {
 
 func (k aliasKey) String() string { return aliasPrefix(k.machine) + k.name }
 
-func aliasPrefix(machine uint32) string { return fmt.Sprintf("alias/%08x/", machine) }
+const aliasKind = "alias/"
+
+func aliasPrefix(machine uint32) string { return fmt.Sprintf("%s%08x/", aliasKind, machine) }
 
 func decodeAlias(entry store.Entry) (*Alias, error) {
 	a := &Alias{entry: entry.Version}
@@ -163,30 +165,25 @@ func (e *Engine) putAlias(ctx context.Context, m *Machine, a Alias, more ...stor
 		return nil, fmt.Errorf("engine: encode alias: %w", err)
 	}
 	key := aliasKey{m.Number, a.Name}
-	if err := e.store.Put(ctx, append(more, p.edit(), store.Edit{Key: key.String(), Version: a.entry, Value: encoded})...); err != nil {
+	if err := e.put(ctx, append(more, p.edit(), store.Edit{Key: key.String(), Version: a.entry, Value: encoded})...); err != nil {
 		return nil, err
 	}
 	a.entry++
-	c := e.catalogue
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.changes++
-	c.aliases[key] = &a
 	return &a, nil
 }
 
 // DeleteAlias deletes an alias and ends its shift; one that is not there counts
 // as deleted. Its executions go on. store.ErrVersion.
 func (e *Engine) DeleteAlias(ctx context.Context, m *Machine, name string) error {
-	p, err := e.published(ctx, m.Number)
-	if err != nil {
-		return err
-	}
 	key := aliasKey{m.Number, name}
 	entry, err := e.store.Get(ctx, key.String())
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
+	if err != nil {
+		return err
+	}
+	p, err := e.published(ctx, m.Number)
 	if err != nil {
 		return err
 	}
@@ -198,13 +195,5 @@ func (e *Engine) DeleteAlias(ctx context.Context, m *Machine, name string) error
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if err := e.store.Put(ctx, edits...); err != nil {
-		return err
-	}
-	c := e.catalogue
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.changes++
-	delete(c.aliases, key)
-	return nil
+	return e.put(ctx, edits...)
 }

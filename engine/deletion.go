@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
@@ -26,32 +28,102 @@ type deletions struct {
 
 	mu       sync.Mutex
 	machines map[uint32]*deletion
+
+	// refused has the machines that start no executions any more: those that are
+	// being deleted, and those that are gone as long as there are executions of
+	// theirs. starting counts the starts of each machine that are under way.
+	refused  sync.Map // machine number → nothing
+	starting sync.Map // machine number → *atomic.Int64
 }
 
 // deletion is one that waits for its executions.
 type deletion struct {
-	entry string // the machine's in the catalogue
-	busy  bool   // somebody looks whether they have ended
-	again bool   // one has ended meanwhile
+	entry   string // the machine's in the catalogue
+	decided bool   // it is durable
+	busy    bool   // somebody looks whether they have ended
+	again   bool   // one has ended meanwhile
+	failed  bool   // the catalogue could not be changed; try again
 }
 
 const deletingPrefix = "deleting/"
 
 func deletingKey(machine uint32) string { return fmt.Sprintf("%s%08x", deletingPrefix, machine) }
 
+// deletedPrefix is of marks, with their time, of machines that are gone. What
+// their executions ran by is kept as long as there are any.
+const deletedPrefix = "deleted/"
+
+// mark notes that a machine is gone.
+func (e *Engine) mark(machine uint32) store.Edit {
+	return store.Edit{Key: fmt.Sprintf("%s%08x", deletedPrefix, machine), Value: strconv.AppendInt(nil, e.Now().UnixMilli(), 10)}
+}
+
+// expressSlack bounds how long Express executions, which are in no list, may run
+// on after their machine is gone.
+const expressSlack = time.Hour
+
+// forgetMachines takes the revisions of machines out of the catalogue that are
+// gone, and their executions too.
+func (e *Engine) forgetMachines(ctx context.Context, now time.Time) error {
+	marks, err := e.store.Scan(ctx, deletedPrefix, "", 0)
+	if err != nil {
+		return err
+	}
+	for _, mark := range marks {
+		number, err := strconv.ParseUint(strings.TrimPrefix(mark.Key, deletedPrefix), 16, 32)
+		millis, wrong := strconv.ParseInt(string(mark.Value), 10, 64)
+		if err = errors.Join(err, wrong); err != nil {
+			return fmt.Errorf("engine: catalogue entry %q: %w", mark.Key, err)
+		}
+		if now.Sub(time.UnixMilli(millis)).Abs() < expressSlack { // the mark may be of another clock
+			continue
+		}
+		if err := e.forgetRevisions(ctx, uint32(number), mark); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) forgetRevisions(ctx context.Context, machine uint32, mark store.Entry) error {
+	left, _, err := e.store.List(ctx, store.ListQuery{Machines: []uint32{machine}, Limit: 1})
+	if err != nil || len(left) > 0 {
+		return err
+	}
+	revisions, err := e.store.Scan(ctx, revisionsOf(machine), "", 0)
+	if err != nil {
+		return err
+	}
+	edits := []store.Edit{{Key: mark.Key, Version: mark.Version}}
+	for _, r := range revisions {
+		edits = append(edits, store.Edit{Key: r.Key, Version: r.Version})
+	}
+	if err := e.put(ctx, edits...); err != nil {
+		return err
+	}
+	e.deletions.refused.Delete(machine)
+	return nil
+}
+
 // open takes up the deletions that were waiting.
 func (d *deletions) open(ctx context.Context, e *Engine) error {
 	d.machines = make(map[uint32]*deletion)
-	entries, err := e.store.Scan(ctx, deletingPrefix, "", 0)
-	if err != nil {
-		return fmt.Errorf("engine: read deletions: %w", err)
-	}
-	for _, entry := range entries {
-		var machine uint32
-		if _, err := fmt.Sscanf(strings.TrimPrefix(entry.Key, deletingPrefix), "%x", &machine); err != nil {
-			return fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
+	for _, prefix := range []string{deletingPrefix, deletedPrefix} {
+		entries, err := e.store.Scan(ctx, prefix, "", 0)
+		if err != nil {
+			return fmt.Errorf("engine: read deletions: %w", err)
 		}
-		d.add(machine, string(entry.Value))
+		for _, entry := range entries {
+			machine, err := strconv.ParseUint(strings.TrimPrefix(entry.Key, prefix), 16, 32)
+			if err != nil {
+				return fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
+			}
+			d.refused.Store(uint32(machine), nil)
+			if prefix == deletingPrefix {
+				d.machines[uint32(machine)] = &deletion{entry: string(entry.Value), decided: true}
+				d.any.Store(true)
+			}
+		}
 	}
 	return nil
 }
@@ -63,11 +135,76 @@ func (d *deletions) resume(e *Engine) {
 	}
 }
 
-func (d *deletions) add(machine uint32, entry string) {
+// failed gives the machines whose deletion is to be tried again, in order.
+func (d *deletions) failed() []uint32 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.machines[machine] = &deletion{entry: entry}
+	var machines []uint32
+	for machine, del := range d.machines {
+		if !del.busy && del.failed {
+			machines = append(machines, machine)
+		}
+	}
+	slices.Sort(machines)
+	return machines
+}
+
+// propose has no more executions of a machine start, and takes the turn to see
+// to its deletion. nil: somebody else has it.
+func (d *deletions) propose(machine uint32, entry string) *deletion {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.machines[machine] != nil {
+		return nil
+	}
+	del := &deletion{entry: entry, busy: true}
+	d.machines[machine] = del
+	d.refused.Store(machine, nil)
+	return del
+}
+
+// withdraw lets executions start again.
+func (d *deletions) withdraw(machine uint32) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.machines, machine)
+	d.refused.Delete(machine)
+}
+
+// decide has a machine's executions end.
+func (d *deletions) decide(del *deletion) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	del.decided = true
 	d.any.Store(true)
+}
+
+// beginStart has the deletion of a machine wait until begun is called, once an
+// execution of it has started or is to go on. It is false when none may any more.
+func (e *Engine) beginStart(machine uint32) (begun func(), ok bool) {
+	d := &e.deletions
+	n, there := d.starting.Load(machine)
+	if !there {
+		n, _ = d.starting.LoadOrStore(machine, new(atomic.Int64))
+	}
+	count := n.(*atomic.Int64)
+	count.Add(1)
+	if _, refused := d.refused.Load(machine); refused {
+		count.Add(-1)
+		return nil, false
+	}
+	return func() {
+		count.Add(-1)
+		if e.deletions.has(machine) {
+			e.spawn(func() { e.finishDeletion(e.closing, machine) })
+		}
+	}, true
+}
+
+// starts reports whether executions of a machine may be about to start.
+func (d *deletions) starts(machine uint32) bool {
+	n, there := d.starting.Load(machine)
+	return there && n.(*atomic.Int64).Load() > 0
 }
 
 // has reports whether a machine is waiting for its executions to end.
@@ -77,7 +214,8 @@ func (d *deletions) has(machine uint32) bool {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.machines[machine] != nil
+	del := d.machines[machine]
+	return del != nil && del.decided
 }
 
 // begin takes the turn to look whether a machine's executions have ended.
@@ -103,6 +241,7 @@ func (d *deletions) end(machine uint32, del *deletion, done bool) (again bool) {
 	defer d.mu.Unlock()
 	if done {
 		delete(d.machines, machine)
+		d.starting.Delete(machine)
 		d.any.Store(len(d.machines) > 0)
 		return false
 	}
@@ -115,39 +254,51 @@ func (d *deletions) end(machine uint32, del *deletion, done bool) (again bool) {
 // as executions of it run, it stays as one that is being deleted, which starts
 // no more; each of them is aborted at its next transition. store.ErrVersion.
 func (e *Engine) DeleteMachine(ctx context.Context, m *Machine) error {
-	if m.Deleting {
+	del := e.deletions.propose(m.Number, machineKey(m.Tenant, m.Name))
+	if del == nil && m.Deleting {
 		return nil
 	}
+	if del == nil {
+		return store.ErrVersion // somebody else is at it
+	}
+	if !m.Deleting {
+		done, err := e.beginDeletion(ctx, m)
+		if err != nil {
+			e.deletions.withdraw(m.Number)
+			return err
+		}
+		if done {
+			e.deletions.end(m.Number, del, true)
+			return nil
+		}
+	}
+	e.deletions.decide(del)
+	e.settleDeletion(ctx, m.Number, del) // those that ran may have ended meanwhile
+	return nil
+}
+
+// beginDeletion writes that a machine is gone, or if it has executions, that it
+// is to go.
+func (e *Engine) beginDeletion(ctx context.Context, m *Machine) (done bool, err error) {
 	edits, err := e.unpublish(ctx, m)
 	if err != nil {
-		return err
+		return false, err
 	}
 	running, err := e.runs(ctx, m.Number)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !running {
-		if err := e.store.Put(ctx, append(edits, store.Edit{Key: machineKey(m.Tenant, m.Name), Version: m.version})...); err != nil {
-			return err
-		}
-		e.catalogue.forget(m.ARN())
-		return nil
+		edits = append(edits, store.Edit{Key: machineKey(m.Tenant, m.Name), Version: m.version}, e.mark(m.Number))
+		return true, e.put(ctx, edits...)
 	}
 	gone := *m
 	gone.Deleting = true
 	edit, err := gone.edit()
 	if err != nil {
-		return err
+		return false, err
 	}
-	entry := machineKey(m.Tenant, m.Name)
-	if err := e.store.Put(ctx, append(edits, edit, store.Edit{Key: deletingKey(m.Number), Value: []byte(entry)})...); err != nil {
-		return err
-	}
-	gone.version++
-	e.catalogue.keep(&gone, revisionKey{m.Number, m.Revision})
-	e.deletions.add(m.Number, entry)
-	e.finishDeletion(ctx, m.Number) // for those that ended meanwhile
-	return nil
+	return false, e.put(ctx, append(edits, edit, store.Edit{Key: deletingKey(m.Number), Value: []byte(machineKey(m.Tenant, m.Name))})...)
 }
 
 // unpublish gives the edits that delete a machine's versions and aliases.
@@ -156,10 +307,7 @@ func (e *Engine) unpublish(ctx context.Context, m *Machine) ([]store.Edit, error
 	if err != nil {
 		return nil, err
 	}
-	var edits []store.Edit
-	if p.version > 0 {
-		edits = append(edits, store.Edit{Key: publishedKey(m.Number), Version: p.version})
-	}
+	edits := []store.Edit{{Key: publishedKey(m.Number), Version: p.version}}
 	for _, prefix := range []string{versionPrefix(m.Number), aliasPrefix(m.Number), machineShifts(m.Tenant, m.Name)} {
 		entries, err := e.store.Scan(ctx, prefix, "", 0)
 		if err != nil {
@@ -172,8 +320,11 @@ func (e *Engine) unpublish(ctx context.Context, m *Machine) ([]store.Edit, error
 	return edits, nil
 }
 
-// runs reports whether executions of a machine are running.
+// runs reports whether executions of a machine are running, or may be about to.
 func (e *Engine) runs(ctx context.Context, machine uint32) (bool, error) {
+	if e.deletions.starts(machine) {
+		return true, nil
+	}
 	list, _, err := e.store.List(ctx, store.ListQuery{Machines: []uint32{machine}, Statuses: []store.Status{store.Running}, Limit: 1})
 	return len(list) > 0, err
 }
@@ -181,12 +332,19 @@ func (e *Engine) runs(ctx context.Context, machine uint32) (bool, error) {
 // finishDeletion takes a machine out of the catalogue if it is being deleted and
 // its executions have ended.
 func (e *Engine) finishDeletion(ctx context.Context, machine uint32) {
-	del := e.deletions.begin(machine)
-	for again := del != nil; again; {
+	if del := e.deletions.begin(machine); del != nil {
+		e.settleDeletion(ctx, machine, del)
+	}
+}
+
+// settleDeletion is finishDeletion for whoever has the turn.
+func (e *Engine) settleDeletion(ctx context.Context, machine uint32, del *deletion) {
+	for again := true; again; {
 		done, err := e.deleteEnded(ctx, machine, del.entry)
 		if err != nil && ctx.Err() == nil {
-			e.log.Error("delete state machine", slog.String("entry", del.entry), slog.Any("error", err))
+			e.log.Error("delete state machine; trying again", slog.String("entry", del.entry), slog.Any("error", err))
 		}
+		del.failed = err != nil
 		again = e.deletions.end(machine, del, done)
 	}
 }
@@ -196,34 +354,22 @@ func (e *Engine) deleteEnded(ctx context.Context, machine uint32, key string) (d
 		return false, err
 	}
 	for range attempts {
-		var entry, mark store.Entry
+		var entry, deleting store.Entry
 		if entry, err = e.store.Get(ctx, key); err != nil {
 			return errors.Is(err, store.ErrNotFound), err
 		}
-		if mark, err = e.store.Get(ctx, deletingKey(machine)); err != nil {
+		if deleting, err = e.store.Get(ctx, deletingKey(machine)); err != nil {
 			return errors.Is(err, store.ErrNotFound), err
 		}
-		err = e.store.Put(ctx, store.Edit{Key: key, Version: entry.Version}, store.Edit{Key: mark.Key, Version: mark.Version})
+		err = e.put(ctx, store.Edit{Key: key, Version: entry.Version}, store.Edit{Key: deleting.Key, Version: deleting.Version}, e.mark(machine))
 		if err == nil {
-			m, err := e.decodeMachine(entry)
-			if err == nil {
-				e.catalogue.forget(m.ARN())
-			}
-			return true, err
+			return true, nil
 		}
 		if !errors.Is(err, store.ErrVersion) { // else its tags were changed
 			return false, err
 		}
 	}
 	return false, err
-}
-
-// forget takes a machine out of memory.
-func (c *catalogue) forget(arn string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.changes++
-	delete(c.machines, arn)
 }
 
 // deleted reports whether the state machine of an execution is being deleted,

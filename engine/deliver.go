@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,9 +37,24 @@ func (e *Engine) Deliver(ctx context.Context, id store.ExecutionID, msg interpre
 	}
 	r := s.resident(id)
 	if r == nil {
-		return time.Time{}, ErrNotRunning
+		return time.Time{}, e.elsewhere(ctx, id)
 	}
 	return e.deliver(ctx, r, delivery{msg: msg})
+}
+
+// elsewhere tells why memory does not know an execution: it has ended, or
+// another engine has it.
+func (e *Engine) elsewhere(ctx context.Context, id store.ExecutionID) error {
+	record, err := e.store.Execution(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return ErrNotRunning
+	case err != nil:
+		return fmt.Errorf("engine: read execution: %w", err)
+	case record.Status == store.Running:
+		return ErrNotOwner
+	}
+	return ErrNotRunning
 }
 
 // deliver puts a delivery in the resident's line, and works the line off when
@@ -60,9 +76,47 @@ func (e *Engine) deliver(ctx context.Context, r *resident, d delivery) (time.Tim
 	}
 	r.busy = true
 	r.mu.Unlock()
+	if current := e.claim(r); current != r {
+		e.handOver(r, current)
+		return e.deliver(ctx, current, d)
+	}
 	own := e.work1(r, []delivery{d})
 	e.workOff(r)
 	return own.at, own.err
+}
+
+// claim makes sure that the resident to work on is the one that memory has: its
+// shard may have been lost and taken back since somebody got hold of it. It
+// gives the one that memory has.
+func (e *Engine) claim(r *resident) *resident {
+	if r.express != nil {
+		return r
+	}
+	s := e.shards[r.id.Shard()]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	current := s.residents[r.id]
+	if current == nil {
+		if current = r; s.owned != nil {
+			s.residents[r.id] = r
+		}
+	}
+	return current
+}
+
+// handOver delivers what waits for a resident that is not the one that memory
+// has.
+func (e *Engine) handOver(r, current *resident) {
+	r.mu.Lock()
+	waiting := r.queue
+	r.queue, r.busy = nil, false
+	r.mu.Unlock()
+	for _, d := range waiting {
+		done := d.done
+		d.done = nil
+		at, err := e.deliver(e.closing, current, d)
+		done <- result{at, err}
+	}
 }
 
 // workOff does what came in while a delivery was worked on.
@@ -74,6 +128,9 @@ func (e *Engine) workOff(r *resident) {
 		if len(batch) == 0 {
 			r.busy = false
 			r.mu.Unlock()
+			if r.express == nil {
+				e.shards[r.id.Shard()].leave(r)
+			}
 			return
 		}
 		r.mu.Unlock()
@@ -94,87 +151,15 @@ func (e *Engine) work1(r *resident, batch []delivery) result {
 	return results[0]
 }
 
-// attempts bounds how often a batch is tried again after the outcome of its
-// commit was unknown or the shard was taken anew.
-const attempts = 5
-
-// process steps an execution through a batch of messages and commits what they
-// bring about. When the outcome of the commit is unknown, the shard is acquired
-// anew and the batch delivered again to what is true then: messages that had
-// their effect are stale.
-func (e *Engine) process(ctx context.Context, r *resident, batch []delivery) []result {
-	var err error
-	unknown := false
-	for range attempts {
-		var results []result
-		results, err = e.try(ctx, r, batch)
-		if err == nil {
-			if unknown {
-				landed(results)
-			}
-			return results
-		}
-		s := e.shards[r.id.Shard()]
-		failed := r.drop()
-		switch {
-		case errors.Is(err, store.ErrUnknown):
-			unknown = true
-			if again := e.reacquire(ctx, s, failed); again != nil {
-				err = errors.Join(err, again)
-				return e.all(batch, err)
-			}
-		case errors.Is(err, store.ErrFenced):
-			if s.handle() == failed {
-				e.lost(s, failed)
-				return e.all(batch, ErrNotOwner)
-			}
-		default:
-			return e.all(batch, err)
-		}
-	}
-	return e.all(batch, err)
-}
-
-// landed takes messages that are stale, at the second delivery after a commit
-// of unknown outcome, for ones that had their effect at the first.
-func landed(results []result) {
-	for i := range results {
-		if errors.Is(results[i].err, ErrStale) || errors.Is(results[i].err, ErrNotRunning) {
-			results[i].err = nil
-		}
-	}
-}
-
-func (e *Engine) all(batch []delivery, err error) []result {
-	results := make([]result, len(batch))
-	for i := range results {
-		results[i].err = err
-	}
-	return results
-}
-
-// drop takes a resident's execution out of memory and gives the ownership
-// under which it was there.
-func (r *resident) drop() store.Shard {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.loaded == nil {
-		return nil
-	}
-	handle := r.loaded.handle
-	r.loaded = nil
-	return handle
-}
-
 // try does a batch once.
-func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) ([]result, error) {
+func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) ([]result, attempt, error) {
 	redrive := slices.ContainsFunc(batch, func(d delivery) bool { return d.msg.Kind == interpreter.Redrive })
 	l, fresh, err := e.load(ctx, r, redrive)
 	if err != nil {
 		if errors.Is(err, ErrNotRunning) {
-			return e.all(batch, err), nil
+			return e.all(batch, err), attempt{}, nil
 		}
-		return nil, err
+		return nil, attempt{}, err
 	}
 	results := make([]result, len(batch))
 	st := e.stepping(r, l)
@@ -204,7 +189,8 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) ([]resu
 	if fresh || st.resume {
 		st.effects = append(st.effects, e.unperformed(l, r, st.effects)...)
 	}
-	return results, st.finish(ctx)
+	err = st.finish(ctx)
+	return results, st.tried, err
 }
 
 // last is the event up to which the execution was before this batch.
@@ -227,6 +213,7 @@ type stepping struct {
 	events  []history.Event
 	effects []interpreter.Effect
 	resume  bool
+	tried   attempt
 }
 
 // scratch is memory that a stepping uses and the next one uses again.
@@ -285,6 +272,7 @@ func (st *stepping) finish(ctx context.Context) error {
 		if err := st.commit(ctx); err != nil {
 			return err
 		}
+		st.tried.committed = true
 		st.settle()
 		if !st.l.x.Ready() {
 			return nil
@@ -320,7 +308,11 @@ func (st *stepping) commit(ctx context.Context) error {
 	} else {
 		t.Wake, t.Busy = waits(x, st.e.token(st.r, &st.l.meta))
 	}
-	return st.e.commit(ctx, st.l.handle, &t)
+	err := st.e.commit(ctx, st.l.handle, &t)
+	if errors.Is(err, store.ErrUnknown) {
+		st.tried.lost = &store.Chunk{First: t.Chunk.First, Last: t.Chunk.Last, Data: bytes.Clone(t.Chunk.Data)}
+	}
+	return err
 }
 
 // waits tells when a running execution wants to be woken, and whether it has
@@ -369,12 +361,8 @@ func (st *stepping) settle() {
 	effects := st.effects
 	st.effects = nil
 	if x.Status() != interpreter.Running {
-		e.remove(e.shards[r.id.Shard()], r)
 		r.end(x)
-		e.waiters.ended(r.id)
-		if number := st.l.meta.Machine; e.deletions.has(number) {
-			e.spawn(func() { e.finishDeletion(e.closing, number) })
-		}
+		e.ended(r, st.l.meta.Machine)
 	} else {
 		wake := x.Wake()
 		e.timers.set(r, wake)
@@ -384,6 +372,15 @@ func (st *stepping) settle() {
 	}
 	for i := range effects {
 		e.perform(r, st.l.meta, &effects[i])
+	}
+}
+
+// ended has done what waits for the end of an execution.
+func (e *Engine) ended(r *resident, machine uint32) {
+	e.remove(e.shards[r.id.Shard()], r)
+	e.waiters.ended(r.id)
+	if e.deletions.has(machine) {
+		e.spawn(func() { e.finishDeletion(e.closing, machine) })
 	}
 }
 
@@ -425,7 +422,7 @@ func (e *Engine) load(ctx context.Context, r *resident, redrive bool) (l *loaded
 	}
 	record, err := e.store.Execution(ctx, r.id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && record.Status != store.Running && !redrive {
-		e.remove(s, r)
+		e.gone(r, record)
 		return nil, false, ErrNotRunning
 	}
 	if err != nil {
@@ -474,7 +471,10 @@ func (e *Engine) events(ctx context.Context, id store.ExecutionID) ([]history.Ev
 	if err != nil {
 		return nil, fmt.Errorf("engine: read history: %w", err)
 	}
-	var events []history.Event
+	if len(chunks) == 0 {
+		return nil, nil
+	}
+	events := make([]history.Event, 0, chunks[len(chunks)-1].Last)
 	for i := range chunks {
 		if events, err = e.decodeChunk(ctx, events, id, &chunks[i]); err != nil {
 			return nil, err

@@ -210,7 +210,7 @@ func (e *Engine) encryptAnew(ctx context.Context) error {
 		if err != nil || encoded == nil {
 			return nil
 		}
-		err = e.store.Put(ctx, store.Edit{Key: entry.Key, Version: entry.Version, Value: encoded})
+		err = e.put(ctx, store.Edit{Key: entry.Key, Version: entry.Version, Value: encoded})
 		if errors.Is(err, store.ErrVersion) { // somebody else has changed it
 			return nil
 		}

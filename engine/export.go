@@ -349,6 +349,7 @@ func (e *Engine) exportMachine(ctx context.Context, number uint32, m *Machine, t
 	x.Revision, x.Tags, x.Published = decimal(m.Revision), m.Tags, m.Published
 	if m.Deleting {
 		x.Status = machineDeleting
+		return x, nil // its versions and aliases are gone
 	}
 	p, err := e.published(ctx, number)
 	if err != nil {

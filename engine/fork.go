@@ -166,7 +166,7 @@ func (e *Engine) forkRevision(ctx context.Context, m *meta, definition string) (
 	if err != nil {
 		return 0, err
 	}
-	err = e.store.Put(ctx, edit)
+	err = e.put(ctx, edit)
 	if errors.Is(err, store.ErrVersion) {
 		err = nil // it is there already
 	}

@@ -385,7 +385,7 @@ func (im *importer) put(ctx context.Context, edits ...store.Edit) error {
 	if im.DryRun {
 		return nil
 	}
-	return im.e.store.Put(ctx, edits...)
+	return im.e.put(ctx, edits...)
 }
 
 // execution imports the line of an execution.

@@ -343,7 +343,7 @@ func (im *importer) placeDeleted(ctx context.Context, x *exportRead, p *placed, 
 		if !im.DryRun {
 			p.number, gone[identity] = number, append(gone[identity], number)
 		}
-		return im.add(ctx, p, line.Revisions, nil, name, line.Type, taken)
+		return im.add(ctx, p, line.Revisions, nil, name, line.Type, taken, im.e.mark(number))
 	}
 	p.number = same[0]
 	_, known, err := im.e.revisions(ctx, p.number)

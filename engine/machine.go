@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/steppehq/steppe/asl"
@@ -132,31 +131,6 @@ func (k revisionKey) String() string {
 // revisionsOf is where the revisions of a machine are.
 func revisionsOf(machine uint32) string { return fmt.Sprintf("%s%08x/", revisionPrefix, machine) }
 
-// catalogue keeps state machines in memory as they stand in the store. The
-// engine that owns the store's shards is the only one that writes it.
-type catalogue struct {
-	store     store.Store
-	mu        sync.RWMutex
-	machines  map[string]*Machine // by ARN
-	revisions map[revisionKey]*asl.StateMachine
-	versions  map[versionKey]*Machine // as they were published, without tags
-	aliases   map[aliasKey]*Alias
-	// changes counts what was written: what was read before a change must not
-	// be kept after it.
-	changes uint64
-}
-
-func newCatalogue(s store.Store) *catalogue {
-	return &catalogue{
-		store: s, machines: make(map[string]*Machine), revisions: make(map[revisionKey]*asl.StateMachine),
-		versions: make(map[versionKey]*Machine), aliases: make(map[aliasKey]*Alias),
-	}
-}
-
-// maxRevisions bounds how many revisions, versions and aliases each are kept in
-// memory.
-const maxRevisions = 10000
-
 func machineKey(t Tenant, name string) string {
 	return machinePrefix + t.Account + "/" + t.Region + "/" + name
 }
@@ -210,10 +184,15 @@ func (e *Engine) decodeMachine(entry store.Entry) (*Machine, error) {
 	if m.Definition, m.locked, err = e.openDefinition(entry.Key, stored.definition, m.Encryption); m.locked != nil || err != nil {
 		return m, err
 	}
+	key := revisionKey{m.Number, m.Revision}
+	if m.parsed = e.catalogue.known(key); m.parsed != nil {
+		return m, nil
+	}
 	var diagnostics []asl.Diagnostic
 	if m.parsed, diagnostics = asl.Parse([]byte(m.Definition)); m.parsed == nil {
 		return nil, fmt.Errorf("engine: catalogue entry %q: the definition is not valid any more: %v", entry.Key, diagnostics)
 	}
+	e.catalogue.parsed(key, m.parsed)
 	return m, nil
 }
 
@@ -289,7 +268,26 @@ func (e *Engine) PutMachine(ctx context.Context, m Machine, parsed *asl.StateMac
 	if changed {
 		m.Revision++
 	}
-	return e.putMachine(ctx, m, parsed, changed)
+	guard, err := e.guard(ctx, &m)
+	if err != nil {
+		return nil, err
+	}
+	return e.putMachine(ctx, m, parsed, changed, guard)
+}
+
+// guard is an edit that changes nothing, and fails when the machine is another
+// one than that of its name now: versions of entries begin anew when a machine is
+// deleted and created again. store.ErrVersion.
+func (e *Engine) guard(ctx context.Context, m *Machine) (store.Edit, error) {
+	key := publishedKey(m.Number)
+	if m.Deleting {
+		key = deletingKey(m.Number)
+	}
+	entry, err := e.store.Get(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		err = store.ErrVersion
+	}
+	return store.Edit{Key: key, Version: entry.Version, Value: entry.Value}, err
 }
 
 // PutPublished is [Engine.PutMachine] and publishes a version of what the
@@ -301,6 +299,13 @@ func (e *Engine) PutPublished(ctx context.Context, m Machine, parsed *asl.StateM
 	v, edits, err := e.publishing(ctx, &m, description)
 	if err != nil {
 		return nil, nil, err
+	}
+	if len(edits) == 0 {
+		guard, err := e.guard(ctx, &m)
+		if err != nil {
+			return nil, nil, err
+		}
+		edits = append(edits, guard)
 	}
 	put, err := e.putMachine(ctx, m, parsed, changed, edits...)
 	return put, v, err
@@ -333,11 +338,13 @@ func (e *Engine) putMachine(ctx context.Context, m Machine, parsed *asl.StateMac
 		return nil, err
 	}
 	edits := append(more, edit)
-	if err := e.store.Put(ctx, edits...); err != nil {
+	if err := e.put(ctx, edits...); err != nil {
 		return nil, err
 	}
 	m.version++
-	e.catalogue.keep(&m, key)
+	if changed && parsed != nil {
+		e.catalogue.parsed(key, parsed)
+	}
 	return &m, nil
 }
 
@@ -372,25 +379,6 @@ func (e *Engine) revisionEdit(key revisionKey, rev *Revision) (store.Edit, error
 	return store.Edit{Key: key.String(), Value: encoded}, nil
 }
 
-func (c *catalogue) keep(m *Machine, key revisionKey) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.changes++
-	c.machines[m.ARN()] = m
-	if m.parsed != nil {
-		remember(c.revisions, key, m.parsed)
-	}
-}
-
-// remember keeps a value in a part of the catalogue's memory, which is emptied
-// when it is full.
-func remember[K comparable, V any](known map[K]V, key K, v V) {
-	if len(known) >= maxRevisions {
-		clear(known)
-	}
-	known[key] = v
-}
-
 // RevisionOf gives the state machine as an execution was started with it.
 func (e *Engine) RevisionOf(ctx context.Context, x *Description) (*Revision, error) {
 	return e.revision(ctx, revisionKey{x.meta.Machine, x.meta.Revision})
@@ -419,11 +407,7 @@ func (e *Engine) decodeRevision(entry store.Entry) (*Revision, error) {
 // parsedRevision gives the parsed definition that an execution runs by.
 // [*KeyError].
 func (e *Engine) parsedRevision(ctx context.Context, key revisionKey) (*asl.StateMachine, error) {
-	c := e.catalogue
-	c.mu.RLock()
-	parsed := c.revisions[key]
-	c.mu.RUnlock()
-	if parsed != nil {
+	if parsed := e.catalogue.known(key); parsed != nil {
 		return parsed, nil
 	}
 	rev, err := e.revision(ctx, key)
@@ -437,8 +421,6 @@ func (e *Engine) parsedRevision(ctx context.Context, key revisionKey) (*asl.Stat
 	if parsed == nil {
 		return nil, fmt.Errorf("engine: %s: the definition is not valid any more: %v", key, diagnostics)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	remember(c.revisions, key, parsed)
+	e.catalogue.parsed(key, parsed)
 	return parsed, nil
 }

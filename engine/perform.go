@@ -97,6 +97,21 @@ func (p *pools) cancel(id effectID) {
 	}
 }
 
+// cancelAll ends what is done for an execution that has ended: its end was
+// written, and the answer lost that would have had this done.
+func (p *pools) cancelAll(id store.ExecutionID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.byExec[id] == 0 {
+		return
+	}
+	for task, cancel := range p.running {
+		if task.execution == id {
+			cancel()
+		}
+	}
+}
+
 // pool does work, as much at once as its limit allows, first come first served.
 type pool struct {
 	e     *Engine
@@ -181,6 +196,9 @@ func (e *Engine) invoke(r *resident, m meta, effect interpreter.Effect, id effec
 			var stop context.CancelFunc
 			ctx, stop = context.WithTimeout(ctx, scheduled.Add(time.Duration(effect.Timeout)*time.Second).Sub(e.Now()))
 			defer stop()
+		}
+		if ctx.Err() != nil {
+			return // nobody waits any more, while it was in line
 		}
 		if effect.Resource.Kind == asl.ActivityResource { // of a mock
 			e.report(r, interpreter.Message{Kind: interpreter.TaskStarted, Cause: effect.Cause, Worker: "mock"})

@@ -23,6 +23,8 @@ type NotRedrivableError struct{ Reason string }
 // Error gives the reason.
 func (e *NotRedrivableError) Error() string { return e.Reason }
 
+const deletingReason = "State machine is in DELETING status"
+
 // NotRedrivable tells why an execution cannot be redriven at the given time, ""
 // when it can (DescribeExecution, redriveStatusReason).
 func (e *Engine) NotRedrivable(d *Description) string {
@@ -33,7 +35,7 @@ func (e *Engine) NotRedrivable(d *Description) string {
 	case d.meta.Foreign:
 		return "AWS recorded the execution, and does not tell all that is needed to go on with it"
 	case e.deleted(e.closing, d):
-		return "State machine is in DELETING status"
+		return deletingReason
 	case d.Last >= redriveEvents && e.cfg.Limits.Events > 0:
 		return "Execution history event limit exceeded"
 	case now.Sub(d.Start) > longestOpen:
@@ -72,7 +74,12 @@ func (e *Engine) Redrive(ctx context.Context, arn, clientToken string) (time.Tim
 		if reason := e.NotRedrivable(d); reason != "" {
 			return time.Time{}, &NotRedrivableError{reason}
 		}
+		begun, ok := e.beginStart(d.meta.Machine)
+		if !ok {
+			return time.Time{}, &NotRedrivableError{deletingReason}
+		}
 		_, err = e.deliver(ctx, s.residentOrNew(id), delivery{msg: interpreter.Message{Kind: interpreter.Redrive, Token: clientToken}})
+		begun()
 		switch {
 		case err == nil:
 			record, err := e.store.Execution(ctx, id)

@@ -45,12 +45,15 @@ const (
 	retainEvery = 5 * time.Second
 	// retainBite bounds how many executions are forgotten at once.
 	retainBite = 1000
+	// tidyEvery is how often machines are looked for that are gone.
+	tidyEvery = 10 * time.Minute
 )
 
 // retainer tells when expired executions are to be forgotten next.
 type retainer struct {
 	mu   sync.Mutex
 	due  time.Time
+	tidy time.Time // when machines that are gone are looked for next
 	busy bool
 }
 
@@ -75,6 +78,17 @@ func (r *retainer) begin(now time.Time) bool {
 	return true
 }
 
+// tidies reports whether it is time to look for machines that are gone.
+func (r *retainer) tidies(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now.Before(r.tidy) {
+		return false
+	}
+	r.tidy = now.Add(tidyEvery)
+	return true
+}
+
 func (r *retainer) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -90,15 +104,19 @@ func (e *Engine) retain(now time.Time) {
 		defer e.retainer.end()
 		for e.closing.Err() == nil {
 			ids, err := e.store.Retain(e.closing, now, retainBite)
-			if err != nil {
-				if e.closing.Err() == nil {
-					e.log.Error("forget expired executions", slog.Any("error", err))
-				}
-				return
+			if err == nil && len(ids) == retainBite {
+				continue
 			}
-			if len(ids) < retainBite {
-				return
+			for _, machine := range e.deletions.failed() {
+				e.finishDeletion(e.closing, machine)
 			}
+			if err == nil && e.retainer.tidies(now) {
+				err = e.forgetMachines(e.closing, now)
+			}
+			if err != nil && e.closing.Err() == nil {
+				e.log.Error("forget what has expired", slog.Any("error", err))
+			}
+			return
 		}
 	})
 }

@@ -19,6 +19,8 @@ type shard struct {
 	mu        sync.Mutex
 	owned     store.Shard // nil when another engine has it
 	since     int64       // when it was taken, in milliseconds since 1970
+	epoch     uint64      // of the last ownership
+	alone     uint64      // the first epoch since which no other engine has had it
 	residents map[store.ExecutionID]*resident
 	// acquiring lets one goroutine at a time take the shard.
 	acquiring sync.Mutex
@@ -66,7 +68,10 @@ func (e *Engine) acquire(ctx context.Context, s *shard) error {
 		return fmt.Errorf("engine: acquire shard %d: %w", s.id, err)
 	}
 	s.mu.Lock()
-	s.owned, s.since = handle, e.Now().UnixMilli()
+	if s.owned, s.since = handle, e.Now().UnixMilli(); handle.Epoch() != s.epoch+1 {
+		s.alone = handle.Epoch()
+	}
+	s.epoch = handle.Epoch()
 	for _, r := range s.residents {
 		r.forget()
 	}
@@ -86,6 +91,14 @@ func (e *Engine) acquire(ctx context.Context, s *shard) error {
 		}
 		after = running[len(running)-1].ID
 	}
+}
+
+// undisputed reports whether no other engine has had the shard since an
+// ownership of this one.
+func (s *shard) undisputed(since store.Shard) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return since.Epoch() >= s.alone
 }
 
 // takeUp enters a running execution into memory, parked. One with effects
@@ -123,7 +136,9 @@ func (e *Engine) lost(s *shard, handle store.Shard) {
 	s.owned = nil
 	for id, r := range s.residents {
 		e.timers.clear(r)
-		delete(s.residents, id)
+		if !r.forget() { // whoever is at work on it takes it out
+			delete(s.residents, id)
+		}
 	}
 	e.log.Warn("lost a shard to another engine", slog.Int("shard", int(s.id)))
 }
@@ -137,6 +152,16 @@ func (s *shard) heard(r *resident, x *interpreter.Execution) {
 	x.Alive(0, since)
 	for cause, at := range r.beats {
 		x.Alive(cause, at)
+	}
+}
+
+// leave takes a resident out of memory that nobody is at work on any more, if its
+// shard has been lost.
+func (s *shard) leave(r *resident) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owned == nil && s.residents[r.id] == r {
+		delete(s.residents, r.id)
 	}
 }
 
@@ -185,11 +210,13 @@ type loaded struct {
 	dropped bool        // the ownership has passed: load it again
 }
 
-// forget makes the next delivery load the execution anew.
-func (r *resident) forget() {
+// forget makes the next delivery load the execution anew. It tells whether
+// somebody is at work on it.
+func (r *resident) forget() (busy bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.loaded != nil {
 		r.loaded.dropped = true
 	}
+	return r.busy
 }

@@ -128,6 +128,7 @@ func (e *Engine) BeginShift(ctx context.Context, m *Machine, alias string, to ui
 	if err != nil {
 		return nil, err
 	}
+	plan.Every = plan.Every.Truncate(time.Millisecond) // as timers are
 	s := &Shift{
 		Tenant: m.Tenant, Machine: m.Name, Number: m.Number, Alias: alias, From: a.Main(), To: to, ShiftPlan: plan,
 		Status: ShiftRunning, Weight: min(plan.First, 100), Started: e.Now().Truncate(time.Millisecond),
@@ -221,7 +222,7 @@ func (e *Engine) CancelShift(ctx context.Context, m *Machine, alias string) (*Sh
 // overrule ends a shift whose alias somebody has led elsewhere.
 func (e *Engine) overrule(ctx context.Context, s *Shift) error {
 	s.Status, s.Reason, s.Next, s.Ended = ShiftOverruled, "The alias was changed meanwhile.", time.Time{}, e.Now()
-	err := e.store.Put(ctx, s.edit())
+	err := e.put(ctx, s.edit())
 	s.entry++
 	return err
 }

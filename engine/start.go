@@ -151,41 +151,92 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 	if e.queued.Load() > int64(e.cfg.MaxQueued) {
 		return Started{}, ErrBusy
 	}
-	if req.Machine.Deleting || e.deletions.has(req.Machine.Number) {
+	begun, ok := e.beginStart(req.Machine.Number)
+	if !ok {
 		return Started{}, ErrDeleting
 	}
+	defer begun()
 	m, err := e.meta(&req)
 	if err != nil {
 		return Started{}, err
 	}
 	key := m.key()
 	s := e.shards[shardOf(key, len(e.shards))]
-	started, err := e.start(req, m, key, s)
-	switch {
-	case errors.Is(err, store.ErrExists):
-		return e.same(ctx, key, &req)
-	case errors.Is(err, store.ErrUnknown):
-		if again := e.reacquire(ctx, s, nil); again != nil {
-			return Started{}, errors.Join(err, again)
+	for range attempts {
+		handle := s.handle()
+		if handle == nil {
+			return Started{}, ErrNotOwner
+		}
+		var started Started
+		r := &resident{busy: true}
+		if started, err = e.start(req, r, &loaded{meta: m, handle: handle}, key); err == nil {
+			return started, nil
+		}
+		landed, final := e.notStarted(ctx, r, s, handle, err)
+		switch {
+		case landed:
+			return started, nil
+		case errors.Is(final, store.ErrExists):
+			return e.same(ctx, key, &req)
+		case final != nil:
+			return Started{}, final
 		}
 	}
-	return started, err
+	return Started{}, err
 }
 
-func (e *Engine) start(req StartRequest, m meta, key store.NameKey, s *shard) (Started, error) {
+// notStarted sees to an execution whose start failed. It tells whether that has
+// landed all the same; if not, an error is why it is not to be tried again.
+func (e *Engine) notStarted(ctx context.Context, r *resident, s *shard, handle store.Shard, failed error) (landed bool, err error) {
+	r.drop()
+	switch {
+	case errors.Is(failed, store.ErrUnknown):
+		// Once the shard is taken anew, what has not landed never will.
+		if err = e.reacquire(e.closing, s, handle); err == nil {
+			landed, err = e.landedStart(ctx, r)
+		}
+		if err != nil {
+			err = errors.Join(failed, err)
+		}
+	case errors.Is(failed, store.ErrFenced):
+		if s.handle() == handle {
+			e.lost(s, handle)
+			err = ErrNotOwner
+		}
+	default:
+		err = failed
+	}
+	if !landed {
+		e.remove(s, r)
+	}
+	e.workOff(r) // what somebody told it meanwhile
+	return landed, err
+}
+
+// landedStart reports whether a start has landed, and has it go on.
+func (e *Engine) landedStart(ctx context.Context, r *resident) (bool, error) {
+	_, err := e.store.Execution(ctx, r.id)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	e.work1(r, []delivery{{resume: true}})
+	return true, nil
+}
+
+func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameKey) (Started, error) {
 	e.under.begin()
 	defer e.under.end()
-	handle := s.handle()
-	if handle == nil {
-		return Started{}, ErrNotOwner
-	}
-	encoded, err := json.Marshal(&m)
+	m := &l.meta
+	encoded, err := json.Marshal(m)
 	if err != nil {
 		return Started{}, fmt.Errorf("engine: encode record: %w", err)
 	}
-	l := &loaded{meta: m, handle: handle}
-	st := e.stepping(&resident{busy: true}, l)
-	r, now := st.r, st.now
+	st := e.stepping(r, l)
+	now := st.now
+	s := e.shards[l.handle.ID()]
 	r.id = e.newID(s.id, now)
 	x, out, err := req.begin(m.info(), st)
 	if err != nil {
@@ -209,7 +260,6 @@ func (e *Engine) start(req StartRequest, m meta, key store.NameKey, s *shard) (S
 	}
 	st.release()
 	if err != nil {
-		e.remove(s, r)
 		return started, err
 	}
 	if x.Ready() {

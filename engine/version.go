@@ -47,7 +47,9 @@ func (k versionKey) String() string {
 	return fmt.Sprintf("%s%08x", versionPrefix(k.machine), ^k.number)
 }
 
-func versionPrefix(machine uint32) string { return fmt.Sprintf("version/%08x/", machine) }
+const versionKind = "version/"
+
+func versionPrefix(machine uint32) string { return fmt.Sprintf("%s%08x/", versionKind, machine) }
 
 func (v *Version) edit(machine uint32) store.Edit {
 	encoded, _ := json.Marshal(v) // plain fields
@@ -79,11 +81,13 @@ func (p *published) next(m *Machine, description string, now time.Time) *Version
 	return &Version{Number: p.Last, Revision: m.Revision, Description: description, Created: now}
 }
 
+// published reads what a machine has of versions and aliases. store.ErrVersion
+// when the machine is not there any more, or is being deleted.
 func (e *Engine) published(ctx context.Context, machine uint32) (published, error) {
 	p := published{number: machine}
 	entry, err := e.store.Get(ctx, publishedKey(machine))
 	if errors.Is(err, store.ErrNotFound) {
-		return p, nil
+		err = store.ErrVersion
 	}
 	if err != nil {
 		return p, err
@@ -119,7 +123,7 @@ func (e *Engine) Publish(ctx context.Context, m *Machine, description string) (*
 	if err != nil || len(edits) == 0 {
 		return v, err
 	}
-	return v, e.store.Put(ctx, edits...)
+	return v, e.put(ctx, edits...)
 }
 
 // Versions lists the versions of a machine, newest first: at most limit (0:
@@ -212,14 +216,14 @@ func (e *ReferencedError) Error() string {
 // DeleteVersion deletes a version; one that is not there counts as deleted. Its
 // executions go on. store.ErrVersion, [*ReferencedError].
 func (e *Engine) DeleteVersion(ctx context.Context, m *Machine, number uint32) error {
-	p, err := e.published(ctx, m.Number)
-	if err != nil {
-		return err
-	}
 	v, err := e.Version(ctx, m, number)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
+	if err != nil {
+		return err
+	}
+	p, err := e.published(ctx, m.Number)
 	if err != nil {
 		return err
 	}
@@ -236,15 +240,7 @@ func (e *Engine) DeleteVersion(ctx context.Context, m *Machine, number uint32) e
 	}
 	p.Versions--
 	key := versionKey{m.Number, number}
-	if err := e.store.Put(ctx, p.edit(), store.Edit{Key: key.String(), Version: v.entry}); err != nil {
-		return err
-	}
-	c := e.catalogue
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.changes++
-	delete(c.versions, key)
-	return nil
+	return e.put(ctx, p.edit(), store.Edit{Key: key.String(), Version: v.entry})
 }
 
 // ParseQualifier reads what follows the name in a state machine's ARN: the

@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/steppehq/steppe/store"
+)
+
+// attempts bounds how often a batch is tried again after the outcome of its
+// commit was unknown or the shard was taken anew.
+const attempts = 5
+
+// process steps an execution through a batch of messages and commits what they
+// bring about. When the outcome of the commit is unknown, the shard is acquired
+// anew, and if it has not landed, the batch delivered again to what is true then.
+// Once it has landed its results stand, whatever becomes of the steps that
+// follow: these are made anew.
+func (e *Engine) process(ctx context.Context, r *resident, batch []delivery) []result {
+	var (
+		recorded []result
+		err      error
+	)
+	whole := batch
+	for range attempts {
+		results, tried, failed := e.try(ctx, r, batch)
+		if recorded == nil && (failed == nil || tried.committed) {
+			recorded = results
+		}
+		if failed == nil {
+			return recorded
+		}
+		landed, again, final := e.recover(ctx, r, tried, failed)
+		if landed && recorded == nil {
+			recorded = results
+		}
+		if recorded != nil {
+			batch = []delivery{{resume: true}}
+		}
+		if err = final; !again {
+			break
+		}
+	}
+	if recorded == nil {
+		return e.all(whole, err)
+	}
+	e.deliveryFailed(r, err) // what follows is still to be done
+	return recorded
+}
+
+// recover sees to a resident whose delivery failed. It tells whether what could
+// not be committed has landed all the same, whether to deliver again, and the
+// error if not.
+func (e *Engine) recover(ctx context.Context, r *resident, tried attempt, failed error) (landed, again bool, err error) {
+	s := e.shards[r.id.Shard()]
+	handle := r.drop()
+	switch {
+	case errors.Is(failed, store.ErrUnknown):
+		// Once the shard is taken anew, what has not landed never will.
+		if err := e.reacquire(ctx, s, handle); err != nil {
+			return false, false, errors.Join(failed, err)
+		}
+		if landed, err = e.wrote(ctx, r.id, tried); err != nil {
+			return false, false, errors.Join(failed, err)
+		}
+		if landed && !s.undisputed(handle) {
+			return false, false, failed // another engine may have written the same at the same time
+		}
+		return landed, true, failed
+	case !errors.Is(failed, store.ErrFenced):
+		return false, false, failed
+	case s.handle() != handle:
+		return false, true, failed // it was taken anew meanwhile
+	}
+	if _, err := e.store.Execution(ctx, r.id); errors.Is(err, store.ErrNotFound) { // it was forgotten meanwhile
+		e.remove(s, r)
+		return false, false, ErrNotRunning
+	}
+	e.lost(s, handle)
+	return false, false, ErrNotOwner
+}
+
+// gone sees to a resident whose execution has ended, or was forgotten (record is
+// nil then), without this engine being told: the answer to a commit was lost, or
+// another engine made it.
+func (e *Engine) gone(r *resident, record *store.Record) {
+	e.pools.cancelAll(r.id)
+	if record != nil {
+		if m, err := decodeMeta(record.Meta); err == nil {
+			e.ended(r, m.Machine)
+		}
+	}
+	e.remove(e.shards[r.id.Shard()], r)
+}
+
+// attempt is how far a delivery has come.
+type attempt struct {
+	committed bool         // its messages are
+	lost      *store.Chunk // the one whose commit has an unknown outcome
+}
+
+// wrote reports whether the store has the chunk of an attempt.
+func (e *Engine) wrote(ctx context.Context, id store.ExecutionID, tried attempt) (bool, error) {
+	if tried.lost == nil {
+		return false, nil
+	}
+	chunks, err := e.store.History(ctx, id, tried.lost.First, 1, false)
+	if err != nil {
+		return false, fmt.Errorf("engine: read history: %w", err)
+	}
+	return len(chunks) == 1 && chunks[0].First == tried.lost.First && bytes.Equal(chunks[0].Data, tried.lost.Data), nil
+}
+
+func (e *Engine) all(batch []delivery, err error) []result {
+	results := make([]result, len(batch))
+	for i := range results {
+		results[i].err = err
+	}
+	return results
+}
+
+// drop takes a resident's execution out of memory and gives the ownership
+// under which it was there.
+func (r *resident) drop() store.Shard {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.loaded == nil {
+		return nil
+	}
+	handle := r.loaded.handle
+	r.loaded = nil
+	return handle
+}
