@@ -340,6 +340,41 @@ func BenchmarkExpress(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "executions/s")
 }
 
+// echo is a service whose results are its inputs.
+type echo struct{}
+
+func (echo) Supports(asl.Resource) bool { return true }
+
+func (echo) Perform(_ context.Context, task integration.Task) (*value.Doc, error) {
+	return task.Input, nil
+}
+
+// BenchmarkTasks runs executions of five tasks to their end, in memory: each
+// result is a delivery of its own.
+func BenchmarkTasks(b *testing.B) {
+	var registry integration.Registry
+	registry.Register("echo", echo{})
+	e := open(b, engine.Config{Integrations: &registry})
+	const task = `{"Type":"Task","Resource":"arn:aws:states:::echo:say",`
+	m := create(b, e, engine.Standard, `{"StartAt":"A","States":{"A":`+task+`"Next":"B"},"B":`+task+`"Next":"C"},"C":`+task+`"Next":"D"},"D":`+task+`"Next":"E"},"E":`+task+`"End":true}}}`)
+	b.ReportAllocs()
+	b.SetParallelism(16)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			started, err := e.Start(b.Context(), engine.StartRequest{Machine: m, Input: doc(`{"n":7,"text":"some payload of an order"}`)})
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			if d, err := e.Wait(b.Context(), started.ARN); err != nil || d.Status != store.Succeeded {
+				b.Error(d, err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "executions/s")
+}
+
 // TestExpressLimit: an Express execution ends after five minutes, whoever waits
 // for it, or sooner when its definition says so.
 func TestExpressLimit(t *testing.T) {
