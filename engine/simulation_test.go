@@ -1,113 +1,147 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/steppehq/steppe/asl"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/steppehq/steppe/engine"
-	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
-	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
-	"github.com/steppehq/steppe/value"
+	"github.com/steppehq/steppe/store/pebble"
 )
 
 var (
-	seeds = flag.Int("seeds", 150, "number of seeds of the simulation")
+	seeds = flag.Int("seeds", 400, "number of seeds of the simulation")
 	first = flag.Uint64("seed", 1, "first seed of the simulation")
 )
 
-// TestSimulation runs whole engines in one goroutine, under a seeded schedule
-// of everything that can go wrong: commits that are lost before or after they
-// are written, answers that come late, twice or never, engines that die, and a
-// rival that takes shards away at any moment, also in the middle of a commit.
-// In the end every execution must have ended with the output that the language
-// says, by a history without gaps that a replay agrees with; and every seed
-// must give the same bytes twice.
+// found are seeds that have found bugs. What a seed does changes with the
+// simulation: the bugs have tests of their own, too.
+var found = []uint64{4645}
+
+// TestSimulation runs whole engines, each world in one goroutine, under a seeded
+// schedule of everything that can go wrong: commits and edits of the catalogue
+// that are lost before or after they are written, or in the middle of which
+// something else happens; answers that come late, twice or never; engines that
+// die; power cuts; and a rival that takes shards away. Callers start, stop,
+// redrive and fork executions, work on activities, and create, publish, shift
+// and delete state machines. Time passes, also beyond retention.
+//
+// Whatever is written is held against what must be true of it (see truth); in
+// the end every execution must have ended as the language says, and nothing may
+// be left of what has expired. Every fiftieth seed must give the same bytes twice.
 func TestSimulation(t *testing.T) {
-	for seed := *first; seed < *first+uint64(*seeds); seed++ {
-		one := simulate(t, seed)
-		if t.Failed() {
-			t.Fatalf("seed %d (repeat it with -seeds 1 -seed %d)", seed, seed)
+	if *seeds > 1000 { // rather some memory than half of the time
+		defer debug.SetGCPercent(debug.SetGCPercent(800))
+	}
+	all := slices.Clone(found)
+	for i := range uint64(*seeds) {
+		all = append(all, *first+i)
+	}
+	var next, failed atomic.Int64
+	failed.Store(int64(len(all)))
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), 2) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < failed.Load(); i = next.Add(1) - 1 {
+				if !simulateSeed(t, all[i]) {
+					failed.Store(min(failed.Load(), i))
+				}
+			}
+		})
+	}
+	workers.Wait()
+	if i := failed.Load(); i < int64(len(all)) {
+		s := simulate(t.Context(), all[i], func(s *simulation) { s.tracing = true })
+		if len(s.problems) == 0 {
+			t.Fatalf("seed %d has failed, and does not repeat that", all[i])
 		}
-		if simulate(t, seed) != one {
-			t.Fatalf("seed %d does not repeat", seed)
-		}
+		t.Fatalf("seed %d (repeat it with -seeds 1 -seed %d):\n%s\n%s", all[i], all[i], strings.Join(s.trace, "\n"), strings.Join(s.problems, "\n"))
 	}
 }
 
-// machine has every kind of waiting: a task that is retried, branches and
-// iterations with tasks, a Wait, a task token, and a failure that is caught.
-const machine = `{
-  "StartAt": "First",
-  "States": {
-    "First": {
-      "Type": "Task", "Resource": "arn:aws:states:::fake:work", "ResultPath": "$.first",
-      "Parameters": {"n.$": "$.n", "failures": 2, "attempt.$": "$$.State.RetryCount"},
-      "Retry": [{"ErrorEquals": ["Flaky"], "IntervalSeconds": 3, "MaxAttempts": 5, "JitterStrategy": "FULL"}],
-      "Next": "Both"
-    },
-    "Both": {
-      "Type": "Parallel", "ResultPath": "$.both", "Next": "Each",
-      "Branches": [
-        {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:states:::fake:work", "Parameters": {"n.$": "$.n"}, "Next": "A2"}, "A2": {"Type": "Pass", "End": true}}},
-        {"StartAt": "B", "States": {"B": {"Type": "Wait", "Seconds": 30, "Next": "B2"}, "B2": {"Type": "Pass", "Result": "waited", "End": true}}}
-      ]
-    },
-    "Each": {
-      "Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 2, "ResultPath": "$.each", "Next": "Ask",
-      "ItemSelector": {"n.$": "$$.Map.Item.Value", "fail": "ItemRefused", "failures": 1, "attempt": 0},
-      "ItemProcessor": {"StartAt": "Item", "States": {
-        "Item": {"Type": "Task", "Resource": "arn:aws:states:::fake:work", "Catch": [{"ErrorEquals": ["Flaky"], "Next": "Caught"}], "End": true},
-        "Caught": {"Type": "Pass", "Parameters": {"caught.$": "$.Error"}, "End": true}
-      }}
-    },
-    "Ask": {
-      "Type": "Task", "Resource": "arn:aws:states:::fake:ask.waitForTaskToken", "ResultPath": "$.answer",
-      "Parameters": {"token.$": "$$.Task.Token", "n.$": "$.n"}, "Next": "Sum"
-    },
-    "Sum": {"Type": "Pass", "Parameters": {"first.$": "$.first.twice", "both.$": "$.both", "each.$": "$.each", "answer.$": "$.answer"}, "End": true}
-  }
-}`
-
-// expected is the output of an execution with input n, in the order of names
-// that payload templates have.
-func expected(n int) string {
-	return fmt.Sprintf(`{"answer":{"to":%d},"first":%d,"each":[{"caught":"Flaky"},{"caught":"Flaky"},{"caught":"Flaky"}],"both":[{"twice":%d},"waited"]}`, n, 2*n, 2*n)
+// simulateSeed runs a seed, and every fiftieth twice.
+func simulateSeed(t *testing.T, seed uint64) bool {
+	twice := seed%50 == 0
+	record := func(s *simulation) {
+		if twice {
+			s.record = new(bytes.Buffer)
+		}
+	}
+	s := simulate(t.Context(), seed, record)
+	if len(s.problems) > 0 {
+		t.Errorf("seed %d: %s", seed, s.problems[0])
+		return false
+	}
+	if twice {
+		again := simulate(t.Context(), seed, record)
+		if !bytes.Equal(s.record.Bytes(), again.record.Bytes()) {
+			t.Errorf("seed %d does not repeat", seed)
+			return false
+		}
+	}
+	return true
 }
 
-// simulation is one run.
+// simulation is one run: a world of its own.
 type simulation struct {
-	t      *testing.T
+	ctx    context.Context
 	seed   uint64
 	random *rand.Rand
 	now    time.Time
-	store  *memory.Store
 	calm   bool // no more faults
 
-	engines []*node
+	// solo: there is one engine at a time, which also edits the catalogue; else
+	// a rival may be there, and machines stay as they are.
+	solo  bool
+	base  store.Store
+	disk  *vfs.MemFS // under base, where power cuts are simulated
+	truth *truth
+	nodes [2]*node
+
 	jobs    []job
+	late    []func() error      // commits that arrive late
+	working []store.ExecutionID // executions in the middle of a commit
+	depth   int                 // of what happens in the middle of something else
+	between int                 // counts what did
 	tokens  []token
-	started map[string]int // ARN → n
-	arns    []string       // of the started, in their order
+	keys    map[string]string // idempotency keys
+	decoded map[string]any    // what bytes of the catalogue say
 	starts  int
 	forks   int
+	arns    []string // of the executions that were started, in their order
+	syncs   int
+	opened  int // engines
+
+	tracing  bool
+	trace    []string
+	problems []string
+	record   *bytes.Buffer
 }
 
 // node is an engine that may die.
 type node struct {
 	*engine.Engine
-	dead bool
+	number int
+	store  *nodeStore
+	dead   bool
 }
 
 type job struct {
@@ -115,74 +149,111 @@ type job struct {
 	work  func()
 }
 
-type token struct {
-	text string
-	n    value.Value
-}
+const (
+	simulatedShards    = 3
+	simulatedRetention = 3 * 24 * time.Hour
+)
 
-func newSimulation(t *testing.T, seed uint64) *simulation {
-	s := &simulation{
-		t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 7)), now: time.UnixMilli(1_700_000_000_000).UTC(),
-		started: make(map[string]int),
-	}
-	s.store = memory.New(memory.Options{Shards: 3, Fault: s.fault})
-	s.engines = []*node{s.open(), nil}
+func simulate(ctx context.Context, seed uint64, prepare func(*simulation)) *simulation {
+	s := newSimulation(ctx, seed, prepare)
+	s.moves(240)
+	s.end()
 	return s
 }
 
-func simulate(t *testing.T, seed uint64) string {
-	t.Helper()
-	s := newSimulation(t, seed)
-	for range 400 {
+func newSimulation(ctx context.Context, seed uint64, prepare func(*simulation)) *simulation {
+	s := &simulation{
+		ctx: ctx, seed: seed, random: rand.New(rand.NewPCG(seed, 7)), now: time.UnixMilli(1_700_000_000_000).UTC(),
+		solo: seed%4 != 0, keys: make(map[string]string), decoded: make(map[string]any),
+	}
+	s.truth = newTruth(s)
+	prepare(s)
+	if seed%75 == 50 { // with and without a rival
+		s.disk = vfs.NewCrashableMem()
+		s.openDisk()
+	} else {
+		s.base = memory.New(memory.Options{Shards: simulatedShards})
+	}
+	s.nodes[0] = s.open()
+	return s
+}
+
+// moves makes things happen until something is wrong.
+func (s *simulation) moves(n int) {
+	for ; n > 0 && len(s.problems) == 0; n-- {
 		s.move()
-		if t.Failed() {
-			return ""
-		}
 	}
-	s.settle()
-	return s.check()
 }
 
-// fault decides the fate of a commit. A rival may take the shard just before.
-func (s *simulation) fault(tr *store.Transition) memory.Fault {
-	if s.calm {
-		return memory.None
-	}
-	switch n := s.random.IntN(100); {
-	case n < 4:
-		return memory.LoseBefore
-	case n < 8:
-		return memory.LoseAfter
-	case n < 10:
-		if rival := s.engines[1]; rival != nil && s.random.IntN(2) == 0 {
-			s.acquire(rival, tr.Execution.Shard())
+// end brings everything to its end and looks at it.
+func (s *simulation) end() {
+	for _, part := range []func(){s.settle, s.check, s.expire} {
+		if len(s.problems) == 0 {
+			part()
 		}
 	}
-	return memory.None
+	if err := s.base.Close(); err != nil {
+		s.wrong("%v", err)
+	}
 }
 
-func (s *simulation) acquire(n *node, shard store.ShardID) {
-	if err := n.Acquire(s.t.Context(), shard); err != nil {
-		s.t.Error(err)
+// openDisk opens the store on the disk.
+func (s *simulation) openDisk() {
+	db, err := pebble.Open("data", pebble.Options{FS: s.disk, Shards: simulatedShards, MemTableSize: 1 << 20, CacheSize: 1 << 20})
+	if err != nil {
+		panic(err)
+	}
+	s.base = db
+}
+
+func (s *simulation) wrong(format string, args ...any) {
+	s.problems = append(s.problems, fmt.Sprintf(format, args...))
+}
+
+func (s *simulation) note(format string, args ...any) {
+	if s.tracing {
+		s.trace = append(s.trace, s.now.Format("02 15:04:05.000 ")+strings.Repeat("  ", s.depth)+fmt.Sprintf(format, args...))
 	}
 }
 
 // open starts an engine on the store: it takes all shards.
 func (s *simulation) open() *node {
-	n := new(node)
+	calm := s.calm
+	s.calm = true // an engine that cannot be opened is opened again
+	defer func() { s.calm = calm }()
+	s.opened++
+	s.note("open %d", s.opened)
+	n := &node{number: s.opened}
+	n.store = &nodeStore{s.base, s, n}
 	var registry integration.Registry
-	registry.Register("fake", fake{s})
-	e, err := engine.Open(s.t.Context(), engine.Config{
-		Store: s.store, Integrations: &registry, Owner: "simulated",
+	registry.Register("fake", fake{s, n})
+	e, err := engine.Open(s.ctx, engine.Config{
+		Store: n.store, Logger: s.logger(), Integrations: &registry, Owner: "simulated", Retention: simulatedRetention,
 		Clock:  func() time.Time { return s.now },
 		Random: reader{s.random},
 		Go:     func(work func()) { s.jobs = append(s.jobs, job{n, work}) },
 	})
 	if err != nil {
-		s.t.Fatal(err)
+		panic(err)
 	}
 	n.Engine = e
 	return n
+}
+
+// logger notes what engines log.
+func (s *simulation) logger() *slog.Logger {
+	if !s.tracing {
+		return nil
+	}
+	return slog.New(slog.NewTextHandler(noted{s}, nil))
+}
+
+type noted struct{ s *simulation }
+
+func (n noted) Write(line []byte) (int, error) {
+	_, text, _ := strings.Cut(strings.TrimSpace(string(line)), "level=")
+	n.s.note("%s", text)
+	return len(line), nil
 }
 
 // reader gives the bytes of a seeded source.
@@ -200,125 +271,69 @@ var _ io.Reader = reader{}
 // move makes one thing happen.
 func (s *simulation) move() {
 	switch n := s.random.IntN(100); {
-	case n < 8 && s.starts < 6:
-		s.start()
-	case n < 60 && len(s.jobs) > 0:
+	case n < 45 && len(s.jobs) > 0:
 		s.work()
-	case n < 75:
+	case n < 60:
 		s.tick()
-	case n < 90 && len(s.tokens) > 0:
+	case n < 70 && len(s.tokens) > 0:
 		s.answer()
-	case n < 92:
+	case n < 76:
+		s.poll()
+	case n < 78:
 		s.die(s.random.IntN(2))
-	case n < 95:
-		if s.engines[1] == nil {
-			s.engines[1] = s.open()
-		}
-	case n < 97:
-		if e := s.alive(); e != nil {
-			s.acquire(e, store.ShardID(s.random.IntN(3)))
-		}
-	case n < 98 && len(s.arns) > 0:
-		s.stop()
-	case n < 99 && len(s.arns) > 0:
-		s.redrive(s.alive(), s.arns[s.random.IntN(len(s.arns))])
-	case len(s.arns) > 0 && s.forks < 3:
-		s.fork()
-	}
-}
-
-// know remembers an execution whose start was acknowledged, or found.
-func (s *simulation) know(arn string, n int, count *int) {
-	*count++
-	s.started[arn] = n
-	s.arns = append(s.arns, arn)
-}
-
-// transient reports whether a call may fail so in the course of faults.
-func transient(err error) bool {
-	return errors.Is(err, engine.ErrNotOwner) || errors.Is(err, store.ErrUnknown) || errors.Is(err, store.ErrFenced) ||
-		errors.Is(err, engine.ErrNotRunning) || errors.Is(err, store.ErrBusy)
-}
-
-// stop ends an execution that may have ended before.
-func (s *simulation) stop() {
-	_, err := s.alive().Stop(s.t.Context(), s.arns[s.random.IntN(len(s.arns))], history.ErrorOutput{})
-	if err != nil && !transient(err) {
-		s.t.Errorf("stop: %v", err)
-	}
-}
-
-// redrive has an execution go on that may run, or have succeeded.
-func (s *simulation) redrive(e *node, arn string) {
-	_, err := e.Redrive(s.t.Context(), arn, fmt.Sprint(s.random.IntN(3)))
-	if _, refused := errors.AsType[*engine.NotRedrivableError](err); err != nil && !refused && !transient(err) {
-		s.t.Errorf("redrive: %v", err)
-	}
-}
-
-// fork takes an execution up again at some event of it.
-func (s *simulation) fork() {
-	e, arn := s.alive(), s.arns[s.random.IntN(len(s.arns))]
-	d, err := e.Describe(s.t.Context(), arn)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	name := fmt.Sprintf("f%d", s.forks+1)
-	started, err := e.Fork(s.t.Context(), engine.ForkRequest{ARN: arn, At: 1 + s.random.Int64N(d.Last), Name: name})
-	switch {
-	case err == nil:
-		s.know(started.ARN, s.started[arn], &s.forks)
-	case transient(err):
-		s.found(e, name, s.started[arn], &s.forks)
+	case n < 79 && !s.solo && s.nodes[1] == nil:
+		s.nodes[1] = s.open()
+	case n < 80 && s.random.IntN(3) == 0:
+		s.leap()
 	default:
-		s.t.Errorf("fork: %v", err)
+		s.call()
 	}
 }
 
-// found looks whether a start of unknown outcome was made: the caller would ask
-// again, and by name that is safe.
-func (s *simulation) found(e *node, name string, n int, count *int) {
-	if d, err := e.Describe(s.t.Context(), tenant.ARN("execution", "m:"+name)); err == nil {
-		s.know(d.ARN, n, count)
+// interrupt lets something else happen in the middle of a write: what other
+// goroutines, or another engine, could do then.
+func (s *simulation) interrupt() {
+	if s.calm || s.depth > 1 || s.random.IntN(30) != 0 {
+		return
+	}
+	s.depth++
+	s.between++
+	defer func() { s.depth-- }()
+	switch n := s.random.IntN(10); {
+	case n < 1:
+		s.die(s.random.IntN(2))
+	case n < 3:
+		s.acquire()
+	case n < 4:
+		_, _ = s.alive().store.Retain(s.ctx, s.now, 1000) // as the engine does in a goroutine of its own
+	case n < 5 && len(s.tokens) > 0:
+		s.answer()
+	default:
+		s.call()
+	}
+}
+
+// busy reports whether an execution is in the middle of a commit: whoever
+// delivers to it now would wait for the end of that.
+func (s *simulation) busy(arn string) bool {
+	x := s.truth.byARN[arn]
+	return len(s.working) > 0 && (x == nil || slices.Contains(s.working, x.id))
+}
+
+func (s *simulation) acquire() {
+	n := s.alive()
+	shard := store.ShardID(s.random.IntN(simulatedShards))
+	s.note("%d takes shard %d", n.number, shard)
+	if err := n.Acquire(s.ctx, shard); err != nil && !n.dead {
+		s.wrong("acquire: %v", err)
 	}
 }
 
 func (s *simulation) alive() *node {
-	if e := s.engines[s.random.IntN(2)]; e != nil {
-		return e
+	if n := s.nodes[s.random.IntN(2)]; n != nil {
+		return n
 	}
-	return s.engines[0]
-}
-
-func (s *simulation) start() {
-	e := s.alive()
-	n := s.starts + 1
-	m, err := s.machine(e)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	input := value.NewDoc(fmt.Appendf(nil, `{"n":%d,"items":[1,2,3]}`, n))
-	name := fmt.Sprintf("x%d", n)
-	started, err := e.Start(s.t.Context(), engine.StartRequest{Machine: m, Name: name, Input: input})
-	switch {
-	case err == nil:
-		s.know(started.ARN, n, &s.starts)
-	case transient(err):
-		s.found(e, name, n, &s.starts)
-	default:
-		s.t.Errorf("start: %v", err)
-	}
-}
-
-func (s *simulation) machine(e *node) (*engine.Machine, error) {
-	if m, err := e.Machine(s.t.Context(), tenant.ARN("stateMachine", "m")); err == nil {
-		return m, nil
-	}
-	parsed, diagnostics := asl.Parse([]byte(machine))
-	if parsed == nil {
-		return nil, fmt.Errorf("%v", diagnostics)
-	}
-	return e.CreateMachine(s.t.Context(), engine.Machine{Tenant: tenant, Name: "m", Type: engine.Standard, Definition: machine, Created: s.now}, parsed)
+	return s.nodes[0]
 }
 
 // work does one of the jobs that the engines want done, in any order. Those of
@@ -326,7 +341,8 @@ func (s *simulation) machine(e *node) (*engine.Machine, error) {
 func (s *simulation) work() {
 	i := s.random.IntN(len(s.jobs))
 	j := s.jobs[i]
-	s.jobs = append(s.jobs[:i], s.jobs[i+1:]...)
+	s.jobs[i] = s.jobs[len(s.jobs)-1]
+	s.jobs = s.jobs[:len(s.jobs)-1]
 	if !j.owner.dead {
 		j.work()
 	}
@@ -334,158 +350,128 @@ func (s *simulation) work() {
 
 // tick lets some time pass, up to the next timer of an engine.
 func (s *simulation) tick() {
-	e := s.alive()
-	if next := e.NextDue(); next != 0 && s.random.IntN(2) == 0 {
+	n := s.alive()
+	if s.random.IntN(2) == 0 {
+		s.pass(n)
+	}
+	n.Tick(s.ctx, s.now)
+}
+
+// pass goes to the next time at which something is due.
+func (s *simulation) pass(n *node) {
+	if next := n.NextDue(); next != 0 {
 		if at := time.UnixMilli(next).UTC(); at.After(s.now) {
 			s.now = at
 		}
 	}
-	e.Tick(s.t.Context(), s.now)
 }
 
-// answer sends a task token back: to any engine, sometimes twice, sometimes
-// after it was sent before.
-func (s *simulation) answer() {
-	i := s.random.IntN(len(s.tokens))
-	tok := s.tokens[i]
-	output := value.DocOf(value.Obj(value.Member{Name: "to", Value: tok.n}))
-	for range 1 + s.random.IntN(2) {
-		err := s.alive().SendTask(s.t.Context(), tok.text, interpreter.Message{Kind: interpreter.TaskSucceeded, Output: output})
-		switch {
-		case err == nil, errors.Is(err, engine.ErrStale), errors.Is(err, engine.ErrNotOwner), errors.Is(err, store.ErrUnknown):
-		default:
-			s.t.Errorf("send task: %v", err)
-		}
-	}
+// leap lets much time pass.
+func (s *simulation) leap() {
+	s.now = s.now.Add(time.Duration(s.random.Int64N(int64(simulatedRetention))))
+	s.alive().Tick(s.ctx, s.now)
 }
 
-// die kills an engine; the first one is replaced at once.
+// die kills an engine; the first one is replaced at once. Where power cuts are
+// simulated that is one, and all that was not synced goes with it.
 func (s *simulation) die(i int) {
-	if e := s.engines[i]; e != nil {
-		e.dead = true
-		s.engines[i] = nil
+	s.kill(i)
+	if s.nodes[0] != nil {
+		return
 	}
-	if s.engines[0] == nil {
-		s.engines[0] = s.open()
+	if s.disk != nil {
+		s.cutPower()
+	}
+	s.nodes[0] = s.open()
+}
+
+func (s *simulation) kill(i int) {
+	if n := s.nodes[i]; n != nil {
+		s.note("die: %d", n.number)
+		n.dead = true
+		s.nodes[i] = nil
+	}
+}
+
+func (s *simulation) cutPower() {
+	s.kill(1)
+	left := s.disk.CrashClone(vfs.CrashCloneCfg{})
+	if err := s.base.Close(); err != nil {
+		s.wrong("%v", err)
+	}
+	s.disk, s.late = left, nil
+	s.openDisk()
+	s.truth.after(s.base)
+}
+
+// tidy lets the engine do what it does now and then.
+func (s *simulation) tidy() {
+	s.now = s.now.Add(time.Hour)
+	s.nodes[0].Tick(s.ctx, s.now)
+	for len(s.jobs) > 0 {
+		s.work()
+	}
+}
+
+// acquireAll has the first engine take back what a rival had.
+func (s *simulation) acquireAll() {
+	for shard := range simulatedShards {
+		if err := s.nodes[0].Acquire(s.ctx, store.ShardID(shard)); err != nil {
+			s.wrong("acquire: %v", err)
+		}
 	}
 }
 
 // settle runs everything to its end, with one engine and without faults.
 func (s *simulation) settle() {
 	s.calm = true
+	for len(s.late) > 0 {
+		s.arrive()
+	}
 	s.die(1)
-	s.die(0)
-	e := s.engines[0]
-	for range 100_000 {
-		switch next := e.NextDue(); {
+	if s.seed%3 > 0 { // else the engine must have kept all in mind
+		s.die(0)
+	} else if !s.solo {
+		s.acquireAll()
+	}
+	n := s.nodes[0]
+	for range 20_000 {
+		switch next := n.NextDue(); {
+		case len(s.problems) > 0:
+			return
 		case len(s.jobs) > 0:
 			s.work()
-		case s.running() == 0:
-			if !s.redriveAll() {
-				return
-			}
-		case len(s.tokens) > 0 && s.random.IntN(2) == 0:
+		case s.truth.running() == 0 && s.redriveAll():
+		case s.truth.running() == 0 && next == 0:
+			s.tidy()
+			return
+		case s.truth.running() > 0 && s.poll():
+		case s.truth.running() > 0 && len(s.tokens) > 0: // else more of them could come than are answered
 			s.answer()
-		case next != 0 && next <= s.now.Add(24*time.Hour).UnixMilli():
-			if at := time.UnixMilli(next).UTC(); at.After(s.now) {
-				s.now = at
-			}
-			e.Tick(s.t.Context(), s.now)
-		case len(s.tokens) == 0:
-			s.t.Errorf("seed %d: %d executions are stuck", s.seed, s.running())
+		case next != 0:
+			s.pass(n)
+			n.Tick(s.ctx, s.now)
+		default:
+			s.wrong("%d executions are stuck", s.truth.running())
 			return
 		}
 	}
-	s.t.Errorf("seed %d: it does not end; %d executions run", s.seed, s.running())
+	s.wrong("it does not end; %d executions run", s.truth.running())
 }
 
-// redriveAll has all executions go on that were stopped. It is false when there
-// was none.
-func (s *simulation) redriveAll() (any bool) {
+// redriveAll has all executions go on that can. It is false when there was none.
+func (s *simulation) redriveAll() (some bool) {
 	for _, arn := range s.arns {
-		d, err := s.engines[0].Describe(s.t.Context(), arn)
-		if err != nil {
-			s.t.Error(err)
-			return false
+		x := s.truth.byARN[arn]
+		if x == nil || x.express || x.status == store.Succeeded {
+			continue
 		}
-		if d.Status != store.Succeeded {
-			s.redrive(s.engines[0], arn)
-			any = true
-		}
-	}
-	return any
-}
-
-func (s *simulation) running() int {
-	all, _ := s.engines[0].Residents()
-	return all
-}
-
-// check looks at every execution that was acknowledged. It gives a digest of
-// all histories.
-func (s *simulation) check() string {
-	e := s.engines[0]
-	digest := sha256.New()
-	for _, arn := range s.arns {
-		s.checkOne(e, arn, s.started[arn], digest)
-	}
-	return fmt.Sprintf("%x %d", digest.Sum(nil), len(s.arns))
-}
-
-func (s *simulation) checkOne(e *node, arn string, n int, digest io.Writer) {
-	d, err := e.Describe(s.t.Context(), arn)
-	if err != nil {
-		s.t.Errorf("%s: %v", arn, err)
-		return
-	}
-	if d.Status != store.Succeeded {
-		s.t.Errorf("%s: %v %+v", arn, d.Status, d.Failure)
-		return
-	}
-	if got := d.Output.String(); got != expected(n) {
-		s.t.Errorf("%s:\n got %s\nwant %s", arn, got, expected(n))
-	}
-	events, err := e.History(s.t.Context(), d.ID, 0, 25000, false)
-	if err != nil {
-		s.t.Error(err)
-		return
-	}
-	results := make(map[int64]int)
-	for i := range events {
-		ev := &events[i]
-		if ev.ID != int64(i+1) || ev.Previous >= ev.ID {
-			s.t.Errorf("%s: event %d has number %d and follows %d", arn, i+1, ev.ID, ev.Previous)
-		}
-		switch ev.Type {
-		case history.TaskSucceeded, history.TaskFailed, history.TaskTimedOut:
-			if results[ev.Previous]++; results[ev.Previous] > 1 {
-				s.t.Errorf("%s: the task started at event %d has two results", arn, ev.Previous)
-			}
-		default:
+		_, err := s.nodes[0].Redrive(s.ctx, arn, "")
+		if err == nil {
+			some = true
+		} else if _, refused := errors.AsType[*engine.NotRedrivableError](err); !refused {
+			s.wrong("redrive: %v", err)
 		}
 	}
-	parsed, _ := asl.Parse([]byte(machine))
-	if _, err := interpreter.Replay(parsed, interpreter.Info{}, events); err != nil {
-		s.t.Errorf("%s: %v", arn, err)
-	}
-	_, _ = digest.Write(history.Encode(nil, events))
-}
-
-// fake is a service whose results depend on nothing but the task.
-type fake struct{ s *simulation }
-
-func (fake) Supports(asl.Resource) bool { return true }
-
-func (f fake) Perform(_ context.Context, task integration.Task) (*value.Doc, error) {
-	in := task.Input.Value()
-	if strings.HasPrefix(task.Resource.Name, "ask") {
-		f.s.tokens = append(f.s.tokens, token{in.Get("token").Str(), in.Get("n")})
-		return value.NewDoc([]byte(`{}`)), nil
-	}
-	attempt, _ := in.Get("attempt").Int64()
-	if failures, _ := in.Get("failures").Int64(); attempt < failures {
-		return nil, integration.Failed("Flaky", "once more")
-	}
-	n, _ := in.Get("n").Int64()
-	return value.NewDoc(fmt.Appendf(nil, `{"twice":%d}`, 2*n)), nil
+	return some
 }

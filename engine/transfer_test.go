@@ -83,25 +83,26 @@ func moved(t testing.TB, from, to store.Store, keys ...engine.EncryptionKey) {
 // forks.
 func TestTransfer(t *testing.T) {
 	for seed := *first; seed < *first+uint64(*seeds)/5; seed++ {
-		s := newSimulation(t, seed)
-		for range 50 + s.random.IntN(350) {
-			s.move()
-		}
-		for _, e := range s.engines {
-			if e != nil {
-				e.dead = true
+		s := newSimulation(t.Context(), seed, func(*simulation) {})
+		s.moves(50 + s.random.IntN(250))
+		for i, n := range s.nodes {
+			if n != nil {
+				n.dead, s.nodes[i] = true, nil
 			}
 		}
-		s.calm = true
-		other := memory.New(memory.Options{Shards: 3, Fault: s.fault})
-		moved(t, s.store, other)
-		s.store, s.jobs, s.calm = other, nil, false
-		s.engines = []*node{s.open(), nil}
-		for range 100 {
-			s.move()
+		other := memory.New(memory.Options{Shards: simulatedShards})
+		moved(t, s.base, other)
+		if err := s.base.Close(); err != nil {
+			t.Error(err)
 		}
-		s.settle()
-		s.check()
+		s.base, s.disk, s.jobs, s.late = other, nil, nil, nil
+		s.truth.transferred()
+		s.nodes[0] = s.open()
+		s.moves(100)
+		s.end()
+		for _, problem := range s.problems {
+			t.Error(problem)
+		}
 		if t.Failed() {
 			t.Fatalf("seed %d (repeat it with -seeds 5 -seed %d)", seed, seed)
 		}
