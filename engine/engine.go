@@ -114,6 +114,7 @@ type Engine struct {
 	queued     atomic.Int64
 	under      underWay
 
+	simulated bool // Config.Go was given: nothing else may be concurrent
 	// work counts what was started and has not ended; closed refuses more.
 	work    sync.WaitGroup
 	closing context.Context
@@ -127,7 +128,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	e := &Engine{cfg: cfg.withDefaults(), store: cfg.Store, catalogue: newCatalogue(cfg.Store)}
 	e.log = e.cfg.Logger
 	e.closing, e.close = context.WithCancel(context.Background())
-	if e.cfg.Go == nil {
+	if e.simulated = e.cfg.Go != nil; !e.simulated {
 		e.cfg.Go = (&workers{closing: e.closing.Done()}).start
 	}
 	e.timers.init()
@@ -157,10 +158,8 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	for i := range e.shards {
 		e.shards[i] = newShard(store.ShardID(i))
 	}
-	for _, s := range e.shards {
-		if err := e.Acquire(ctx, s.id); err != nil {
-			return nil, err
-		}
+	if err := e.acquireAll(ctx); err != nil {
+		return nil, err
 	}
 	e.deletions.resume(e)
 	return e, nil

@@ -41,8 +41,10 @@ func ParseDays(text string) (time.Duration, error) {
 
 const (
 	// retainEvery is often, so that little is forgotten at once: shards do not
-	// commit meanwhile, and others have the processor.
+	// commit meanwhile, and others have the processor. Where nothing has expired,
+	// the time is doubled, up to retainIdle.
 	retainEvery = 5 * time.Second
+	retainIdle  = time.Minute
 	// retainBite bounds how many executions are forgotten at once.
 	retainBite = 1000
 	// tidyEvery is how often machines are looked for that are gone.
@@ -51,10 +53,11 @@ const (
 
 // retainer tells when expired executions are to be forgotten next.
 type retainer struct {
-	mu   sync.Mutex
-	due  time.Time
-	tidy time.Time // when machines that are gone are looked for next
-	busy bool
+	mu    sync.Mutex
+	due   time.Time
+	every time.Duration
+	tidy  time.Time // when machines that are gone are looked for next
+	busy  bool
 }
 
 // next is how long it is from now until expired executions are looked for.
@@ -74,7 +77,8 @@ func (r *retainer) begin(now time.Time) bool {
 	if r.busy || now.Before(r.due) {
 		return false
 	}
-	r.busy, r.due = true, now.Add(retainEvery)
+	r.every = min(max(2*r.every, retainEvery), retainIdle)
+	r.busy, r.due = true, now.Add(r.every)
 	return true
 }
 
@@ -87,6 +91,13 @@ func (r *retainer) tidies(now time.Time) bool {
 	}
 	r.tidy = now.Add(tidyEvery)
 	return true
+}
+
+// found has what expires looked for soon again: there was some.
+func (r *retainer) found(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.every, r.due = retainEvery, now.Add(retainEvery)
 }
 
 func (r *retainer) end() {
@@ -104,6 +115,9 @@ func (e *Engine) retain(now time.Time) {
 		defer e.retainer.end()
 		for e.closing.Err() == nil {
 			ids, err := e.store.Retain(e.closing, now, retainBite)
+			if len(ids) > 0 {
+				e.retainer.found(now)
+			}
 			if err == nil && len(ids) == retainBite {
 				continue
 			}

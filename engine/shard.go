@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
@@ -60,6 +62,33 @@ func (e *Engine) reacquire(ctx context.Context, s *shard, failed store.Shard) er
 		return nil
 	}
 	return e.acquire(ctx, s)
+}
+
+// acquireAll takes all shards, as many at once as there are processors; in a
+// simulation one after the other.
+func (e *Engine) acquireAll(ctx context.Context) error {
+	var next atomic.Int64
+	take := func() error {
+		for {
+			i := next.Add(1) - 1
+			if i >= int64(len(e.shards)) {
+				return nil
+			}
+			if err := e.Acquire(ctx, e.shards[i].id); err != nil {
+				return err
+			}
+		}
+	}
+	if e.simulated {
+		return take()
+	}
+	failed := make([]error, runtime.GOMAXPROCS(0))
+	var all sync.WaitGroup
+	for i := range failed {
+		all.Go(func() { failed[i] = take() })
+	}
+	all.Wait()
+	return errors.Join(failed...)
 }
 
 func (e *Engine) acquire(ctx context.Context, s *shard) error {
