@@ -25,6 +25,21 @@ func faulty(t *testing.T, fault func(tr *store.Transition) memory.Fault) (*engin
 	return open(t, engine.Config{Store: s}), s
 }
 
+// interrupted opens an engine in the middle of whose next commit something is
+// done, once it is set; that commit has a fault.
+func interrupted(t *testing.T, between *func(), fault memory.Fault) (*engine.Engine, *memory.Store) {
+	t.Helper()
+	return faulty(t, func(*store.Transition) memory.Fault {
+		do := *between
+		if do == nil {
+			return memory.None
+		}
+		*between = nil
+		do()
+		return fault
+	})
+}
+
 // TestLostAnswerToStart: a start whose commit was lost is made again, and one
 // that was written although nobody was told so goes on, both without a restart.
 func TestLostAnswerToStart(t *testing.T) {
@@ -81,14 +96,7 @@ func TestLostAnswerToEnd(t *testing.T) {
 func TestLostAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var between func()
-		e, s := faulty(t, func(*store.Transition) memory.Fault {
-			if do := between; do != nil {
-				between = nil
-				do()
-				return memory.LoseBefore
-			}
-			return memory.None
-		})
+		e, s := interrupted(t, &between, memory.LoseBefore)
 		arn := tenant.ARN("activity", "a")
 		m := create(t, e, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"`+arn+`","End":true}}}`)
 		started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
@@ -116,14 +124,7 @@ func TestLostAnswer(t *testing.T) {
 func TestLostAnswerOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var between func()
-		e, s := faulty(t, func(*store.Transition) memory.Fault {
-			if do := between; do != nil {
-				between = nil
-				do()
-				return memory.LoseBefore
-			}
-			return memory.None
-		})
+		e, s := interrupted(t, &between, memory.LoseBefore)
 		m := create(t, e, engine.Standard, waits)
 		started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
 		if err != nil {
@@ -149,13 +150,7 @@ func TestLostAnswerOfAnother(t *testing.T) {
 func TestDeleteWhileStarting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var between func()
-		e, _ := faulty(t, func(*store.Transition) memory.Fault {
-			if do := between; do != nil {
-				between = nil
-				do()
-			}
-			return memory.None
-		})
+		e, _ := interrupted(t, &between, memory.None)
 		m := create(t, e, engine.Standard, waits)
 		remove := func() {
 			if err := e.DeleteMachine(t.Context(), m); err != nil {
@@ -183,18 +178,8 @@ func TestDeleteWhileStarting(t *testing.T) {
 // not there, and the shard goes on.
 func TestRedriveOfForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var (
-			between func()
-			s       *memory.Store
-			e       *engine.Engine
-		)
-		e, s = faulty(t, func(*store.Transition) memory.Fault {
-			if do := between; do != nil {
-				between = nil
-				do()
-			}
-			return memory.None
-		})
+		var between func()
+		e, s := interrupted(t, &between, memory.None)
 		m := create(t, e, engine.Standard, waits)
 		begin := func(name string) string {
 			started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Name: name, Input: doc("{}")})
