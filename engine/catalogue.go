@@ -53,6 +53,19 @@ func (c *catalogue) known(key revisionKey) *asl.StateMachine {
 	return c.revisions[key]
 }
 
+// parse gives the parsed definition of a revision, and remembers it; nil and why,
+// when it is not valid any more.
+func (c *catalogue) parse(key revisionKey, definition string) (*asl.StateMachine, []asl.Diagnostic) {
+	if parsed := c.known(key); parsed != nil {
+		return parsed, nil
+	}
+	parsed, diagnostics := asl.Parse([]byte(definition))
+	if parsed != nil {
+		c.parsed(key, parsed)
+	}
+	return parsed, diagnostics
+}
+
 // parsed remembers the parsed definition of a revision, which never changes.
 func (c *catalogue) parsed(key revisionKey, parsed *asl.StateMachine) {
 	c.mu.Lock()

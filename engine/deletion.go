@@ -131,7 +131,7 @@ func (d *deletions) open(ctx context.Context, e *Engine) error {
 // resume looks whether the executions that are waited for have ended.
 func (d *deletions) resume(e *Engine) {
 	for _, machine := range slices.Sorted(maps.Keys(d.machines)) {
-		e.spawn(func() { e.finishDeletion(e.closing, machine) })
+		e.hurryDeletion(machine)
 	}
 }
 
@@ -195,9 +195,7 @@ func (e *Engine) beginStart(machine uint32) (begun func(), ok bool) {
 	}
 	return func() {
 		count.Add(-1)
-		if e.deletions.has(machine) {
-			e.spawn(func() { e.finishDeletion(e.closing, machine) })
-		}
+		e.hurryDeletion(machine)
 	}, true
 }
 
@@ -327,6 +325,13 @@ func (e *Engine) runs(ctx context.Context, machine uint32) (bool, error) {
 	}
 	list, _, err := e.store.List(ctx, store.ListQuery{Machines: []uint32{machine}, Statuses: []store.Status{store.Running}, Limit: 1})
 	return len(list) > 0, err
+}
+
+// hurryDeletion has finishDeletion done soon for a machine that is being deleted.
+func (e *Engine) hurryDeletion(machine uint32) {
+	if e.deletions.has(machine) {
+		e.spawn(func() { e.finishDeletion(e.closing, machine) })
+	}
 }
 
 // finishDeletion takes a machine out of the catalogue if it is being deleted and

@@ -379,9 +379,7 @@ func (st *stepping) settle() {
 func (e *Engine) ended(r *resident, machine uint32) {
 	e.remove(e.shards[r.id.Shard()], r)
 	e.waiters.ended(r.id)
-	if e.deletions.has(machine) {
-		e.spawn(func() { e.finishDeletion(e.closing, machine) })
-	}
+	e.hurryDeletion(machine)
 }
 
 // parkAfter is how long nothing must be due for an execution to be parked.

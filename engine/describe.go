@@ -72,6 +72,12 @@ func (e *Engine) describe(ctx context.Context, id store.ExecutionID) (*Descripti
 	if err != nil {
 		return nil, err
 	}
+	return e.describeRecord(ctx, record)
+}
+
+// describeRecord tells of an execution whose record was read.
+func (e *Engine) describeRecord(ctx context.Context, record *store.Record) (*Description, error) {
+	id := record.ID
 	d, err := summary(record)
 	if err != nil {
 		return nil, err

@@ -184,15 +184,10 @@ func (e *Engine) decodeMachine(entry store.Entry) (*Machine, error) {
 	if m.Definition, m.locked, err = e.openDefinition(entry.Key, stored.definition, m.Encryption); m.locked != nil || err != nil {
 		return m, err
 	}
-	key := revisionKey{m.Number, m.Revision}
-	if m.parsed = e.catalogue.known(key); m.parsed != nil {
-		return m, nil
-	}
 	var diagnostics []asl.Diagnostic
-	if m.parsed, diagnostics = asl.Parse([]byte(m.Definition)); m.parsed == nil {
+	if m.parsed, diagnostics = e.catalogue.parse(revisionKey{m.Number, m.Revision}, m.Definition); m.parsed == nil {
 		return nil, fmt.Errorf("engine: catalogue entry %q: the definition is not valid any more: %v", entry.Key, diagnostics)
 	}
-	e.catalogue.parsed(key, m.parsed)
 	return m, nil
 }
 
@@ -417,10 +412,9 @@ func (e *Engine) parsedRevision(ctx context.Context, key revisionKey) (*asl.Stat
 	if err != nil {
 		return nil, err
 	}
-	parsed, diagnostics := asl.Parse([]byte(rev.Definition))
+	parsed, diagnostics := e.catalogue.parse(key, rev.Definition)
 	if parsed == nil {
 		return nil, fmt.Errorf("engine: %s: the definition is not valid any more: %v", key, diagnostics)
 	}
-	e.catalogue.parsed(key, parsed)
 	return parsed, nil
 }

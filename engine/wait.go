@@ -49,7 +49,7 @@ func (e *Engine) Wait(ctx context.Context, arn string) (*Description, error) {
 			if err != nil {
 				return nil, err
 			}
-			return e.describe(ctx, id)
+			return e.describeRecord(ctx, r)
 		}
 		select {
 		case <-end:
