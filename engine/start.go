@@ -53,10 +53,11 @@ func (m *meta) executionARN() string {
 }
 
 func (m *meta) info() interpreter.Info {
+	arn := m.executionARN()
 	seed := fnv.New64a()
-	_, _ = io.WriteString(seed, m.executionARN()) // never fails
+	_, _ = seed.Write([]byte(arn)) // never fails
 	return interpreter.Info{
-		ARN: m.executionARN(), Name: m.Name,
+		ARN: arn, Name: m.Name,
 		StateMachineARN: m.machineARN(), MachineName: m.MachineName,
 		RoleARN: m.RoleARN, VersionARN: m.VersionARN, AliasARN: m.AliasARN,
 		Region: m.Region, Express: m.Type == Express, Seed: seed.Sum64(),
@@ -321,6 +322,19 @@ type express struct {
 	done chan struct{}
 }
 
+// newSynchronous makes a synchronous execution, in one piece of memory: it lives
+// and goes as a whole.
+func newSynchronous(m meta) *resident {
+	whole := &struct {
+		resident
+		loaded
+		express
+	}{loaded: loaded{meta: m}, express: express{done: make(chan struct{})}}
+	r := &whole.resident
+	r.busy, r.loaded, r.express = true, &whole.loaded, &whole.express
+	return r
+}
+
 // end tells whoever waits for a synchronous execution that it is over.
 func (r *resident) end(*interpreter.Execution) {
 	if r.express != nil {
@@ -349,7 +363,7 @@ func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, 
 	}
 	e.under.begin()
 	s := e.shards[0]
-	r := &resident{busy: true, express: &express{done: make(chan struct{})}, loaded: &loaded{meta: m}}
+	r := newSynchronous(m)
 	st := e.stepping(r, r.loaded)
 	r.id = e.newID(s.id, st.now)
 	started, info := st.now, m.info()

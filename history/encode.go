@@ -60,7 +60,11 @@ func Encode(dst []byte, events []Event) []byte {
 	if len(events) == 0 {
 		return dst
 	}
-	e := encoder{dst: append(dst, version)}
+	var (
+		strings [16]string
+		docs    [16]*value.Doc
+	)
+	e := encoder{append(dst, version), strings[:0], docs[:0]} // most chunks have no more of them
 	e.uint(uint64(events[0].ID))
 	millis := int64(0)
 	for i := range events {

@@ -60,7 +60,7 @@ func (s *step) evaluation(b *branch, err error) failure {
 		if q.Entered {
 			link = b.entered
 		}
-		s.emitLinked(b, history.Event{
+		s.emitLinked(b, &history.Event{
 			Type: history.EvaluationFailed, Failure: f.ErrorOutput, Location: q.Location, Name: b.state.Base().Name,
 		}, link)
 	}
@@ -79,7 +79,7 @@ func (s *step) fail(b *branch, f failure) {
 	retriers, catchers := handlers(b.state)
 	if f.event != nil {
 		f.event.Failure = f.ErrorOutput
-		s.emit(b, *f.event)
+		s.emit(b, f.event)
 	}
 	if !f.final {
 		if i, pause, ok := s.retrier(b, retriers, f); ok {
@@ -107,9 +107,9 @@ func (s *step) failContainer(b *branch, f failure) {
 	}
 	switch b.state.(type) {
 	case *asl.Parallel:
-		s.emit(b, history.Event{Type: history.ParallelStateFailed})
+		s.emit(b, &history.Event{Type: history.ParallelStateFailed})
 	case *asl.Map:
-		s.emit(b, history.Event{Type: history.MapStateFailed})
+		s.emit(b, &history.Event{Type: history.MapStateFailed})
 	case *asl.Pass, *asl.Task, *asl.Choice, *asl.Wait, *asl.Succeed, *asl.Fail:
 	}
 }
@@ -226,7 +226,7 @@ func (s *step) propagate(b *branch, f failure) {
 	if b.parent == nil || f.final {
 		previous := b.prev
 		s.cancelInside(nil)
-		s.emitLinked(b, history.Event{Type: history.ExecutionFailed, Failure: f.ErrorOutput}, previous)
+		s.emitLinked(b, &history.Event{Type: history.ExecutionFailed, Failure: f.ErrorOutput}, previous)
 		return
 	}
 	s.abort(b)
@@ -259,25 +259,25 @@ func (s *step) abortBranch(b *branch, failed bool, trigger int64) {
 		if failed {
 			event.Type = history.MapIterationFailed
 		}
-		s.emitLinked(b, event, trigger)
+		s.emitLinked(b, &event, trigger)
 	}
 	if b.phase == arriving || b.state == nil {
 		return
 	}
 	switch b.state.(type) {
 	case *asl.Task:
-		s.emitLinked(b, history.Event{Type: history.TaskStateAborted}, trigger)
+		s.emitLinked(b, &history.Event{Type: history.TaskStateAborted}, trigger)
 	case *asl.Wait:
-		s.emitLinked(b, history.Event{Type: history.WaitStateAborted}, trigger)
+		s.emitLinked(b, &history.Event{Type: history.WaitStateAborted}, trigger)
 	case *asl.Parallel:
 		s.abortInside(b, failed, trigger)
 		if !failed {
-			s.emitLinked(b, history.Event{Type: history.ParallelStateAborted}, trigger)
+			s.emitLinked(b, &history.Event{Type: history.ParallelStateAborted}, trigger)
 		}
 	case *asl.Map:
 		s.abortInside(b, failed, trigger)
 		if !failed {
-			s.emitLinked(b, history.Event{Type: history.MapStateAborted}, trigger)
+			s.emitLinked(b, &history.Event{Type: history.MapStateAborted}, trigger)
 		}
 	case *asl.Pass, *asl.Choice, *asl.Succeed, *asl.Fail:
 	}

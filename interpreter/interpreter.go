@@ -179,7 +179,7 @@ func Start(m *asl.StateMachine, info Info, input *value.Doc, env Env) (*Executio
 	if limit > 0 {
 		started.Due = s.now + limit
 	}
-	s.emit(nil, started)
+	s.emit(nil, &started)
 	s.run()
 	return x, s.out
 }
@@ -198,7 +198,7 @@ func Step(x *Execution, msg Message, env Env) Outcome {
 		s.wake()
 	case Continue, Redrive:
 	case Stop:
-		s.end(history.Event{Type: history.ExecutionAborted, Failure: msg.Failure})
+		s.end(&history.Event{Type: history.ExecutionAborted, Failure: msg.Failure})
 	case TaskStarted, TaskSubmitted, TaskSucceeded, TaskFailed, TaskHeartbeat:
 		s.taskMessage(msg)
 	}

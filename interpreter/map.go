@@ -23,7 +23,7 @@ func (s *step) startMap(b *branch, st *asl.Map) {
 		s.fail(b, s.evaluation(b, err))
 		return
 	}
-	s.emit(b, history.Event{
+	s.emit(b, &history.Event{
 		Type: history.MapStateStarted, Length: int64(items.Len()),
 		Private: history.Private{Items: s.document(b, items), Limit: limit},
 	})
@@ -91,7 +91,7 @@ func (s *step) spawn(b *branch) {
 		s.fail(b, s.evaluation(b, err))
 		return
 	}
-	s.emitLinked(b, history.Event{
+	s.emitLinked(b, &history.Event{
 		Type: history.MapIterationStarted, Name: st.Name, Index: j.next,
 		Private: history.Private{Items: input},
 	}, j.link)
@@ -121,7 +121,7 @@ func (s *step) itemInput(b *branch, st *asl.Map, index int64) (*value.Doc, error
 
 // joinMap leaves a Map state all of whose iterations have ended.
 func (s *step) joinMap(b *branch, st *asl.Map) {
-	s.emit(b, history.Event{Type: history.MapStateSucceeded})
+	s.emit(b, &history.Event{Type: history.MapStateSucceeded})
 	s.leaveJoined(b, &st.Common)
 }
 

@@ -59,7 +59,7 @@ func (s *step) revive(r redriven) {
 	if seconds := s.x.machine.TimeoutSeconds; seconds > 0 {
 		ev.Due = s.now + seconds*1000
 	}
-	s.record(nil, ev)
+	s.record(nil, &ev)
 }
 
 // Fork begins an execution that takes up where another one, of a definition

@@ -118,7 +118,7 @@ func (s *step) fork(b *branch, st *asl.Parallel) {
 		s.fail(b, s.evaluation(b, err))
 		return
 	}
-	s.emit(b, history.Event{
+	s.emit(b, &history.Event{
 		Type:    history.ParallelStateStarted,
 		Private: history.Private{Items: s.document(b, args)},
 	})
@@ -126,7 +126,7 @@ func (s *step) fork(b *branch, st *asl.Parallel) {
 
 // joinParallel leaves a Parallel state all of whose branches have ended.
 func (s *step) joinParallel(b *branch, st *asl.Parallel) {
-	s.emit(b, history.Event{Type: history.ParallelStateSucceeded})
+	s.emit(b, &history.Event{Type: history.ParallelStateSucceeded})
 	s.leaveJoined(b, &st.Common)
 }
 

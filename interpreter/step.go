@@ -84,19 +84,20 @@ func (s *step) turn(b *branch) {
 	}
 }
 
-// record adds an event to the history and applies it.
-func (s *step) record(b *branch, ev history.Event) {
+// record adds a copy of an event to the history and applies it. Events are
+// large: they go by pointer until they are there.
+func (s *step) record(b *branch, ev *history.Event) {
 	ev.ID = s.x.last + 1
 	ev.Millis = s.now
 	if b != nil {
 		ev.Branch = b.number
 	}
-	s.out.Events = append(s.out.Events, ev)
+	s.out.Events = append(s.out.Events, *ev)
 	s.x.apply(b, &s.out.Events[len(s.out.Events)-1])
 }
 
 // emit records an event of a branch that links to the branch's last one.
-func (s *step) emit(b *branch, ev history.Event) {
+func (s *step) emit(b *branch, ev *history.Event) {
 	if b != nil {
 		s.emitLinked(b, ev, b.prev)
 		return
@@ -105,7 +106,7 @@ func (s *step) emit(b *branch, ev history.Event) {
 }
 
 // emitLinked records an event that links to the given one.
-func (s *step) emitLinked(b *branch, ev history.Event, previous int64) {
+func (s *step) emitLinked(b *branch, ev *history.Event, previous int64) {
 	if limit := s.env.Limits.Events; limit > 0 && s.x.last >= limit-1 {
 		panic(overflow{})
 	}
@@ -115,14 +116,14 @@ func (s *step) emitLinked(b *branch, ev history.Event, previous int64) {
 
 // end records the last event of the execution. Tasks that nobody waits for any
 // more are cancelled.
-func (s *step) end(ev history.Event) {
+func (s *step) end(ev *history.Event) {
 	s.cancelInside(nil)
 	s.record(nil, ev)
 }
 
 func (s *step) overflow() {
 	cause := "The execution reached the maximum number of history events (" + itoa(s.env.Limits.Events) + ")."
-	s.end(history.Event{
+	s.end(&history.Event{
 		Type: history.ExecutionFailed, Previous: s.x.last,
 		Failure: history.ErrorOutput{Error: new("States.Runtime"), Cause: &cause},
 	})
@@ -196,10 +197,10 @@ func (s *step) enter(b *branch) {
 	st := b.to
 	entered := history.Event{Type: enteredType(st), Name: st.Base().Name, Input: b.input}
 	if wait, ok := st.(*asl.Wait); ok {
-		s.enterWait(b, wait, entered)
+		s.enterWait(b, wait, &entered)
 		return
 	}
-	s.emit(b, entered)
+	s.emit(b, &entered)
 	s.perform(b)
 }
 
@@ -247,7 +248,7 @@ func (s *step) exit(b *branch, output *value.Doc, assigned []history.Variable, n
 		s.fail(b, dataLimit(b.state.Base().Name))
 		return
 	}
-	s.emit(b, history.Event{
+	s.emit(b, &history.Event{
 		Type: exitedType(b.state), Name: b.state.Base().Name, Output: output, Assigned: assigned,
 		Private: history.Private{Next: next},
 	})
@@ -260,7 +261,7 @@ func (s *step) exit(b *branch, output *value.Doc, assigned []history.Variable, n
 func (s *step) ended(b *branch) {
 	parent := b.parent
 	if parent == nil {
-		s.emit(b, history.Event{Type: history.ExecutionSucceeded, Output: b.output})
+		s.emit(b, &history.Event{Type: history.ExecutionSucceeded, Output: b.output})
 		return
 	}
 	switch st := parent.state.(type) {
@@ -269,7 +270,7 @@ func (s *step) ended(b *branch) {
 			s.joinParallel(parent, st)
 		}
 	case *asl.Map:
-		s.emit(b, history.Event{Type: history.MapIterationSucceeded, Name: st.Name, Index: b.index})
+		s.emit(b, &history.Event{Type: history.MapIterationSucceeded, Name: st.Name, Index: b.index})
 		if parent.join.done == int64(len(parent.join.outputs)) {
 			s.joinMap(parent, st)
 		}
@@ -321,7 +322,7 @@ func (s *step) wake() {
 }
 
 func (s *step) timeOutExecution() {
-	s.end(history.Event{Type: history.ExecutionTimedOut, Failure: history.ErrorOutput{Error: new("States.Timeout")}})
+	s.end(&history.Event{Type: history.ExecutionTimedOut, Failure: history.ErrorOutput{Error: new("States.Timeout")}})
 }
 
 // nextDue gives the branch that was due first, if one was by the given time.

@@ -33,7 +33,7 @@ func (s *step) schedule(b *branch, st *asl.Task) {
 		s.fail(b, dataLimit(st.Name))
 		return
 	}
-	s.emit(b, ev)
+	s.emit(b, &ev)
 	s.out.Effects = append(s.out.Effects, b.task.effect(s.env.Token))
 }
 
@@ -45,7 +45,7 @@ func (s *step) started(b *branch) {
 	if b.task.resource.Kind == asl.FunctionResource {
 		ev = history.Event{Type: history.LambdaFunctionStarted}
 	}
-	s.emit(b, ev)
+	s.emit(b, &ev)
 }
 
 // arguments evaluates what a task is scheduled with.
@@ -119,7 +119,7 @@ func (s *step) taskStarted(b *branch, msg Message) {
 		s.out.Stale = true
 		return
 	}
-	s.emit(b, history.Event{Type: history.ActivityStarted, Worker: msg.Worker})
+	s.emit(b, &history.Event{Type: history.ActivityStarted, Worker: msg.Worker})
 }
 
 func (s *step) taskSubmitted(b *branch, msg Message) {
@@ -131,7 +131,8 @@ func (s *step) taskSubmitted(b *branch, msg Message) {
 		s.taskFailed(b, dataLimit(b.state.Base().Name).ErrorOutput)
 		return
 	}
-	s.emit(b, b.task.event(history.TaskSubmitted, msg.Output))
+	ev := b.task.event(history.TaskSubmitted, msg.Output)
+	s.emit(b, &ev)
 }
 
 // event is an event of the task. Those of functions and activities do not name
@@ -162,7 +163,7 @@ func (s *step) taskSucceeded(b *branch, msg Message) {
 		ev.Type = history.ActivitySucceeded
 	case asl.ServiceResource:
 	}
-	s.emit(b, ev)
+	s.emit(b, &ev)
 	s.leave(b, &st.Flow, msg.Output.Value(), "")
 }
 

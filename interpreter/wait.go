@@ -13,7 +13,7 @@ import (
 const longestWait = 24855
 
 // enterWait enters a Wait state. The time at which it ends rides on the event.
-func (s *step) enterWait(b *branch, st *asl.Wait, entered history.Event) {
+func (s *step) enterWait(b *branch, st *asl.Wait, entered *history.Event) {
 	// The expressions of the state see it as entered.
 	until, err := s.until(b, st)
 	if err == nil && until > s.now {

@@ -54,13 +54,15 @@ func Decode(b []byte) (Value, error) {
 func DecodeString(s string) (Value, error) { return Decode([]byte(s)) }
 
 type decoder struct {
-	dec  *jsontext.Decoder
+	dec  jsontext.Decoder
+	text bytes.Buffer // what dec reads
 	size int
 }
 
 func newDecoder(b []byte) *decoder {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(true))
-	return &decoder{dec, len(b)}
+	d := &decoder{text: *bytes.NewBuffer(b), size: len(b)}
+	d.dec.Reset(&d.text, jsontext.AllowDuplicateNames(true))
+	return d
 }
 
 // end tells whether nothing follows what was read.

@@ -51,7 +51,7 @@ func (d *Doc) Value() Value {
 // Raw gives the encoded value. The caller must not change it.
 func (d *Doc) Raw() []byte {
 	if d.raw == nil {
-		d.raw = d.tree.Append(nil)
+		d.raw = d.tree.Append(make([]byte, 0, 64)) // many are no larger
 	}
 	return d.raw
 }
