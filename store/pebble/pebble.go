@@ -58,9 +58,10 @@ const formatVersion = 2
 
 // DB is an open store.
 type DB struct {
-	db   *cockroach.DB
-	sync *cockroach.WriteOptions
-	log  *slog.Logger
+	db     *cockroach.DB
+	opened atomic.Pointer[cockroach.DB] // the same, for what may run before db is set
+	sync   *cockroach.WriteOptions
+	log    *slog.Logger
 
 	shards  []*shardState
 	stalled atomic.Bool
@@ -101,8 +102,7 @@ func Open(dir string, opts Options) (*DB, error) {
 	if opts.NoSync {
 		s.sync = cockroach.NoSync
 	}
-	var err error
-	if s.db, err = cockroach.Open(dir, s.options(&opts)); err != nil {
+	if err := s.open(dir, &opts); err != nil {
 		return nil, fmt.Errorf("store: open the data directory %s (is another server using it?): %w", dir, err)
 	}
 	created, err := s.format(dir, opts.Shards)
@@ -117,10 +117,16 @@ func Open(dir string, opts Options) (*DB, error) {
 	if err := s.db.Close(); err != nil {
 		return nil, fmt.Errorf("store: make the data directory %s: %w", dir, err)
 	}
-	if s.db, err = cockroach.Open(dir, s.options(&opts)); err != nil {
+	if err := s.open(dir, &opts); err != nil {
 		return nil, fmt.Errorf("store: open the data directory %s: %w", dir, err)
 	}
 	return s, nil
+}
+
+func (s *DB) open(dir string, opts *Options) (err error) {
+	s.db, err = cockroach.Open(dir, s.options(opts))
+	s.opened.Store(s.db)
+	return err
 }
 
 // checkDirectory refuses a directory that holds something else.
@@ -141,6 +147,10 @@ func checkDirectory(dir string) error {
 	return nil
 }
 
+// l0Compaction is at how many sublevels of L0 they are compacted. Memtables are
+// small: what is below is written anew for many at once.
+const l0Compaction = 8
+
 func (s *DB) options(opts *Options) *cockroach.Options {
 	if opts.MemTableSize == 0 {
 		// A crash leaves up to two of these in the log, which are read, and
@@ -158,11 +168,11 @@ func (s *DB) options(opts *Options) *cockroach.Options {
 		}
 	}
 	o := &cockroach.Options{
-		FS:                          opts.FS,
+		FS:                          polite{opts.FS, &s.opened},
 		FormatMajorVersion:          cockroach.FormatWALSyncChunks, // damage inside of the log is told from its torn end
 		MemTableSize:                uint64(opts.MemTableSize),
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       8, // of small memtables: what is below is written anew for many at once
+		L0CompactionThreshold:       l0Compaction,
 		L0StopWritesThreshold:       40,
 		CacheSize:                   opts.CacheSize,
 		WALBytesPerSync:             1 << 20,

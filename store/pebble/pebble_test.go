@@ -209,3 +209,21 @@ func BenchmarkCommit(b *testing.B) {
 		})
 	}
 }
+
+// A new data directory is opened twice: what is written into it must look at the
+// backlog of the database that is in use.
+func TestBacklogIsOfTheDatabaseInUse(t *testing.T) {
+	dir := t.TempDir()
+	for _, kind := range []string{"new", "there already"} {
+		s, err := pebble.Open(dir, pebble.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Watched() != s.Raw() {
+			t.Errorf("a directory that is %s: the backlog of another database is watched", kind)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
