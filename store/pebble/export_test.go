@@ -6,4 +6,4 @@ import cockroach "github.com/cockroachdb/pebble/v2"
 func (s *DB) Raw() *cockroach.DB { return s.db }
 
 // Watched is the database whose backlog those who write tables look at.
-func (s *DB) Watched() *cockroach.DB { return s.opened.Load() }
+func (s *DB) Watched() *cockroach.DB { return s.tables.db.Load() }

@@ -59,7 +59,7 @@ const formatVersion = 2
 // DB is an open store.
 type DB struct {
 	db     *cockroach.DB
-	opened atomic.Pointer[cockroach.DB] // the same, for what may run before db is set
+	tables *polite // writes db's
 	sync   *cockroach.WriteOptions
 	log    *slog.Logger
 
@@ -124,8 +124,9 @@ func Open(dir string, opts Options) (*DB, error) {
 }
 
 func (s *DB) open(dir string, opts *Options) (err error) {
+	s.tables = &polite{FS: opts.FS}
 	s.db, err = cockroach.Open(dir, s.options(opts))
-	s.opened.Store(s.db)
+	s.tables.db.Store(s.db)
 	return err
 }
 
@@ -168,7 +169,7 @@ func (s *DB) options(opts *Options) *cockroach.Options {
 		}
 	}
 	o := &cockroach.Options{
-		FS:                          polite{opts.FS, &s.opened},
+		FS:                          s.tables,
 		FormatMajorVersion:          cockroach.FormatWALSyncChunks, // damage inside of the log is told from its torn end
 		MemTableSize:                uint64(opts.MemTableSize),
 		MemTableStopWritesThreshold: 4,

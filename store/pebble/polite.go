@@ -16,20 +16,20 @@ import (
 // pieces of work, by a time slice of 10 ms each time they wake up.
 type polite struct {
 	vfs.FS
-	db *atomic.Pointer[cockroach.DB] // whose tables are written, nil until it is open
+	db atomic.Pointer[cockroach.DB] // whose tables are written, nil until it is open
 }
 
 const (
 	// turn is for how long a table is written before others may run.
 	turn = 300 * time.Microsecond
-	// backlog is from how many sublevels of L0 on, of which every read looks at
-	// each, compactions do not give way any more: twice of those that begin one,
-	// and well below those that stop all writing.
+	// backlog is how many sublevels L0, of which every read looks at each, may have
+	// before nobody who writes tables gives way any more: twice of those that begin
+	// a compaction, and well below those that stop all writing.
 	backlog = 2 * l0Compaction
 )
 
 // Create creates a file.
-func (p polite) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+func (p *polite) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := p.FS.Create(name, category)
 	if err != nil || !strings.HasSuffix(name, ".sst") || p.behind() {
 		return f, err
@@ -38,13 +38,13 @@ func (p polite) Create(name string, category vfs.DiskWriteCategory) (vfs.File, e
 }
 
 // behind reports whether compactions must catch up.
-func (p polite) behind() bool {
+func (p *polite) behind() bool {
 	db := p.db.Load()
 	return db != nil && db.Metrics().Levels[0].Sublevels > backlog
 }
 
 // Unwrap gives the file system below.
-func (p polite) Unwrap() vfs.FS { return p.FS }
+func (p *polite) Unwrap() vfs.FS { return p.FS }
 
 // politeTable is a table that is written in turns.
 type politeTable struct {
