@@ -40,6 +40,12 @@ type Env struct {
 	// Token makes the task token of the task that the event with that id
 	// schedules.
 	Token func(event int64) string
+	// Pace is called now and then while a step works: about each PaceWork units
+	// of work, and whenever what it holds has grown by PaceBytes; not at all in
+	// a step that does less. work and held are what this step has done and holds
+	// so far, in all. Pace may block. An error interrupts the step
+	// ([Outcome.Interrupted]). nil: no step is interrupted.
+	Pace func(work, held int64) error
 	// Buffer is empty; its capacity is the place for the outcome's events, as
 	// long as it lasts. nil is as good, and slower.
 	Buffer []history.Event
@@ -55,10 +61,24 @@ type Limits struct {
 	// RunAhead is the number of events after which a step stops although
 	// branches could go on; Outcome.More is set then. 0 counts as 1000.
 	RunAhead int
+	// RunAheadBytes is how many bytes of payloads the events of a step may hold
+	// before the step stops, as at RunAhead. 0 counts as 4 MiB.
+	RunAheadBytes int
 	// Iterations bounds how many iterations of one inline Map run at once
 	// where the Map itself has a higher limit or none.
 	Iterations int64
+	// VariableBytes bounds all variables of an execution, encoded.
+	VariableBytes int
+	// Work and Bytes bound what the evaluation of one field of a state may do,
+	// in units of about 50 ns, and what it may build, in bytes of memory.
+	Work, Bytes int64
 }
+
+// How often Env.Pace is called at least.
+const (
+	PaceWork  = 16384
+	PaceBytes = 256 << 10
+)
 
 // AWSLimits are the service's quotas.
 var AWSLimits = Limits{PayloadBytes: 262144, Events: 25000, RunAhead: 1000, Iterations: 40}
@@ -129,6 +149,12 @@ type Outcome struct {
 	More bool
 	// Stale tells that no branch awaited the message; there are no events.
 	Stale bool
+	// Interrupted is the error by which Env.Pace interrupted the step. Events
+	// and Effects are those of the states that were worked off before; they may
+	// be committed. The execution is of no use any more: [Replay] of its events
+	// gives it as it is. The message has not come to pass if there are no
+	// events, and has if there are.
+	Interrupted error
 }
 
 // EffectKind tells what to bring about.
