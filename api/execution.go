@@ -222,6 +222,9 @@ func executionItem(d *engine.Description) *awsjson.Object {
 	return o.Int("redriveCount", int64(d.Redrives)).Time("redriveDate", d.Redriven)
 }
 
+// historyBytes bounds the payloads of a page of a history.
+const historyBytes = 1 << 20
+
 func (a *api) getExecutionHistory(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	arn := r.Str("executionArn")
 	if _, err := parseARN(arn, "execution"); err != nil {
@@ -242,15 +245,18 @@ func (a *api) getExecutionHistory(ctx context.Context, r *awsjson.Request) ([]by
 		return nil, err
 	}
 	from, _ := strconv.ParseInt(at, 10, 64)
-	size := pageSize(r)
-	events, err := a.Engine.History(ctx, id, from, size+1, reverse)
+	events, more, err := a.Engine.History(ctx, id, from, pageSize(r), historyBytes, reverse)
 	if err != nil {
 		return nil, err
 	}
 	var o awsjson.Object
-	o.List("events", min(size, len(events)), func(dst []byte, i int) []byte { return events[i].AppendJSON(dst, data) })
-	if len(events) > size {
-		o.Str("nextToken", a.nextToken(r, asked, strconv.FormatInt(events[size].ID, 10)))
+	o.List("events", len(events), func(dst []byte, i int) []byte { return events[i].AppendJSON(dst, data) })
+	if more {
+		next := events[len(events)-1].ID + 1
+		if reverse {
+			next -= 2
+		}
+		o.Str("nextToken", a.nextToken(r, asked, strconv.FormatInt(next, 10)))
 	}
 	return o.JSON(), nil
 }

@@ -99,7 +99,6 @@ func (e *Engine) DeleteActivity(ctx context.Context, a *Activity) error {
 type activityTask struct {
 	id    effectID
 	token string
-	input *value.Doc
 }
 
 // activities holds the lines of tasks, one for each activity. They derive from
@@ -239,18 +238,30 @@ func (e *Engine) ActivityTask(ctx context.Context, arn, worker string) (token st
 				}
 			}
 		}
-		_, err = e.Deliver(context.WithoutCancel(ctx), t.id.execution, interpreter.Message{
-			Kind: interpreter.TaskStarted, Cause: t.id.event, Worker: worker,
-		})
+		input, err := e.startActivity(context.WithoutCancel(ctx), t, worker)
 		switch {
 		case err == nil:
-			return t.token, t.input, nil
+			return t.token, input, nil
 		case errors.Is(err, ErrStale), errors.Is(err, ErrNotRunning), errors.Is(err, ErrNotOwner):
 			continue // it was cancelled, or has timed out
 		}
 		e.activities.add(arn, t)
 		return "", nil, err
 	}
+}
+
+// startActivity tells an execution that a worker has taken its task, and gives the
+// task's input.
+func (e *Engine) startActivity(ctx context.Context, t activityTask, worker string) (input *value.Doc, err error) {
+	r, err := e.running(ctx, t.id.execution)
+	if err != nil {
+		return nil, err
+	}
+	_, err = e.deliver(ctx, r, delivery{
+		msg:  interpreter.Message{Kind: interpreter.TaskStarted, Cause: t.id.event, Worker: worker},
+		look: func(l *loaded) { input = l.x.TaskInput(t.id.event) },
+	})
+	return input, err
 }
 
 // SendTask delivers a message about the task that a token names.

@@ -19,7 +19,7 @@ import (
 // story is the types of an execution's events.
 func story(t *testing.T, e *engine.Engine, d *engine.Description) string {
 	t.Helper()
-	events, err := e.History(t.Context(), d.ID, 0, 1000, false)
+	events, _, err := e.History(t.Context(), d.ID, 0, 1000, 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}

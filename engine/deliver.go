@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -20,7 +21,9 @@ type delivery struct {
 	msg interpreter.Message
 	// resume asks for nothing but that effects without outcome are performed.
 	resume bool
-	done   chan result // nil for the goroutine that does the work itself
+	// look is shown the execution, before it is told the message.
+	look func(*loaded)
+	done chan result // nil for the goroutine that does the work itself
 }
 
 type result struct {
@@ -31,15 +34,23 @@ type result struct {
 // Deliver hands a message to a running execution and returns when what it
 // brought about is durable. ErrNotRunning, ErrStale, ErrNotOwner, [*KeyError].
 func (e *Engine) Deliver(ctx context.Context, id store.ExecutionID, msg interpreter.Message) (time.Time, error) {
-	s, err := e.shard(id)
+	r, err := e.running(ctx, id)
 	if err != nil {
 		return time.Time{}, err
 	}
-	r := s.resident(id)
-	if r == nil {
-		return time.Time{}, e.elsewhere(ctx, id)
-	}
 	return e.deliver(ctx, r, delivery{msg: msg})
+}
+
+// running gives the resident of a running execution. ErrNotRunning, ErrNotOwner.
+func (e *Engine) running(ctx context.Context, id store.ExecutionID) (*resident, error) {
+	s, err := e.shard(id)
+	if err != nil {
+		return nil, err
+	}
+	if r := s.resident(id); r != nil {
+		return r, nil
+	}
+	return nil, e.elsewhere(ctx, id)
 }
 
 // elsewhere tells why memory does not know an execution: it has ended, or
@@ -66,6 +77,9 @@ func (e *Engine) deliver(ctx context.Context, r *resident, d delivery) (time.Tim
 	if r.busy {
 		d.done = make(chan result, 1)
 		r.queue = append(r.queue, d)
+		if d.msg.Kind == interpreter.Stop {
+			r.interrupt(errStopping)
+		}
 		r.mu.Unlock()
 		select {
 		case res := <-d.done:
@@ -108,8 +122,9 @@ func (e *Engine) claim(r *resident) *resident {
 // has.
 func (e *Engine) handOver(r, current *resident) {
 	r.mu.Lock()
-	waiting := r.queue
-	r.queue, r.busy = nil, false
+	waiting := r.takeQueue()
+	r.busy = false
+	r.calm()
 	r.mu.Unlock()
 	for _, d := range waiting {
 		done := d.done
@@ -123,10 +138,10 @@ func (e *Engine) handOver(r, current *resident) {
 func (e *Engine) workOff(r *resident) {
 	for {
 		r.mu.Lock()
-		batch := r.queue
-		r.queue = nil
+		batch := r.takeQueue()
 		if len(batch) == 0 {
 			r.busy = false
+			r.calm()
 			r.mu.Unlock()
 			if r.express == nil {
 				e.shards[r.id.Shard()].leave(r)
@@ -151,8 +166,17 @@ func (e *Engine) work1(r *resident, batch []delivery) result {
 	return results[0]
 }
 
-// try does a batch once.
-func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) ([]result, attempt, error) {
+// try does a batch once. When a step is interrupted, the results are those of the
+// deliveries before, and the error is an [*interruptedError].
+func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) (_ []result, _ attempt, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = e.broke(r, p, debug.Stack())
+		}
+	}()
+	if e.suspects.held(r.id) && !slices.ContainsFunc(batch, func(d delivery) bool { return d.msg.Kind == interpreter.Stop }) {
+		return e.all(batch, ErrHeld), attempt{}, nil
+	}
 	redrive := slices.ContainsFunc(batch, func(d delivery) bool { return d.msg.Kind == interpreter.Redrive })
 	l, fresh, err := e.load(ctx, r, redrive)
 	if err != nil {
@@ -164,7 +188,13 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) ([]resu
 	results := make([]result, len(batch))
 	st := e.stepping(r, l)
 	defer st.release()
+	var interrupted error
 	for i, d := range batch {
+		if d.look != nil {
+			if d.look(l); d.msg.Kind == 0 {
+				continue
+			}
+		}
 		if d.resume {
 			st.resume = true
 			continue
@@ -174,6 +204,20 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) ([]resu
 			continue
 		}
 		out := st.step(d.msg)
+		if out.Interrupted != nil {
+			if len(out.Events) == 0 {
+				results = results[:i]
+			} else {
+				results = results[:i+1]
+				results[i].at = st.now
+			}
+			interrupted = &interruptedError{out.Interrupted}
+			st.take(out)
+			if err := st.rebuild(ctx); err != nil {
+				return nil, attempt{}, err
+			}
+			break
+		}
 		results[i].at = st.now
 		if d.msg.Kind == interpreter.TaskHeartbeat && !out.Stale {
 			r.heard(d.msg.Cause, st.now.UnixMilli())
@@ -189,7 +233,9 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) ([]resu
 	if fresh || st.resume {
 		st.effects = append(st.effects, e.unperformed(l, r, st.effects)...)
 	}
-	err = st.finish(ctx)
+	if err = st.finish(ctx, interrupted != nil); err == nil {
+		err = interrupted
+	}
 	return results, st.tried, err
 }
 
@@ -220,9 +266,15 @@ type stepping struct {
 type scratch struct {
 	events []history.Event
 	chunk  []byte
+	st     *stepping // that uses it
+	pace   func(work, held int64) error
 }
 
-var scratches = sync.Pool{New: func() any { return &scratch{events: make([]history.Event, 0, 32)} }}
+var scratches = sync.Pool{New: func() any {
+	s := &scratch{events: make([]history.Event, 0, 32)}
+	s.pace = func(work, held int64) error { return s.st.pace(work, held) }
+	return s
+}}
 
 // What a scratch may hold when it is kept for the next.
 const (
@@ -232,7 +284,8 @@ const (
 
 func (e *Engine) stepping(r *resident, l *loaded) *stepping {
 	st := &stepping{e: e, r: r, l: l, now: e.Now(), scratch: scratches.Get().(*scratch)}
-	st.events = st.scratch.events
+	st.events, st.scratch.st = st.scratch.events, st
+	e.pacer.seen(l.meta.tenant())
 	return st
 }
 
@@ -240,16 +293,53 @@ func (e *Engine) stepping(r *resident, l *loaded) *stepping {
 func (st *stepping) release() {
 	if cap(st.events) <= maxScratchEvents && cap(st.scratch.chunk) <= maxScratchBytes {
 		clear(st.events)
-		st.scratch.events = st.events[:0]
+		st.scratch.events, st.scratch.st = st.events[:0], nil
 		scratches.Put(st.scratch)
 	}
 }
 
 func (st *stepping) env() interpreter.Env {
-	return interpreter.Env{
+	env := interpreter.Env{
 		Now: st.now, Limits: st.e.cfg.Limits, Token: st.e.token(st.r, &st.l.meta),
 		Buffer: st.events[len(st.events):],
 	}
+	if !st.e.simulated {
+		env.Pace = st.scratch.pace
+	}
+	return env
+}
+
+// pace is interpreter.Env.Pace of the stepping's steps.
+func (st *stepping) pace(work, held int64) error {
+	if st.new != nil && work > startWork && st.r.express == nil {
+		return errLongStart
+	}
+	p, err := st.r.paced(st.e, &st.l.meta)
+	if err != nil {
+		return err
+	}
+	return p.on(work, held)
+}
+
+// rebuild makes the execution anew after a step was interrupted: of what is
+// committed, and the events since.
+func (st *stepping) rebuild(ctx context.Context) error {
+	if st.r.express != nil {
+		return nil // nothing of it is kept; it ends
+	}
+	replay, err := st.e.replayer(ctx, &st.l.meta)
+	if err == nil && st.new == nil {
+		err = st.e.replayStored(ctx, st.r.id, replay)
+	}
+	if err == nil {
+		err = replay.Add(st.events)
+	}
+	if err != nil {
+		return err
+	}
+	st.l.x = replay.Execution()
+	st.e.shards[st.r.id.Shard()].heard(st.r, st.l.x)
+	return nil
 }
 
 // step steps the execution through one message.
@@ -266,20 +356,48 @@ func (st *stepping) take(out interpreter.Outcome) {
 }
 
 // finish commits what was decided, lets branches that can go on do so, and
-// has the effects performed.
-func (st *stepping) finish(ctx context.Context) error {
+// has the effects performed. It returns before no branch can go on any more when
+// there are other messages: who delivers them has the branches go on, too.
+func (st *stepping) finish(ctx context.Context, once bool) error {
 	for {
-		if err := st.commit(ctx); err != nil {
+		recorded := len(st.events)
+		st.r.pauses(recorded)
+		err := st.commit(ctx)
+		st.r.rests()
+		if err != nil {
 			return err
 		}
 		st.tried.committed = true
 		st.settle()
-		if !st.l.x.Ready() {
+		if once || !st.l.x.Ready() || st.r.waits() {
 			return nil
 		}
+		if err := ctx.Err(); err != nil {
+			return err // the next engine goes on
+		}
 		st.now = st.e.Now()
-		st.take(st.step(interpreter.Message{Kind: interpreter.Continue}))
+		out := st.goOn()
+		st.take(out)
+		if out.Interrupted != nil {
+			if st.r.express != nil {
+				return &interruptedError{out.Interrupted}
+			}
+			if err := st.rebuild(ctx); err != nil {
+				return err
+			}
+			once = true
+		}
 	}
+}
+
+// goOn steps the execution on. One that has come here needs more than a step.
+func (st *stepping) goOn() interpreter.Outcome {
+	if !st.e.simulated {
+		if err := st.pace(0, 0); err != nil {
+			return interpreter.Outcome{Interrupted: err}
+		}
+	}
+	return st.step(interpreter.Message{Kind: interpreter.Continue})
 }
 
 // commit makes the events durable.
@@ -366,8 +484,13 @@ func (st *stepping) settle() {
 	} else {
 		wake := x.Wake()
 		e.timers.set(r, wake)
-		if !x.Ready() && e.parks(r, wake, effects) {
+		switch {
+		case x.Ready():
+		case e.parks(r, wake, effects):
 			r.drop()
+			e.residency.gone(r)
+		case r.express == nil:
+			e.residency.used(r, x.Held())
 		}
 	}
 	for i := range effects {
@@ -379,6 +502,7 @@ func (st *stepping) settle() {
 func (e *Engine) ended(r *resident, machine uint32) {
 	e.remove(e.shards[r.id.Shard()], r)
 	e.waiters.ended(r.id)
+	e.suspects.ended(r.id)
 	e.hurryDeletion(machine)
 }
 
@@ -433,7 +557,7 @@ func (e *Engine) load(ctx context.Context, r *resident, redrive bool) (l *loaded
 	if err = e.needKey(l.meta.Encryption); err != nil {
 		return nil, false, err
 	}
-	if l.x, err = e.replay(ctx, r.id, l.meta); err != nil {
+	if l.x, err = e.revive(ctx, r, &l.meta); err != nil {
 		return nil, false, err
 	}
 	s.heard(r, l.x)
@@ -441,6 +565,32 @@ func (e *Engine) load(ctx context.Context, r *resident, redrive bool) (l *loaded
 	r.loaded = l
 	r.mu.Unlock()
 	return l, true, nil
+}
+
+// revive replays an execution, not many at once: what it holds is counted before
+// the next is replayed.
+func (e *Engine) revive(ctx context.Context, r *resident, m *meta) (*interpreter.Execution, error) {
+	if e.simulated {
+		return e.replay(ctx, r.id, *m)
+	}
+	if err := e.pacer.replays.take(ctx, m.tenant()); err != nil {
+		return nil, err
+	}
+	defer e.pacer.replays.give(m.tenant())
+	x, err := e.replay(ctx, r.id, *m)
+	if err != nil {
+		return nil, err
+	}
+	if held := x.Held(); held > lightBytes {
+		p, err := r.paced(e, m)
+		if err == nil {
+			err = p.revived(int64(held))
+		}
+		if err != nil && !errors.Is(err, errStopping) {
+			return nil, err
+		}
+	}
+	return x, nil
 }
 
 // heard remembers a sign of life of a task, which the history does not have.
@@ -452,33 +602,63 @@ func (r *resident) heard(cause, at int64) {
 }
 
 func (e *Engine) replay(ctx context.Context, id store.ExecutionID, m meta) (*interpreter.Execution, error) {
+	replay, err := e.replayer(ctx, &m)
+	if err == nil {
+		err = e.replayStored(ctx, id, replay)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return replay.Execution(), nil
+}
+
+// replayer begins the replay of an execution.
+func (e *Engine) replayer(ctx context.Context, m *meta) (*interpreter.Replayer, error) {
 	machine, err := e.parsedRevision(ctx, revisionKey{m.Machine, m.Revision})
 	if err != nil {
 		return nil, err
 	}
-	events, err := e.events(ctx, id)
-	if err != nil {
-		return nil, err
+	return interpreter.NewReplayer(machine, m.info()), nil
+}
+
+// replayStored replays what is committed of an execution.
+func (e *Engine) replayStored(ctx context.Context, id store.ExecutionID, replay *interpreter.Replayer) error {
+	return e.eachChunk(ctx, id, replay.Add)
+}
+
+// eachChunk visits the events of an execution, those of a chunk at a time. The
+// slice is used again for the next; the payloads may be kept.
+func (e *Engine) eachChunk(ctx context.Context, id store.ExecutionID, visit func([]history.Event) error) error {
+	var events []history.Event
+	for from := int64(1); ; {
+		chunks, err := e.store.History(ctx, id, from, historyChunks, false)
+		if err != nil {
+			return fmt.Errorf("engine: read history: %w", err)
+		}
+		for i := range chunks {
+			clear(events)
+			if events, err = e.decodeChunk(ctx, events[:0], id, &chunks[i]); err != nil {
+				return err
+			}
+			if err := visit(events); err != nil {
+				return err
+			}
+			from = chunks[i].Last + 1
+		}
+		if len(chunks) < historyChunks {
+			return nil
+		}
 	}
-	return interpreter.Replay(machine, m.info(), events)
 }
 
 // events reads the whole history of an execution.
 func (e *Engine) events(ctx context.Context, id store.ExecutionID) ([]history.Event, error) {
-	chunks, err := e.store.History(ctx, id, 1, 0, false)
-	if err != nil {
-		return nil, fmt.Errorf("engine: read history: %w", err)
-	}
-	if len(chunks) == 0 {
-		return nil, nil
-	}
-	events := make([]history.Event, 0, chunks[len(chunks)-1].Last)
-	for i := range chunks {
-		if events, err = e.decodeChunk(ctx, events, id, &chunks[i]); err != nil {
-			return nil, err
-		}
-	}
-	return events, nil
+	var all []history.Event
+	err := e.eachChunk(ctx, id, func(events []history.Event) error {
+		all = append(all, events...)
+		return nil
+	})
+	return all, err
 }
 
 // unperformed gives the effects without recorded outcome that are neither
@@ -512,7 +692,7 @@ const retryDelivery = time.Second
 // is missing is resumed by the next engine, which may have it.
 func (e *Engine) deliveryFailed(r *resident, err error) {
 	switch {
-	case errors.Is(err, ErrNotRunning), errors.Is(err, ErrStale), errors.Is(err, ErrNotOwner):
+	case errors.Is(err, ErrNotRunning), errors.Is(err, ErrStale), errors.Is(err, ErrNotOwner), errors.Is(err, ErrHeld), e.closing.Err() != nil:
 		return
 	}
 	if missing, ok := errors.AsType[*KeyError](err); ok {

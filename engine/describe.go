@@ -194,39 +194,68 @@ func parsePlace(token string) *store.Place {
 	return &store.Place{Start: time.UnixMilli(int64(binary.BigEndian.Uint64(b))), ID: store.ExecutionID(b[8:])}
 }
 
+// historyChunks is how many chunks of a history are read at once. They hold the
+// payloads of a step each.
+const historyChunks = 8
+
 // History reads events of an execution: limit of them from number from on, or
-// from there backwards when reverse; from 0 is the first, or the last.
-// store.ErrNotFound, [*KeyError].
-func (e *Engine) History(ctx context.Context, id store.ExecutionID, from int64, limit int, reverse bool) ([]history.Event, error) {
+// from there backwards when reverse; from 0 is the first, or the last. It ends
+// before that when the payloads of what was read have maxBytes, 0 for no bound;
+// there is one event at least, unless there are no more. more tells that others
+// follow. store.ErrNotFound, [*KeyError].
+func (e *Engine) History(ctx context.Context, id store.ExecutionID, from int64, limit, maxBytes int, reverse bool) (events []history.Event, more bool, err error) {
 	if from == 0 {
 		from = 1
 		if reverse {
 			record, err := e.store.Execution(ctx, id)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			from = record.Last
 		}
 	}
-	const chunksAtOnce = 32
-	events := make([]history.Event, 0, min(limit, 1000))
-	for len(events) < limit {
-		chunks, err := e.store.History(ctx, id, from, chunksAtOnce, reverse)
+	bytes := 0
+	events = make([]history.Event, 0, min(limit, 1000))
+	for {
+		chunks, err := e.store.History(ctx, id, from, historyChunks, reverse)
 		if err != nil {
-			return nil, fmt.Errorf("engine: read history: %w", err)
+			return nil, false, fmt.Errorf("engine: read history: %w", err)
 		}
 		for i := range chunks {
 			decoded, err := e.decodeChunk(ctx, nil, id, &chunks[i])
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
+			had := len(events)
 			events, from = appendFrom(events, decoded, from, reverse)
+			for n := had; n < len(events); n++ {
+				bytes += payloadBytes(&events[n])
+				if n == limit || n > 0 && maxBytes > 0 && bytes > maxBytes {
+					return events[:n], true, nil
+				}
+			}
 		}
-		if len(chunks) < chunksAtOnce {
-			break
+		if len(chunks) < historyChunks {
+			return events, false, nil
 		}
 	}
-	return events[:min(len(events), limit)], nil
+}
+
+// payloadBytes is the size of what an answer shows of an event beside its type
+// and its numbers.
+func payloadBytes(ev *history.Event) (n int) {
+	for _, d := range []*value.Doc{ev.Input, ev.Output} {
+		if d != nil {
+			n += d.Size()
+		}
+	}
+	for i := range ev.Assigned {
+		n += ev.Assigned[i].Value.Size()
+	}
+	if ev.Failure.Cause != nil {
+		n += len(*ev.Failure.Cause)
+	}
+	return n
 }
 
 // appendFrom appends the events of a chunk from number from on, in the order

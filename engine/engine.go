@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +60,12 @@ type Config struct {
 	// MaxQueued bounds the tasks that wait in line; beyond it new executions
 	// are refused with [ErrBusy]. 200,000 by default.
 	MaxQueued int
+	// Memory bounds, in bytes, what steps and evaluations under way hold together;
+	// they wait for each other where it is not enough. [DefaultMemory] when 0.
+	Memory int64
+	// Marks keeps what is being stepped for the next who opens the store; nil:
+	// nothing does.
+	Marks store.Marks
 	// Clock gives the time, the wall clock by default.
 	Clock func() time.Time
 	// Random gives the bytes of ids and keys, crypto/rand by default.
@@ -113,6 +120,9 @@ type Engine struct {
 	shifts     shifts
 	queued     atomic.Int64
 	under      underWay
+	pacer      *pacer
+	residency  residency
+	suspects   suspects
 
 	simulated bool // Config.Go was given: nothing else may be concurrent
 	// work counts what was started and has not ended; closed refuses more.
@@ -131,8 +141,10 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if e.simulated = e.cfg.Go != nil; !e.simulated {
 		e.cfg.Go = (&workers{closing: e.closing.Done()}).start
 	}
-	e.timers.init()
+	e.timers.init(e.cfg.Clock)
 	e.under.init()
+	e.residency.limit = int(e.cfg.Memory / 2)
+	e.pacer = newPacer(e.cfg.Memory, e.cfg.Limits.Bytes+int64(e.cfg.Limits.RunAheadBytes))
 	e.pools.init(e)
 	e.activities.init()
 	var err error
@@ -143,6 +155,9 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	if err := e.encryptAnew(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.suspects.open(ctx, e); err != nil {
 		return nil, err
 	}
 	if err := e.index.open(ctx, e); err != nil {
@@ -181,6 +196,9 @@ func (cfg Config) withDefaults() Config {
 	if cfg.MaxQueued == 0 {
 		cfg.MaxQueued = 200_000
 	}
+	if cfg.Memory == 0 {
+		cfg.Memory = DefaultMemory
+	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
@@ -216,6 +234,10 @@ func (e *Engine) loadKey(ctx context.Context) error {
 	return nil
 }
 
+// longestSleep bounds how long Run does not look at the clock: the wall clock may
+// jump on, and timers sleep by another one.
+const longestSleep = time.Second
+
 // Run does what becomes due until the context ends.
 func (e *Engine) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
@@ -235,7 +257,7 @@ func (e *Engine) Run(ctx context.Context) {
 		if at := e.NextDue(); at != 0 {
 			next = min(next, time.UnixMilli(at).Sub(now))
 		}
-		timer.Reset(next)
+		timer.Reset(min(next, longestSleep))
 	}
 }
 
@@ -281,6 +303,15 @@ func (e *Engine) spawn(work func()) {
 	e.cfg.Go(func() {
 		defer e.work.Done()
 		defer e.under.end()
+		defer e.survive()
 		work()
 	})
+}
+
+// survive has the engine go on after concurrent work broke, which is told: what it
+// was to do is done when it is due again, or by the next engine.
+func (e *Engine) survive() {
+	if p := recover(); p != nil {
+		e.log.Error("work broke", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+	}
 }

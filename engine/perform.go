@@ -20,80 +20,88 @@ type effectID struct {
 	event     int64
 }
 
-// pools perform effects, each integration's in a bounded pool of its own, so
-// that a slow service does not keep others waiting.
+// pools perform effects, each integration's in lanes of its own, so that a slow
+// service does not keep others waiting.
 type pools struct {
-	e     *Engine
-	wakes *pool
+	e       *Engine
+	wakes   *pool
+	resumes *pool
 
 	mu       sync.Mutex
-	services map[string]*pool
-	// running holds the tasks in line or being performed, with what ends them.
-	running map[effectID]context.CancelFunc
-	byExec  map[store.ExecutionID]int
+	services map[string]*lanes
+	// tasks are those in line or being performed.
+	tasks  map[effectID]*laneTask
+	byExec map[store.ExecutionID]int // how many of them are being performed
 }
 
 func (p *pools) init(e *Engine) {
 	p.e = e
 	p.wakes = &pool{e: e, limit: maxWaking}
-	p.services = make(map[string]*pool)
-	p.running = make(map[effectID]context.CancelFunc)
+	p.resumes = &pool{e: e, limit: maxResuming}
+	p.services = make(map[string]*lanes)
+	p.tasks = make(map[effectID]*laneTask)
 	p.byExec = make(map[store.ExecutionID]int)
 }
 
-func (p *pools) service(name string) *pool {
+// service gives the lanes of an integration.
+func (p *pools) service(name string) *lanes {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	q := p.services[name]
-	if q == nil {
-		q = &pool{e: p.e, limit: p.e.cfg.Concurrency}
-		p.services[name] = q
+	l := p.services[name]
+	if l == nil {
+		l = newLanes(p.e, p.e.cfg.Concurrency)
+		p.services[name] = l
 	}
-	return q
+	return l
 }
 
 func (p *pools) has(id store.ExecutionID, event int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, ok := p.running[effectID{id, event}]
+	_, ok := p.tasks[effectID{id, event}]
 	return ok
 }
 
-// performing reports whether any task of the execution is in line or being
-// performed.
+// performing reports whether any task of the execution is being performed.
 func (p *pools) performing(id store.ExecutionID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.byExec[id] > 0
 }
 
-// begin enters a task. It is false when it is there already.
-func (p *pools) begin(id effectID, cancel context.CancelFunc) bool {
+// enter notes a task. It is false when it is there already.
+func (p *pools) enter(t *laneTask) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, twice := p.running[id]; twice {
+	if _, twice := p.tasks[t.id]; twice {
 		return false
 	}
-	p.running[id] = cancel
-	p.byExec[id.execution]++
+	p.tasks[t.id] = t
 	return true
 }
 
-func (p *pools) end(id effectID) {
+// begins notes that a task is being performed.
+func (p *pools) begins(t *laneTask) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.running, id)
-	if p.byExec[id.execution]--; p.byExec[id.execution] == 0 {
-		delete(p.byExec, id.execution)
+	p.byExec[t.id.execution]++
+}
+
+func (p *pools) ends(t *laneTask) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.tasks, t.id)
+	if p.byExec[t.id.execution]--; p.byExec[t.id.execution] == 0 {
+		delete(p.byExec, t.id.execution)
 	}
 }
 
 func (p *pools) cancel(id effectID) {
 	p.mu.Lock()
-	cancel := p.running[id]
+	t := p.tasks[id]
 	p.mu.Unlock()
-	if cancel != nil {
-		cancel()
+	if t != nil {
+		t.cancel()
 	}
 }
 
@@ -102,12 +110,9 @@ func (p *pools) cancel(id effectID) {
 func (p *pools) cancelAll(id store.ExecutionID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.byExec[id] == 0 {
-		return
-	}
-	for task, cancel := range p.running {
+	for task, t := range p.tasks {
 		if task.execution == id {
-			cancel()
+			t.cancel()
 		}
 	}
 }
@@ -127,7 +132,6 @@ func (q *pool) start(work func()) {
 	if q.running >= q.limit {
 		q.line = append(q.line, work)
 		q.mu.Unlock()
-		q.e.queued.Add(1)
 		return
 	}
 	q.running++
@@ -146,7 +150,6 @@ func (q *pool) run(work func()) {
 			work = q.line[0]
 			q.line[0] = nil
 			q.line = q.line[1:]
-			q.e.queued.Add(-1)
 		}
 		q.mu.Unlock()
 	}
@@ -165,7 +168,7 @@ func (e *Engine) perform(r *resident, m meta, effect *interpreter.Effect) {
 			e.spawn(func() { e.report(r, foreignActivity(effect)) })
 			return
 		}
-		e.activities.add(effect.Resource.ARN, activityTask{id: id, token: effect.Token, input: effect.Input})
+		e.activities.add(effect.Resource.ARN, activityTask{id: id, token: effect.Token})
 		return
 	}
 	e.invoke(r, m, *effect, id)
@@ -178,40 +181,81 @@ func foreignActivity(effect *interpreter.Effect) interpreter.Message {
 	return interpreter.Message{Kind: interpreter.TaskFailed, Cause: effect.Cause, Failure: history.ErrorOutput{Error: new("States.Runtime"), Cause: &cause}}
 }
 
+// invoke puts a task in line to be performed.
 func (e *Engine) invoke(r *resident, m meta, effect interpreter.Effect, id effectID) {
-	ctx, cancel := context.WithCancel(e.closing)
-	if !e.pools.begin(id, cancel) {
-		cancel()
+	t := &laneTask{r: r, m: m, id: id, effect: &effect, scheduled: e.Now(), timeout: effect.Timeout}
+	if !e.pools.enter(t) {
 		return
 	}
+	t.ctx, t.cancel = context.WithCancel(e.closing)
 	service := effect.Resource.Service
 	if effect.Resource.Kind == asl.FunctionResource {
 		service = integration.FunctionService
 	}
-	scheduled := e.Now()
-	e.pools.service(service).start(func() {
-		defer cancel()
-		defer e.pools.end(id)
-		if effect.Timeout > 0 {
-			var stop context.CancelFunc
-			ctx, stop = context.WithTimeout(ctx, scheduled.Add(time.Duration(effect.Timeout)*time.Second).Sub(e.Now()))
-			defer stop()
+	name, limit := "", 0
+	if e.cfg.Integrations.Mocked() == nil { // mocks answer in the order in which tasks are scheduled
+		name, limit = e.laneOf(m, &effect, id)
+	}
+	e.pools.service(service).add(t, name, limit)
+}
+
+// laneOf gives the name and the limit of what a task shares with others of its
+// tenant: the function that it calls.
+func (e *Engine) laneOf(m meta, effect *interpreter.Effect, id effectID) (string, int) {
+	if i, err := e.cfg.Integrations.Lookup(effect.Resource); err == nil {
+		if laned, ok := i.(integration.Laned); ok {
+			return laned.Lane(e.taskOf(m, effect, id))
 		}
-		if ctx.Err() != nil {
-			return // nobody waits any more, while it was in line
+	}
+	return effect.Resource.Name, 0
+}
+
+// performTask has a task done whose turn has come, and delivers its answer.
+func (e *Engine) performTask(t *laneTask) {
+	defer t.cancel()
+	defer e.pools.ends(t)
+	ctx := t.ctx
+	if t.timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, t.scheduled.Add(time.Duration(t.timeout)*time.Second).Sub(e.Now()))
+		defer stop()
+	}
+	if ctx.Err() != nil {
+		return // nobody waits any more, while it was in line
+	}
+	if t.effect == nil && !e.pickUp(ctx, t) {
+		return
+	}
+	effect := *t.effect
+	if effect.Resource.Kind == asl.ActivityResource { // of a mock
+		e.report(t.r, interpreter.Message{Kind: interpreter.TaskStarted, Cause: effect.Cause, Worker: "mock"})
+	}
+	msg := e.answer(ctx, t.m, effect, t.id)
+	if ctx.Err() != nil {
+		return // nobody waits; or the time is over, which a timer says
+	}
+	e.report(t.r, msg)
+	if mock := e.cfg.Integrations.Mocked(); mock != nil && msg.Kind == interpreter.TaskSubmitted {
+		e.report(t.r, e.outcome(ctx, t.m, effect, t.id, mock.Answer))
+	}
+}
+
+// pickUp gives a task its effect again, which was let go while it was in line. It
+// is false when nobody waits for the task any more.
+func (e *Engine) pickUp(ctx context.Context, t *laneTask) bool {
+	look := func(l *loaded) {
+		for _, effect := range l.x.Pending(e.token(t.r, &l.meta)) {
+			if effect.Cause == t.id.event {
+				t.effect = &effect
+			}
 		}
-		if effect.Resource.Kind == asl.ActivityResource { // of a mock
-			e.report(r, interpreter.Message{Kind: interpreter.TaskStarted, Cause: effect.Cause, Worker: "mock"})
-		}
-		msg := e.answer(ctx, m, effect, id)
-		if ctx.Err() != nil {
-			return // nobody waits; or the time is over, which a timer says
-		}
-		e.report(r, msg)
-		if mock := e.cfg.Integrations.Mocked(); mock != nil && msg.Kind == interpreter.TaskSubmitted {
-			e.report(r, e.outcome(ctx, m, effect, id, mock.Answer))
-		}
-	})
+	}
+	_, err := e.deliver(ctx, t.r, delivery{look: look})
+	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrNotRunning) {
+		// It is performed when the execution is taken up again.
+		e.deliveryFailed(t.r, err)
+	}
+	return err == nil && t.effect != nil
 }
 
 // answer performs a task and gives the message that tells how it went.
@@ -232,18 +276,23 @@ func (e *Engine) answer(ctx context.Context, m meta, effect interpreter.Effect, 
 func (e *Engine) outcome(
 	ctx context.Context, m meta, effect interpreter.Effect, id effectID, perform func(context.Context, integration.Task) (*value.Doc, error),
 ) interpreter.Message {
-	output, err := perform(ctx, integration.Task{
-		Resource: effect.Resource, Input: effect.Input, Idempotency: idempotency(id.execution, id.event),
-		ExecutionARN: m.executionARN(), StateMachineARN: m.machineARN(), StateName: effect.StateName, Event: id.event,
-		Account: m.Account, Region: m.Region, TimeoutSeconds: effect.Timeout,
-		Credentials: effect.Credentials, MaxBytes: e.cfg.Limits.PayloadBytes, TraceHeader: m.TraceHeader,
-	})
+	output, err := perform(ctx, e.taskOf(m, &effect, id))
 	if err == nil {
 		return interpreter.Message{Kind: interpreter.TaskSucceeded, Cause: effect.Cause, Output: output}
 	}
 	f := integration.FailureOf(err)
 	return interpreter.Message{
 		Kind: interpreter.TaskFailed, Cause: effect.Cause, Failure: history.ErrorOutput{Error: &f.Error, Cause: &f.Cause},
+	}
+}
+
+// taskOf is a task as an integration is handed it.
+func (e *Engine) taskOf(m meta, effect *interpreter.Effect, id effectID) integration.Task {
+	return integration.Task{
+		Resource: effect.Resource, Input: effect.Input, Idempotency: idempotency(id.execution, id.event),
+		ExecutionARN: m.executionARN(), StateMachineARN: m.machineARN(), StateName: effect.StateName, Event: id.event,
+		Account: m.Account, Region: m.Region, TimeoutSeconds: effect.Timeout,
+		Credentials: effect.Credentials, MaxBytes: e.cfg.Limits.PayloadBytes, TraceHeader: m.TraceHeader,
 	}
 }
 

@@ -73,7 +73,7 @@ func TestImportRecording(t *testing.T) {
 	if d.Status != store.Succeeded || d.Redrives != 1 || d.Redriven.UnixMilli() != 1772366500500 || d.Input.String() != `{ "n": 1.0 }` || d.TraceHeader != "t" {
 		t.Errorf("%+v", d)
 	}
-	events, err := e.History(t.Context(), d.ID, 0, 10, false)
+	events, _, err := e.History(t.Context(), d.ID, 0, 10, 0, false)
 	if err != nil || len(events) != 4 || string(events[0].AppendJSON(nil, true)) != recordedStart {
 		t.Errorf("%d events, %v", len(events), err)
 	}

@@ -14,11 +14,37 @@ import (
 const attempts = 5
 
 // process steps an execution through a batch of messages and commits what they
-// bring about. When the outcome of the commit is unknown, the shard is acquired
+// bring about. A step that is interrupted so that the execution is stopped lets
+// that happen before the rest of the batch.
+func (e *Engine) process(ctx context.Context, r *resident, batch []delivery) []result {
+	results, interrupted := e.settleBatch(ctx, r, batch)
+	for interrupted != nil {
+		left := batch[len(results):]
+		if r.express != nil {
+			e.endExpress(r, interrupted)
+		} else if stops := r.takeStops(); len(stops) > 0 {
+			e.work1(r, stops)
+		}
+		if len(left) == 0 {
+			break
+		}
+		if r.express != nil || ctx.Err() != nil {
+			return append(results, e.all(left, interrupted)...)
+		}
+		var more []result
+		more, interrupted = e.settleBatch(ctx, r, left)
+		results = append(results, more...)
+	}
+	return results
+}
+
+// settleBatch steps an execution through a batch of messages and commits what
+// they bring about. When the outcome of the commit is unknown, the shard is acquired
 // anew, and if it has not landed, the batch delivered again to what is true then.
 // Once it has landed its results stand, whatever becomes of the steps that
-// follow: these are made anew.
-func (e *Engine) process(ctx context.Context, r *resident, batch []delivery) []result {
+// follow: these are made anew. When a step is interrupted there are results of the
+// deliveries before only.
+func (e *Engine) settleBatch(ctx context.Context, r *resident, batch []delivery) (_ []result, interrupted error) {
 	var (
 		recorded []result
 		err      error
@@ -26,11 +52,17 @@ func (e *Engine) process(ctx context.Context, r *resident, batch []delivery) []r
 	whole := batch
 	for range attempts {
 		results, tried, failed := e.try(ctx, r, batch)
+		if why, ok := errors.AsType[*interruptedError](failed); ok {
+			if recorded == nil {
+				recorded = results
+			}
+			return recorded, why.why
+		}
 		if recorded == nil && (failed == nil || tried.committed) {
 			recorded = results
 		}
 		if failed == nil {
-			return recorded
+			return recorded, nil
 		}
 		landed, again, final := e.recover(ctx, r, tried, failed)
 		if landed && recorded == nil {
@@ -44,10 +76,10 @@ func (e *Engine) process(ctx context.Context, r *resident, batch []delivery) []r
 		}
 	}
 	if recorded == nil {
-		return e.all(whole, err)
+		return e.all(whole, err), nil
 	}
 	e.deliveryFailed(r, err) // what follows is still to be done
-	return recorded
+	return recorded, nil
 }
 
 // recover sees to a resident whose delivery failed. It tells whether what could

@@ -140,18 +140,14 @@ func (e *Engine) takeUp(s *shard, running *store.RunningRecord) {
 		s.residents[running.ID] = r
 	}
 	s.mu.Unlock()
+	if e.suspects.held(running.ID) {
+		return
+	}
 	if !running.Wake.IsZero() {
 		e.timers.set(r, running.Wake.UnixMilli())
 	}
 	if running.Busy {
-		e.spawn(func() {
-			_, err := e.deliver(e.closing, r, delivery{resume: true})
-			if missing, ok := errors.AsType[*KeyError](err); ok {
-				e.awaitKey(missing)
-			} else if err != nil && !errors.Is(err, ErrNotRunning) {
-				e.log.Error("resume execution", slog.Any("error", err))
-			}
-		})
+		e.pools.resumes.start(func() { e.resume(r) })
 	}
 }
 
@@ -210,6 +206,7 @@ func (s *shard) add(r *resident) {
 
 func (e *Engine) remove(s *shard, r *resident) {
 	e.timers.clear(r)
+	e.residency.gone(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.residents[r.id] == r {
@@ -226,8 +223,11 @@ type resident struct {
 	mu      sync.Mutex
 	busy    bool       // a goroutine is at work on it
 	queue   []delivery // what came meanwhile
+	pacing  *paced     // of that goroutine, where it does more than what is short
+	stops   bool       // somebody stops it
 	loaded  *loaded
 	beats   map[int64]int64 // when tasks gave a sign of life last, by the event that scheduled them
+	place   place           // of residency, which guards it
 	express *express        // of a synchronous Express execution, which is not stored
 }
 

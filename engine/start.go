@@ -239,23 +239,32 @@ func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameK
 	now := st.now
 	s := e.shards[l.handle.ID()]
 	r.id = e.newID(s.id, now)
+	st.new = &store.NewExecution{Key: key, Unnamed: req.Name == "" || m.Type == Express, Start: now, Meta: encoded}
+	if m.Type != Express {
+		st.new.Machine = m.Machine
+	}
 	x, out, err := req.begin(m.info(), st)
 	if err != nil {
 		st.release()
 		return Started{}, err
 	}
 	l.x = x
-	st.new = &store.NewExecution{Key: key, Unnamed: req.Name == "" || m.Type == Express, Start: now, Meta: encoded}
-	if m.Type != Express {
-		st.new.Machine = m.Machine
-	}
 	st.take(out)
+	if out.Interrupted != nil {
+		if err := st.rebuild(e.closing); err != nil {
+			st.release()
+			return Started{}, err
+		}
+		x = l.x
+	}
 	started := Started{ARN: m.executionARN(), At: time.UnixMilli(now.UnixMilli())}
 	if x.Status() == interpreter.Running {
 		r.loaded = l
 		s.add(r)
 	}
+	r.pauses(len(st.events))
 	err = st.commit(e.closing)
+	r.rests()
 	if err == nil {
 		st.settle()
 	}
@@ -264,10 +273,14 @@ func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameK
 		return started, err
 	}
 	if x.Ready() {
-		// The start is durable; what follows is not part of it.
-		if err := e.runOn(r); err != nil {
-			e.deliveryFailed(r, err)
-		}
+		// The start is durable; nobody need wait for what follows.
+		e.spawn(func() {
+			if err := e.runOn(r); err != nil {
+				e.deliveryFailed(r, err)
+			}
+			e.workOff(r)
+		})
+		return started, nil
 	}
 	e.workOff(r)
 	return started, nil
@@ -318,18 +331,20 @@ func (e *Engine) newID(s store.ShardID, now time.Time) store.ExecutionID {
 
 // express is the run of a synchronous Express execution: it lives in memory.
 type express struct {
-	stop time.Time
-	done chan struct{}
+	ctx    context.Context // of who waits for it
+	stop   time.Time
+	failed error // it was interrupted
+	done   chan struct{}
 }
 
 // newSynchronous makes a synchronous execution, in one piece of memory: it lives
 // and goes as a whole.
-func newSynchronous(m meta) *resident {
+func newSynchronous(ctx context.Context, m meta) *resident {
 	whole := &struct {
 		resident
 		loaded
 		express
-	}{loaded: loaded{meta: m}, express: express{done: make(chan struct{})}}
+	}{loaded: loaded{meta: m}, express: express{ctx: ctx, done: make(chan struct{})}}
 	r := &whole.resident
 	r.busy, r.loaded, r.express = true, &whole.loaded, &whole.express
 	return r
@@ -363,7 +378,7 @@ func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, 
 	}
 	e.under.begin()
 	s := e.shards[0]
-	r := newSynchronous(m)
+	r := newSynchronous(ctx, m)
 	st := e.stepping(r, r.loaded)
 	r.id = e.newID(s.id, st.now)
 	started, info := st.now, m.info()
@@ -373,9 +388,13 @@ func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, 
 	if x.Status() == interpreter.Running {
 		s.add(r)
 	}
-	st.settle()
+	if out.Interrupted != nil {
+		e.endExpress(r, out.Interrupted)
+	} else {
+		st.settle()
+	}
 	st.release()
-	if x.Ready() {
+	if out.Interrupted == nil && x.Ready() {
 		_ = e.runOn(r) // nothing is stored, so nothing can fail
 	}
 	e.workOff(r)
@@ -394,7 +413,7 @@ func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, 
 func (e *Engine) awaitSync(ctx context.Context, r *resident) error {
 	select {
 	case <-r.express.done:
-		return nil
+		return r.express.failed
 	case <-ctx.Done():
 	case <-e.closing.Done():
 		return e.closing.Err()

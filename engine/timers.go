@@ -19,12 +19,15 @@ type timer struct {
 // timers wakes residents. There is no timer on disk: the wake time of an
 // execution derives from its state.
 type timers struct {
+	clock func() time.Time
 	mu    sync.Mutex
 	heap  timerHeap
 	nudge chan struct{} // the earliest time has moved
 }
 
-func (t *timers) init() { t.nudge = make(chan struct{}, 1) }
+func (t *timers) init(clock func() time.Time) {
+	t.clock, t.nudge = clock, make(chan struct{}, 1)
+}
 
 // set wakes a resident at a time, instead of the time set before.
 func (t *timers) set(r *resident, at int64) {
@@ -43,7 +46,9 @@ func (t *timers) set(r *resident, at int64) {
 		r.timer.at = at
 		heap.Push(&t.heap, r)
 	}
-	if t.heap[0] == r {
+	// What is overdue should have been taken out: the loop sleeps by a clock that
+	// does not jump, and does not know that the one that counts has.
+	if first := t.heap[0]; first == r || first.timer.at <= t.clock().UnixMilli() {
 		t.poke()
 	}
 }
@@ -136,8 +141,12 @@ func (e *Engine) NextDue() int64 {
 	return next
 }
 
-// maxWaking bounds the executions that are woken at once.
-const maxWaking = 1024
+// maxWaking bounds the executions that are woken at once, maxResuming those that
+// are taken up at once when a shard is.
+const (
+	maxWaking   = 256
+	maxResuming = 64
+)
 
 // Tick does all that is due at the given time, and returns when it was begun.
 func (e *Engine) Tick(ctx context.Context, now time.Time) {

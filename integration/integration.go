@@ -64,6 +64,17 @@ type Integration interface {
 	Perform(ctx context.Context, task Task) (*value.Doc, error)
 }
 
+// Laned is an integration some of whose tasks share a limit of their own: those
+// of one function, of which only so many run at once.
+type Laned interface {
+	Integration
+	// Lane gives the name of what a task shares with others of its account and
+	// region, and how many of these may be performed at once, 0 for no limit of
+	// their own. Those beyond wait, and do not keep tasks of other lanes waiting.
+	// It answers at once, without touching the service.
+	Lane(task Task) (name string, limit int)
+}
+
 // Answerer is an integration that also gives the answers that would come by
 // task token, and does the work of activities: a mock.
 type Answerer interface {

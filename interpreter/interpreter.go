@@ -25,7 +25,6 @@
 package interpreter
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/steppehq/steppe/asl"
@@ -237,20 +236,10 @@ func Step(x *Execution, msg Message, env Env) Outcome {
 // Replay rebuilds an execution from its events, which must be whole from the
 // first one on. Events that no execution of the definition can have had are an
 // error where they cannot be applied; Replay does not look for more.
-func Replay(m *asl.StateMachine, info Info, events []history.Event) (x *Execution, err error) {
-	var at *history.Event
-	defer func() {
-		// Events of another definition, or of none, can break anything.
-		if broken := recover(); broken != nil {
-			x, err = nil, fmt.Errorf("interpreter: replay: event %d (%v) does not fit the definition: %v", at.ID, at.Type, broken)
-		}
-	}()
-	x = newExecution(m, info)
-	for i := range events {
-		at = &events[i]
-		if err := x.replay(at); err != nil {
-			return nil, err
-		}
+func Replay(m *asl.StateMachine, info Info, events []history.Event) (*Execution, error) {
+	r := NewReplayer(m, info)
+	if err := r.Add(events); err != nil {
+		return nil, err
 	}
-	return x, nil
+	return r.Execution(), nil
 }

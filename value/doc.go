@@ -1,5 +1,7 @@
 package value
 
+import "bytes"
+
 // Doc is a payload: a JSON value together with its encoding. It is decoded at
 // most once and encoded at most once, so that a payload passes through states
 // and into history as the same bytes.
@@ -11,6 +13,7 @@ type Doc struct {
 	raw     []byte
 	tree    Value
 	decoded bool
+	values  int // how many values it has at most; 0: not counted
 }
 
 // NewDoc makes a document of raw, which must be valid JSON: it has been through
@@ -58,6 +61,24 @@ func (d *Doc) Raw() []byte {
 
 // Size is the length of the encoding in bytes.
 func (d *Doc) Size() int { return len(d.Raw()) }
+
+// Held estimates, rather high, how many bytes of memory the document holds: its
+// encoding and, where it has been decoded, its values.
+func (d *Doc) Held() int {
+	raw := d.Raw()
+	if !d.decoded {
+		return len(raw)
+	}
+	if d.values == 0 {
+		d.values = 1 + bytes.Count(raw, comma) + bytes.Count(raw, openArray) + bytes.Count(raw, openObject)
+	}
+	return len(raw) + d.values*valueBytes
+}
+
+// valueBytes is about what a value takes in memory, its name in an object included.
+const valueBytes = 64
+
+var comma, openArray, openObject = []byte{','}, []byte{'['}, []byte{'{'}
 
 // String gives the encoded value as a string.
 func (d *Doc) String() string { return string(d.Raw()) }
