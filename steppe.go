@@ -22,6 +22,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -81,7 +82,9 @@ type Config struct {
 	Retention time.Duration
 	// EncryptionKeys are the customers' keys that the encryption configurations
 	// of state machines and activities name. Without any nothing is encrypted; with
-	// some, a configuration that names another key is refused.
+	// some, a configuration that names another key is refused. A key without an
+	// account is of the account that its ID names, or else of Account; "*" stands
+	// for all accounts.
 	EncryptionKeys []engine.EncryptionKey
 	// Index names the values of inputs and outputs by which executions are
 	// found fast: "input.orderId".
@@ -177,7 +180,7 @@ func Open(cfg Config) (*Server, error) {
 	clock := engine.NewVirtualClock(time.Now())
 	ec := engine.Config{
 		Store: s.store, Integrations: &registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
-		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: cfg.EncryptionKeys,
+		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: ownedKeys(&cfg),
 	}
 	if cfg.VirtualTime {
 		ec.Clock = clock.Now
@@ -212,6 +215,20 @@ func apiConfig(cfg *Config, e *engine.Engine, registry *integration.Registry) ap
 		ac.Audit = awsjson.NewAuditLog(cfg.Audit, cfg.Logger).Write
 	}
 	return ac
+}
+
+// ownedKeys are the encryption keys with the accounts that they belong to.
+func ownedKeys(cfg *Config) []engine.EncryptionKey {
+	keys := slices.Clone(cfg.EncryptionKeys)
+	for i := range keys {
+		switch k := &keys[i]; {
+		case k.Account == "*":
+			k.Account = ""
+		case k.Account == "" && !strings.HasPrefix(k.ID, "arn:"):
+			k.Account = cfg.Account
+		}
+	}
+	return keys
 }
 
 func openStore(cfg *Config) (store.Store, error) {

@@ -77,7 +77,7 @@ func (e *Engine) Activities(ctx context.Context, t Tenant, after string, limit i
 // store.ErrVersion, [*KeyError].
 func (e *Engine) PutActivity(ctx context.Context, a Activity) error {
 	if a.version == 0 {
-		if err := e.CheckEncryption(a.Encryption); err != nil {
+		if err := e.CheckEncryption(a.Account, a.Encryption); err != nil {
 			return err
 		}
 		e.warnPlain(a.ARN(), a.Encryption)

@@ -90,7 +90,8 @@ func decodeAlias(entry store.Entry) (*Alias, error) {
 func (e *Engine) Alias(ctx context.Context, m *Machine, name string) (*Alias, error) {
 	c, key := e.catalogue, aliasKey{m.Number, name}
 	c.mu.RLock()
-	a, changes := c.aliases[key], c.changes
+	a, _ := c.aliases.get(key)
+	changes := c.changes
 	c.mu.RUnlock()
 	if a != nil {
 		return a, nil
@@ -105,7 +106,7 @@ func (e *Engine) Alias(ctx context.Context, m *Machine, name string) (*Alias, er
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changes == changes {
-		remember(c.aliases, key, a)
+		c.aliases.put(key, a, aliasWeight)
 	}
 	return a, nil
 }

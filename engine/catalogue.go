@@ -17,10 +17,11 @@ import (
 type catalogue struct {
 	store     store.Store
 	mu        sync.RWMutex
-	machines  map[string]*Machine // by ARN
-	revisions map[revisionKey]*asl.StateMachine
-	versions  map[versionKey]*Machine // as they were published, without tags
-	aliases   map[aliasKey]*Alias
+	machines  *bounded[string, *Machine] // by ARN
+	revisions *bounded[revisionKey, *asl.StateMachine]
+	versions  *bounded[versionKey, *Machine] // as they were published, without tags
+	aliases   *bounded[aliasKey, *Alias]
+	unused    unusedRevisions
 	// changes counts what was written: what was read before a change must not
 	// be kept after it.
 	changes uint64
@@ -28,29 +29,32 @@ type catalogue struct {
 
 func newCatalogue(s store.Store) *catalogue {
 	return &catalogue{
-		store: s, machines: make(map[string]*Machine), revisions: make(map[revisionKey]*asl.StateMachine),
-		versions: make(map[versionKey]*Machine), aliases: make(map[aliasKey]*Alias),
+		store:     s,
+		machines:  newBounded[string, *Machine](machineMemory),
+		revisions: newBounded[revisionKey, *asl.StateMachine](machineMemory),
+		versions:  newBounded[versionKey, *Machine](machineMemory / 4),
+		aliases:   newBounded[aliasKey, *Alias](machineMemory / 16),
+		unused:    newUnusedRevisions(),
 	}
 }
 
-// maxRevisions bounds how many revisions, versions and aliases each are kept in
-// memory.
-const maxRevisions = 10000
+// machineMemory bounds what is kept in memory of machines, and of the parsed
+// definitions that executions run by.
+const machineMemory = 64 << 20
 
-// remember keeps a value in a part of the catalogue's memory, which is emptied
-// when it is full.
-func remember[K comparable, V any](known map[K]V, key K, v V) {
-	if len(known) >= maxRevisions {
-		clear(known)
-	}
-	known[key] = v
-}
+// aliasWeight is about what an alias takes in memory.
+const aliasWeight = 1 << 10
+
+// weightOf is about what a machine takes in memory, its parsed definition
+// included.
+func weightOf(m *Machine) int64 { return 2<<10 + int64(len(m.Definition)) + parsedWeight(m.parsed, m.Definition) }
 
 // known gives the parsed definition of a revision, nil when memory has none.
 func (c *catalogue) known(key revisionKey) *asl.StateMachine {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.revisions[key]
+	parsed, _ := c.revisions.get(key)
+	return parsed
 }
 
 // parse gives the parsed definition of a revision, and remembers it; nil and why,
@@ -61,16 +65,24 @@ func (c *catalogue) parse(key revisionKey, definition string) (*asl.StateMachine
 	}
 	parsed, diagnostics := asl.Parse([]byte(definition))
 	if parsed != nil {
-		c.parsed(key, parsed)
+		c.parsed(key, parsed, definition)
 	}
 	return parsed, diagnostics
 }
 
 // parsed remembers the parsed definition of a revision, which never changes.
-func (c *catalogue) parsed(key revisionKey, parsed *asl.StateMachine) {
+func (c *catalogue) parsed(key revisionKey, parsed *asl.StateMachine, definition string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	remember(c.revisions, key, parsed)
+	c.revisions.put(key, parsed, parsedWeight(parsed, definition))
+}
+
+// parsedWeight is about what a parsed definition takes in memory.
+func parsedWeight(parsed *asl.StateMachine, definition string) int64 {
+	if parsed == nil {
+		return 0
+	}
+	return 12 * int64(len(definition))
 }
 
 // put edits the catalogue, and forgets what memory has of it: the next who asks
@@ -106,16 +118,16 @@ func (c *catalogue) forget(edits []store.Edit) {
 	for _, edit := range edits {
 		if path, ok := strings.CutPrefix(edit.Key, machinePrefix); ok {
 			if of := strings.SplitN(path, "/", 3); len(of) == 3 {
-				delete(c.machines, Tenant{of[0], of[1]}.ARN("stateMachine", of[2]))
+				c.machines.forget(Tenant{of[0], of[1]}.ARN("stateMachine", of[2]))
 			}
 			continue
 		}
 		var machine, number uint32
 		var name string
 		if n, _ := fmt.Sscanf(edit.Key, versionKind+"%08x/%08x", &machine, &number); n == 2 {
-			delete(c.versions, versionKey{machine, ^number})
+			c.versions.forget(versionKey{machine, ^number})
 		} else if n, _ := fmt.Sscanf(edit.Key, aliasKind+"%08x/%s", &machine, &name); n == 2 {
-			delete(c.aliases, aliasKey{machine, name})
+			c.aliases.forget(aliasKey{machine, name})
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -17,6 +18,10 @@ type EncryptionKey struct {
 	// it is written there. Of several keys with one ID the first encrypts; all
 	// of them decrypt.
 	ID string
+	// Account is whose the key is: others' configurations that name it are refused
+	// as those that name no key. "" stands for the account of an ID that is an ARN,
+	// and otherwise for all accounts.
+	Account string
 	// Key is 32 random bytes.
 	Key []byte
 }
@@ -84,8 +89,9 @@ type keyring struct {
 
 // customerKey encrypts data keys.
 type customerKey struct {
-	print fingerprint
-	aead  cipher.AEAD
+	account string // "": all
+	print   fingerprint
+	aead    cipher.AEAD
 }
 
 // dataKey encrypts data for some time.
@@ -111,7 +117,7 @@ func newKeyring(keys []EncryptionKey, random func([]byte)) (*keyring, error) {
 			return nil, fmt.Errorf("engine: encryption key %d: %w", i+1, err)
 		}
 		sum := sha256.Sum256(append([]byte("fingerprint\x00"), k.Key...))
-		c := &customerKey{print: fingerprint(sum[:]), aead: newGCM(k.Key)}
+		c := &customerKey{account: k.owner(), print: fingerprint(sum[:]), aead: newGCM(k.Key)}
 		ring.byPrint[c.print] = c
 		if ring.first[k.ID] == nil {
 			ring.first[k.ID] = c
@@ -136,6 +142,20 @@ func newGCM(key []byte) cipher.AEAD {
 // current reports whether something is encrypted with the key that encrypts.
 func (ring *keyring) current(with *encryption, b []byte) bool {
 	return sealed(b) && len(b) >= countAt && ring.first[with.KeyID].print == fingerprint(b[1:])
+}
+
+// owner is the account of the key, "" for all.
+func (k *EncryptionKey) owner() string {
+	// arn:PARTITION:kms:REGION:ACCOUNT:key/ID
+	if parts := strings.SplitN(k.ID, ":", 6); k.Account == "" && len(parts) == 6 && parts[0] == "arn" {
+		return parts[4]
+	}
+	return k.Account
+}
+
+// serves reports whether there is a key of that ID that an account may use.
+func (ring *keyring) serves(id, account string) bool {
+	return ring.has(id) && (ring.first[id].account == "" || ring.first[id].account == account)
 }
 
 // has reports whether there is a key of that ID.

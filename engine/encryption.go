@@ -59,11 +59,21 @@ func (e *Engine) needKey(with *encryption) error {
 	return &KeyError{ID: with.KeyID}
 }
 
-// CheckEncryption tells whether the key of an encryption configuration is there.
-// [*KeyError].
-func (e *Engine) CheckEncryption(configuration json.RawMessage) error {
-	_, err := e.encryptionOf(configuration)
+// CheckEncryption tells whether the key of an encryption configuration is there,
+// for an account. [*KeyError].
+func (e *Engine) CheckEncryption(account string, configuration json.RawMessage) error {
+	_, err := e.encryptionFor(account, configuration)
 	return err
+}
+
+// encryptionFor is encryptionOf for an account: the key of another one is not
+// there. [*KeyError].
+func (e *Engine) encryptionFor(account string, configuration json.RawMessage) (*encryption, error) {
+	with, err := e.encryptionOf(configuration)
+	if err == nil && with != nil && !e.keys.serves(with.KeyID, account) {
+		err = &KeyError{ID: with.KeyID}
+	}
+	return with, err
 }
 
 // warnPlain tells operators of a configuration that an engine without keys keeps

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/steppehq/steppe/asl"
@@ -139,7 +141,8 @@ func machineKey(t Tenant, name string) string {
 func (e *Engine) Machine(ctx context.Context, arn string) (*Machine, error) {
 	c := e.catalogue
 	c.mu.RLock()
-	m, changes := c.machines[arn], c.changes
+	m, _ := c.machines.get(arn)
+	changes := c.changes
 	c.mu.RUnlock()
 	if m != nil && visible(ctx, m.Tenant) {
 		return m, nil
@@ -159,7 +162,7 @@ func (e *Engine) Machine(ctx context.Context, arn string) (*Machine, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changes == changes {
-		c.machines[arn] = m
+		c.machines.put(arn, m, weightOf(m))
 	}
 	return m, nil
 }
@@ -226,15 +229,15 @@ func (e *Engine) CreatePublished(ctx context.Context, m Machine, parsed *asl.Sta
 }
 
 func (e *Engine) createMachine(ctx context.Context, m Machine, parsed *asl.StateMachine, publish *string) (*Machine, *Version, error) {
-	counter, taken, err := e.nextNumber(ctx)
+	counter, err := e.takeNumber(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	m.Number, m.Revision, m.version, m.Published = counter, 0, 0, publish
-	edits := []store.Edit{taken}
 	var (
-		v *Version
-		p = published{number: counter}
+		edits []store.Edit
+		v     *Version
+		p     = published{number: counter}
 	)
 	if publish != nil {
 		v = p.next(&m, *publish, e.Now())
@@ -242,6 +245,24 @@ func (e *Engine) createMachine(ctx context.Context, m Machine, parsed *asl.State
 	}
 	created, err := e.putMachine(ctx, m, parsed, true, append(edits, p.edit())...)
 	return created, v, err
+}
+
+// takeNumber takes a machine number that nobody else has. It is taken by itself,
+// and again until that succeeds, so that machines of different names that are
+// created at once do not conflict.
+func (e *Engine) takeNumber(ctx context.Context) (uint32, error) {
+	for {
+		number, taken, err := e.nextNumber(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if err = e.put(ctx, taken); !errors.Is(err, store.ErrVersion) {
+			return number, err
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+	}
 }
 
 // nextNumber gives an unused machine number and the edit that takes it.
@@ -315,6 +336,9 @@ func (e *Engine) putMachine(ctx context.Context, m Machine, parsed *asl.StateMac
 		if m.locked != nil && (parsed == nil || e.keys == nil && len(m.Encryption) > 0) {
 			return nil, m.locked
 		}
+		if err := e.CheckEncryption(m.Account, m.Encryption); err != nil {
+			return nil, err
+		}
 		m.locked = nil
 		m.Encrypted = m.Encrypted || len(m.Encryption) > 0
 		e.warnPlain(m.ARN(), m.Encryption)
@@ -332,15 +356,30 @@ func (e *Engine) putMachine(ctx context.Context, m Machine, parsed *asl.StateMac
 	if err != nil {
 		return nil, err
 	}
-	edits := append(more, edit)
-	if err := e.put(ctx, edits...); err != nil {
+	kept := func(bool) {}
+	if changed {
+		var unused []store.Edit
+		unused, kept = e.forgetUnused(ctx, &m)
+		more = append(more, unused...)
+	}
+	err = e.put(ctx, append(more, edit)...)
+	kept(err == nil)
+	if err != nil {
 		return nil, err
 	}
 	m.version++
+	if changed && !publishes(more) {
+		e.catalogue.unused.made(key)
+	}
 	if changed && parsed != nil {
-		e.catalogue.parsed(key, parsed)
+		e.catalogue.parsed(key, parsed, m.Definition)
 	}
 	return &m, nil
+}
+
+// publishes reports whether there is a version among edits.
+func publishes(edits []store.Edit) bool {
+	return slices.ContainsFunc(edits, func(e store.Edit) bool { return strings.HasPrefix(e.Key, versionKind) })
 }
 
 // edit writes the machine over the version that it was read at, its definition

@@ -116,7 +116,7 @@ func (e *Engine) meta(req *StartRequest) (meta, error) {
 	}
 	x.Retention = e.retentionOf(m)
 	var err error
-	x.Encryption, err = e.encryptionOf(m.Encryption)
+	x.Encryption, err = e.encryptionFor(m.Account, m.Encryption)
 	return x, err
 }
 
@@ -157,6 +157,12 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 		return Started{}, ErrDeleting
 	}
 	defer begun()
+	if req.fork == nil {
+		var err error
+		if req.Machine, err = e.using(ctx, req.Machine); err != nil {
+			return Started{}, err
+		}
+	}
 	m, err := e.meta(&req)
 	if err != nil {
 		return Started{}, err

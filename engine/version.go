@@ -112,6 +112,9 @@ func (e *Engine) publishing(ctx context.Context, m *Machine, description string)
 	case p.Versions >= maxVersions:
 		return nil, nil, ErrQuota
 	}
+	if !e.catalogue.unused.use(revisionKey{m.Number, m.Revision}) {
+		return nil, nil, store.ErrVersion // it was replaced meanwhile
+	}
 	v := p.next(m, description, e.Now())
 	return v, []store.Edit{v.edit(m.Number), p.edit()}, nil
 }
@@ -165,7 +168,8 @@ func (e *Engine) Version(ctx context.Context, m *Machine, number uint32) (*Versi
 func (e *Engine) MachineAt(ctx context.Context, m *Machine, number uint32) (*Machine, error) {
 	c, key := e.catalogue, versionKey{m.Number, number}
 	c.mu.RLock()
-	at, changes := c.versions[key], c.changes
+	at, _ := c.versions.get(key)
+	changes := c.changes
 	c.mu.RUnlock()
 	if at == nil {
 		v, err := e.Version(ctx, m, number)
@@ -186,7 +190,7 @@ func (c *catalogue) keepVersion(key versionKey, at *Machine, changes uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changes == changes {
-		remember(c.versions, key, at)
+		c.versions.put(key, at, weightOf(at))
 	}
 }
 

@@ -12,17 +12,19 @@ import (
 // loadEncryptionKeys reads a file of customers' keys; without a file there are
 // none.
 //
-//   - {id: alias/orders, key: …}
+//   - {id: alias/orders, key: …, account: "111122223333"}
 //
 // The id is what kmsKeyId says, the key 32 random bytes in base64. Of several
-// keys with one id the first encrypts; all of them decrypt.
+// keys with one id the first encrypts; all of them decrypt. A key without an
+// account is of the one that the id names, or of the server's; "*" stands for all.
 func loadEncryptionKeys(path string) ([]engine.EncryptionKey, error) {
 	if path == "" {
 		return nil, nil
 	}
 	var entries []struct {
-		ID  string `yaml:"id"`
-		Key string `yaml:"key"`
+		ID      string `yaml:"id"`
+		Account string `yaml:"account"`
+		Key     string `yaml:"key"`
 	}
 	if err := readYAML(path, &entries, private); err != nil {
 		return nil, err
@@ -36,7 +38,7 @@ func loadEncryptionKeys(path string) ([]engine.EncryptionKey, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: key %d: %s: the key is not in base64; openssl rand -base64 32 makes one", path, i+1, e.ID)
 		}
-		keys[i] = engine.EncryptionKey{ID: e.ID, Key: key}
+		keys[i] = engine.EncryptionKey{ID: e.ID, Account: e.Account, Key: key}
 		if err := keys[i].Check(); err != nil {
 			return nil, fmt.Errorf("%s: key %d: %w", path, i+1, err)
 		}
