@@ -424,17 +424,22 @@ func (im *importer) take(ctx context.Context, p *portable, of *placed) error {
 	if err != nil {
 		return refuse("%s: %v", arn, err)
 	}
-	if there, same, err := im.there(ctx, p); err != nil {
+	if there, err := im.metThere(ctx, p, arn); there || err != nil {
 		return err
-	} else if there {
-		return im.met(arn, same)
 	}
 	if !rev.usable {
 		im.count(func(n *Imported) { n.Skipped++ })
 		return nil
 	}
 	if !im.DryRun {
-		if err := im.commit(ctx, p, live); err != nil {
+		err := im.commit(ctx, p, live)
+		if errors.Is(err, store.ErrFenced) || errors.Is(err, store.ErrExists) {
+			// Another line of the same execution may have been taken at the same time.
+			if there, err := im.metThere(ctx, p, arn); there || err != nil {
+				return err
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -470,6 +475,15 @@ func (im *importer) verify(p *portable, rev *placedRevision) (*interpreter.Execu
 		return nil, err
 	}
 	return replayed(parsed, &p.meta, &p.record, p.events)
+}
+
+// metThere meets an execution that is in the store, and reports whether it is.
+func (im *importer) metThere(ctx context.Context, p *portable, arn string) (bool, error) {
+	there, same, err := im.there(ctx, p)
+	if err == nil && there {
+		err = im.met(arn, same)
+	}
+	return there, err
 }
 
 // there looks for an execution in the store: by its id, and by its name.
