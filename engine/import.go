@@ -490,11 +490,15 @@ func (im *importer) metThere(ctx context.Context, p *portable, arn string) (bool
 func (im *importer) there(ctx context.Context, p *portable) (there, same bool, err error) {
 	r, err := im.e.store.Execution(ctx, p.record.ID)
 	if errors.Is(err, store.ErrNotFound) {
-		_, err = im.e.store.Lookup(ctx, p.meta.key())
-		if errors.Is(err, store.ErrNotFound) {
+		var id store.ExecutionID
+		id, err = im.e.store.Lookup(ctx, p.meta.key())
+		switch {
+		case errors.Is(err, store.ErrNotFound):
 			return false, false, nil
+		case err != nil || id != p.record.ID:
+			return true, false, err
 		}
-		return true, false, err
+		r, err = im.e.store.Execution(ctx, id) // it has been written since
 	}
 	if err != nil {
 		return true, false, err
