@@ -319,6 +319,33 @@ type Entry struct {
 	Value   []byte
 }
 
+// Marker is a store that keeps marks.
+type Marker interface {
+	// Marks gives the marks of this store; always the same ones.
+	Marks() Marks
+}
+
+// MarkSlots is the number of slots that marks have.
+const MarkSlots = 256
+
+// Marks tell, after the process has died, which executions it was at work on. They
+// cost no sync: they outlive the process, not the machine, and where they are lost
+// or damaged nothing else is. All methods may be called from any goroutine, but a
+// slot belongs to one goroutine at a time.
+type Marks interface {
+	// Set marks an execution in a slot, from 0 to MarkSlots-1, instead of the one
+	// that it had.
+	Set(slot int, id ExecutionID) error
+	// Clear leaves a slot empty.
+	Clear(slot int) error
+	// Left is what was marked when the run before ended, in no order and each
+	// execution once: nothing when its marks were cleared. Whoever asks records what
+	// follows from it before the first Set: until then, or until the store is closed,
+	// it is still there for the run that comes after. Executions may be among them
+	// that do not exist.
+	Left() []ExecutionID
+}
+
 // Edit writes or deletes one catalogue entry.
 type Edit struct {
 	Key     string

@@ -70,6 +70,8 @@ type DB struct {
 	closed  atomic.Bool
 	flight  sync.RWMutex // held for reading by every call, for writing by Close
 
+	marks *marks
+
 	catalogue sync.Mutex // one edit of the catalogue at a time
 
 	names   sync.Mutex
@@ -110,7 +112,7 @@ func Open(dir string, opts Options) (*DB, error) {
 		return nil, errors.Join(err, s.db.Close())
 	}
 	if !created {
-		return s, nil
+		return s.ready(dir)
 	}
 	// The first log of a new database is of an old format, in which damage
 	// inside of the log passes for its end.
@@ -119,6 +121,15 @@ func Open(dir string, opts Options) (*DB, error) {
 	}
 	if err := s.open(dir, &opts); err != nil {
 		return nil, fmt.Errorf("store: open the data directory %s: %w", dir, err)
+	}
+	return s.ready(dir)
+}
+
+// ready takes up what is kept beside the database.
+func (s *DB) ready(dir string) (*DB, error) {
+	var err error
+	if s.marks, err = openMarks(s.tables, dir, len(s.shards)); err != nil {
+		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
 }
@@ -283,7 +294,7 @@ func (s *DB) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	if err := s.db.Close(); err != nil {
+	if err := errors.Join(s.db.Close(), s.marks.close()); err != nil {
 		return fmt.Errorf("store: close: %w", err)
 	}
 	return nil
