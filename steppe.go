@@ -182,6 +182,9 @@ func Open(cfg Config) (*Server, error) {
 		Store: s.store, Integrations: &registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
 		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: ownedKeys(&cfg),
 	}
+	if db, ok := s.store.(*pebble.DB); ok {
+		ec.Marks = db.Marks()
+	}
 	if cfg.VirtualTime {
 		ec.Clock = clock.Now
 	}

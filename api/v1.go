@@ -26,6 +26,7 @@ func (a *api) v1(mux *http.ServeMux, s *awsjson.Server) {
 		"GET /api/v1/executions":            a.searchExecutions,
 		"GET /api/v1/executions/{arn...}":   a.showExecution,
 		"POST /api/v1/forks":                a.forkExecution,
+		"POST /api/v1/resumptions":          a.resumeExecution,
 		"GET /api/v1/alias-shifts":          a.listShifts,
 		"POST /api/v1/alias-shifts":         a.beginShift,
 		"GET /api/v1/alias-shifts/{arn}":    a.showShift,
@@ -78,7 +79,7 @@ func (a *api) searchExecutions(ctx context.Context, r *awsjson.Request) ([]byte,
 		return nil, err
 	}
 	var o awsjson.Object
-	o.List("executions", len(found.Executions), func(dst []byte, i int) []byte { return append(dst, foundItem(found.Executions[i])...) })
+	o.List("executions", len(found.Executions), func(dst []byte, i int) []byte { return append(dst, a.foundItem(found.Executions[i])...) })
 	o.Int("looked", int64(found.Looked))
 	if found.Next != "" {
 		o.Str("nextToken", a.nextToken(r, asked, found.Next))
@@ -86,9 +87,9 @@ func (a *api) searchExecutions(ctx context.Context, r *awsjson.Request) ([]byte,
 	return o.JSON(), nil
 }
 
-func foundItem(d *engine.Description) []byte {
+func (a *api) foundItem(d *engine.Description) []byte {
 	o := executionItem(d)
-	return o.Ptr("error", d.Failure.Error).JSON()
+	return a.held(o.Ptr("error", d.Failure.Error), d).JSON()
 }
 
 // showExecution answers GET /api/v1/executions/ARN: what a list tells of an
@@ -102,13 +103,13 @@ func (a *api) showExecution(ctx context.Context, r *awsjson.Request) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	o := executionItem(d)
+	o := a.held(executionItem(d), d)
 	o.Ptr("error", d.Failure.Error).Ptr("cause", d.Failure.Cause).Doc("input", d.Input).Doc("output", d.Output)
 	if d.Fork != nil {
 		var from awsjson.Object
 		o.Raw("forkOf", from.Str("executionArn", d.Fork.ExecutionArn).Int("event", d.Fork.Event).JSON())
 	}
-	o.List("forks", len(forks), func(dst []byte, i int) []byte { return append(dst, foundItem(forks[i])...) })
+	o.List("forks", len(forks), func(dst []byte, i int) []byte { return append(dst, a.foundItem(forks[i])...) })
 	return o.JSON(), nil
 }
 

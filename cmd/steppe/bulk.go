@@ -36,6 +36,15 @@ func (c *stopCommand) Run(con *console) error {
 	})
 }
 
+type resumeCommand struct{ bulkFlags }
+
+// Run has executions go on.
+func (c *resumeCommand) Run(con *console) error {
+	return c.run(con, "resumed", "status:running ", func(server client, arn string) error {
+		return server.post("resumptions", map[string]any{"executionArn": arn}, new(struct{}))
+	})
+}
+
 type redriveCommand struct{ bulkFlags }
 
 // Run redrives executions.

@@ -25,6 +25,7 @@ type foundExecution struct {
 	Start   float64  `json:"startDate"`
 	Stop    *float64 `json:"stopDate"`
 	Error   string   `json:"error"`
+	Held    string   `json:"held"`
 
 	raw json.RawMessage
 }
@@ -50,12 +51,15 @@ func (c *lsCommand) Run(con *console) error {
 // line shows an execution in a line.
 func (x *foundExecution) line() string {
 	start := seconds(x.Start)
-	took := "running"
+	took, why := "running", x.Error
+	if x.Held != "" {
+		took, why = "held", x.Held
+	}
 	if x.Stop != nil {
 		took = seconds(*x.Stop).Sub(start).Round(time.Millisecond).String()
 	}
 	machine := x.Machine[strings.LastIndexByte(x.Machine, ':')+1:]
-	return strings.TrimRight(fmt.Sprintf("%s  %-9s  %-10s  %s/%s  %s", start.UTC().Format("2006-01-02T15:04:05Z"), x.Status, took, machine, x.Name, x.Error), " ")
+	return strings.TrimRight(fmt.Sprintf("%s  %-9s  %-10s  %s/%s  %s", start.UTC().Format("2006-01-02T15:04:05Z"), x.Status, took, machine, x.Name, why), " ")
 }
 
 func seconds(n float64) time.Time { return time.UnixMilli(int64(n*1000 + 0.5)) }

@@ -26,6 +26,8 @@ type cli struct {
 	Eval       evalCommand       `cmd:"" help:"Evaluate a JSONata or JSONPath expression as a state would."`
 	Ls         lsCommand         `cmd:"" help:"Search for executions."`
 	Stop       stopCommand       `cmd:"" help:"Stop an execution, or all that a search finds."`
+	Resume     resumeCommand     `cmd:"" help:"Have an execution go on that is held, since the server died in the middle of its steps."`
+	Describe   describeCommand   `cmd:"" help:"Show what is known of an execution."`
 	Redrive    redriveCommand    `cmd:"" help:"Redrive an execution, or all that a search finds."`
 	Fork       forkCommand       `cmd:"" help:"Start an execution that takes up another one at some event."`
 	Alias      aliasCommand      `cmd:"" help:"Bring an alias from one version to another, step by step."`

@@ -1,0 +1,42 @@
+package api
+
+import (
+	"context"
+	"errors"
+
+	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/store"
+)
+
+// held adds why an execution is held to what is told of it.
+func (a *api) held(o *awsjson.Object, d *engine.Description) *awsjson.Object {
+	if x := a.Engine.Suspected(d.ID); x != nil && x.Held && d.Status == store.Running {
+		o.Str("held", x.Reason)
+	}
+	return o
+}
+
+// resumeExecution answers POST /api/v1/resumptions: an execution that is held goes
+// on.
+func (a *api) resumeExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	var in struct {
+		ExecutionArn string `json:"executionArn"`
+	}
+	if err := body(r, &in); err != nil {
+		return nil, err
+	}
+	if _, err := parseARN(in.ExecutionArn, "execution"); err != nil {
+		return nil, err
+	}
+	err := a.Engine.Resume(ctx, in.ExecutionArn)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, executionDoesNotExist(in.ExecutionArn)
+	case errors.Is(err, engine.ErrNotRunning):
+		return nil, invalid("The execution has ended: it is not held.")
+	case err != nil:
+		return nil, err
+	}
+	return []byte("{}"), nil
+}
