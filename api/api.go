@@ -130,8 +130,23 @@ func ofTenant(handle awsjson.Handler) awsjson.Handler {
 		if missing, ok := errors.AsType[*engine.KeyError](err); ok {
 			return nil, kmsAccessDenied(missing)
 		}
+		if full, ok := errors.AsType[*engine.QuotaError](err); ok {
+			return nil, quotaExceeded(r.Operation, full)
+		}
 		return answer, err
 	}
+}
+
+// quotaExceeded is the exception of an operation that would have the account
+// exceed a quota.
+func quotaExceeded(operation string, full *engine.QuotaError) error {
+	switch operation {
+	case "CreateStateMachine":
+		return awsjson.Fail("StateMachineLimitExceeded", "State Machine Limit Exceeded: '"+full.Error()+"'")
+	case "CreateActivity":
+		return awsjson.Fail("ActivityLimitExceeded", "Activity Limit Exceeded: '"+full.Error()+"'")
+	}
+	return &awsjson.Exception{Type: "ServiceQuotaExceededException", Status: http.StatusPaymentRequired, Message: full.Error()}
 }
 
 // reads tells the operations that change nothing.

@@ -74,10 +74,13 @@ func (e *Engine) Activities(ctx context.Context, t Tenant, after string, limit i
 }
 
 // PutActivity adds an activity, or replaces the one that was read.
-// store.ErrVersion, [*KeyError].
+// store.ErrVersion, [*KeyError], [*QuotaError].
 func (e *Engine) PutActivity(ctx context.Context, a Activity) error {
 	if a.version == 0 {
 		if err := e.CheckEncryption(a.Account, a.Encryption); err != nil {
+			return err
+		}
+		if err := e.admit(ctx, a.Account, amount{activities: 1}); err != nil {
 			return err
 		}
 		e.warnPlain(a.ARN(), a.Encryption)

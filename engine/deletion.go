@@ -102,6 +102,7 @@ func (e *Engine) forgetRevisions(ctx context.Context, machine uint32, mark store
 		return err
 	}
 	e.deletions.refused.Delete(machine)
+	e.deletions.starting.Delete(machine)
 	return nil
 }
 

@@ -184,22 +184,9 @@ type definitionEntry struct {
 
 // eachDefinition visits the catalogue's entries that have definitions.
 func (e *Engine) eachDefinition(ctx context.Context, visit func(store.Entry) error) error {
-	const atOnce = 16 // of a megabyte each, at most
 	for _, prefix := range []string{machinePrefix, revisionPrefix} {
-		for after := ""; ; {
-			entries, err := e.store.Scan(ctx, prefix, after, atOnce)
-			if err != nil {
-				return fmt.Errorf("engine: read definitions: %w", err)
-			}
-			for _, entry := range entries {
-				if err := visit(entry); err != nil {
-					return err
-				}
-				after = entry.Key
-			}
-			if len(entries) < atOnce {
-				break
-			}
+		if err := e.eachEntry(ctx, prefix, visit); err != nil {
+			return err
 		}
 	}
 	return nil

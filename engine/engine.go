@@ -66,6 +66,8 @@ type Config struct {
 	// Marks keeps what is being stepped for the next who opens the store; nil:
 	// nothing does.
 	Marks store.Marks
+	// Quotas bound what accounts have in the catalogue.
+	Quotas Quotas
 	// Clock gives the time, the wall clock by default.
 	Clock func() time.Time
 	// Random gives the bytes of ids and keys, crypto/rand by default.
@@ -122,6 +124,7 @@ type Engine struct {
 	under      underWay
 	pacer      *pacer
 	residency  residency
+	usage      usage
 	suspects   suspects
 
 	simulated bool // Config.Go was given: nothing else may be concurrent
@@ -196,6 +199,7 @@ func (cfg Config) withDefaults() Config {
 	if cfg.MaxQueued == 0 {
 		cfg.MaxQueued = 200_000
 	}
+	cfg.Quotas = cfg.Quotas.withDefaults()
 	if cfg.Memory == 0 {
 		cfg.Memory = DefaultMemory
 	}

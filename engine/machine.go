@@ -229,6 +229,9 @@ func (e *Engine) CreatePublished(ctx context.Context, m Machine, parsed *asl.Sta
 }
 
 func (e *Engine) createMachine(ctx context.Context, m Machine, parsed *asl.StateMachine, publish *string) (*Machine, *Version, error) {
+	if err := e.admit(ctx, m.Account, amount{machines: 1, bytes: 2 * int64(len(m.Definition))}); err != nil {
+		return nil, nil, err
+	}
 	counter, err := e.takeNumber(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -279,16 +282,26 @@ func (e *Engine) nextNumber(ctx context.Context) (uint32, store.Edit, error) {
 
 // PutMachine replaces a state machine whose catalogue version the caller has
 // seen. changed tells that definition, role or configuration differ: the
-// revision counts up. store.ErrVersion, [*KeyError].
+// revision counts up. store.ErrVersion, [*KeyError], [*QuotaError].
 func (e *Engine) PutMachine(ctx context.Context, m Machine, parsed *asl.StateMachine, changed bool) (*Machine, error) {
-	if changed {
-		m.Revision++
+	if err := e.revise(ctx, &m, changed); err != nil {
+		return nil, err
 	}
 	guard, err := e.guard(ctx, &m)
 	if err != nil {
 		return nil, err
 	}
 	return e.putMachine(ctx, m, parsed, changed, guard)
+}
+
+// revise counts the revision up, where the account may have another one.
+// [*QuotaError].
+func (e *Engine) revise(ctx context.Context, m *Machine, changed bool) error {
+	if !changed {
+		return nil
+	}
+	m.Revision++
+	return e.admit(ctx, m.Account, amount{bytes: int64(len(m.Definition))})
 }
 
 // guard is an edit that changes nothing, and fails when the machine is another
@@ -309,8 +322,8 @@ func (e *Engine) guard(ctx context.Context, m *Machine) (store.Edit, error) {
 // PutPublished is [Engine.PutMachine] and publishes a version of what the
 // machine is then, unless there is one. store.ErrVersion, ErrQuota, [*KeyError].
 func (e *Engine) PutPublished(ctx context.Context, m Machine, parsed *asl.StateMachine, changed bool, description string) (*Machine, *Version, error) {
-	if changed {
-		m.Revision++
+	if err := e.revise(ctx, &m, changed); err != nil {
+		return nil, nil, err
 	}
 	v, edits, err := e.publishing(ctx, &m, description)
 	if err != nil {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/steppehq/steppe/store"
@@ -24,6 +25,16 @@ func (w *waiters) add(id store.ExecutionID) chan struct{} {
 	c := make(chan struct{})
 	w.ends[id] = append(w.ends[id], c)
 	return c
+}
+
+// leave takes a channel back that nobody waits on any more.
+func (w *waiters) leave(id store.ExecutionID, c chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ends[id] = slices.DeleteFunc(w.ends[id], func(other chan struct{}) bool { return other == c })
+	if len(w.ends[id]) == 0 {
+		delete(w.ends, id)
+	}
 }
 
 func (w *waiters) ended(id store.ExecutionID) {
@@ -54,6 +65,7 @@ func (e *Engine) Wait(ctx context.Context, arn string) (*Description, error) {
 		select {
 		case <-end:
 		case <-ctx.Done():
+			e.waiters.leave(id, end)
 			return nil, ctx.Err()
 		case <-e.closing.Done():
 			return nil, errors.Join(ErrNotOwner, e.closing.Err())
