@@ -40,6 +40,7 @@ type cli struct {
 	Chaos      chaosCommand      `cmd:"" help:"Kill a server again and again while it runs a definition, and check that nothing is lost or done twice."`
 	ChaosServe chaosServeCommand `cmd:"" hidden:""`
 	Soak       soakCommand       `cmd:"" help:"Have a server under full mixed load, with kills and failing tasks, and check that reads stay fast and nothing leaks."`
+	Hostile    hostileCommand    `cmd:"" help:"Attack a server with executions that take more than they should get, and see what another tenant notices."`
 	Approve    approveCommand    `cmd:"" help:"End a task that waits for its task token."`
 	Version    versionCommand    `cmd:"" help:"Show the version."`
 }

@@ -1,0 +1,63 @@
+package hostile
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/steppehq/steppe/internal/awsjson"
+)
+
+// Client calls a server with an account's key.
+type Client struct {
+	Endpoint string
+	Key      awsjson.Key
+	HTTP     http.Client
+}
+
+// Exception is an error of the API.
+type Exception struct {
+	Status  int
+	Type    string `json:"__type"`
+	Message string `json:"message"`
+}
+
+// Error gives type and message.
+func (e *Exception) Error() string { return fmt.Sprintf("%d %s: %.300s", e.Status, e.Type, e.Message) }
+
+// Call performs an operation. The error of the API is an [*Exception].
+func (c *Client) Call(ctx context.Context, operation string, in any) (map[string]any, error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Endpoint, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("X-Amz-Target", "AWSStepFunctions."+operation)
+	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	// Equal calls of one second are told apart.
+	req.Header.Set("Amz-Sdk-Invocation-Id", fmt.Sprint(time.Now().UnixNano()))
+	awsjson.Sign(req, body, c.Key, "", "us-east-1", "states", time.Now())
+	response, err := c.HTTP.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close() //nolint:errcheck // it was read
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		refused := &Exception{Status: response.StatusCode}
+		_ = json.Unmarshal(answer, refused) // the status tells enough
+		return nil, refused
+	}
+	var out map[string]any
+	return out, json.Unmarshal(answer, &out)
+}
