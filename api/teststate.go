@@ -44,6 +44,9 @@ func (a *api) testState(ctx context.Context, r *awsjson.Request) ([]byte, error)
 	default:
 		result = a.perform(ctx, r, spec, trial, task)
 	}
+	if result.Interrupted != nil {
+		return nil, result.Interrupted
+	}
 	return testResult(r, &result), nil
 }
 

@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -127,6 +128,11 @@ func location(path []string) string {
 	}
 	var b strings.Builder
 	for _, part := range path {
+		if b.Len() > maxMessage {
+			b.WriteString("…")
+			break
+		}
+		part = shortened(part)
 		if _, err := strconv.Atoi(part); err == nil {
 			b.WriteString("[" + part + "]")
 			continue
@@ -140,10 +146,18 @@ func location(path []string) string {
 // no diagnostic is an error.
 func InvalidDefinition(diagnostics []Diagnostic) string {
 	var errors []string
+	more := 0
 	for _, d := range diagnostics {
-		if d.Severity == SeverityError {
+		switch {
+		case d.Severity != SeverityError:
+		case len(errors) > maxDiagnostics: // the last one tells how many more there were
+			more++
+		default:
 			errors = append(errors, d.String())
 		}
+	}
+	if more > 0 {
+		errors = append(errors, fmt.Sprintf("%d more errors are not shown", more))
 	}
 	if len(errors) == 0 {
 		return ""

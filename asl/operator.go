@@ -1,10 +1,12 @@
 package asl
 
 import (
+	"errors"
 	"strings"
 	"time"
 	"unicode/utf16"
 
+	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/query"
 	"github.com/steppehq/steppe/value"
 )
@@ -17,7 +19,7 @@ type Operator struct {
 	wants     string
 	accepts   func(operand value.Value) bool
 	takesPath bool
-	holds     func(variable, operand value.Value) bool
+	holds     func(m *meter.Meter, variable, operand value.Value) bool
 	// absent tells that the operator asks whether the variable is there.
 	absent bool
 }
@@ -37,10 +39,10 @@ func init() {
 	kinds := []struct {
 		prefix, wants string
 		is            func(value.Value) bool
-		compare       func(a, b value.Value) int
+		compare       func(m *meter.Meter, a, b value.Value) int
 	}{
-		{"String", expected(value.String), isKind(value.String), func(a, b value.Value) int { return compareJava(a.Str(), b.Str()) }},
-		{"Numeric", expected(value.Number), isKind(value.Number), value.CompareNumbers},
+		{"String", expected(value.String), isKind(value.String), func(m *meter.Meter, a, b value.Value) int { return compareJava(m, a.Str(), b.Str()) }},
+		{"Numeric", expected(value.Number), isKind(value.Number), compareNumbers},
 		{"Timestamp", notTimestamp, isTimestamp, compareTimestamps},
 	}
 	for _, kind := range kinds {
@@ -48,8 +50,8 @@ func init() {
 			name := kind.prefix + suffix
 			operators[name] = &Operator{
 				Name: name, wants: kind.wants, accepts: kind.is, takesPath: true,
-				holds: func(variable, operand value.Value) bool {
-					return kind.is(variable) && kind.is(operand) && fits(kind.compare(variable, operand))
+				holds: func(m *meter.Meter, variable, operand value.Value) bool {
+					return kind.is(variable) && kind.is(operand) && fits(kind.compare(m, variable, operand))
 				},
 			}
 		}
@@ -57,14 +59,14 @@ func init() {
 	isBool := isKind(value.Bool)
 	operators["BooleanEquals"] = &Operator{
 		Name: "BooleanEquals", wants: expected(value.Bool), accepts: isBool, takesPath: true,
-		holds: func(variable, operand value.Value) bool {
+		holds: func(_ *meter.Meter, variable, operand value.Value) bool {
 			return isBool(variable) && isBool(operand) && variable.Bool() == operand.Bool()
 		},
 	}
 	operators["StringMatches"] = &Operator{
 		Name: "StringMatches", wants: expected(value.String), accepts: isKind(value.String),
-		holds: func(variable, operand value.Value) bool {
-			return variable.Kind() == value.String && matches(operand.Str(), variable.Str())
+		holds: func(m *meter.Meter, variable, operand value.Value) bool {
+			return variable.Kind() == value.String && matches(m, operand.Str(), variable.Str())
 		},
 	}
 	for name, is := range map[string]func(value.Value) bool{
@@ -74,7 +76,7 @@ func init() {
 	} {
 		operators[name] = &Operator{
 			Name: name, wants: expected(value.Bool), accepts: isBool, absent: name == "IsPresent",
-			holds: func(variable, operand value.Value) bool { return is(variable) == operand.Bool() },
+			holds: func(_ *meter.Meter, variable, operand value.Value) bool { return is(variable) == operand.Bool() },
 		}
 	}
 }
@@ -93,17 +95,26 @@ func isTimestamp(v value.Value) bool {
 	return ok
 }
 
-func compareTimestamps(a, b value.Value) int {
+func compareNumbers(m *meter.Meter, a, b value.Value) int {
+	m.Work(int64(a.Digits() + b.Digits()))
+	return value.CompareNumbers(a, b)
+}
+
+func compareTimestamps(_ *meter.Meter, a, b value.Value) int {
 	at, _ := ParseTimestamp(a.Str())
 	bt, _ := ParseTimestamp(b.Str())
 	return at.Compare(bt)
 }
 
 // compareJava compares as Java does, by UTF-16 units.
-func compareJava(a, b string) int {
+func compareJava(m *meter.Meter, a, b string) int {
+	m.Work(int64(len(a)+len(b)) / 32)
 	if isASCII(a) && isASCII(b) {
 		return strings.Compare(a, b)
 	}
+	m.Work(int64(len(a)+len(b)) / 8)
+	m.Hold(6 * int64(len(a)+len(b)))
+	defer m.Release(6 * int64(len(a)+len(b)))
 	x, y := utf16.Encode([]rune(a)), utf16.Encode([]rune(b))
 	for i := range min(len(x), len(y)) {
 		if x[i] != y[i] {
@@ -122,10 +133,13 @@ func isASCII(s string) bool {
 	return true
 }
 
+// longestTimestamp is more than a timestamp with any fraction of use has.
+const longestTimestamp = 100
+
 // ParseTimestamp reads an RFC 3339 timestamp as the language has it: with a
 // capital T, and a Z or an offset.
 func ParseTimestamp(text string) (time.Time, bool) {
-	if len(text) < len("2006-01-02T15:04Z") || text[10] != 'T' {
+	if len(text) < len("2006-01-02T15:04Z") || len(text) > longestTimestamp || text[10] != 'T' {
 		return time.Time{}, false
 	}
 	at, err := time.Parse(time.RFC3339Nano, text)
@@ -135,12 +149,18 @@ func ParseTimestamp(text string) (time.Time, bool) {
 	return at, err == nil
 }
 
+// matchSteps is after how many characters of a match the meter is told.
+const matchSteps = 1 << 10
+
 // matches compares text with a pattern in which * stands for any characters
 // and \ takes the meaning of the next one away.
-func matches(pattern, text string) bool {
+func matches(m *meter.Meter, pattern, text string) bool {
 	// star and mark are where the last * was and what it had taken.
 	p, t, star, mark := 0, 0, -1, 0
-	for t < len(text) {
+	for steps := 1; t < len(text); steps++ {
+		if steps%matchSteps == 0 {
+			m.Work(matchSteps / 16)
+		}
 		switch {
 		case p < len(pattern) && pattern[p] == '*':
 			star, mark = p, t
@@ -202,6 +222,9 @@ func (r *Not) Holds(s *query.Scope) (bool, error) {
 // Holds compares.
 func (c *Comparison) Holds(s *query.Scope) (bool, error) {
 	variable, err := c.Variable.Eval(s)
+	if stopped(err) {
+		return false, err
+	}
 	if err != nil {
 		if !c.Operator.absent {
 			return false, invalidReference(c.Variable)
@@ -210,11 +233,24 @@ func (c *Comparison) Holds(s *query.Scope) (bool, error) {
 	}
 	operand := c.Operand
 	if c.Path != nil {
-		if operand, err = c.Path.Eval(s); err != nil {
+		if operand, err = c.Path.Eval(s); stopped(err) {
+			return false, err
+		} else if err != nil {
 			return false, invalidReference(c.Path)
 		}
 	}
-	return c.Operator.holds(variable, operand), nil
+	return c.compares(s.Meter, variable, operand)
+}
+
+func (c *Comparison) compares(m *meter.Meter, variable, operand value.Value) (holds bool, err error) {
+	defer m.Caught(&err)
+	return c.Operator.holds(m, variable, operand), nil
+}
+
+// stopped reports whether a meter has ended an evaluation.
+func stopped(err error) bool {
+	_, ok := errors.AsType[*meter.Stop](err)
+	return ok
 }
 
 func invalidReference(p *query.Path) error {

@@ -40,12 +40,12 @@ func Parse(definition []byte) (*StateMachine, []Diagnostic) {
 func ParseValue(v value.Value) (*StateMachine, []Diagnostic) {
 	p := newParser()
 	m := p.machine(v)
-	for _, d := range p.diagnostics {
-		if d.Severity == SeverityError {
-			return nil, p.diagnostics
-		}
+	diagnostics, wrong := p.result()
+	if wrong {
+		return nil, diagnostics
 	}
-	return m, p.diagnostics
+	m.weight = weight(v) + p.compiler.Weight()
+	return m, diagnostics
 }
 
 type parser struct {
@@ -53,15 +53,57 @@ type parser struct {
 	names       map[string]bool
 	labels      map[string]bool
 	diagnostics []Diagnostic
+	dropped     map[Severity]int // what there was no more room for
 	depth       int
+	compiler    query.Compiler
 }
 
-func newParser() *parser { return &parser{names: make(map[string]bool), labels: make(map[string]bool)} }
+func newParser() *parser {
+	return &parser{names: make(map[string]bool), labels: make(map[string]bool), dropped: make(map[Severity]int)}
+}
 
 func (p *parser) report(severity Severity, code Code, path []string, message string) {
-	p.diagnostics = append(p.diagnostics, Diagnostic{
-		Severity: severity, Code: code, Message: message, Location: location(path), Path: slices.Clone(path),
-	})
+	p.diagnose(Diagnostic{Severity: severity, Code: code, Message: message, Location: location(path), Path: path})
+}
+
+// Bounds of what is said about a definition: the diagnostics of a severity, and the
+// bytes of a message and of a location.
+const (
+	maxDiagnostics = 200
+	maxMessage     = 2048
+)
+
+// diagnose adds a diagnostic, unless there are enough.
+func (p *parser) diagnose(d Diagnostic) {
+	counted := 0
+	for i := range p.diagnostics {
+		if p.diagnostics[i].Severity == d.Severity {
+			counted++
+		}
+	}
+	if counted >= maxDiagnostics {
+		p.dropped[d.Severity]++
+		return
+	}
+	d.Message, d.Path = shortened(d.Message), slices.Clone(d.Path)
+	p.diagnostics = append(p.diagnostics, d)
+}
+
+func shortened(text string) string {
+	if len(text) > maxMessage {
+		return strings.ToValidUTF8(text[:maxMessage], "") + "…"
+	}
+	return text
+}
+
+// result gives all diagnostics, and whether one is an error.
+func (p *parser) result() (diagnostics []Diagnostic, wrong bool) {
+	if n := p.dropped[SeverityError]; n > 0 {
+		p.diagnostics = append(p.diagnostics, Diagnostic{
+			Severity: SeverityError, Code: SchemaValidationFailed, Message: fmt.Sprintf("%d more errors are not shown", n),
+		})
+	}
+	return p.diagnostics, slices.ContainsFunc(p.diagnostics, func(d Diagnostic) bool { return d.Severity == SeverityError })
 }
 
 func (p *parser) fail(path []string, format string, args ...any) {
@@ -74,6 +116,7 @@ type object struct {
 	value value.Value
 	path  []string
 	known []string
+	all   bool // all fields are known
 }
 
 func (p *parser) object(v value.Value, path []string) *object {
@@ -179,8 +222,8 @@ func (o *object) exclusive(required bool, fields ...string) {
 // done reports the fields that nobody asked for.
 func (o *object) done() {
 	for _, name := range o.value.Names() {
-		if !slices.Contains(o.known, name) {
-			o.unsupported(name)
+		if !o.all && !slices.Contains(o.known, name) {
+			o.unknown(name)
 		}
 	}
 }
@@ -188,8 +231,14 @@ func (o *object) done() {
 // unsupported reports a field that does not belong there.
 func (o *object) unsupported(field string) {
 	o.known = append(o.known, field)
-	o.p.fail(o.path, "Field '%s' is not supported", field)
-	o.p.diagnostics[len(o.p.diagnostics)-1].Path = o.at(field)
+	o.unknown(field)
+}
+
+func (o *object) unknown(field string) {
+	o.p.diagnose(Diagnostic{
+		Severity: SeverityError, Code: SchemaValidationFailed, Message: "Field '" + field + "' is not supported",
+		Location: location(o.path), Path: o.at(field),
+	})
 }
 
 // each calls visit with the items of a field that must be an array.
@@ -294,7 +343,7 @@ func (p *parser) link(group *States, o *object, complete bool) {
 	switch {
 	case !complete || !o.has("StartAt"):
 	case !ends && p.depth == 1: // only the whole machine must end
-		p.diagnostics = append(p.diagnostics, Diagnostic{
+		p.diagnose(Diagnostic{
 			Severity: SeverityError, Code: MissingEndState, Message: "Workflow has no terminal state", Path: o.at("States"),
 		})
 	default:
@@ -360,12 +409,11 @@ func ParseState(name string, v value.Value) (State, []Diagnostic) {
 	p := newParser()
 	p.depth = 1 // what is inside of the state need not end
 	st := p.state(name, v, []string{"States", name})
-	for _, d := range p.diagnostics {
-		if d.Severity == SeverityError {
-			return nil, p.diagnostics
-		}
+	diagnostics, wrong := p.result()
+	if wrong {
+		return nil, diagnostics
 	}
-	return st, p.diagnostics
+	return st, diagnostics
 }
 
 // Find gives the state of that name, wherever it stands, and whether it is

@@ -64,9 +64,7 @@ func (p *parser) rule(o *object, depth int) ChoiceRule {
 	}
 	if selected != 1 {
 		p.fail(o.path, "The object must have only one of the following fields, [And, Or, Not, Variable, Condition]")
-		for _, field := range o.value.Names() { // this is said instead of what they are
-			o.get(field)
-		}
+		o.all = true // this is said instead of what they are
 		return nil
 	}
 	switch {

@@ -18,7 +18,7 @@ func (o *object) pathField(field string) *query.Path {
 	if !ok {
 		return nil
 	}
-	path, err := query.CompilePath(v.Str())
+	path, err := o.p.compiler.Path(v.Str())
 	if err != nil {
 		o.fail(field, "Value must be a valid JSONPath.")
 		return nil
@@ -36,9 +36,9 @@ func (o *object) template(field string, mustBeObject bool) *query.Template {
 		o.fail(field, "%s", expected(value.Object))
 		return nil
 	}
-	t, err := query.CompileTemplate(v)
+	t, err := o.p.compiler.Template(v)
 	if err != nil {
-		failed := err.(*query.TemplateError) //nolint:errorlint,forcetypeassert // CompileTemplate gives no other
+		failed := err.(*query.TemplateError) //nolint:errorlint,forcetypeassert // Template gives no other
 		path := append(o.at(field), failed.Path...)
 		o.p.fail(path, "The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", failed.Field)
 		return nil
@@ -163,7 +163,7 @@ func (o *object) made(field string, states ...string) *query.Template {
 	if !ok {
 		return nil
 	}
-	t, err := query.CompileJSONata(field, v, states...)
+	t, err := o.p.compiler.JSONata(field, v, states...)
 	if err == nil && !unclosed(v) {
 		return t
 	}
@@ -194,7 +194,7 @@ func (p *parser) expressions(v value.Value, path, states []string) {
 		p.fail(path, "JSONata string must start with {%% and end with %%}")
 		return
 	}
-	_, err := query.CompileJSONata("", v, states...)
+	_, err := p.compiler.JSONata("", v, states...)
 	if failed, ok := errors.AsType[*query.ExpressionError](err); ok {
 		code := InvalidJSONata
 		if failed.Unsupported {

@@ -73,7 +73,9 @@ func (o *object) processor(st *Map) {
 	st.Processor = o.p.states(inner)
 	st.Processor.Comment = comment
 	if st.Distributed != nil && st.Distributed.ExecutionType == "EXPRESS" {
-		o.p.diagnostics = append(o.p.diagnostics, expressTasks(st.Processor, inner.path)...)
+		for _, d := range expressTasks(st.Processor, inner.path) {
+			o.p.diagnose(d)
+		}
 	}
 	inner.done()
 }

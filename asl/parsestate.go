@@ -264,7 +264,7 @@ func (o *object) text(field string, language query.Language) *Text {
 	o.exclusive(false, field, field+"Path")
 	if language == query.JSONPath {
 		if v, ok := o.of(field+"Path", value.String); ok {
-			path, err := query.CompileExpr(v.Str())
+			path, err := o.p.compiler.Expr(v.Str())
 			if err != nil {
 				o.fail(field+"Path", "Value must be a valid JSONPath or a valid intrinsic function call.")
 				return nil

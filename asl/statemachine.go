@@ -17,7 +17,13 @@ type StateMachine struct {
 	// TimeoutSeconds bounds an execution; 0 is no bound.
 	TimeoutSeconds int64
 	States         *States
+
+	weight int64
 }
+
+// Weight is about how many bytes of memory the parsed machine holds, its
+// expressions and regular expressions included.
+func (m *StateMachine) Weight() int64 { return m.weight }
 
 // States is a group of states of which one is the first: the top level of a
 // state machine, a branch of a Parallel state, the processor of a Map state.

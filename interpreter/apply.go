@@ -139,8 +139,9 @@ func (x *Execution) enter(b *branch, ev *history.Event) {
 
 func (x *Execution) exit(b *branch, ev *history.Event) {
 	base := b.state.Base()
-	b.assign(ev.Assigned)
-	b.prev, b.task, b.join, b.fallen, b.due = ev.ID, nil, nil, nil, 0
+	x.assign(b, ev.Assigned)
+	x.unjoin(b)
+	b.prev, b.task, b.fallen, b.due = ev.ID, nil, nil, 0
 	to := base.To
 	if ev.Next != "" {
 		to = b.group.State(ev.Next)
@@ -221,6 +222,10 @@ func (x *Execution) finish(b *branch, ev *history.Event) {
 	parent := b.parent
 	j := parent.join
 	j.outputs[b.index] = b.output
+	if b.output != nil {
+		j.bytes += int64(b.output.Size())
+		x.outputs += int64(b.output.Size())
+	}
 	j.done++
 	j.running--
 	j.link = b.prev
@@ -235,7 +240,8 @@ func (x *Execution) finish(b *branch, ev *history.Event) {
 func (x *Execution) abandon(b *branch) {
 	x.drop(func(o *branch) bool { return o.within(b) })
 	x.dequeue(b)
-	b.join, b.task, b.phase = nil, nil, inside
+	x.unjoin(b)
+	b.task, b.phase = nil, inside
 }
 
 func (x *Execution) applyRetry(ev *history.Event) {

@@ -53,6 +53,9 @@ type Execution struct {
 	// ready holds the branches that can move without news, the one first whose
 	// last event is oldest; of those with the same one, the oldest branch.
 	ready []*branch
+	// variables and outputs are the bytes of all variables, and of all outputs
+	// that wait to be joined.
+	variables, outputs int64
 }
 
 func newExecution(m *asl.StateMachine, info Info) *Execution {
@@ -226,6 +229,7 @@ type task struct {
 type join struct {
 	outputs []*value.Doc
 	done    int64
+	bytes   int64 // of the outputs
 	// A Map's:
 	items   value.Value
 	next    int64 // the iteration to start next
@@ -282,8 +286,9 @@ func (b *branch) Lookup(name string) (value.Value, bool) {
 	return value.Value{}, false
 }
 
-func (b *branch) assign(vars []history.Variable) {
+func (x *Execution) assign(b *branch, vars []history.Variable) {
 	for _, v := range vars {
+		x.variables += int64(v.Value.Size() - b.own(v.Name))
 		i := slices.IndexFunc(b.vars, func(old history.Variable) bool { return old.Name == v.Name })
 		if i >= 0 {
 			b.vars[i] = v
@@ -315,6 +320,11 @@ func (x *Execution) open(parent *branch, group *asl.States, index, prev int64, i
 
 // drop takes a branch, or all inside of it, out of the execution.
 func (x *Execution) drop(gone func(*branch) bool) {
+	for _, b := range x.live {
+		if gone(b) {
+			x.leave(b)
+		}
+	}
 	x.live = slices.DeleteFunc(x.live, gone)
 	x.ready = slices.DeleteFunc(x.ready, gone)
 }

@@ -5,9 +5,11 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/query"
 	"github.com/steppehq/steppe/value"
 )
@@ -35,7 +37,23 @@ func (f failure) name() string {
 	return *f.Error
 }
 
+// maxCause is how many bytes an error and its cause have at most (API model).
+const maxCause = 32768
+
+// shortened cuts a text off that is too long for a cause.
+func shortened(text *string) *string {
+	if text == nil || len(*text) <= maxCause {
+		return text
+	}
+	cut := maxCause - len("…")
+	for !utf8.RuneStart((*text)[cut]) {
+		cut--
+	}
+	return new((*text)[:cut] + "…")
+}
+
 func failed(name, cause string) failure {
+	cause = *shortened(&cause)
 	return failure{ErrorOutput: history.ErrorOutput{Error: &name, Cause: &cause}}
 }
 
@@ -50,11 +68,10 @@ func (s *step) raised(b *branch, name, cause string) failure {
 // evaluation turns the error of an expression into a failure. Those of JSONata
 // have an event of their own.
 func (s *step) evaluation(b *branch, err error) failure {
-	q, ok := errors.AsType[*query.Error](err)
-	if !ok {
-		return s.raised(b, "States.Runtime", err.Error())
+	f, q := s.unevaluated(b, err)
+	if q == nil {
+		return f
 	}
-	f := s.raised(b, q.Name, q.Cause)
 	if b.state.Base().Language == query.JSONata {
 		link := b.before
 		if q.Entered {
@@ -67,6 +84,24 @@ func (s *step) evaluation(b *branch, err error) failure {
 	return f
 }
 
+// tooLong is the cause of a state whose evaluations reached the limit of work.
+const tooLong = "The evaluation of the state's paths, templates and rules takes too long."
+
+// unevaluated is the failure that an error of an expression is, without what is
+// recorded of it. The error is nil where a limit was reached.
+func (s *step) unevaluated(b *branch, err error) (failure, *query.Error) {
+	if q, ok := errors.AsType[*query.Error](err); ok {
+		return s.raised(b, q.Name, q.Cause), q
+	}
+	switch {
+	case errors.Is(err, meter.ErrBytes):
+		return dataLimit(b.state.Base().Name), nil
+	case errors.Is(err, meter.ErrWork):
+		return s.raised(b, "States.Runtime", tooLong), nil
+	}
+	return s.raised(b, "States.Runtime", err.Error()), nil
+}
+
 // dataLimit is the failure of a state whose output or result is too large.
 func dataLimit(name string) failure {
 	return failed("States.DataLimitExceeded",
@@ -76,6 +111,7 @@ func dataLimit(name string) failure {
 // fail has the state that b is in fail: it is tried again, or a Catcher leads
 // on, or what is around it fails too.
 func (s *step) fail(b *branch, f failure) {
+	f.Error, f.Cause = shortened(f.Error), shortened(f.Cause)
 	retriers, catchers := handlers(b.state)
 	if f.event != nil {
 		f.event.Failure = f.ErrorOutput
@@ -194,6 +230,7 @@ func (s *step) retryLater(b *branch, retrier int, pause int64) {
 
 // caught leaves a state that failed by way of a Catcher.
 func (s *step) caught(b *branch, c *asl.Catcher, f failure) {
+	s.renew()
 	output := errorOutput(f.ErrorOutput)
 	scope := s.scopeOf(b)
 	scope.ErrorOutput = output
@@ -202,11 +239,25 @@ func (s *step) caught(b *branch, c *asl.Catcher, f failure) {
 		var assigned []query.Assignment
 		assigned, err = c.Flow.AssignVariables(scope, selected)
 		if err == nil {
-			s.exit(b, s.document(b, result), variables(assigned), c.Next)
+			s.exitCaught(b, s.document(b, result), assigned, c.Next)
 			return
 		}
 	}
 	s.propagate(b, s.evaluation(b, err))
+}
+
+// exitCaught leaves a state by way of a Catcher. What is too large then is no
+// matter for a Catcher again.
+func (s *step) exitCaught(b *branch, output *value.Doc, assigned []query.Assignment, next string) {
+	vars, ok := s.assignable(b, assigned)
+	switch name := s.refused(b, output); {
+	case !ok:
+		s.propagate(b, variableLimit(b.state.Base().Name))
+	case name != "":
+		s.propagate(b, dataLimit(name))
+	default:
+		s.exit(b, output, vars, next)
+	}
 }
 
 // errorOutput gives the value that a Catcher works on. Absent members are "".

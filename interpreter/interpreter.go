@@ -45,6 +45,8 @@ type Env struct {
 	// so far, in all. Pace may block. An error interrupts the step
 	// ([Outcome.Interrupted]). nil: no step is interrupted.
 	Pace func(work, held int64) error
+	// paceWork is how often it is called; 0 for PaceWork.
+	paceWork int64
 	// Buffer is empty; its capacity is the place for the outcome's events, as
 	// long as it lasts. nil is as good, and slower.
 	Buffer []history.Event
@@ -66,10 +68,15 @@ type Limits struct {
 	// Iterations bounds how many iterations of one inline Map run at once
 	// where the Map itself has a higher limit or none.
 	Iterations int64
-	// VariableBytes bounds all variables of an execution, encoded.
+	// VariableBytes bounds all variables of an execution, encoded. One variable,
+	// and all of one Assign, are bounded by PayloadBytes.
 	VariableBytes int
-	// Work and Bytes bound what the evaluation of one field of a state may do,
-	// in units of about 50 ns, and what it may build, in bytes of memory.
+	// Work and Bytes bound what the evaluations of one state may do, in units of
+	// about 50 ns of processor time, and what they may build, in bytes of memory,
+	// each time that the state does something: when it is entered or tried again,
+	// when its result is there, when an error of it is caught, and for each iteration
+	// of a Map. What JSONata does beyond them ends in its own errors, the rest in
+	// States.Runtime and States.DataLimitExceeded.
 	Work, Bytes int64
 }
 
@@ -79,8 +86,12 @@ const (
 	PaceBytes = 256 << 10
 )
 
-// AWSLimits are the service's quotas.
-var AWSLimits = Limits{PayloadBytes: 262144, Events: 25000, RunAhead: 1000, Iterations: 40}
+// AWSLimits are the service's quotas, and bounds of Steppe's own where the
+// service tells none: half a second and 48 MiB for the evaluations of a state.
+var AWSLimits = Limits{
+	PayloadBytes: 262144, Events: 25000, RunAhead: defaultRunAhead, RunAheadBytes: defaultRunAheadBytes, Iterations: 40,
+	VariableBytes: 10 << 20, Work: 10_000_000, Bytes: 48 << 20,
+}
 
 // Info is what an execution knows of itself beside its history. It never
 // changes.
@@ -144,15 +155,18 @@ type Message struct {
 type Outcome struct {
 	Events  []history.Event
 	Effects []Effect
-	// More tells that branches could go on: commit, then send Continue.
+	// More tells that branches could go on: commit, then send Continue. It is not
+	// told of an interrupted step.
 	More bool
 	// Stale tells that no branch awaited the message; there are no events.
 	Stale bool
 	// Interrupted is the error by which Env.Pace interrupted the step. Events
-	// and Effects are those of the states that were worked off before; they may
-	// be committed. The execution is of no use any more: [Replay] of its events
-	// gives it as it is. The message has not come to pass if there are no
-	// events, and has if there are.
+	// and Effects are those of whole turns that were done before: each a state that
+	// was worked off, a branch that was due, or the message. They may be
+	// committed: the history is [Execution.Whole], and goes on as that of the step that
+	// was not interrupted. The execution is of no use any more: [Replay] of its
+	// events gives it as it is. The message has not come to pass if there are no
+	// events, and has if there are. A Continue, or for what was due a Wake, goes on.
 	Interrupted error
 }
 
@@ -227,7 +241,7 @@ func Step(x *Execution, msg Message, env Env) Outcome {
 	case TaskStarted, TaskSubmitted, TaskSucceeded, TaskFailed, TaskHeartbeat:
 		s.taskMessage(msg)
 	}
-	if !s.out.Stale {
+	if !s.out.Stale && s.out.Interrupted == nil {
 		s.run()
 	}
 	return s.out

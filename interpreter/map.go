@@ -23,9 +23,14 @@ func (s *step) startMap(b *branch, st *asl.Map) {
 		s.fail(b, s.evaluation(b, err))
 		return
 	}
+	all := s.document(b, items)
+	if s.beyond(all, itemsFactor) {
+		s.fail(b, dataLimit(st.Name))
+		return
+	}
 	s.emit(b, &history.Event{
 		Type: history.MapStateStarted, Length: int64(items.Len()),
-		Private: history.Private{Items: s.document(b, items), Limit: limit},
+		Private: history.Private{Items: all, Limit: limit},
 	})
 	if items.Len() == 0 {
 		s.joinMap(b, st)
@@ -65,11 +70,14 @@ func expressedItems(st *asl.Map, scope *query.Scope) (value.Value, error) {
 	}
 	if scope.Input.Kind() != value.Array {
 		return value.Value{}, &query.Error{
-			Name: "States.QueryEvaluationError", Cause: "Map state input must be an array but was: " + scope.Input.String(),
+			Name: "States.QueryEvaluationError", Cause: "Map state input must be an array but was: " + scope.Input.Shown(maxCause),
 		}
 	}
 	return scope.Input, nil
 }
+
+// longestNumber is how many characters a number has that is written as text.
+const longestNumber = 64
 
 // concurrency is how many iterations may run at once, 0 for no limit.
 func (s *step) concurrency(b *branch, st *asl.Map) (int64, error) {
@@ -89,6 +97,10 @@ func (s *step) spawn(b *branch) {
 	input, err := s.itemInput(b, st, j.next)
 	if err != nil {
 		s.fail(b, s.evaluation(b, err))
+		return
+	}
+	if s.tooLarge(input) {
+		s.fail(b, dataLimit(st.Name))
 		return
 	}
 	s.emitLinked(b, &history.Event{
@@ -146,8 +158,10 @@ func (s *step) seconds(b *branch, n *asl.Seconds, field string) (int64, error) {
 	if err != nil {
 		return 0, n.Path.Invalid(err)
 	}
-	if parsed, err := value.DecodeString(v.Str()); err == nil && v.Kind() == value.String {
-		v = parsed // a number written as text will do (recorded)
+	if text := v.Str(); text != "" && len(text) <= longestNumber {
+		if parsed, err := value.DecodeString(text); err == nil {
+			v = parsed // a number written as text will do (recorded)
+		}
 	}
 	i, whole := v.Int64()
 	if !whole || v.Kind() != value.Number {
@@ -178,7 +192,7 @@ func expressedSeconds(t *query.Template, scope *query.Scope, field string) (int6
 func notWhole(field string, v value.Value) error {
 	return &query.Error{
 		Name: "States.QueryEvaluationError", Location: field,
-		Cause: "The " + field + " field refers to value \"" + v.String() + "\" which is not a valid integer.",
+		Cause: "The " + field + " field refers to value \"" + v.Shown(maxCause) + "\" which is not a valid integer.",
 	}
 }
 
@@ -187,7 +201,7 @@ func textOf(v value.Value) string {
 	if v.Kind() == value.String {
 		return v.Str()
 	}
-	return v.String()
+	return v.Shown(maxCause)
 }
 
 func runtimeError(cause string) error { return &query.Error{Name: "States.Runtime", Cause: cause} }

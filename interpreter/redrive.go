@@ -131,6 +131,7 @@ func (x *Execution) applyRedrive(ev *history.Event) {
 		b.fallen = nil
 	}
 	slices.SortFunc(x.live, func(a, b *branch) int { return cmp.Compare(a.number, b.number) })
+	x.recount()
 	for _, b := range x.live {
 		if ev.Items != nil && b.number == x.at {
 			b.input = ev.Items

@@ -68,7 +68,7 @@ func (s *step) pathText(b *branch, t *asl.Text, field string) (*string, error) {
 		return nil, t.Path.NotFound(field, b.input.Value(), err)
 	}
 	if v.Kind() != value.String {
-		return nil, runtimeError("The " + field + " field does not reference a string: " + t.Path.String() + " == " + v.String())
+		return nil, runtimeError("The " + field + " field does not reference a string: " + t.Path.String() + " == " + v.Shown(maxCause))
 	}
 	return new(v.Str()), nil
 }
@@ -118,10 +118,12 @@ func (s *step) fork(b *branch, st *asl.Parallel) {
 		s.fail(b, s.evaluation(b, err))
 		return
 	}
-	s.emit(b, &history.Event{
-		Type:    history.ParallelStateStarted,
-		Private: history.Private{Items: s.document(b, args)},
-	})
+	input := s.document(b, args)
+	if s.tooLarge(input) {
+		s.fail(b, dataLimit(st.Name))
+		return
+	}
+	s.emit(b, &history.Event{Type: history.ParallelStateStarted, Private: history.Private{Items: input}})
 }
 
 // joinParallel leaves a Parallel state all of whose branches have ended.
@@ -133,6 +135,11 @@ func (s *step) joinParallel(b *branch, st *asl.Parallel) {
 // leaveJoined leaves a Parallel or Map state with the outputs of what ran
 // inside of it.
 func (s *step) leaveJoined(b *branch, base *asl.Common) {
+	if limit := s.env.Limits.PayloadBytes; limit > 0 && b.join.bytes > itemsFactor*int64(limit) {
+		s.fail(b, dataLimit(base.Name))
+		return
+	}
+	s.renew()
 	outputs := make([]value.Value, len(b.join.outputs))
 	for i, d := range b.join.outputs {
 		outputs[i] = d.Value()

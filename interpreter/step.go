@@ -3,11 +3,15 @@ package interpreter
 import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/query"
 	"github.com/steppehq/steppe/value"
 )
 
-const defaultRunAhead = 1000
+const (
+	defaultRunAhead      = 1000
+	defaultRunAheadBytes = 4 << 20
+)
 
 // step is the work on one message.
 type step struct {
@@ -20,6 +24,12 @@ type step struct {
 	at     *branch       // the branch whose context object scope gives
 	token  int64         // the event that schedules the task whose token it has; 0: none
 	item   *iteration
+	meter  meter.Meter
+	// whole is how many events and effects there were before the turn under way.
+	whole struct{ events, effects int }
+	// bytes is what the payloads of the events hold, held the last one counted.
+	bytes int64
+	held  *value.Doc
 }
 
 // iteration is the Map.Item of the context object while an ItemSelector is
@@ -30,25 +40,64 @@ type iteration struct {
 }
 
 func newStep(x *Execution, env Env) *step {
-	return &step{x: x, env: env, now: env.Now.UnixMilli(), out: Outcome{Events: env.Buffer}}
+	s := &step{x: x, env: env, now: env.Now.UnixMilli(), out: Outcome{Events: env.Buffer}}
+	limits := meter.Config{
+		Work: env.Limits.Work, Bytes: env.Limits.Bytes, Pace: env.Pace, PaceWork: PaceWork, PaceBytes: PaceBytes,
+	}
+	if env.paceWork > 0 {
+		limits.PaceWork = env.paceWork
+	}
+	s.meter.Begin(limits)
+	s.scope.Meter = &s.meter
+	return s
 }
 
 // overflow is thrown when the history is full; nothing but an ending event
 // fits then.
 type overflow struct{}
 
-// guarded runs what a message brings about, and fails the execution when its
-// history overflows on the way.
+// guarded runs what a message brings about. It fails the execution when its
+// history overflows on the way, and ends the step when it is interrupted.
 func (s *step) guarded(work func()) {
 	defer func() {
-		if r := recover(); r != nil {
-			if _, full := r.(overflow); !full {
-				panic(r)
-			}
+		switch r := recover().(type) {
+		case nil:
+		case overflow:
 			s.overflow()
+		case *meter.Stop:
+			s.interrupt(r)
+		default:
+			panic(r)
 		}
 	}()
 	work()
+}
+
+// turnWork is what a turn takes beside its evaluations, in the meter's units.
+const turnWork = 40
+
+// begin begins a turn of a branch, nil for that of a message: what was recorded
+// before it is whole, and stays when the turn is interrupted.
+func (s *step) begin(b *branch) {
+	// In these phases a turn may record nothing but that the state is tried again,
+	// on the event before it, which must be of the same step.
+	if b == nil || b.phase != spawning && b.phase != retrying && b.phase != redoing {
+		s.whole.events, s.whole.effects = len(s.out.Events), len(s.out.Effects)
+	}
+	s.renew()
+	s.meter.Work(turnWork)
+}
+
+// renew begins another evaluation: limits count from here.
+func (s *step) renew() { s.meter.Renew(s.bytes) }
+
+// interrupt takes back the turn under way.
+func (s *step) interrupt(stop *meter.Stop) {
+	if !stop.Interrupted {
+		panic(stop) // evaluations make errors of it
+	}
+	s.out.Events, s.out.Effects = s.out.Events[:s.whole.events], s.out.Effects[:s.whole.effects]
+	s.out.Interrupted, s.out.Stale = stop.Err, false
 }
 
 // run moves ready branches, the one whose last event is oldest first, until
@@ -58,12 +107,17 @@ func (s *step) run() {
 	if limit == 0 {
 		limit = defaultRunAhead
 	}
+	bytes := int64(s.env.Limits.RunAheadBytes)
+	if bytes == 0 {
+		bytes = defaultRunAheadBytes
+	}
 	s.guarded(func() {
-		for len(s.x.ready) > 0 && len(s.out.Events) < limit {
+		for len(s.x.ready) > 0 && len(s.out.Events) < limit && s.bytes < bytes {
+			s.begin(s.x.ready[0])
 			s.turn(s.x.ready[0])
 		}
 	})
-	s.out.More = len(s.x.ready) > 0
+	s.out.More = len(s.x.ready) > 0 && s.out.Interrupted == nil
 }
 
 // turn moves a ready branch through one state, or starts iterations of a Map.
@@ -92,8 +146,25 @@ func (s *step) record(b *branch, ev *history.Event) {
 	if b != nil {
 		ev.Branch = b.number
 	}
+	s.hold(ev)
 	s.out.Events = append(s.out.Events, *ev)
 	s.x.apply(b, &s.out.Events[len(s.out.Events)-1])
+}
+
+// hold counts the payloads of an event: one that passes through once.
+func (s *step) hold(ev *history.Event) {
+	for _, d := range [...]*value.Doc{ev.Input, ev.Output, ev.Items, ev.Credentials} {
+		if d != nil && d != s.held {
+			s.held = d
+			s.bytes += int64(d.Size())
+		}
+	}
+	for i := range ev.Assigned {
+		s.bytes += int64(ev.Assigned[i].Value.Size())
+	}
+	if cause := ev.Failure.Cause; cause != nil {
+		s.bytes += int64(len(*cause))
+	}
 }
 
 // emit records an event of a branch that links to the branch's last one.
@@ -239,15 +310,32 @@ func (s *step) leave(b *branch, flow *query.Flow, result value.Value, next strin
 		s.fail(b, s.evaluation(b, err))
 		return
 	}
-	s.exit(b, s.document(b, output), variables(assigned), next)
+	vars, ok := s.variables(b, assigned)
+	if !ok {
+		return
+	}
+	doc := s.document(b, output)
+	if name := s.refused(b, doc); name != "" {
+		s.fail(b, dataLimit(name))
+		return
+	}
+	s.exit(b, doc, vars, next)
+}
+
+// refused names the state whose output a document is too large for: that which b
+// is in, or the one that waits for it; "" for none.
+func (s *step) refused(b *branch, output *value.Doc) string {
+	switch {
+	case s.tooLarge(output):
+		return b.state.Base().Name
+	case b.parent != nil && s.x.outputs+int64(output.Size()) > s.outputLimit():
+		return b.parent.state.Base().Name
+	}
+	return ""
 }
 
 // exit leaves a state. When that ends the branch, what is around it goes on.
 func (s *step) exit(b *branch, output *value.Doc, assigned []history.Variable, next string) {
-	if s.tooLarge(output) {
-		s.fail(b, dataLimit(b.state.Base().Name))
-		return
-	}
 	s.emit(b, &history.Event{
 		Type: exitedType(b.state), Name: b.state.Base().Name, Output: output, Assigned: assigned,
 		Private: history.Private{Next: next},
@@ -287,21 +375,11 @@ func (s *step) document(b *branch, v value.Value) *value.Doc {
 	return value.DocOf(v)
 }
 
+// tooLarge reports whether a payload is beyond the limit. It is encoded up to
+// there, so that no more than that is ever built.
 func (s *step) tooLarge(d *value.Doc) bool {
 	limit := s.env.Limits.PayloadBytes
-	return limit > 0 && d.Size() > limit
-}
-
-// variables turns assignments into what an event records.
-func variables(assigned []query.Assignment) []history.Variable {
-	if len(assigned) == 0 {
-		return nil
-	}
-	vars := make([]history.Variable, len(assigned))
-	for i, a := range assigned {
-		vars[i] = history.Variable{Name: a.Name, Value: value.DocOf(a.Value)}
-	}
-	return vars
+	return limit > 0 && !d.Within(limit)
 }
 
 // wake does all that is due, in the order in which it became due.
@@ -316,6 +394,7 @@ func (s *step) wake() {
 			if b == nil {
 				return
 			}
+			s.begin(b)
 			s.due(b)
 		}
 	})

@@ -67,7 +67,9 @@ func (s *step) arguments(b *branch, st *asl.Task, ev *history.Event) error {
 		if err != nil {
 			return err
 		}
-		ev.Credentials = value.DocOf(creds)
+		if ev.Credentials = value.DocOf(creds); s.tooLarge(ev.Credentials) {
+			return runtimeError("The credentials of the state are larger than a payload may be.")
+		}
 	}
 	return nil
 }
@@ -91,6 +93,7 @@ func (s *step) taskMessage(msg Message) {
 		return
 	}
 	s.guarded(func() {
+		s.begin(nil)
 		if b.phase == starting { // news came before the step went on
 			s.started(b)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/query"
 	"github.com/steppehq/steppe/value"
 )
@@ -50,6 +51,9 @@ type TrialResult struct {
 	Next    string
 	// Inspection is the API's structure of that name.
 	Inspection value.Value
+	// Interrupted is the error by which Env.Pace ended the trial; there is no
+	// result then.
+	Interrupted error
 }
 
 // NewTrial begins a trial.
@@ -86,10 +90,15 @@ func (t *Trial) text(v value.Value) string {
 	if v == t.spec.Input.Value() {
 		return t.spec.Input.String()
 	}
-	return string(appendSpaced(nil, v))
+	return string(t.appendSpaced(nil, v))
 }
 
-func appendSpaced(dst []byte, v value.Value) []byte {
+// spacedBytes is what a byte of a shown text takes while it grows, and as a string.
+const spacedBytes = 3
+
+func (t *Trial) appendSpaced(dst []byte, v value.Value) []byte {
+	t.s.meter.Work(1 + int64(len(v.Str()))/16)
+	t.s.meter.Hold(spacedBytes * int64(len(v.Str())+v.Digits()+8))
 	switch v.Kind() {
 	case value.Array:
 		dst = append(dst, '[')
@@ -97,7 +106,7 @@ func appendSpaced(dst []byte, v value.Value) []byte {
 			if i > 0 {
 				dst = append(dst, ", "...)
 			}
-			dst = appendSpaced(dst, item)
+			dst = t.appendSpaced(dst, item)
 		}
 		return append(dst, ']')
 	case value.Object:
@@ -106,8 +115,9 @@ func appendSpaced(dst []byte, v value.Value) []byte {
 			if i > 0 {
 				dst = append(dst, ", "...)
 			}
+			t.s.meter.Hold(spacedBytes * int64(len(name)))
 			dst = append(value.AppendString(dst, name), ": "...)
-			dst = appendSpaced(dst, v.At(i))
+			dst = t.appendSpaced(dst, v.At(i))
 		}
 		return append(dst, '}')
 	case value.Undefined, value.Null, value.Bool, value.Number, value.String:
@@ -118,7 +128,32 @@ func appendSpaced(dst []byte, v value.Value) []byte {
 // Begin does what comes before the state's work. It gives the end of a state
 // that has none; else, for a Task state, what is to be performed, and for
 // Parallel and Map nothing: then Succeed or Fail goes on.
-func (t *Trial) Begin() (*Effect, *TrialResult) {
+func (t *Trial) Begin() (task *Effect, end *TrialResult) {
+	defer func() {
+		if r := t.stopped(recover()); r != nil {
+			task, end = nil, r
+		}
+	}()
+	t.s.begin(nil)
+	return t.begin()
+}
+
+// stopped is the end of a trial that a meter has ended.
+func (t *Trial) stopped(r any) *TrialResult {
+	stop, ok := r.(*meter.Stop)
+	switch {
+	case r == nil:
+		return nil
+	case !ok:
+		panic(r)
+	case stop.Interrupted:
+		return &TrialResult{Interrupted: stop.Err}
+	}
+	f, _ := t.s.unevaluated(t.b, stop)
+	return t.end(TrialResult{Status: "FAILED", Failure: f.ErrorOutput})
+}
+
+func (t *Trial) begin() (*Effect, *TrialResult) {
 	switch st := t.spec.State.(type) {
 	case *asl.Task:
 		return t.task(st)
@@ -257,7 +292,17 @@ func (t *Trial) fail(st *asl.Fail) *TrialResult {
 }
 
 // Succeed ends the state with the result of its work.
-func (t *Trial) Succeed(result *value.Doc) TrialResult {
+func (t *Trial) Succeed(result *value.Doc) (end TrialResult) {
+	defer func() {
+		if r := t.stopped(recover()); r != nil {
+			end = *r
+		}
+	}()
+	t.s.begin(nil)
+	return t.succeed(result)
+}
+
+func (t *Trial) succeed(result *value.Doc) TrialResult {
 	base := t.spec.State.Base()
 	if t.tolerated && float64(t.spec.Failures) > t.tolerance {
 		return *t.failure(failed("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded"))
@@ -273,7 +318,13 @@ func (t *Trial) Succeed(result *value.Doc) TrialResult {
 }
 
 // Fail ends the state with the failure of its work.
-func (t *Trial) Fail(output history.ErrorOutput) TrialResult {
+func (t *Trial) Fail(output history.ErrorOutput) (end TrialResult) {
+	defer func() {
+		if r := t.stopped(recover()); r != nil {
+			end = *r
+		}
+	}()
+	t.s.begin(nil)
 	_, task := t.spec.State.(*asl.Task)
 	return *t.failure(failure{ErrorOutput: output, task: task})
 }
@@ -287,7 +338,7 @@ func (t *Trial) leave(flow *query.Flow, result value.Value, next string, shown b
 			return t.failed(err)
 		}
 		t.see("afterResultSelector", selected)
-		placed, err := flow.Placed(scope.Input, selected)
+		placed, err := flow.Placed(scope, selected)
 		if err != nil {
 			return t.failed(err)
 		}
@@ -309,7 +360,12 @@ func (t *Trial) assign(flow *query.Flow, selected value.Value) error {
 	if err != nil || len(assigned) == 0 && len(t.b.vars) == 0 {
 		return err
 	}
-	t.b.assign(variables(assigned))
+	vars, ok := t.s.assignable(t.b, assigned)
+	if !ok {
+		limit := variableLimit(t.b.state.Base().Name)
+		return &query.Error{Name: *limit.Error, Cause: *limit.Cause}
+	}
+	t.s.x.assign(t.b, vars)
 	all := value.NewObject(len(t.b.vars))
 	for _, v := range t.b.vars {
 		all.Set(v.Name, v.Value.Value())
@@ -330,11 +386,8 @@ func (t *Trial) raised(err error) failure {
 	if reader, ok := errors.AsType[*readerError](err); ok {
 		return reader.failure
 	}
-	q, ok := errors.AsType[*query.Error](err)
-	if !ok {
-		q = &query.Error{Name: "States.Runtime", Cause: err.Error()}
-	}
-	return t.s.raised(t.b, q.Name, q.Cause)
+	f, _ := t.s.unevaluated(t.b, err)
+	return f
 }
 
 // failure has the state fail: it would be tried again, caught, or fail.

@@ -105,19 +105,39 @@ func (t *Trial) batchItems(st *asl.Map, items value.Value) error {
 	var batches []value.Value
 	for rest := items.Items(); len(rest) > 0; {
 		n := 1
-		size := len(batch(rest[:1]).Append(nil))
+		size := t.encoded(batch(rest[:1]))
 		for n < len(rest) && (most == 0 || int64(n) < most) {
-			size += len(rest[n].Append(nil)) + len(",")
+			size += t.encoded(rest[n]) + len(",")
 			if bytes > 0 && int64(size) > bytes {
 				break
 			}
 			n++
 		}
+		t.s.meter.Hold(rowBytes)
 		batches = append(batches, batch(rest[:n]))
 		rest = rest[n:]
 	}
 	t.see("afterItemBatcher", value.Arr(batches...))
 	return nil
+}
+
+// What parts of items hold, in bytes of memory.
+const (
+	rowBytes   = 600 // an item made of a few
+	fieldBytes = 110
+)
+
+// encoded is the length of a value as JSON.
+func (t *Trial) encoded(v value.Value) int {
+	size := 0
+	text, _ := v.AppendWhile(nil, func(now int) bool {
+		t.s.meter.Work(1 + int64(now-size)/16)
+		t.s.meter.Hold(2 * int64(now-size))
+		size = now
+		return true
+	})
+	t.s.meter.Release(2 * int64(size))
+	return len(text)
 }
 
 // tolerate evaluates how many iterations may fail.
@@ -163,9 +183,9 @@ func (t *Trial) readItems(r *asl.ItemReader, data string) (value.Value, error) {
 	var items []value.Value
 	switch r.InputType {
 	case "CSV":
-		items, err = csvItems(r, data)
+		items, err = t.csvItems(r, data)
 	case "JSONL":
-		items, err = lineItems(data)
+		items, err = t.lineItems(data)
 	case "PARQUET", "MANIFEST":
 		err = readerFailed("Items of the type " + r.InputType + " cannot be given as text.")
 	default:
@@ -181,6 +201,8 @@ func (t *Trial) readItems(r *asl.ItemReader, data string) (value.Value, error) {
 }
 
 func (t *Trial) jsonItems(r *asl.ItemReader, data string) ([]value.Value, error) {
+	t.s.meter.Hold(value.DecodedSize(data))
+	t.s.meter.Work(int64(len(data)) / 2)
 	found, err := value.DecodeString(data)
 	if err != nil {
 		return nil, readerFailed(value.JacksonMessage([]byte(data)))
@@ -227,12 +249,14 @@ func pointed(v value.Value, pointer string) value.Value {
 	return v
 }
 
-func lineItems(data string) ([]value.Value, error) {
+func (t *Trial) lineItems(data string) ([]value.Value, error) {
 	var items []value.Value
 	for line := range strings.Lines(data) {
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
+		t.s.meter.Hold(value.DecodedSize(line))
+		t.s.meter.Work(1 + int64(len(line))/2)
 		item, err := value.DecodeString(line)
 		if err != nil {
 			return nil, readerFailed(value.JacksonMessage([]byte(strings.TrimRight(line, "\r\n"))))
@@ -247,7 +271,7 @@ var delimiters = map[string]rune{"COMMA": ',', "PIPE": '|', "SEMICOLON": ';', "S
 
 // csvItems makes an object of texts of each row. Fields without a header are
 // left out, headers without a field are empty.
-func csvItems(r *asl.ItemReader, data string) ([]value.Value, error) {
+func (t *Trial) csvItems(r *asl.ItemReader, data string) ([]value.Value, error) {
 	reader := csv.NewReader(strings.NewReader(data))
 	reader.FieldsPerRecord, reader.LazyQuotes = -1, true
 	if delimiter, ok := delimiters[r.CSVDelimiter]; ok {
@@ -272,6 +296,8 @@ func csvItems(r *asl.ItemReader, data string) ([]value.Value, error) {
 			items = []value.Value{} // this row has the headers
 			continue
 		}
+		t.s.meter.Hold(rowBytes + fieldBytes*int64(len(headers)))
+		t.s.meter.Work(1 + int64(len(headers)))
 		item := value.NewObject(len(headers))
 		for i, header := range headers {
 			field := ""

@@ -1,10 +1,12 @@
 package interpreter
 
 import (
+	"errors"
 	"time"
 
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/query"
 	"github.com/steppehq/steppe/value"
 )
@@ -64,6 +66,9 @@ func waitSeconds(n *asl.Seconds, scope *query.Scope) (int64, error) {
 		return n.Literal, nil
 	}
 	v, err := n.Path.Eval(scope)
+	if stopped(err) {
+		return 0, err
+	}
 	if err != nil {
 		return 0, runtimeError("The SecondsPath parameter does not reference an input value: " + n.Path.String())
 	}
@@ -75,6 +80,12 @@ func waitSeconds(n *asl.Seconds, scope *query.Scope) (int64, error) {
 		return 0, runtimeError("The SecondsPath parameter references a negative value: " + n.Path.String() + " == " + textOf(v))
 	}
 	return seconds, nil
+}
+
+// stopped reports whether a meter has ended an evaluation.
+func stopped(err error) bool {
+	_, ok := errors.AsType[*meter.Stop](err)
+	return ok
 }
 
 func waitTimestamp(t *asl.Timestamp, scope *query.Scope) (time.Time, error) {
@@ -89,6 +100,9 @@ func waitTimestamp(t *asl.Timestamp, scope *query.Scope) (time.Time, error) {
 		return at, nil
 	}
 	v, err := t.Path.Eval(scope)
+	if stopped(err) {
+		return time.Time{}, err
+	}
 	if err != nil {
 		return time.Time{}, runtimeError("The TimestampPath parameter does not reference an input value: " + t.Path.String())
 	}

@@ -45,12 +45,19 @@ func appendFunction(e *evaluation, args []val) value.Value {
 	case args[1].IsUndefined():
 		return args[0].Value
 	}
-	items := value.NewArray(args[0].Len() + args[1].Len() + 2)
-	collect(items, &args[0].Value)
-	collect(items, &args[1].Value)
+	size := max(args[0].Len(), 1) + max(args[1].Len(), 1)
+	e.items(size)
+	e.tick(size / 8)
+	items := value.NewArray(size)
+	for _, arg := range args[:2] {
+		if arg.Kind() == value.Array {
+			items.Append(arg.Items()...)
+		} else {
+			items.Add(&arg.Value)
+		}
+	}
 	array := items.Value()
 	e.charge(int64(8 * array.Len()))
-	e.tick(array.Len() / 8)
 	return array
 }
 
@@ -58,6 +65,8 @@ func reverse(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
 	}
+	e.items(args[0].Len())
+	e.tick(args[0].Len() / 8)
 	items := slices.Clone(args[0].Items())
 	slices.Reverse(items)
 	e.charge(int64(8 * len(items)))
@@ -68,6 +77,8 @@ func shuffle(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
 	}
+	e.items(args[0].Len())
+	e.tick(args[0].Len() / 8)
 	items := slices.Clone(args[0].Items())
 	for i := len(items) - 1; i > 0; i-- {
 		j := int(e.random() % uint64(i+1))
@@ -86,7 +97,9 @@ func distinct(e *evaluation, args []val) value.Value {
 	var kept []value.Value
 	seen := make(map[string]bool)
 	for _, item := range v.Items() {
-		key := string(distinctKey(nil, item))
+		key := string(e.distinctKey(nil, item))
+		e.meter.Hold(int64(3*len(key)) + 2*grownBytes)
+		e.tick(len(key) / 32)
 		if !seen[key] {
 			seen[key] = true
 			kept = append(kept, item)
@@ -100,21 +113,23 @@ func distinct(e *evaluation, args []val) value.Value {
 }
 
 // distinctKey writes a text that equal values share.
-func distinctKey(dst []byte, v value.Value) []byte {
+func (e *evaluation) distinctKey(dst []byte, v value.Value) []byte {
+	e.tick(1 + v.Len())
+	e.meter.Hold(2 + int64(len(v.Str()))) // what is shared is written again each time
 	switch v.Kind() {
 	case value.Number:
 		return appendJSNumber(dst, v)
 	case value.Array:
 		dst = append(dst, '[')
 		for _, item := range v.Items() {
-			dst = append(distinctKey(dst, item), ',')
+			dst = append(e.distinctKey(dst, item), ',')
 		}
 		return append(dst, ']')
 	case value.Object:
 		names := slices.Sorted(slices.Values(v.Names()))
 		dst = append(dst, '{')
 		for _, name := range names {
-			dst = append(distinctKey(append(value.AppendString(dst, name), ':'), v.Get(name)), ',')
+			dst = append(e.distinctKey(append(value.AppendString(dst, name), ':'), v.Get(name)), ',')
 		}
 		return append(dst, '}')
 	default:
@@ -122,14 +137,17 @@ func distinctKey(dst []byte, v value.Value) []byte {
 	}
 }
 
-func zip(_ *evaluation, args []val) value.Value {
+func zip(e *evaluation, args []val) value.Value {
 	size := -1
 	for _, arg := range args {
 		if n := arg.Len(); size < 0 || n < size {
 			size = n
 		}
 	}
-	rows := make([]value.Value, max(size, 0))
+	size = max(size, 0)
+	e.tick(size * (1 + len(args)/8))
+	e.meter.Hold(int64(size) * (3*itemBytes + itemBytes*int64(len(args))))
+	rows := make([]value.Value, size)
 	for i := range rows {
 		row := make([]value.Value, len(args))
 		for j, arg := range args {
@@ -175,6 +193,7 @@ func mapFunction(e *evaluation, args []val) val {
 		return val{}
 	}
 	fn := e.function(args[1].Value)
+	e.items(args[0].Len())
 	items := make([]value.Value, 0, args[0].Len())
 	e.callEach(fn, args[0].Value, func(_ int, _, result value.Value) {
 		if !result.IsUndefined() {
@@ -193,6 +212,7 @@ func filterFunction(e *evaluation, args []val) val {
 	var items []value.Value
 	e.callEach(fn, args[0].Value, func(_ int, item, result value.Value) {
 		if e.truth(result) {
+			e.grown(1)
 			items = append(items, item)
 		}
 	})
@@ -270,8 +290,9 @@ func sortFunction(e *evaluation, args []val) value.Value {
 			}
 		}
 	}
+	e.items(2 * v.Len())
 	items := e.mergeSort(v.Items(), func(a, b value.Value) bool {
-		e.tick(1)
+		e.tick(2 + comparing(a, b))
 		if fn == nil {
 			return compare(a, b) > 0
 		}

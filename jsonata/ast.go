@@ -55,7 +55,7 @@ type node struct {
 	terms       []term   // of a sort
 	names       []string // of a lambda's parameters
 	signature   *signature
-	regex       *regex
+	regex       *pattern
 	builtin     *function // what a variable names where nothing is bound to it
 	thunk       bool
 

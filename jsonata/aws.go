@@ -38,6 +38,9 @@ func partition(e *evaluation, args []val) value.Value {
 	if size < 0 {
 		e.awsFailure("The chunk size must be positive")
 	}
+	n := args[0].Len()/size + 1
+	e.tick(n / 4)
+	e.meter.Hold((2*itemBytes + grownBytes) * int64(n))
 	var chunks []value.Value
 	for items := args[0].Items(); len(items) > 0; {
 		n := min(size, len(items))
@@ -59,6 +62,7 @@ func rangeFunction(e *evaluation, args []val) value.Value {
 	}
 	e.charge(8 * int64(min(size, 1<<40)))
 	e.tick(int(min(size, 1<<30)))
+	e.items(int(size))
 	items := make([]value.Value, 0, int(size))
 	for i := 0.0; i < size; i++ {
 		items = append(items, numberOf(first+i*step))
@@ -73,6 +77,8 @@ func hashFunction(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[1].IsUndefined() {
 		return value.Value{}
 	}
+	e.texts(len(args[0].Str()))
+	e.tick(len(args[0].Str()) / 8)
 	data := []byte(args[0].Str())
 	if args[0].Kind() != value.String {
 		data = []byte(e.stringOf(args[0].Value, false))
@@ -129,6 +135,8 @@ func parse(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
 	}
+	e.meter.Hold(value.DecodedSize(args[0].Str()))
+	e.tick(len(args[0].Str()) / 2)
 	v, err := value.DecodeString(args[0].Str())
 	if err != nil {
 		e.awsFailure("The argument of the parse function is not JSON: " + err.Error())

@@ -14,8 +14,8 @@ type function struct {
 	signature *signature
 	// native is what a builtin does; context is the value the call stands on.
 	native func(e *evaluation, args []val, context val) val
-	arity  int    // of a native function, where its signature does not tell
-	regex  *regex // of a matcher
+	arity  int      // of a native function, where its signature does not tell
+	regex  *pattern // of a matcher
 	// lambda is a function of the expression, with what it closes over.
 	lambda *node
 	frame  *frame
@@ -36,14 +36,18 @@ func fnLike(v value.Value) bool {
 	return v.Kind() == value.Object && v.Len() == 1 && v.Names()[0] == marker
 }
 
+// functionBytes is what a function takes, with its value and its frame.
+const functionBytes = 600
+
 // functionValue gives the value that stands for a function.
 func (e *evaluation) functionValue(fn *function) value.Value {
 	if v, ok := e.known[fn]; ok {
 		return v
 	}
 	v := value.Obj(value.Member{Name: marker, Value: value.Int(int64(len(e.fns)))})
-	e.fns = append(e.fns, fn)
 	e.charge(64)
+	e.meter.Hold(functionBytes)
+	e.fns = append(e.fns, fn)
 	if fn.lambda == nil {
 		if e.known == nil {
 			e.known = make(map[*function]value.Value)
@@ -196,6 +200,7 @@ func (e *evaluation) invoke(fn *function, args []val, context val) val {
 // trimmed forgets a thunk that nobody else can have seen.
 func (e *evaluation) trimmed(thunk *function) []*function {
 	if last := len(e.fns) - 1; last >= 0 && e.fns[last] == thunk {
+		e.meter.Release(functionBytes)
 		return e.fns[:last]
 	}
 	return e.fns

@@ -106,9 +106,12 @@ var defaultPresentation = map[byte]string{
 // datePicture reads a picture of dates and times (XPath and XQuery Functions
 // 3.1, "The picture string").
 func (e *evaluation) datePicture(text string) []datePart {
+	e.texts(2 * len(text))
+	e.tick(len(text))
 	var parts []datePart
 	literal := func(s string) {
 		if s != "" {
+			e.meter.Hold(2 * grownBytes)
 			parts = append(parts, datePart{literal: strings.ReplaceAll(s, "]]", "]")})
 		}
 	}
@@ -119,6 +122,7 @@ func (e *evaluation) datePicture(text string) []datePart {
 		case !found:
 			return parts
 		case strings.HasPrefix(rest, "["):
+			e.meter.Hold(2 * grownBytes)
 			parts = append(parts, datePart{literal: "["})
 			text = rest[1:]
 			continue
@@ -132,6 +136,7 @@ func (e *evaluation) datePicture(text string) []datePart {
 			// Nothing separates the two: the first has as many digits as it says.
 			parts[n-1].integer.width = parts[n-1].integer.mandatory
 		}
+		e.meter.Hold(4 * grownBytes)
 		parts = append(parts, part)
 		text = after
 	}
@@ -364,6 +369,9 @@ func dateComponent(t time.Time, component byte) int {
 
 var isoTime = regexp.MustCompile(`^(\d{4})(?:-([01]\d))?(?:-([0-3]\d))?(?:T([0-2]\d):([0-5]\d):([0-5]\d)(?:\.(\d+))?)?(Z|[+-][0-2]\d:?[0-5]\d)?$`)
 
+// longestTime is more than any ISO 8601 timestamp has, whatever its fraction.
+const longestTime = 1 << 10
+
 func toMillis(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -375,6 +383,9 @@ func toMillis(e *evaluation, args []val) value.Value {
 			return value.Value{}
 		}
 		return value.Int(n)
+	}
+	if len(text) > longestTime {
+		e.throw("D3110", args[0].Value)
 	}
 	m := isoTime.FindStringSubmatch(text)
 	if m == nil {

@@ -177,9 +177,13 @@ func encodeForMessage(v value.Value) string {
 	if fnLike(v) {
 		return "function"
 	}
-	text := string(v.Append(nil))
+	return v.Shown(maxShown)
+}
+
+// shownText is a text as a message shows it.
+func shownText(text string) string {
 	if len(text) > maxShown {
-		text = strings.ToValidUTF8(text[:maxShown], "") + "…"
+		return strings.ToValidUTF8(text[:maxShown], "") + "…"
 	}
 	return text
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/steppehq/steppe/meter"
+	"github.com/steppehq/steppe/regex"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -78,9 +80,13 @@ type evaluation struct {
 	env    *Env
 	depth  int
 	steps  int64
+	next   int64 // after how many steps to look at the limits and the meter
+	told   int64 // steps that the meter knows of
 	held   int64
 	limits Limits
-	fns    []*function // functions that stand as values
+	meter  *meter.Meter
+	search *regex.Machine // of regular expressions, made when the first is searched
+	fns    []*function    // functions that stand as values
 	known  map[*function]value.Value
 	place  callPlace // the call under way
 	evals  int       // $eval inside of $eval
@@ -114,7 +120,24 @@ func begin(x *Expr, env *Env) *evaluation {
 	if e.limits.Steps == 0 {
 		e.limits.Steps = defaultSteps
 	}
+	e.meter = env.Meter
+	e.look()
 	return e
+}
+
+// stepsTold is after how many steps the meter is told.
+const stepsTold = 256
+
+// look holds the steps against the limit and tells the meter of them.
+func (e *evaluation) look() {
+	if e.steps > e.limits.Steps {
+		panic(&Error{Code: "U1001", Message: errTimeout})
+	}
+	e.meter.Work(e.steps - e.told)
+	e.told, e.next = e.steps, e.limits.Steps
+	if e.meter != nil {
+		e.next = min(e.next, e.steps+stepsTold)
+	}
 }
 
 // Memory of this size at most is kept for the next evaluation.
@@ -126,7 +149,8 @@ const (
 // end leaves the memory of an evaluation that has a result to the next one.
 // Nothing of the result is in it: functions, which hold frames, are no result.
 func (e *evaluation) end() {
-	env, args, joined, groups := e.env, e.args, e.joined, e.groups
+	e.look()
+	env, args, joined, groups, search := e.env, e.args, e.joined, e.groups, e.search
 	clear(args[:cap(args)])
 	if cap(args) > spareArgs {
 		args = nil
@@ -134,11 +158,40 @@ func (e *evaluation) end() {
 	if cap(joined) > spareText {
 		joined = nil
 	}
-	*e = evaluation{args: args[:0], joined: joined[:0], groups: groups}
+	*e = evaluation{args: args[:0], joined: joined[:0], groups: groups, search: search}
 	env.spare = e
 }
 
-var errMemory = "Expression evaluation memory limit exceeded: Check for excessive memory usage"
+const (
+	errMemory  = "Expression evaluation memory limit exceeded: Check for excessive memory usage"
+	errTimeout = "Expression evaluation timeout: Check for infinite loop"
+)
+
+// What is built, in bytes of memory.
+const (
+	itemBytes   = 40  // an item of an array that has its size
+	grownBytes  = 100 // an item of an array that grows
+	memberBytes = 110 // a member of an object
+	matchBytes  = 500 // a match of a regular expression
+	tupleBytes  = 200 // a tuple with a frame
+	boundBytes  = 130 // a variable of a tuple, copied once
+	textBytes   = 3   // a byte of a text that grows, and of the string that it becomes
+)
+
+// items counts the memory of an array of n items before it is made.
+func (e *evaluation) items(n int) { e.meter.Hold(itemBytes * int64(n)) }
+
+// grown counts n items before they are added to an array that grows.
+func (e *evaluation) grown(n int) { e.meter.Hold(grownBytes * int64(n)) }
+
+// members counts the memory of an object of n members before it is made.
+func (e *evaluation) members(n int) { e.meter.Hold(memberBytes * int64(n)) }
+
+// texts counts the work on and the memory of n bytes of a text before it is made.
+func (e *evaluation) texts(n int) {
+	e.meter.Hold(textBytes * int64(n))
+	e.tick(n / 32)
+}
 
 // charge counts what a new value holds.
 func (e *evaluation) charge(bytes int64) {
@@ -150,8 +203,8 @@ func (e *evaluation) charge(bytes int64) {
 
 // tick counts work that is not the evaluation of a node.
 func (e *evaluation) tick(n int) {
-	if e.steps += int64(n); e.steps > e.limits.Steps {
-		panic(&Error{Code: "U1001", Message: "Expression evaluation timeout: Check for infinite loop"})
+	if e.steps += int64(n); e.steps > e.next {
+		e.look()
 	}
 }
 
@@ -171,7 +224,7 @@ func (e *evaluation) eval(n *node, input *val, f *frame) val {
 	}
 	e.depth++
 	e.steps++
-	if e.depth > e.limits.Depth || e.steps > e.limits.Steps {
+	if e.depth > e.limits.Depth || e.steps > e.next {
 		e.overrun(n)
 	}
 	switch n.way {
@@ -229,7 +282,7 @@ func (e *evaluation) found(n *node, input *val, f *frame) *value.Value {
 // operand is found with the steps and the depth of eval; where it gives nil,
 // eval is to be called.
 func (e *evaluation) operand(n *node, input *val, f *frame) *value.Value {
-	if n.way == longWay || e.depth >= e.limits.Depth || e.steps >= e.limits.Steps {
+	if n.way == longWay || e.depth >= e.limits.Depth || e.steps >= e.next {
 		return nil
 	}
 	e.steps++
@@ -238,7 +291,9 @@ func (e *evaluation) operand(n *node, input *val, f *frame) *value.Value {
 
 func (e *evaluation) overrun(n *node) {
 	e.tick(0)
-	failAt("U1001", n, "", value.Value{})
+	if e.depth > e.limits.Depth {
+		failAt("U1001", n, "", value.Value{})
+	}
 }
 
 // collapse makes the result of a query what it stands for.
@@ -319,7 +374,7 @@ func (e *evaluation) lookup(v value.Value, name string) val {
 		return plain(v.Get(name))
 	case value.Array:
 		var found []value.Value
-		found = gather(found, v, name)
+		found = e.gather(found, v, name)
 		e.collected(v.Len() + len(found))
 		return sequence(found)
 	default:
@@ -327,7 +382,8 @@ func (e *evaluation) lookup(v value.Value, name string) val {
 	}
 }
 
-func gather(found []value.Value, array value.Value, name string) []value.Value {
+func (e *evaluation) gather(found []value.Value, array value.Value, name string) []value.Value {
+	e.tick(1)
 	for _, item := range array.Items() {
 		switch item.Kind() {
 		case value.Object:
@@ -335,12 +391,14 @@ func gather(found []value.Value, array value.Value, name string) []value.Value {
 			switch {
 			case !ok:
 			case member.Kind() == value.Array:
+				e.grown(member.Len())
 				found = append(found, member.Items()...)
 			default:
+				e.grown(1)
 				found = append(found, member)
 			}
 		case value.Array:
-			found = gather(found, item, name)
+			found = e.gather(found, item, name)
 		default:
 		}
 	}
@@ -405,6 +463,7 @@ func (e *evaluation) truth(v value.Value) bool {
 	case value.Number:
 		return v.Float64() != 0
 	case value.Array:
+		e.tick(1)
 		return slices.ContainsFunc(v.Items(), e.truth)
 	case value.Object:
 		return v.Len() > 0 && !fnLike(v)
@@ -422,13 +481,14 @@ func (e *evaluation) array(n *node, input *val, f *frame) val {
 		}
 		return e.constructed(n, value.Arr())
 	}
+	e.items(len(n.items))
 	items := value.NewArray(len(n.items))
 	for _, item := range n.items {
 		v := e.eval(item, input, f)
 		if item.kind == arrayNode {
 			items.Add(&v.Value)
 		} else {
-			collect(items, &v.Value)
+			e.collect(items, &v.Value)
 		}
 	}
 	return e.constructed(n, items.Value())
@@ -467,6 +527,7 @@ func (e *evaluation) rangeOf(n *node, input *val, f *frame) val {
 	}
 	e.charge(8 * int64(size))
 	e.tick(int(size) / 8)
+	e.items(int(size))
 	items := make([]value.Value, 0, int(size))
 	for i := ends[0]; i <= ends[1]; i++ {
 		items = append(items, value.Int(i))
@@ -483,11 +544,12 @@ func (e *evaluation) wildcard(input val) val {
 	if fnLike(v) {
 		return val{}
 	}
+	e.items(v.Len())
 	found := make([]value.Value, 0, v.Len())
 	if v.Kind() == value.Object || v.Kind() == value.Array {
 		for _, item := range v.Items() {
 			if item.Kind() == value.Array {
-				found = flatten(found, item)
+				found = e.flatten(found, item)
 				continue
 			}
 			found = append(found, item)
@@ -497,12 +559,14 @@ func (e *evaluation) wildcard(input val) val {
 	return sequence(found)
 }
 
-func flatten(items []value.Value, v value.Value) []value.Value {
+func (e *evaluation) flatten(items []value.Value, v value.Value) []value.Value {
+	e.tick(1)
 	if v.Kind() != value.Array {
+		e.grown(1)
 		return append(items, v)
 	}
 	for _, item := range v.Items() {
-		items = flatten(items, item)
+		items = e.flatten(items, item)
 	}
 	return items
 }
@@ -520,8 +584,9 @@ func (e *evaluation) descendants(v value.Value) val {
 
 func (e *evaluation) descend(found []value.Value, v value.Value) []value.Value {
 	if v.Kind() != value.Array {
-		found = append(found, v)
 		e.collected(1)
+		e.grown(1)
+		found = append(found, v)
 	}
 	e.tick(1)
 	for _, item := range v.Items() {
@@ -532,11 +597,12 @@ func (e *evaluation) descend(found []value.Value, v value.Value) []value.Value {
 
 // plain makes what leaves an evaluation: JSON without functions.
 func (e *evaluation) plain(v value.Value) value.Value {
-	if len(e.fns) == 0 || !hasFunctions(v) {
+	if len(e.fns) == 0 || !e.hasFunctions(v) {
 		return v
 	}
 	switch v.Kind() {
 	case value.Array:
+		e.items(v.Len())
 		items := make([]value.Value, 0, v.Len())
 		for _, item := range v.Items() {
 			if item = e.plain(item); item.IsUndefined() {
@@ -549,6 +615,7 @@ func (e *evaluation) plain(v value.Value) value.Value {
 		if fnLike(v) {
 			return value.Value{}
 		}
+		e.members(v.Len())
 		object := value.NewObject(v.Len())
 		for i, name := range v.Names() {
 			if item := e.plain(v.At(i)); !item.IsUndefined() {
@@ -561,8 +628,9 @@ func (e *evaluation) plain(v value.Value) value.Value {
 	}
 }
 
-func hasFunctions(v value.Value) bool {
-	return fnLike(v) || slices.ContainsFunc(v.Items(), hasFunctions)
+func (e *evaluation) hasFunctions(v value.Value) bool {
+	e.tick(1)
+	return fnLike(v) || slices.ContainsFunc(v.Items(), e.hasFunctions)
 }
 
 func finite(f float64) bool { return !math.IsInf(f, 0) && !math.IsNaN(f) }

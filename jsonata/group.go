@@ -32,6 +32,7 @@ func (e *evaluation) object(n *node, input *val, f *frame) val {
 		return e.groupBy(n.pairs, *input, nil, f)
 	}
 	e.tick(count * len(n.pairs))
+	e.members(len(n.pairs))
 	object := value.NewObject(len(n.pairs))
 	for i := range n.pairs {
 		if v := e.eval(n.pairs[i].value, &at, f); !v.IsUndefined() {
@@ -72,13 +73,14 @@ func (e *evaluation) groupBy(pairs []pair, input val, tuples []tuple, f *frame) 
 	default:
 		g.add(&input, nil, f)
 	}
+	e.members(len(g.list))
 	object := value.NewObject(len(g.list))
 	for i := range g.list {
 		gr := &g.list[i]
 		at, scope := gr.at, f
 		switch {
 		case gr.tuples != nil:
-			t := merged(gr.tuples)
+			t := e.merged(gr.tuples)
 			at, scope = t.at, t.frame(f)
 		case gr.many:
 			at = val{gr.items.Value(), flagSequence}
@@ -122,12 +124,13 @@ func (g *groups) find(key string) int {
 }
 
 // take adds a value to those of the group.
-func (gr *group) take(v *value.Value) {
+func (gr *group) take(e *evaluation, v *value.Value) {
 	if !gr.many {
 		gr.many, gr.items = true, value.NewArray(0)
-		collect(gr.items, &gr.at.Value)
+		e.meter.Hold(8 * itemBytes) // of an array of few
+		e.collect(gr.items, &gr.at.Value)
 	}
-	collect(gr.items, v)
+	e.collect(gr.items, v)
 }
 
 // add puts a value into the groups that its keys name.
@@ -153,19 +156,24 @@ func (g *groups) add(at *val, t *tuple, f *frame) {
 				failAt("D1009", g.pairs[p].key, "", *key)
 			}
 			if t == nil {
-				gr.take(&at.Value)
+				gr.take(g.e, &at.Value)
 			}
 		}
 		if t != nil {
+			g.e.meter.Hold(2 * tupleBytes)
 			g.list[i].tuples = append(g.list[i].tuples, *t)
 		}
 	}
 }
 
+// groupBytes is what a group takes in a list that grows, with its index.
+const groupBytes = 600
+
 func (g *groups) begin(key string, p int, at *val) int {
 	if g.list == nil {
 		g.list = make([]group, 0, fewGroups)
 	}
+	g.e.meter.Hold(groupBytes)
 	g.list = append(g.list, group{key: key, pair: p, at: *at})
 	if n := len(g.list); g.index != nil {
 		g.index[key] = n - 1
@@ -179,22 +187,25 @@ func (g *groups) begin(key string, p int, at *val) int {
 }
 
 // merged makes one tuple of many: each value the sequence of theirs.
-func merged(tuples []tuple) tuple {
+func (e *evaluation) merged(tuples []tuple) tuple {
 	if len(tuples) == 1 {
 		return tuples[0]
 	}
 	result := tuple{}
+	e.items(len(tuples))
 	at := value.NewArray(len(tuples))
 	for i := range tuples {
-		collect(at, &tuples[i].at.Value)
+		e.collect(at, &tuples[i].at.Value)
 	}
 	result.at = val{at.Value(), flagSequence}
 	for _, name := range tuples[0].names {
+		e.items(len(tuples))
 		bound := value.NewArray(len(tuples))
 		for i := range tuples {
+			e.tick(1)
 			for k, other := range tuples[i].names {
 				if other == name {
-					collect(bound, &tuples[i].vals[k].Value)
+					e.collect(bound, &tuples[i].vals[k].Value)
 				}
 			}
 		}
@@ -204,12 +215,14 @@ func merged(tuples []tuple) tuple {
 }
 
 // collect adds a value to a sequence: an array is its items.
-func collect(items value.ArrayBuilder, v *value.Value) {
+func (e *evaluation) collect(items value.ArrayBuilder, v *value.Value) {
 	switch v.Kind() {
 	case value.Undefined:
 	case value.Array:
+		e.grown(v.Len())
 		items.Append(v.Items()...)
 	default:
+		e.grown(1)
 		items.Add(v)
 	}
 }

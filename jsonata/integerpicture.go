@@ -68,6 +68,8 @@ func (e *evaluation) integerPicture(text string) *integerPicture {
 }
 
 func (e *evaluation) digitPattern(p *integerPicture) {
+	e.texts(4 * len(p.text))
+	e.tick(2 * len(p.text))
 	chars := []rune(p.text)
 	zero, position := rune(-1), 0
 	for _, c := range slices.Backward(chars) {
@@ -89,6 +91,7 @@ func (e *evaluation) digitPattern(p *integerPicture) {
 			p.optional++
 			position++
 		default:
+			e.grown(1)
 			p.groups = append(p.groups, grouping{position, string(c)})
 		}
 	}
@@ -104,6 +107,7 @@ func (e *evaluation) digitPattern(p *integerPicture) {
 			return
 		}
 	}
+	e.tick(len(positions) * len(positions) / 16)
 	if p.regular = regularGroups(positions); p.regular > 0 {
 		p.separator = p.groups[0].separator
 	}
@@ -134,7 +138,7 @@ func (e *evaluation) formatInteger(n float64, p *integerPicture) string {
 			text = strings.ToLower(text)
 		}
 	case decimalStyle:
-		return sign + p.decimal(n)
+		return sign + e.decimal(p, n)
 	case sequenceStyle:
 		e.throw("D3130", value.Str(p.text))
 	}
@@ -144,8 +148,17 @@ func (e *evaluation) formatInteger(n float64, p *integerPicture) string {
 	return sign + text
 }
 
-func (p *integerPicture) decimal(n float64) string {
+func (e *evaluation) decimal(p *integerPicture, n float64) string {
 	text := strconv.FormatFloat(n, 'f', -1, 64)
+	size := max(p.mandatory, len(text)) // of the digits
+	e.charge(int64(size))
+	e.texts(8 * size)
+	separators := len(p.groups)
+	if p.regular > 0 {
+		separators = size / p.regular
+	}
+	e.tick(separators * (1 + (size+separators)/8))
+	e.meter.Hold(int64(8*separators) * int64(8+separators/8))
 	text = strings.Repeat("0", max(p.mandatory-len(text), 0)) + text
 	plain := text
 	chars := []rune(text)
@@ -214,6 +227,8 @@ var romans = []struct {
 
 func (e *evaluation) toRoman(n float64) string {
 	e.charge(int64(min(n/1000, math.MaxInt32)))
+	e.texts(int(min(n/1000, math.MaxInt32)))
+	e.tick(int(min(n/1000, math.MaxInt32)))
 	var b strings.Builder
 	for _, r := range romans {
 		for n >= r.value {
@@ -370,6 +385,8 @@ func parseInteger(e *evaluation, args []val) value.Value {
 }
 
 func (e *evaluation) parseInteger(text string, p *integerPicture) (float64, bool) {
+	e.texts(4 * len(text))
+	e.tick(len(text))
 	switch p.style {
 	case lettersStyle:
 		first := 'a'
@@ -394,9 +411,10 @@ func (e *evaluation) parseInteger(text string, p *integerPicture) (float64, bool
 		text = text[:len(text)-2]
 	}
 	for _, g := range p.groups {
+		e.texts(len(text))
 		text = strings.ReplaceAll(text, g.separator, "")
 	}
-	sign, digits := 1.0, ""
+	sign, digits := 1.0, []byte(nil)
 	for i, c := range strings.TrimSpace(text) {
 		switch {
 		case i == 0 && c == '-':
@@ -405,11 +423,11 @@ func (e *evaluation) parseInteger(text string, p *integerPicture) (float64, bool
 		case i == 0 && c == '+':
 			continue
 		case c >= p.zero && c <= p.zero+9:
-			digits += string('0' + c - p.zero)
+			digits = append(digits, byte('0'+c-p.zero))
 			continue
 		}
 		break
 	}
-	n, err := strconv.ParseFloat(digits, 64)
+	n, err := strconv.ParseFloat(string(digits), 64)
 	return sign * n, err == nil
 }

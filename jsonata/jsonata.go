@@ -5,8 +5,8 @@
 // what came later (?? and ?:) is an option. The dialect of Step Functions adds
 // its functions and leaves $eval out.
 //
-// An evaluation is bounded in depth, steps and the size of what it holds, and
-// is handed the time and the random numbers that it may use: the same
+// An evaluation is bounded in depth, steps and the size of what it holds, tells a
+// meter what it really does and builds, and is handed the time and the random numbers that it may use: the same
 // expression on the same values gives the same result.
 //
 // Regular expressions are those of RE2, which knows neither lookaround nor
@@ -19,6 +19,8 @@ import (
 	"errors"
 	"unicode/utf8"
 
+	"github.com/steppehq/steppe/meter"
+	"github.com/steppehq/steppe/regex"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -30,6 +32,9 @@ type Options struct {
 	StepFunctions bool
 	// Coalescing allows the operators ?? and ?: of JSONata 2.1.
 	Coalescing bool
+	// Regexes are the regular expressions that those of the expression are to be
+	// among; nil for none.
+	Regexes *regex.Set
 }
 
 // Expr is a compiled expression. It is immutable and may be used by many
@@ -66,6 +71,9 @@ type Env struct {
 	// Random gives random numbers; nil gives the same ones each time.
 	Random func() uint64
 	Limits Limits
+	// Meter counts work and memory, and may end the evaluation as the limits do;
+	// nil for none. Its interruption is thrown through Eval.
+	Meter *meter.Meter
 
 	spare *evaluation // memory of the evaluation before
 }
@@ -86,9 +94,10 @@ func Compile(text string, o Options) (x *Expr, err error) {
 			x, err = nil, e
 		}
 	}()
-	p := &parser{lex: lexer{text: text, coalescing: o.Coalescing}}
+	p := &parser{lex: lexer{text: text, coalescing: o.Coalescing}, regexes: o.Regexes}
 	root := process(p.parse())
 	prepare(root, o)
+	o.Regexes = nil // what is compiled later is not among them
 	return &Expr{text: text, root: root, options: o}, nil
 }
 
@@ -100,7 +109,7 @@ func (x *Expr) String() string { return x.text }
 func (x *Expr) Eval(env *Env) (result value.Value, err error) {
 	e := begin(x, env)
 	defer func() {
-		if t := thrown(recover()); t != nil {
+		if t := ended(recover()); t != nil {
 			t.Position = utf8.RuneCountInString(x.text[:min(t.Position, len(x.text))])
 			t.complete()
 			result, err = value.Value{}, t
@@ -118,6 +127,17 @@ func (x *Expr) Eval(env *Env) (result value.Value, err error) {
 	result = e.plain(v.Value)
 	e.end()
 	return result, nil
+}
+
+// ended is thrown that also knows the limits of a meter.
+func ended(r any) *Error {
+	if stop, ok := r.(*meter.Stop); ok && !stop.Interrupted {
+		if errors.Is(stop, meter.ErrWork) {
+			return &Error{Code: "U1001", Message: errTimeout}
+		}
+		return &Error{Code: "U1001", Message: errMemory}
+	}
+	return thrown(r)
 }
 
 // thrown gives the error that a panic carries; other panics go on.

@@ -179,6 +179,9 @@ func walkParts(n *node, visit func(*node)) {
 	}
 }
 
+// compiledBytes is what a byte of an expression takes as a part of a tree.
+const compiledBytes = 200
+
 // maxEval bounds how deep $eval may call itself.
 const maxEval = 20
 
@@ -188,6 +191,8 @@ func evalFunction(e *evaluation, args []val, context val) val {
 		return val{}
 	}
 	text := args[0].Str()
+	e.tick(len(text))
+	e.meter.Hold(int64(compiledBytes * len(text)))
 	x, err := Compile(text, e.expr.options)
 	if err != nil {
 		e.throw("D3120", value.Str(strings.TrimSpace(err.Error())))

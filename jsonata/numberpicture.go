@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/steppehq/steppe/value"
 )
@@ -12,11 +13,13 @@ import (
 // symbols are the characters that a picture of a number consists of (XPath and
 // XQuery Functions 3.1, "Defining a decimal format").
 type symbols struct {
+	e *evaluation
+
 	decimal, grouping, exponent, minus, percent, perMille, zero, digit, separator string
 }
 
-func symbolsOf(options value.Value) symbols {
-	s := symbols{".", ",", "e", "-", "%", "‰", "0", "#", ";"}
+func symbolsOf(e *evaluation, options value.Value) symbols {
+	s := symbols{e, ".", ",", "e", "-", "%", "‰", "0", "#", ";"}
 	for name, to := range map[string]*string{
 		"decimal-separator": &s.decimal, "grouping-separator": &s.grouping, "exponent-separator": &s.exponent,
 		"minus-sign": &s.minus, "percent": &s.percent, "per-mille": &s.perMille, "zero-digit": &s.zero,
@@ -31,8 +34,8 @@ func symbolsOf(options value.Value) symbols {
 
 // isDigit tells whether a character is of the family of the zero digit.
 func (s *symbols) isDigit(c rune) bool {
-	zero := []rune(s.zero)
-	return len(zero) > 0 && c >= zero[0] && c <= zero[0]+9
+	zero, size := utf8.DecodeRuneInString(s.zero)
+	return size > 0 && c >= zero && c <= zero+9
 }
 
 func (s *symbols) isActive(c rune) bool {
@@ -43,6 +46,7 @@ func (s *symbols) isActive(c rune) bool {
 // digits counts the mandatory digits of a part, and the optional ones with
 // them.
 func (s *symbols) digits(part string) (mandatory, all int) {
+	s.e.tick(len(part)/4 + 1)
 	for _, c := range part {
 		if s.isDigit(c) {
 			mandatory++
@@ -68,6 +72,8 @@ type subPicture struct {
 }
 
 func (s *symbols) parse(e *evaluation, text string) subPicture {
+	e.texts(8 * len(text))
+	e.tick(4 * len(text))
 	p := subPicture{text: text}
 	chars := []rune(text)
 	first := slices.IndexFunc(chars, func(c rune) bool { return s.isActive(c) && string(c) != s.exponent })
@@ -128,6 +134,7 @@ func (s *symbols) check(p *subPicture, mantissa string) string {
 
 func (s *symbols) analyse(p *subPicture) {
 	p.integerGroups = s.groups(p.integer, false)
+	s.e.tick(len(p.integerGroups) * len(p.integerGroups) / 16)
 	p.regular = regularGroups(p.integerGroups)
 	p.fracsGroups = s.groups(p.fraction, true)
 	p.minInteger, _ = s.digits(p.integer)
@@ -197,7 +204,8 @@ func formatNumber(e *evaluation, args []val) value.Value {
 	if len(args) > 2 {
 		options = args[2].Value
 	}
-	s := symbolsOf(options)
+	s := symbolsOf(e, options)
+	e.texts(len(args[1].Str()))
 	parts := strings.Split(args[1].Str(), s.separator)
 	if len(parts) > 2 {
 		e.throw("D3080")
@@ -231,15 +239,15 @@ func (s *symbols) format(p *subPicture, n float64) string {
 	integer, fraction, _ := strings.Cut(text, ".")
 	integer = strings.TrimLeft(integer, s.zero)
 	fraction = strings.TrimRight(fraction, s.zero)
-	integer = strings.Repeat(s.zero, max(p.minInteger-runes(integer), 0)) + integer
-	fraction += strings.Repeat(s.zero, max(p.minFraction-runes(fraction), 0))
+	integer = s.zeros(p.minInteger-runes(integer)) + integer
+	fraction += s.zeros(p.minFraction - runes(fraction))
 	result := s.group(p, integer)
 	if fraction = s.groupFraction(p, fraction); fraction != "" {
 		result += s.decimal + fraction
 	}
 	if p.minExponent > 0 {
 		digits := s.translate(strconv.Itoa(max(exponent, -exponent)))
-		digits = strings.Repeat(s.zero, max(p.minExponent-runes(digits), 0)) + digits
+		digits = s.zeros(p.minExponent-runes(digits)) + digits
 		sign := ""
 		if exponent < 0 {
 			sign = s.minus
@@ -247,6 +255,14 @@ func (s *symbols) format(p *subPicture, n float64) string {
 		result += s.exponent + sign + digits
 	}
 	return p.prefix + result + p.suffix
+}
+
+// zeros is a number of zeros, none where it is negative.
+func (s *symbols) zeros(n int) string {
+	n = max(n, 0)
+	s.e.charge(int64(n) * int64(len(s.zero)))
+	s.e.texts(2 * n * len(s.zero))
+	return strings.Repeat(s.zero, n)
 }
 
 func runes(s string) int { return len([]rune(s)) }
@@ -292,8 +308,11 @@ func (s *symbols) group(p *subPicture, integer string) string {
 		}
 	}
 	var b strings.Builder
+	s.e.texts(4 * len(integer))
 	for i, c := range chars {
+		s.e.tick(1 + len(at)/16)
 		if left := len(chars) - i; i > 0 && slices.Contains(at, left) {
+			s.e.texts(len(s.grouping))
 			b.WriteString(s.grouping)
 		}
 		b.WriteRune(c)
@@ -306,8 +325,11 @@ func (s *symbols) groupFraction(p *subPicture, fraction string) string {
 		return fraction
 	}
 	var b strings.Builder
+	s.e.texts(4 * len(fraction))
 	for i, c := range []rune(fraction) {
+		s.e.tick(1 + len(p.fracsGroups)/16)
 		if slices.Contains(p.fracsGroups, i) {
+			s.e.texts(len(s.grouping))
 			b.WriteString(s.grouping)
 		}
 		b.WriteRune(c)

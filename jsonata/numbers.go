@@ -87,6 +87,7 @@ func numberFunction(e *evaluation, args []val) value.Value {
 		return value.Int(0)
 	default:
 	}
+	e.tick(len(v.Str()))
 	if n, ok := parseNumber(v.Str()); ok {
 		return n
 	}

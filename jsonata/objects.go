@@ -18,10 +18,11 @@ func merge(e *evaluation, args []val) value.Value {
 	}
 	object := value.NewObject(8)
 	for _, item := range args[0].Items() {
+		e.tick(item.Len())
+		e.members(item.Len())
 		for i, name := range item.Names() {
 			object.Set(name, item.At(i))
 		}
-		e.tick(item.Len())
 	}
 	return object.Value()
 }
@@ -68,13 +69,16 @@ func keysOf(e *evaluation, v value.Value) []value.Value {
 		seen := make(map[string]bool)
 		for _, item := range v.Items() {
 			for _, name := range keysOf(e, item) {
+				e.tick(1)
 				if !seen[name.Str()] {
+					e.grown(2)
 					seen[name.Str()] = true
 					names = append(names, name)
 				}
 			}
 		}
 	case v.Kind() == value.Object && !fnLike(v):
+		e.grown(v.Len())
 		for _, name := range v.Names() {
 			names = append(names, value.Str(name))
 		}
@@ -91,16 +95,19 @@ func spread(e *evaluation, args []val) val {
 	v := args[0].Value
 	switch {
 	case v.Kind() == value.Array:
+		e.items(v.Len())
 		items := value.NewArray(v.Len())
 		for _, item := range v.Items() {
 			parts := spread(e, []val{plain(item)})
-			collect(items, &parts.Value)
+			e.collect(items, &parts.Value)
 		}
 		if array := items.Value(); array.Len() > 0 {
 			return plain(array)
 		}
 		return val{}
 	case v.Kind() == value.Object && !fnLike(v):
+		e.tick(v.Len())
+		e.members(3 * v.Len())
 		items := make([]value.Value, v.Len())
 		for i, name := range v.Names() {
 			items[i] = value.Obj(value.Member{Name: name, Value: v.At(i)})
@@ -119,6 +126,7 @@ func each(e *evaluation, args []val) val {
 	var items []value.Value
 	for i, name := range args[0].Names() {
 		if v := e.callback(fn, plain(args[0].At(i)), plain(value.Str(name)), args[0]); !v.IsUndefined() {
+			e.grown(1)
 			items = append(items, v.Value)
 		}
 	}
@@ -130,6 +138,7 @@ func sift(e *evaluation, args []val) val {
 		return val{}
 	}
 	fn := e.function(args[1].Value)
+	e.members(args[0].Len())
 	object := value.NewObject(args[0].Len())
 	for i, name := range args[0].Names() {
 		if e.truth(e.callback(fn, plain(args[0].At(i)), plain(value.Str(name)), args[0]).Value) {
@@ -179,14 +188,17 @@ type transformation struct {
 }
 
 func (t *transformation) tag(v value.Value) value.Value {
+	t.e.tick(1)
 	switch {
 	case v.Kind() == value.Array:
+		t.e.items(v.Len())
 		items := make([]value.Value, v.Len())
 		for i, item := range v.Items() {
 			items[i] = t.tag(item)
 		}
 		return value.Arr(items...)
 	case v.Kind() == value.Object && !fnLike(v):
+		t.e.members(v.Len() + 2)
 		number := len(t.objects)
 		t.objects = append(t.objects, value.Value{})
 		object := value.NewObject(v.Len() + 1)
@@ -203,8 +215,10 @@ func (t *transformation) tag(v value.Value) value.Value {
 
 // result is a value as it is now, without the numbers.
 func (t *transformation) result(v value.Value) value.Value {
+	t.e.tick(1)
 	switch v.Kind() {
 	case value.Array:
+		t.e.items(v.Len())
 		items := make([]value.Value, v.Len())
 		for i, item := range v.Items() {
 			items[i] = t.result(item)
@@ -214,6 +228,7 @@ func (t *transformation) result(v value.Value) value.Value {
 		if number, ok := t.number(v); ok {
 			v = t.objects[number]
 		}
+		t.e.members(v.Len())
 		object := value.NewObject(v.Len())
 		for i, name := range v.Names() {
 			if name != tagName {
@@ -252,6 +267,8 @@ func (t *transformation) change(match value.Value) {
 		}
 		object := t.objects[number]
 		for i, name := range update.Names() {
+			t.e.tick(1 + object.Len()/4)
+			t.e.members(object.Len() + 1)
 			object = object.With(name, update.At(i))
 		}
 		t.objects[number] = object
@@ -270,6 +287,7 @@ func (t *transformation) change(match value.Value) {
 		}
 		names[name.Str()] = true
 	}
+	t.e.members(t.objects[number].Len())
 	kept := value.NewObject(t.objects[number].Len())
 	for i, name := range t.objects[number].Names() {
 		if !names[name] {

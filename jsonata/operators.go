@@ -67,6 +67,7 @@ func (e *evaluation) binary(n *node, input *val, f *frame) value.Value {
 		}
 		return value.Of(e.equal(*left, *right) == (n.op == equalOperator))
 	case lessOperator, atMostOperator, moreOperator, atLeastOperator:
+		e.tick(comparing(*left, *right))
 		return ordered(n, left, right)
 	case inOperator:
 		return value.Of(e.within(*left, *right))
@@ -119,6 +120,7 @@ func (e *evaluation) join(n *node, input *val, f *frame) {
 		v = &other
 	}
 	if v.Kind() == value.String {
+		e.texts(len(v.Str()))
 		e.joined = append(e.joined, v.Str()...)
 		return
 	}
@@ -127,6 +129,7 @@ func (e *evaluation) join(n *node, input *val, f *frame) {
 
 // equal compares values, numbers as floats unless whole ones are exact.
 func (e *evaluation) equal(a, b value.Value) bool {
+	e.tick(1 + comparing(a, b))
 	if a.Kind() != b.Kind() || a.Len() != b.Len() {
 		return false
 	}

@@ -3,6 +3,7 @@ package jsonata
 import (
 	"strconv"
 
+	"github.com/steppehq/steppe/regex"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -14,6 +15,8 @@ type parser struct {
 	lex   lexer
 	tok   lexeme
 	depth int
+
+	regexes *regex.Set
 }
 
 // powers are the binding powers of operators behind an operand.
@@ -101,7 +104,7 @@ func (p *parser) operand(tok lexeme) *node {
 	case numberToken, valueToken:
 		n.kind, n.value = literalNode, tok.value
 	case regexToken:
-		n.kind, n.regex = regexNode, compileRegex(tok.text, tok.flags, tok.at)
+		n.kind, n.regex = regexNode, compileRegex(p.regexes, tok.text, tok.flags, tok.at)
 	case operatorToken:
 		p.prefix(n)
 	}

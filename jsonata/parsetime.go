@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/steppehq/steppe/regex"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -17,20 +18,27 @@ func (e *evaluation) parseTime(text, picture string) (int64, bool) {
 	var pattern strings.Builder
 	pattern.WriteString("(?i)^")
 	for i := range parts {
-		pattern.WriteString("(" + e.partPattern(&parts[i]) + ")")
+		part := e.partPattern(&parts[i])
+		e.texts(len(part))
+		pattern.WriteString("(" + part + ")")
 	}
-	re, err := regexp.Compile(pattern.String() + "$")
+	e.tick(4 * pattern.Len())
+	re, err := regex.Compile(pattern.String() + "$")
 	if err != nil {
 		return 0, false
 	}
-	m := re.FindStringSubmatch(text)
+	e.meter.Hold(3 * re.Weight())
+	if e.search == nil {
+		e.search = &regex.Machine{}
+	}
+	m := e.search.Find(re, e.meter, text, 0)
 	if m == nil {
 		return 0, false
 	}
 	components := make(map[byte]int)
 	for i := range parts {
 		if parts[i].component != 0 {
-			components[parts[i].component] = e.parsePart(&parts[i], m[i+1])
+			components[parts[i].component] = e.parsePart(&parts[i], text[m[2*i+2]:m[2*i+3]])
 		}
 	}
 	if len(components) == 0 {
@@ -70,6 +78,7 @@ func (e *evaluation) integerPattern(p *integerPicture) string {
 		return "[mdclxviMDCLXVI]+"
 	case wordsStyle:
 		words := []string{"and", "[\\-, ]"}
+		e.tick(1000)
 		for word := range wordValues {
 			words = append(words, word)
 		}

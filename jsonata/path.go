@@ -33,7 +33,7 @@ func (e *evaluation) path(n *node, input *val, f *frame) val {
 			if member.Kind() == value.Array && !last {
 				current.flags = flagSequence
 			}
-		case step.simple && step.kind == nameNode && !single && e.members(&current, items, step.text, last):
+		case step.simple && step.kind == nameNode && !single && e.named(&current, items, step.text, last):
 			e.steps += int64(len(items))
 		case i == 0 && step.cons:
 			current = e.eval(step, input, f)
@@ -93,7 +93,7 @@ func (e *evaluation) field(n *node, input *val, f *frame) (v val) {
 	items := input.Items()
 	switch {
 	case input.Kind() != value.Array || len(items) == 0:
-	case e.members(&v, items, n.text, true):
+	case e.named(&v, items, n.text, true):
 		e.steps += int64(len(items))
 	default:
 		v = e.step(n.items[0], items, f, true)
@@ -101,9 +101,10 @@ func (e *evaluation) field(n *node, input *val, f *frame) (v val) {
 	return v
 }
 
-// members is the step of a name on many objects, without evaluating the name
+// named is the step of a name on many objects, without evaluating the name
 // for each. It is false when there is something else among them.
-func (e *evaluation) members(result *val, items []value.Value, name string, last bool) bool {
+func (e *evaluation) named(result *val, items []value.Value, name string, last bool) bool {
+	e.items(len(items))
 	found, count := value.NewArray(len(items)), 0
 	var only value.Value
 	for i := range items {
@@ -117,6 +118,7 @@ func (e *evaluation) members(result *val, items []value.Value, name string, last
 			}
 			if count++; member.Kind() == value.Array {
 				only = *member
+				e.grown(member.Len())
 				found.Append(member.Items()...)
 			} else {
 				only = value.Value{}
@@ -182,6 +184,7 @@ func (e *evaluation) step(step *node, items []value.Value, f *frame, last bool) 
 		}
 		return v
 	}
+	e.items(len(items))
 	flat := make([]value.Value, 0, len(items))
 	count := 0
 	var only val
@@ -196,6 +199,7 @@ func (e *evaluation) step(step *node, items []value.Value, f *frame, last bool) 
 			continue
 		case v.Kind() == value.Array:
 			if only = v; v.flags&flagCons == 0 {
+				e.grown(v.Len())
 				flat = append(flat, v.Items()...)
 			} else {
 				flat = append(flat, v.Value)
@@ -235,6 +239,7 @@ func (e *evaluation) filter(predicate *node, input val, f *frame) val {
 	for i, item := range items {
 		one := plain(item)
 		for range e.times(predicate, &one, i, len(items), f) {
+			e.grown(1)
 			kept = append(kept, item)
 		}
 	}
@@ -264,6 +269,7 @@ func (e *evaluation) times(predicate *node, item *val, i, n int, f *frame) (time
 			times++
 		}
 	case v.Kind() == value.Array && allNumbers(v.Value):
+		e.tick(v.Len() / 4)
 		for _, index := range v.Items() {
 			if position(index, n) == i {
 				times++
@@ -315,6 +321,7 @@ func (t *tuple) frame(f *frame) *frame {
 // tuplePath evaluates a path whose steps bind variables.
 func (e *evaluation) tuplePath(n *node, input *val, f *frame) val {
 	tuples := e.tuples(n, input, f)
+	e.items(len(tuples))
 	items := make([]value.Value, 0, len(tuples))
 	for i := range tuples {
 		if at := tuples[i].at; !at.IsUndefined() {
@@ -347,6 +354,7 @@ func (e *evaluation) tuples(n *node, input *val, f *frame) []tuple {
 			items = flatten1(e.step(step, items, f, i == len(n.items)-1))
 		default:
 			if tuples == nil && step.kind != sortNode { // the first of these steps
+				e.meter.Hold(tupleBytes * int64(len(items)))
 				tuples = make([]tuple, len(items))
 				for j, item := range items {
 					tuples[j].at = plain(item)
@@ -376,6 +384,7 @@ func (e *evaluation) tupleStep(step *node, items []value.Value, tuples []tuple, 
 	if step.kind == sortNode {
 		return e.tupleSort(step, items, tuples, f)
 	}
+	e.meter.Hold(tupleBytes * int64(len(tuples)))
 	result := make([]tuple, 0, len(tuples)) // not nil: none is not the same as not begun
 	for i := range tuples {
 		t := &tuples[i]
@@ -421,6 +430,7 @@ func (e *evaluation) bound(step *node, t *tuple, next tuple, index int) tuple {
 		next.bind(step.ancestor.label, t.at)
 	}
 	e.charge(int64(32 + 16*len(next.names)))
+	e.meter.Hold(tupleBytes + boundBytes*int64(len(next.names)))
 	e.tick(1)
 	return next
 }
@@ -469,9 +479,11 @@ func (e *evaluation) tupleStages(stages []stage, tuples []tuple, f *frame) []tup
 			tuples = tuples[i : i+1]
 			continue
 		}
+		e.meter.Hold(tupleBytes * int64(len(tuples)))
 		kept := make([]tuple, 0, len(tuples))
 		for i := range tuples {
 			for range e.times(s.expr, &tuples[i].at, i, len(tuples), tuples[i].frame(f)) {
+				e.meter.Hold(tupleBytes)
 				kept = append(kept, tuples[i])
 			}
 		}

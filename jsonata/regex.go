@@ -2,22 +2,23 @@ package jsonata
 
 import (
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/steppehq/steppe/regex"
 	"github.com/steppehq/steppe/value"
 )
 
-// regex is a compiled regular expression.
-type regex struct {
+// pattern is a compiled regular expression.
+type pattern struct {
 	source string
-	re     *regexp.Regexp
+	re     *regex.Regex
 	fn     *function
 }
 
 // compileRegex compiles a regular expression of JavaScript with RE2.
-func compileRegex(pattern, flags string, at int) *regex {
+func compileRegex(set *regex.Set, source, flags string, at int) *pattern {
 	prefix := ""
 	if strings.Contains(flags, "i") {
 		prefix += "i"
@@ -28,12 +29,12 @@ func compileRegex(pattern, flags string, at int) *regex {
 	if prefix != "" {
 		prefix = "(?" + prefix + ")"
 	}
-	re, err := regexp.Compile(prefix + translateRegex(pattern))
+	re, err := set.Compile(prefix + translateRegex(source))
 	if err != nil {
-		panic(&Error{Code: "S0301", Position: at, Token: pattern, Message: "The regular expression /" + pattern +
-			"/ is not supported: " + strings.TrimPrefix(err.Error(), "error parsing regexp: ")})
+		panic(&Error{Code: "S0301", Position: at, Token: source, Message: "The regular expression /" +
+			shownText(source) + "/ is not supported: " + err.Error()})
 	}
-	r := &regex{source: pattern, re: re}
+	r := &pattern{source: source, re: re}
 	r.fn = &function{regex: r, arity: 1, native: func(e *evaluation, args []val, _ val) val {
 		if len(args) == 0 || args[0].Kind() != value.String {
 			return val{}
@@ -121,6 +122,7 @@ func spaceClass(inside, not bool) string {
 type found struct {
 	text       string
 	start, end int // in bytes
+	unit       int // start in UTF-16 units
 	groups     []string
 	there      []bool
 	// next finds the match after this one.
@@ -128,18 +130,33 @@ type found struct {
 }
 
 // find finds the first match in a text.
-func (r *regex) find(e *evaluation, text string) *found {
+func (r *pattern) find(e *evaluation, text string) *found {
 	e.tick(1 + len(text)/64)
-	return r.found(e, text, r.re.FindStringSubmatchIndex(text), nil)
+	return r.after(e, &found{text: text})
 }
 
-// found makes a match of its place. rest are the places of those after it, nil
-// where they are not known yet.
-func (r *regex) found(e *evaluation, text string, loc []int, rest [][]int) *found {
+// after finds the first match behind another one, which is empty at the beginning
+// of the text.
+func (r *pattern) after(e *evaluation, before *found) *found {
+	if e.search == nil {
+		e.search = &regex.Machine{}
+	}
+	text, first := before.text, before.end == 0
+	loc := e.search.Find(r.re, e.meter, text, before.end)
+	if loc != nil && !first && loc[1] == before.end { // an empty one right behind a match is none
+		if before.end == len(text) {
+			return nil
+		}
+		_, width := utf8.DecodeRuneInString(text[before.end:])
+		loc = e.search.Find(r.re, e.meter, text, before.end+width)
+	}
 	if loc == nil {
 		return nil
 	}
+	e.meter.Hold(int64(matchBytes + 40*len(loc)))
+	e.tick(4 + (loc[1]-before.start)/32)
 	m := &found{text: text, start: loc[0], end: loc[1]}
+	m.unit = before.unit + utf16Length(text[before.start:m.start])
 	if m.start == m.end {
 		e.throw("D1004", value.Str(r.source))
 	}
@@ -151,16 +168,7 @@ func (r *regex) found(e *evaluation, text string, loc []int, rest [][]int) *foun
 		}
 		m.groups, m.there = append(m.groups, group), append(m.there, there)
 	}
-	m.next = func() *found {
-		if rest == nil {
-			e.tick(1 + len(text)/64)
-			rest = r.re.FindAllStringSubmatchIndex(text, -1)[1:]
-		}
-		if len(rest) == 0 {
-			return nil
-		}
-		return r.found(e, text, rest[0], rest[1:])
-	}
+	m.next = func() *found { return r.after(e, m) }
 	return m
 }
 
@@ -183,7 +191,8 @@ func (e *evaluation) foundOf(v val, text string) *found {
 	if v.Kind() != value.Object || !okStart && !okEnd && groups.Kind() != value.Array && next == nil {
 		e.throw("T1010", v.Value)
 	}
-	m := &found{text: text, start: byteIndex(text, int(start)), end: byteIndex(text, int(end))}
+	e.tick(len(text) / 16)
+	m := &found{text: text, start: byteIndex(text, int(start)), end: byteIndex(text, int(end)), unit: int(start)}
 	if m.end < m.start {
 		m.end = m.start
 	}
@@ -215,6 +224,7 @@ func byteIndex(s string, unit int) int {
 
 // value is the match as an object with the function that finds the next one.
 func (m *found) value(e *evaluation) value.Value {
+	e.meter.Hold(matchBytes)
 	groups := make([]value.Value, len(m.groups))
 	for i, g := range m.groups {
 		if groups[i] = value.NullValue; m.there[i] {
@@ -229,16 +239,17 @@ func (m *found) value(e *evaluation) value.Value {
 	}}
 	return value.Obj(
 		value.Member{Name: "match", Value: value.Str(m.text[m.start:m.end])},
-		value.Member{Name: "start", Value: value.Int(int64(utf16Index(m.text, m.start)))},
-		value.Member{Name: "end", Value: value.Int(int64(utf16Index(m.text, m.end)))},
+		value.Member{Name: "start", Value: value.Int(int64(m.unit))},
+		value.Member{Name: "end", Value: value.Int(int64(m.unit + utf16Length(m.text[m.start:m.end])))},
 		value.Member{Name: "groups", Value: value.Arr(groups...)},
 		value.Member{Name: "next", Value: e.functionValue(next)},
 	)
 }
 
 // expand writes a replacement: $0 the match, $N a group, $$ a dollar.
-func (m *found) expand(template string) string {
+func (m *found) expand(e *evaluation, template string) string {
 	var b strings.Builder
+	e.texts(len(template))
 	for i := 0; i < len(template); i++ {
 		c := template[i]
 		if c != '$' {
@@ -251,10 +262,11 @@ func (m *found) expand(template string) string {
 			b.WriteByte('$')
 			i++
 		case strings.HasPrefix(rest, "0"):
+			e.texts(m.end - m.start)
 			b.WriteString(m.text[m.start:m.end])
 			i++
 		default:
-			i += m.group(&b, rest)
+			i += m.group(e, &b, rest)
 		}
 	}
 	return b.String()
@@ -262,7 +274,7 @@ func (m *found) expand(template string) string {
 
 // group writes the group that the digits at the beginning of rest name, as
 // many of them as there are groups for, and gives how many it used.
-func (m *found) group(b *strings.Builder, rest string) int {
+func (m *found) group(e *evaluation, b *strings.Builder, rest string) int {
 	digits := 1
 	if n := len(m.groups); n > 0 {
 		digits = len(strconv.Itoa(n))
@@ -284,6 +296,7 @@ func (m *found) group(b *strings.Builder, rest string) int {
 		n, _ = strconv.Atoi(rest[:used])
 	}
 	if n > 0 && n <= len(m.groups) {
+		e.texts(len(m.groups[n-1]))
 		b.WriteString(m.groups[n-1])
 	}
 	return used
@@ -316,7 +329,7 @@ func matchFunction(e *evaluation, args []val) val {
 		}
 		items = append(items, value.Obj(
 			value.Member{Name: "match", Value: value.Str(text[m.start:m.end])},
-			value.Member{Name: "index", Value: value.Int(int64(utf16Index(text, m.start)))},
+			value.Member{Name: "index", Value: value.Int(int64(m.unit))},
 			value.Member{Name: "groups", Value: value.Arr(groups...)},
 		))
 		e.charge(64)

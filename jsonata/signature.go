@@ -147,7 +147,7 @@ func (e *evaluation) validate(fn *function, args []val, context val) []val {
 		return args
 	}
 	counts := make([]int, len(params))
-	if !match(params, counts, args) {
+	if !e.match(params, counts, args) {
 		e.mismatch(params, args)
 	}
 	valid := make([]val, 0, len(params))
@@ -184,7 +184,8 @@ func (e *evaluation) validate(fn *function, args []val, context val) []val {
 
 // match distributes arguments over parameters: each takes as many as it can,
 // as long as the rest has a place.
-func match(params []param, counts []int, args []val) bool {
+func (e *evaluation) match(params []param, counts []int, args []val) bool {
+	e.tick(1) // with many + there are many ways
 	if len(params) == 0 {
 		return len(args) == 0
 	}
@@ -202,7 +203,7 @@ func match(params []param, counts []int, args []val) bool {
 	}
 	for n := most; n >= least; n-- {
 		counts[0] = n
-		if match(params[1:], counts[1:], args[n:]) {
+		if e.match(params[1:], counts[1:], args[n:]) {
 			return true
 		}
 	}
@@ -213,7 +214,7 @@ func match(params []param, counts []int, args []val) bool {
 func (e *evaluation) mismatch(params []param, args []val) {
 	good := 0
 	for i := range params {
-		n, ok := prefix(params[:i+1], args)
+		n, ok := e.prefix(params[:i+1], args)
 		if !ok {
 			break
 		}
@@ -227,9 +228,9 @@ func (e *evaluation) mismatch(params []param, args []val) {
 }
 
 // prefix tells how many arguments the first parameters take.
-func prefix(params []param, args []val) (int, bool) {
+func (e *evaluation) prefix(params []param, args []val) (int, bool) {
 	for n := len(args); n >= 0; n-- {
-		if match(params, make([]int, len(params)), args[:n]) {
+		if e.match(params, make([]int, len(params)), args[:n]) {
 			return n, true
 		}
 	}
@@ -257,6 +258,7 @@ func (e *evaluation) argumentOf(p *param, arg val, index int) val {
 		return plain(value.Arr(arg.Value))
 	}
 	if p.item != 0 {
+		e.tick(arg.Len() / 16)
 		items := arg.Items()
 		for i := range items {
 			if symbol(&items[i]) != p.item {

@@ -9,6 +9,7 @@ import (
 
 // sortBy sorts values by the terms of an order-by.
 func (e *evaluation) sortBy(step *node, items []value.Value, f *frame) []value.Value {
+	e.meter.Hold(sortBytes * int64(len(items)))
 	keyed := make([]sortItem, len(items))
 	for i, item := range items {
 		keyed[i] = sortItem{index: i, at: plain(item), f: f}
@@ -21,10 +22,14 @@ func (e *evaluation) sortBy(step *node, items []value.Value, f *frame) []value.V
 	return sorted
 }
 
+// sortBytes is what an item to sort takes, with a key.
+const sortBytes = 300
+
 // tupleSort sorts tuples, or makes sorted tuples of values.
 func (e *evaluation) tupleSort(step *node, items []value.Value, tuples []tuple, f *frame) []tuple {
 	if tuples == nil {
 		sorted := e.sortBy(step, items, f)
+		e.meter.Hold(2 * tupleBytes * int64(len(sorted)))
 		result := make([]tuple, len(sorted))
 		for i, item := range sorted {
 			result[i].at = plain(item)
@@ -34,6 +39,7 @@ func (e *evaluation) tupleSort(step *node, items []value.Value, tuples []tuple, 
 		}
 		return e.tupleStages(step.stages, result, f)
 	}
+	e.meter.Hold((sortBytes + 3*tupleBytes) * int64(len(tuples)))
 	keyed := make([]sortItem, len(tuples))
 	for i := range tuples {
 		keyed[i] = sortItem{index: i, at: tuples[i].at, f: tuples[i].frame(f)}
@@ -72,6 +78,7 @@ func (e *evaluation) sortItems(step *node, items []sortItem) {
 	slices.SortStableFunc(pointers, func(a, b *sortItem) int {
 		e.tick(1)
 		for i, t := range step.terms {
+			e.tick(comparing(key(a, i), key(b, i)))
 			order := compareKeys(step, key(a, i), key(b, i))
 			if order != 0 && t.descending && !key(a, i).IsUndefined() && !key(b, i).IsUndefined() {
 				order = -order
@@ -110,6 +117,12 @@ func compareKeys(step *node, a, b value.Value) int {
 		panic(e)
 	}
 	return compare(a, b)
+}
+
+// comparing is the work of comparing two values that is more than that of
+// looking at them: long texts, and numbers with many digits.
+func comparing(a, b value.Value) int {
+	return min(len(a.Str()), len(b.Str()))/32 + a.Digits() + b.Digits()
 }
 
 // compare orders two numbers or two strings.

@@ -38,6 +38,8 @@ func onText(fn func(string) string) native {
 		if args[0].IsUndefined() {
 			return value.Value{}
 		}
+		e.texts(len(args[0].Str()))
+		e.tick(len(args[0].Str()) / 8)
 		text := fn(args[0].Str())
 		e.charge(int64(len(text)))
 		return value.Str(text)
@@ -78,6 +80,7 @@ type writer struct {
 
 func (w *writer) line(depth int) {
 	if w.pretty {
+		w.e.texts(2*depth + 1)
 		w.dst = append(w.dst, '\n')
 		for range depth {
 			w.dst = append(w.dst, ' ', ' ')
@@ -86,6 +89,8 @@ func (w *writer) line(depth int) {
 }
 
 func (w *writer) value(v value.Value, depth int) {
+	w.e.tick(1)
+	w.e.texts(len(v.Str()) + v.Digits() + 2)
 	switch {
 	case v.Kind() == value.Number:
 		w.dst = appendJSNumber(w.dst, v)
@@ -112,6 +117,7 @@ func (w *writer) composite(v value.Value, depth int) {
 		}
 		w.line(depth + 1)
 		if v.Kind() == value.Object {
+			w.e.texts(len(v.Names()[i]) + 3)
 			w.dst = appendJSString(w.dst, v.Names()[i])
 			w.dst = append(w.dst, ':')
 			if w.pretty {
@@ -132,17 +138,19 @@ func appendJSString(dst []byte, s string) []byte { return value.AppendString(dst
 // units are the characters that a text is made of.
 func units(s string) []rune { return []rune(s) }
 
-func length(_ *evaluation, args []val) value.Value {
+func length(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
 	}
+	e.tick(len(args[0].Str()) / 64)
 	return value.Int(int64(utf8.RuneCountInString(args[0].Str())))
 }
 
-func substring(_ *evaluation, args []val) value.Value {
+func substring(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
 	}
+	e.texts(2 * len(args[0].Str())) // its characters, too
 	chars := units(args[0].Str())
 	n := len(chars)
 	if args[1].IsUndefined() && len(args) > 2 && !args[2].IsUndefined() {
@@ -174,18 +182,20 @@ func substring(_ *evaluation, args []val) value.Value {
 	return value.Str(string(chars[start:end]))
 }
 
-func substringBefore(_ *evaluation, args []val) value.Value {
+func substringBefore(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[1].IsUndefined() {
 		return args[0].Value
 	}
+	e.tick(len(args[0].Str()) / 32)
 	before, _, _ := strings.Cut(args[0].Str(), args[1].Str())
 	return value.Str(before)
 }
 
-func substringAfter(_ *evaluation, args []val) value.Value {
+func substringAfter(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[1].IsUndefined() {
 		return args[0].Value
 	}
+	e.tick(len(args[0].Str()) / 32)
 	_, after, found := strings.Cut(args[0].Str(), args[1].Str())
 	if !found {
 		return args[0].Value
@@ -223,7 +233,8 @@ func pad(e *evaluation, args []val) value.Value {
 		return value.Str(text)
 	}
 	e.charge(int64(missing) + int64(len(text)))
-	e.tick(missing / 16)
+	e.tick((missing + len(text) + len(fill)) / 16)
+	e.meter.Hold(12*int64(missing) + 4*int64(len(fill)) + int64(len(text)))
 	chars := units(fill)
 	padding := make([]rune, missing)
 	for i := range padding {
@@ -243,6 +254,7 @@ func contains(e *evaluation, args []val) value.Value {
 	if fn := e.function(args[1].Value); fn != nil {
 		return value.Of(e.matches(fn, text) != nil)
 	}
+	e.tick(len(text) / 32)
 	return value.Of(strings.Contains(text, args[1].Str()))
 }
 
@@ -263,6 +275,8 @@ func split(e *evaluation, args []val) value.Value {
 		if limit >= 0 && len(parts) >= limit {
 			return false
 		}
+		e.tick(1)
+		e.grown(1)
 		parts = append(parts, value.Str(part))
 		return true
 	}
@@ -271,6 +285,7 @@ func split(e *evaluation, args []val) value.Value {
 		limit = int(min(math.Ceil(args[2].Float64()), math.MaxInt32))
 	}
 	if fn == nil {
+		e.tick(len(text) / 32)
 		for part := range strings.SplitSeq(text, args[1].Str()) {
 			if !add(part) {
 				break
@@ -301,8 +316,10 @@ func join(e *evaluation, args []val) value.Value {
 	var b strings.Builder
 	for i, item := range args[0].Items() {
 		if i > 0 {
+			e.texts(len(separator))
 			b.WriteString(separator)
 		}
+		e.texts(len(item.Str()) + 1)
 		b.WriteString(item.Str())
 	}
 	e.charge(int64(b.Len()))
@@ -339,28 +356,37 @@ func replace(e *evaluation, args []val) value.Value {
 		if args[2].IsUndefined() {
 			by = "undefined" // as the reference has it
 		}
-		result := strings.Replace(text, args[1].Str(), by, limit)
-		e.charge(int64(len(result)))
-		return value.Str(result)
+		e.tick(len(text) / 16)
+		count := strings.Count(text, args[1].Str())
+		if limit >= 0 {
+			count = min(count, limit)
+		}
+		size := int64(len(text)) + int64(count)*int64(len(by)-len(args[1].Str()))
+		e.charge(size)
+		e.texts(int(size))
+		return value.Str(strings.Replace(text, args[1].Str(), by, limit))
 	}
 	replacement := e.function(args[2].Value)
 	var b strings.Builder
 	start := 0
 	for m := e.matches(pattern, text); m != nil && limit != 0; m = m.next() {
 		limit--
+		e.texts(m.start - start)
 		b.WriteString(text[start:m.start])
 		if replacement == nil {
-			b.WriteString(m.expand(args[2].Str()))
+			b.WriteString(m.expand(e, args[2].Str()))
 		} else {
 			v := e.callback(replacement, plain(m.value(e)))
 			if v.Kind() != value.String {
 				e.throw("D3012", v.Value)
 			}
+			e.texts(len(v.Str()))
 			b.WriteString(v.Str())
 		}
 		start = m.end
 		e.charge(int64(b.Len()) / 16)
 	}
+	e.texts(len(text) - start)
 	b.WriteString(text[start:])
 	e.charge(int64(b.Len()))
 	return value.Str(b.String())
@@ -373,6 +399,7 @@ func base64encode(e *evaluation, args []val) value.Value {
 		return value.Value{}
 	}
 	text := args[0].Str()
+	e.texts(3 * len(text))
 	raw := []byte(text)
 	if !e.expr.options.StepFunctions {
 		raw = raw[:0:0]
@@ -387,6 +414,7 @@ func base64decode(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
 	}
+	e.texts(3 * len(args[0].Str()))
 	raw, err := base64.StdEncoding.DecodeString(args[0].Str())
 	if err != nil {
 		raw, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(args[0].Str(), "="))
@@ -443,6 +471,7 @@ func encodeURL(keep string) native {
 			return value.Value{}
 		}
 		text := args[0].Str()
+		e.texts(4 * len(text))
 		if !utf8.ValidString(text) { // half of a surrogate pair
 			e.throw("D3140", value.Str(strings.ToValidUTF8(text, "\uFFFD")))
 		}
@@ -469,6 +498,7 @@ func decodeURL(keep string) native {
 			return value.Value{}
 		}
 		text := args[0].Str()
+		e.texts(2 * len(text))
 		var raw []byte
 		for i := 0; i < len(text); i++ {
 			if text[i] != '%' {
@@ -507,11 +537,11 @@ func unhex(c byte) byte {
 	return c - 'A' + 10
 }
 
-// utf16Index turns a place in bytes into one in UTF-16 units, which matches
-// show.
-func utf16Index(s string, at int) int {
+// utf16Length is the length of a text in UTF-16 units, in which matches show
+// places.
+func utf16Length(s string) int {
 	n := 0
-	for _, c := range s[:at] {
+	for _, c := range s {
 		n += utf16.RuneLen(c)
 	}
 	return n

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -13,6 +14,7 @@ const maxSteps = 4 << 20
 
 // evaluation is one run of an indefinite path.
 type evaluation struct {
+	meter   *meter.Meter
 	root    value.Value
 	path    *Path
 	at      []place // the way down
@@ -67,8 +69,7 @@ func (e *evaluation) down(i int, p place, v value.Value, wrapped bool) error {
 	}
 	wrapped = wrapped && !e.java
 	if i == len(e.path.tokens)-1 {
-		e.results = append(e.results, v)
-		return e.count(1)
+		return e.result(v)
 	}
 	e.at = append(e.at, p)
 	err := e.eval(i+1, v, wrapped)
@@ -76,7 +77,18 @@ func (e *evaluation) down(i int, p place, v value.Value, wrapped bool) error {
 	return err
 }
 
+// resultBytes is what a result takes in an array that grows.
+const resultBytes = 100
+
+// result adds to what the path picks.
+func (e *evaluation) result(v value.Value) error {
+	e.meter.Hold(resultBytes)
+	e.results = append(e.results, v)
+	return e.count(1)
+}
+
 func (e *evaluation) count(steps int) error {
+	e.meter.Work(int64(steps))
 	if e.steps += steps; e.steps > maxSteps {
 		return errSteps
 	}
@@ -161,8 +173,9 @@ func (e *evaluation) members(i int, at value.Value) error {
 	case i < len(e.path.tokens)-1:
 		return &Error{Message: "Multi properties can only be used as path leafs: " + e.where() + t.String()}
 	}
-	e.results = append(e.results, t.merge(at))
-	return nil
+	e.meter.Hold(resultBytes * int64(len(t.names)))
+	e.meter.Work(int64(len(t.names)))
+	return e.result(t.merge(at))
 }
 
 func (e *evaluation) item(i int, at value.Value, n int) error {
@@ -268,6 +281,7 @@ func (e *evaluation) fits(t *token, at value.Value) (bool, error) {
 	switch t.kind {
 	case property, properties:
 		for _, name := range t.names {
+			e.meter.Work(1)
 			if _, ok := at.Lookup(name); !ok {
 				return false, nil
 			}
@@ -286,7 +300,7 @@ func (e *evaluation) fits(t *token, at value.Value) (bool, error) {
 
 // holds reports whether the condition of a filter holds for a value.
 func (e *evaluation) holds(t *token, item value.Value) (bool, error) {
-	if err := e.count(t.test.size); err != nil {
+	if err := e.count(2 * t.test.size); err != nil {
 		return false, err
 	}
 	return t.test.holds(e, item)
@@ -303,8 +317,7 @@ func (e *evaluation) filter(i int, at value.Value, wrapped bool) error {
 		case i < len(e.path.tokens)-1:
 			return e.eval(i+1, at, wrapped)
 		}
-		e.results = append(e.results, at)
-		return nil
+		return e.result(at)
 	case value.Array:
 		for n, item := range at.Items() {
 			holds, err := e.holds(t, item)

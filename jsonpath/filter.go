@@ -3,11 +3,11 @@ package jsonpath
 import (
 	"cmp"
 	"errors"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/steppehq/steppe/regex"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -36,7 +36,7 @@ type comparison struct {
 type operand struct {
 	path    *Path
 	rooted  bool // the path begins at the document rather than at the item
-	pattern *regexp.Regexp
+	pattern *regex.Regex
 	literal string
 }
 
@@ -65,7 +65,7 @@ func (o *operand) resolve(e *evaluation, item value.Value) (value.Value, error) 
 	if o.rooted {
 		item = e.root
 	}
-	v, err := o.path.evalDefinite(item, wrapped, e.java)
+	v, err := o.path.evalDefinite(item, wrapped, e.java, true)
 	if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // evalDefinite gives no other
 		return value.Value{}, nil
 	}
@@ -75,7 +75,7 @@ func (o *operand) resolve(e *evaluation, item value.Value) (value.Value, error) 
 func (c *comparison) holds(e *evaluation, item value.Value) (bool, error) {
 	if c.op == "" {
 		// A path from the document on is applied to the item, too.
-		left, err := c.left.path.evalDefinite(item, false, e.java)
+		left, err := c.left.path.evalDefinite(item, false, e.java, true)
 		if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // evalDefinite gives no other
 			return c.negated, nil
 		}
@@ -91,7 +91,7 @@ func (c *comparison) holds(e *evaluation, item value.Value) (bool, error) {
 		return false, err
 	}
 	if c.op == "=~" {
-		return c.match(left, right)
+		return c.match(e, left, right)
 	}
 	if c.left.pattern != nil || c.right.pattern != nil {
 		return false, nil
@@ -102,6 +102,8 @@ func (c *comparison) holds(e *evaluation, item value.Value) (bool, error) {
 	if !e.java && (tooLong(left) || tooLong(right)) && !isNull(left) && !isNull(right) { // nodes of such numbers are not unwrapped
 		return false, nil
 	}
+	// Long texts take longer, and numbers much longer.
+	e.meter.Work(min(weight(left), weight(right))/32 + max(numeric(left, right), numeric(right, left))/4)
 	order, comparable, err := compare(left, right)
 	if c.same && (c.left.rooted || e.java) {
 		order, comparable, err = 0, true, nil
@@ -128,7 +130,7 @@ func (c *comparison) orders(order int) bool {
 
 // match applies =~, on whose either side the pattern may stand. Java must match
 // the whole text.
-func (c *comparison) match(left, right value.Value) (bool, error) {
+func (c *comparison) match(e *evaluation, left, right value.Value) (bool, error) {
 	pattern, text := c.left.pattern, right
 	if pattern == nil {
 		pattern, text = c.right.pattern, left
@@ -139,7 +141,34 @@ func (c *comparison) match(left, right value.Value) (bool, error) {
 	case text.Kind() == value.Null:
 		return false, nil
 	}
-	return pattern.MatchString(shown(text, false)), nil
+	return pattern.Match(e.meter, e.text(text)), nil
+}
+
+// text is what a pattern is held against.
+func (e *evaluation) text(v value.Value) string {
+	if v.Kind() == value.String {
+		return v.Str()
+	}
+	size := 0
+	text, _ := v.AppendWhile(nil, func(now int) bool {
+		e.meter.Hold(2 * int64(now-size))
+		e.meter.Work(1 + int64(now-size)/16)
+		size = now
+		return true
+	})
+	return string(text)
+}
+
+// weight is the length of a text.
+func weight(v value.Value) int64 { return int64(len(v.Str())) }
+
+// numeric is the length of what is read as a number where v is one: the other
+// one's text, or its own digits.
+func numeric(v, other value.Value) int64 {
+	if v.Kind() != value.Number {
+		return 0
+	}
+	return weight(other) + int64(v.Digits())
 }
 
 // compare orders two values as Jayway does: nulls, which the text null is one of,
@@ -223,15 +252,15 @@ func decimal(text string) (value.Value, error) {
 
 // parseTest reads the condition of a filter. As in Jayway, operators are found in
 // quotes, too.
-func parseTest(text string, depth int) (test, string) {
-	if depth > maxNesting {
+func (p *parser) parseTest(text string) (test, string) {
+	if p.depth >= maxNesting {
 		return test{}, "filters are nested too deep"
 	}
 	var t test
 	for alternative := range strings.SplitSeq(text, "||") {
 		var all []comparison
 		for part := range strings.SplitSeq(alternative, "&&") {
-			c, reason := parseComparison(part, depth)
+			c, reason := p.parseComparison(part)
 			if reason != "" {
 				return test{}, reason
 			}
@@ -246,7 +275,7 @@ func parseTest(text string, depth int) (test, string) {
 // operators are in the order in which they are looked for.
 var operators = []string{"==", ">=", "<=", "!=", "<", ">", "=~"}
 
-func parseComparison(text string, depth int) (comparison, string) {
+func (p *parser) parseComparison(text string) (comparison, string) {
 	text = strings.TrimRight(strings.TrimLeft(strings.TrimSpace(text), "[?( "), ") ")
 	var c comparison
 	left, right := text, ""
@@ -260,7 +289,7 @@ func parseComparison(text string, depth int) (comparison, string) {
 		c.negated, left = true, rest
 	}
 	var reason string
-	if c.left, reason = parseOperand(left, depth); reason != "" || c.op == "" {
+	if c.left, reason = p.parseOperand(left); reason != "" || c.op == "" {
 		if c.op == "" && c.left.path == nil && reason == "" {
 			reason = "the condition " + text + " is neither a path nor a comparison"
 		}
@@ -269,15 +298,15 @@ func parseComparison(text string, depth int) (comparison, string) {
 	if strings.HasPrefix(right, "!@") {
 		return c, "only what is not compared can be negated"
 	}
-	c.right, reason = parseOperand(right, depth)
+	c.right, reason = p.parseOperand(right)
 	c.same = c.left.path != nil && left == right
 	return c, reason
 }
 
-func parseOperand(text string, depth int) (operand, string) {
+func (p *parser) parseOperand(text string) (operand, string) {
 	switch {
 	case strings.HasPrefix(text, "@") || strings.HasPrefix(text, "$"):
-		path, err := compile(text, depth)
+		path, err := compile(text, p.regexes, p.depth+1)
 		if err != nil {
 			return operand{}, err.Error()
 		}
@@ -290,13 +319,13 @@ func parseOperand(text string, depth int) (operand, string) {
 	case strings.HasPrefix(text, "'") && strings.HasSuffix(text, "'"):
 		return operand{literal: text[1 : len(text)-1]}, ""
 	case strings.HasPrefix(text, "/") && (strings.HasSuffix(text, "/") || strings.HasSuffix(text, "/i")):
-		return parsePattern(text)
+		return p.parsePattern(text)
 	}
 	return operand{literal: text}, ""
 }
 
 // parsePattern reads /pattern/ or /pattern/i.
-func parsePattern(text string) (operand, string) {
+func (p *parser) parsePattern(text string) (operand, string) {
 	end := strings.LastIndexByte(text, '/')
 	if end == 0 {
 		return operand{}, "the regular expression " + text + " is not closed"
@@ -305,7 +334,7 @@ func parsePattern(text string) (operand, string) {
 	if strings.HasSuffix(text, "i") {
 		pattern = "(?i)" + pattern
 	}
-	compiled, err := regexp.Compile(pattern)
+	compiled, err := p.regexes.Compile(pattern)
 	if err != nil {
 		return operand{}, "the regular expression " + text + " is not valid or not supported: " + err.Error()
 	}

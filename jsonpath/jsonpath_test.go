@@ -34,7 +34,7 @@ func TestFind(t *testing.T) {
 		p, err := jsonpath.Compile(path)
 		var got value.Value
 		if err == nil {
-			got, err = p.Find(documents[document])
+			got, err = p.FindMetered(nil, documents[document])
 		}
 		found, differs := want.Lookup("find")
 		if !differs {

@@ -3,16 +3,22 @@ package jsonpath
 import (
 	"strconv"
 	"strings"
+
+	"github.com/steppehq/steppe/regex"
 )
 
 // Compile reads a path. It may begin with "$", with "@", or with a name, as in
 // Jayway; who wants "$" only checks that before. The error is a [*SyntaxError].
-func Compile(text string) (*Path, error) {
-	return compile(text, 0)
+func Compile(text string) (*Path, error) { return CompileIn(nil, text) }
+
+// CompileIn is Compile of a path whose regular expressions are among those of a
+// set.
+func CompileIn(regexes *regex.Set, text string) (*Path, error) {
+	return compile(text, regexes, 0)
 }
 
-func compile(text string, depth int) (*Path, error) {
-	p := parser{text: strings.TrimSpace(text), depth: depth}
+func compile(text string, regexes *regex.Set, depth int) (*Path, error) {
+	p := parser{text: strings.TrimSpace(text), depth: depth, regexes: regexes}
 	if len(p.text) > maxLength {
 		return nil, &SyntaxError{text[:100] + "…", "it is too long"}
 	}
@@ -32,6 +38,8 @@ type parser struct {
 	pos    int
 	depth  int // of filters inside of filters
 	tokens []token
+
+	regexes *regex.Set
 }
 
 // parse fills in the tokens. It gives the reason why the text is no path.
@@ -223,7 +231,7 @@ func (p *parser) filter(inside string) string {
 	if !ok || quoted || parens != 0 || brackets != 0 || !strings.HasPrefix(text, "(") || !strings.HasSuffix(text, ")") {
 		return "the brackets of the filter [" + inside + "] are not balanced"
 	}
-	test, reason := parseTest(text[1:len(text)-1], p.depth+1)
+	test, reason := p.parseTest(text[1 : len(text)-1])
 	if reason != "" {
 		return reason
 	}

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -61,26 +62,31 @@ func (p *Path) Definite() bool { return p.definite }
 // Eval picks what the path names out of a document: for a definite path the
 // value, for an indefinite one an array of all values, which may be empty. The
 // error is an [*Error]. An index beyond the end of an array gives null.
-func (p *Path) Eval(root value.Value) (value.Value, error) {
+func (p *Path) Eval(root value.Value) (value.Value, error) { return p.EvalMetered(nil, root) }
+
+// EvalMetered is Eval whose work and results a meter counts.
+func (p *Path) EvalMetered(m *meter.Meter, root value.Value) (value.Value, error) {
 	if p.definite {
-		return p.evalDefinite(root, true, false)
+		m.Work(1 + int64(len(p.tokens))/2)
+		return p.evalDefinite(root, true, false, false)
 	}
-	return p.evalIndefinite(root, false)
+	return p.evalIndefinite(m, root, false)
 }
 
-// Find is [Path.Eval] but that nothing is found beyond the ends of an array. It
+// FindMetered is [Path.EvalMetered] but that nothing is found beyond the ends of an array. It
 // is what Jayway does over plain Java values rather than over JsonNode, and what
 // AWS shows for the arguments of intrinsic functions.
-func (p *Path) Find(root value.Value) (value.Value, error) {
+func (p *Path) FindMetered(m *meter.Meter, root value.Value) (value.Value, error) {
 	if p.definite {
-		return p.evalDefinite(root, false, true)
+		m.Work(1 + int64(len(p.tokens))/2)
+		return p.evalDefinite(root, false, true, false)
 	}
-	return p.evalIndefinite(root, true)
+	return p.evalIndefinite(m, root, true)
 }
 
-func (p *Path) evalIndefinite(root value.Value, java bool) (value.Value, error) {
+func (p *Path) evalIndefinite(m *meter.Meter, root value.Value, java bool) (value.Value, error) {
 	var way [8]place
-	e := evaluation{root: root, path: p, at: way[:0], java: java}
+	e := evaluation{meter: m, root: root, path: p, at: way[:0], java: java}
 	if err := e.eval(0, root, !java); err != nil {
 		return value.Value{}, err
 	}
@@ -89,15 +95,18 @@ func (p *Path) evalIndefinite(root value.Value, java bool) (value.Value, error) 
 
 // evalDefinite walks straight down. wrapped tells whether Jayway holds root as a
 // node; it holds items as nodes and members of objects as Java values. java tells
-// that it holds everything as Java values.
-func (p *Path) evalDefinite(root value.Value, wrapped, java bool) (value.Value, error) {
+// that it holds everything as Java values, quiet that nobody reads what is said of
+// a part that is not there.
+func (p *Path) evalDefinite(root value.Value, wrapped, java, quiet bool) (value.Value, error) {
 	at := root
 	for i := range p.tokens {
 		t := &p.tokens[i]
 		switch t.kind {
 		case property:
 			member, ok := at.Lookup(t.names[0])
-			if !ok {
+			if !ok && quiet {
+				return value.Value{}, errQuiet
+			} else if !ok {
 				return value.Value{}, p.noMember(root, i, at)
 			}
 			at, wrapped = member, false

@@ -3,6 +3,7 @@ package jsonpath
 import (
 	"strconv"
 
+	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -36,34 +37,42 @@ func (r *Reference) Root() bool { return len(r.tokens) == 0 }
 // Set gives a document like root that holds v at the place that the path
 // names. Objects on the way that are not there are made; what is there and is
 // no object or array is an [*Error].
-func (r *Reference) Set(root, v value.Value) (value.Value, error) {
-	return r.set(0, root, v)
+func (r *Reference) Set(root, v value.Value) (value.Value, error) { return r.SetMetered(nil, root, v) }
+
+// SetMetered is Set whose copies a meter counts.
+func (r *Reference) SetMetered(m *meter.Meter, root, v value.Value) (value.Value, error) {
+	return r.set(m, 0, root, v)
 }
 
-func (r *Reference) set(i int, at, v value.Value) (value.Value, error) {
+// copied is what an item or a member of a copy takes, in bytes.
+const copied = 110
+
+func (r *Reference) set(m *meter.Meter, i int, at, v value.Value) (value.Value, error) {
+	m.Work(1 + int64(at.Len())/2)
+	m.Hold(copied * int64(1+at.Len()))
 	if i == len(r.tokens) {
 		return v, nil
 	}
 	t := &r.tokens[i]
 	if t.kind == index {
-		return r.setItem(i, at, v)
+		return r.setItem(m, i, at, v)
 	}
 	if k := at.Kind(); k != value.Object && (k != value.Undefined || i == 0) {
 		return value.Value{}, r.unable(i)
 	}
-	below, err := r.set(i+1, at.Get(t.names[0]), v)
+	below, err := r.set(m, i+1, at.Get(t.names[0]), v)
 	if err != nil {
 		return value.Value{}, err
 	}
 	return at.With(t.names[0], below), nil
 }
 
-func (r *Reference) setItem(i int, at, v value.Value) (value.Value, error) {
+func (r *Reference) setItem(m *meter.Meter, i int, at, v value.Value) (value.Value, error) {
 	n := r.tokens[i].numbers[0]
 	if at.Kind() != value.Array || n >= at.Len() {
 		return value.Value{}, r.unable(i)
 	}
-	below, err := r.set(i+1, at.At(n), v)
+	below, err := r.set(m, i+1, at.At(n), v)
 	if err != nil {
 		return value.Value{}, err
 	}

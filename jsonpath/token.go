@@ -100,8 +100,11 @@ func shown(v value.Value, wrapped bool) string {
 	if v.Kind() == value.String && !wrapped {
 		return v.Str()
 	}
-	return v.String()
+	return v.Shown(maxShown)
 }
+
+// maxShown bounds what a message shows of a value, in bytes.
+const maxShown = 32 << 10
 
 // bounds gives the range of indexes that a slice stands for. As in Jayway,
 // indexes between two given ends are not counted from the end of the array: they

@@ -30,14 +30,15 @@ type argument struct {
 }
 
 type callParser struct {
-	text string
-	pos  int
+	compiler *Compiler
+	text     string
+	pos      int
 }
 
 // parseCall reads an intrinsic function: States.Name(argument, …).
-func parseCall(text string) (*call, error) {
-	p := &callParser{text: text}
-	c, err := p.call(1)
+func (c *Compiler) parseCall(text string) (*call, error) {
+	p := &callParser{compiler: c, text: text}
+	called, err := p.call(1)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func parseCall(text string) (*call, error) {
 	if p.pos != len(text) {
 		return nil, fmt.Errorf("unexpected %q after the intrinsic function", text[p.pos:])
 	}
-	return c, nil
+	return called, nil
 }
 
 func (p *callParser) blanks() {
@@ -173,7 +174,7 @@ func (p *callParser) path() (*Path, error) {
 		case depth > 0 && (c == ')' || c == ']'):
 			depth--
 		case depth == 0 && (c == ',' || c == ')'):
-			return CompilePath(strings.TrimSpace(p.text[start:p.pos]))
+			return p.compiler.Path(strings.TrimSpace(p.text[start:p.pos]))
 		}
 	}
 	return nil, errors.New("a ) is missing")
@@ -217,6 +218,8 @@ func (c *call) variables(names []string) []string {
 // eval applies the function. Its error is an [*Error], always States.Runtime:
 // AWS documents States.IntrinsicFailure but was not seen to raise it.
 func (c *call) eval(a *application) (value.Value, error) {
+	a.scope.Meter.Work(2 + int64(len(c.args)))
+	a.scope.Meter.Hold(valueBytes * int64(len(c.args)))
 	args := make([]value.Value, len(c.args))
 	for i := range c.args {
 		arg := &c.args[i]
@@ -250,7 +253,7 @@ func (c *call) eval(a *application) (value.Value, error) {
 func (arg *argument) find(a *application) (value.Value, error) {
 	from, err := arg.path.from(a.scope)
 	if err == nil {
-		from, err = arg.path.path.Find(from)
+		from, err = arg.path.path.FindMetered(a.scope.Meter, from)
 	}
 	if err == nil {
 		return from, nil
@@ -262,5 +265,5 @@ func (arg *argument) find(a *application) (value.Value, error) {
 	if arg.path.root == contextRoot {
 		text = text[1:] // AWS shows the path into the Context Object, but the input
 	}
-	return value.Value{}, a.fail("The JsonPath argument for the field '" + text + "' could not be found in the input '" + a.scope.Input.String() + "'")
+	return value.Value{}, a.fail("The JsonPath argument for the field '" + text + "' could not be found in the input '" + shown(a.scope.Input) + "'")
 }

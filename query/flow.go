@@ -80,7 +80,7 @@ func (f *Flow) Result(s *Scope, result value.Value) (output, selected value.Valu
 	if selected, err = f.Selected(s, result); err != nil {
 		return output, selected, err
 	}
-	if output, err = f.Placed(s.Input, selected); err != nil {
+	if output, err = f.Placed(s, selected); err != nil {
 		return output, selected, err
 	}
 	output, err = f.Outgoing(s, output)
@@ -133,20 +133,22 @@ func (f *Flow) resulted(s *Scope, result value.Value) *Scope {
 	return &inner
 }
 
-// Placed is a state's input, before InputPath, with the result where ResultPath
+// Placed is the scope's input, that of the state before InputPath, with the result where ResultPath
 // says.
-func (f *Flow) Placed(input, result value.Value) (value.Value, error) {
+func (f *Flow) Placed(s *Scope, result value.Value) (v value.Value, err error) {
+	input := s.Input
 	switch {
 	case f.NoResult:
 		return input, nil
 	case f.Place == nil:
 		return result, nil
 	}
-	v, err := f.Place.Set(input, result)
+	defer s.Meter.Caught(&err)
+	v, err = f.Place.SetMetered(s.Meter, input, result)
 	if err != nil {
 		return v, &Error{
 			Name:  "States.ResultPathMatchFailure",
-			Cause: "Unable to apply ReferencePath " + f.Place.String() + " to input " + input.String(),
+			Cause: "Unable to apply ReferencePath " + f.Place.String() + " to input " + shown(input),
 		}
 	}
 	return v, nil

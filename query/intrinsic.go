@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -32,6 +33,17 @@ type application struct {
 	text  string // the outermost call as it is written, which messages show
 	call  *call
 }
+
+func (a *application) meter() *meter.Meter { return a.scope.Meter }
+
+// made counts the items or members that a function makes.
+func (a *application) made(n int) {
+	a.meter().Work(int64(n) / 2)
+	a.meter().Hold(memberBytes * int64(n))
+}
+
+// scan counts the work of looking at each character of a text.
+func (a *application) scan(v value.Value) { a.meter().Work(int64(len(v.Str())) / 16) }
 
 // fail makes the error of the field in which the function stands.
 func (a *application) fail(reason string) error {
@@ -85,26 +97,27 @@ func format(a *application, args []value.Value) (value.Value, error) {
 	if first := &a.call.args[0]; first.path == nil {
 		template = first.raw
 	}
-	var b strings.Builder
+	b := a.writer()
+	b.count(len(template))
 	rest := args[1:]
 	for i := 0; i < len(template); i++ {
 		switch c := template[i]; {
 		case c == '\\' && i+1 < len(template) && strings.IndexByte(`{}\'`, template[i+1]) >= 0:
 			i++
-			b.WriteByte(template[i])
+			b.add(template[i])
 		case strings.HasPrefix(template[i:], "{}"):
 			i++
 			if len(rest) == 0 {
 				return value.Value{}, errPlaces
 			}
-			appendJavaText(&b, rest[0])
+			b.java(rest[0])
 			rest = rest[1:]
 		case c == '{':
 			return value.Value{}, errors.New("Invalid template in States.Format: matching '}' not found for '{'.") //nolint:revive,staticcheck // AWS's words
 		case c == '}':
 			return value.Value{}, errors.New("Invalid template in States.Format: matching '{' not found for '}'.") //nolint:revive,staticcheck // AWS's words
 		default:
-			b.WriteByte(c)
+			b.add(c)
 		}
 	}
 	if len(rest) > 0 {
@@ -115,13 +128,15 @@ func format(a *application, args []value.Value) (value.Value, error) {
 
 var errPlaces = errors.New("Invalid arguments in States.Format: number of arguments do not match the occurrences of {}.") //nolint:revive,staticcheck // AWS's words
 
-func stringToJSON(_ *application, args []value.Value) (value.Value, error) {
+func stringToJSON(a *application, args []value.Value) (value.Value, error) {
 	if args[0].Kind() != value.String {
 		return value.Value{}, errArguments
 	}
 	if strings.TrimSpace(args[0].Str()) == "" {
 		return value.NullValue, nil // recorded
 	}
+	a.meter().Hold(value.DecodedSize(args[0].Str()))
+	a.meter().Work(int64(len(args[0].Str())) / 2)
 	v, err := value.DecodeString(args[0].Str())
 	if err != nil {
 		return v, errArguments
@@ -129,17 +144,20 @@ func stringToJSON(_ *application, args []value.Value) (value.Value, error) {
 	return v, nil
 }
 
-func jsonToString(_ *application, args []value.Value) (value.Value, error) {
-	return value.Str(args[0].String()), nil
+func jsonToString(a *application, args []value.Value) (value.Value, error) {
+	b := a.writer()
+	b.json(args[0])
+	return value.Str(b.String()), nil
 }
 
 func array(_ *application, args []value.Value) (value.Value, error) { return value.Arr(args...), nil }
 
-func arrayPartition(_ *application, args []value.Value) (value.Value, error) {
+func arrayPartition(a *application, args []value.Value) (value.Value, error) {
 	size, err := integer(args[1])
 	if args[0].Kind() != value.Array || err != nil || size <= 0 {
 		return value.Value{}, errArguments
 	}
+	a.made(int(int64(args[0].Len())/size) + 1)
 	var chunks []value.Value
 	for items := args[0].Items(); len(items) > 0; {
 		n := min(size, int64(len(items)))
@@ -151,20 +169,24 @@ func arrayPartition(_ *application, args []value.Value) (value.Value, error) {
 
 // arrayContains compares texts, as AWS does: the text true is the same as the
 // boolean, but objects with their members in another order are not.
-func arrayContains(_ *application, args []value.Value) (value.Value, error) {
+func arrayContains(a *application, args []value.Value) (value.Value, error) {
 	if args[0].Kind() != value.Array {
 		return value.Value{}, errArguments
 	}
-	wanted := javaText(args[1])
+	wanted := a.javaText(args[1])
 	for _, item := range args[0].Items() {
-		if javaText(item) == wanted {
+		before := a.meter().Built()
+		text := a.javaText(item)
+		a.meter().Work(1 + int64(min(len(text), len(wanted)))/64)
+		a.meter().Release(a.meter().Built() - before)
+		if text == wanted {
 			return value.Of(true), nil
 		}
 	}
 	return value.Of(false), nil
 }
 
-func arrayRange(_ *application, args []value.Value) (value.Value, error) {
+func arrayRange(a *application, args []value.Value) (value.Value, error) {
 	var n [3]int64
 	for i := range n {
 		var err error
@@ -176,6 +198,7 @@ func arrayRange(_ *application, args []value.Value) (value.Value, error) {
 	if step == 0 || (last-first)/step >= maxRange {
 		return value.Value{}, errArguments
 	}
+	a.made(int((last-first)/step) + 1)
 	var items []value.Value
 	for i := first; step > 0 && i <= last || step < 0 && i >= last; i += step {
 		items = append(items, value.Int(i))
@@ -205,26 +228,29 @@ func arrayLength(_ *application, args []value.Value) (value.Value, error) {
 }
 
 // arrayUnique gives the different items in the order of a Java HashSet.
-func arrayUnique(_ *application, args []value.Value) (value.Value, error) {
+func arrayUnique(a *application, args []value.Value) (value.Value, error) {
 	if args[0].Kind() != value.Array {
 		return value.Value{}, errArguments
 	}
+	a.made(2 * args[0].Len())
+	a.meter().Work(4 * int64(args[0].Len()))
 	seen := make(map[string]bool, args[0].Len())
 	var firsts []int
 	for i, item := range args[0].Items() {
-		if key := string(appendJavaKey(nil, item)); !seen[key] {
+		if key := a.javaKey(item); !seen[key] {
 			seen[key] = true
 			firsts = append(firsts, i)
 		}
 	}
 	unique := make([]value.Value, 0, len(firsts))
-	for _, i := range bucketOrder(firsts, len(firsts), func(i int) uint32 { return javaHash(args[0].At(i)) }) {
+	for _, i := range bucketOrder(firsts, len(firsts), func(i int) uint32 { return javaHash(a.meter(), args[0].At(i)) }) {
 		unique = append(unique, args[0].At(i))
 	}
 	return value.Arr(unique...), nil
 }
 
-func base64Encode(_ *application, args []value.Value) (value.Value, error) {
+func base64Encode(a *application, args []value.Value) (value.Value, error) {
+	a.scan(args[0])
 	if args[0].Kind() != value.String || utf8.RuneCountInString(args[0].Str()) > maxEncoded {
 		return value.Value{}, errArguments
 	}
@@ -233,7 +259,8 @@ func base64Encode(_ *application, args []value.Value) (value.Value, error) {
 
 // base64Decode takes what is not Base64, too: AWS passes over characters that it
 // does not know and stops at the first =.
-func base64Decode(_ *application, args []value.Value) (value.Value, error) {
+func base64Decode(a *application, args []value.Value) (value.Value, error) {
+	a.scan(args[0])
 	if args[0].Kind() != value.String || utf8.RuneCountInString(args[0].Str()) > maxEncoded {
 		return value.Value{}, errArguments
 	}
@@ -259,10 +286,15 @@ func base64Decode(_ *application, args []value.Value) (value.Value, error) {
 	return value.Str(strings.ToValidUTF8(string(decoded), "\uFFFD")), nil
 }
 
-func hash(_ *application, args []value.Value) (value.Value, error) {
-	data := args[0].String()
-	if args[0].Kind() == value.String {
-		data = args[0].Str()
+func hash(a *application, args []value.Value) (value.Value, error) {
+	a.scan(args[0])
+	data := args[0].Str()
+	if args[0].Kind() != value.String {
+		text, whole := args[0].AppendUpTo(nil, utf8.UTFMax*maxDigest)
+		if !whole {
+			return value.Value{}, errArguments
+		}
+		data = string(text)
 	}
 	if utf8.RuneCountInString(data) > maxDigest {
 		return value.Value{}, errArguments
@@ -291,10 +323,11 @@ func hash(_ *application, args []value.Value) (value.Value, error) {
 }
 
 // jsonMerge merges shallowly, also where the third argument is no boolean.
-func jsonMerge(_ *application, args []value.Value) (value.Value, error) {
+func jsonMerge(a *application, args []value.Value) (value.Value, error) {
 	if args[0].Kind() != value.Object || args[1].Kind() != value.Object || args[2].Bool() {
 		return value.Value{}, errArguments
 	}
+	a.made(args[0].Len() + args[1].Len())
 	merged := value.NewObject(args[0].Len() + args[1].Len())
 	for _, object := range args[:2] {
 		for i, name := range object.Names() {
@@ -339,12 +372,19 @@ func mathAdd(_ *application, args []value.Value) (value.Value, error) {
 
 // stringSplit splits at any of the characters of the second argument; empty
 // parts are left out.
-func stringSplit(_ *application, args []value.Value) (value.Value, error) {
+func stringSplit(a *application, args []value.Value) (value.Value, error) {
 	if args[0].Kind() != value.String || args[1].Kind() != value.String {
 		return value.Value{}, errArguments
 	}
+	a.meter().Work(int64(len(args[0].Str()))/2 + int64(len(args[1].Str())))
+	a.meter().Hold(int64(len(args[1].Str())) * 8)
+	separators := make(map[rune]bool)
+	for _, c := range args[1].Str() {
+		separators[c] = true
+	}
 	var parts []value.Value
-	for part := range strings.FieldsFuncSeq(args[0].Str(), func(c rune) bool { return strings.ContainsRune(args[1].Str(), c) }) {
+	for part := range strings.FieldsFuncSeq(args[0].Str(), func(c rune) bool { return separators[c] }) {
+		a.made(1)
 		parts = append(parts, value.Str(part))
 	}
 	return value.Arr(parts...), nil

@@ -4,9 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"math/big"
-	"slices"
-	"strings"
 
+	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -74,7 +73,8 @@ func javaStringHash(s string) uint32 {
 
 // javaHash is the hash code of the plain Java value that Jackson makes of a JSON
 // value: String, Integer, ArrayList, LinkedHashMap…
-func javaHash(v value.Value) uint32 {
+func javaHash(m *meter.Meter, v value.Value) uint32 {
+	m.Work(1 + int64(len(v.Str()))/16)
 	var h uint32
 	switch v.Kind() {
 	case value.Undefined, value.Null:
@@ -84,17 +84,19 @@ func javaHash(v value.Value) uint32 {
 		}
 		return 1237
 	case value.Number:
+		m.Work(int64(v.Digits()))
 		return javaNumberHash(v)
 	case value.String:
 		return javaStringHash(v.Str())
 	case value.Array:
 		h = 1
 		for _, item := range v.Items() {
-			h = 31*h + javaHash(item)
+			h = 31*h + javaHash(m, item)
 		}
 	case value.Object:
 		for i, name := range v.Names() {
-			h += javaStringHash(name) ^ javaHash(v.At(i))
+			m.Work(int64(len(name)) / 16)
+			h += javaStringHash(name) ^ javaHash(m, v.At(i))
 		}
 	}
 	return h
@@ -131,67 +133,4 @@ func bigIntegerHash(text string) uint32 {
 		return -h
 	}
 	return h
-}
-
-// appendJavaKey writes a text that two values share when Java's equals says so of
-// their plain Java values: members in any order, but 1 is not 1.0.
-func appendJavaKey(dst []byte, v value.Value) []byte {
-	switch v.Kind() {
-	case value.Array:
-		dst = append(dst, '[')
-		for _, item := range v.Items() {
-			dst = append(appendJavaKey(dst, item), ',')
-		}
-		return append(dst, ']')
-	case value.Object:
-		names := slices.Sorted(slices.Values(v.Names()))
-		dst = append(dst, '{')
-		for _, name := range names {
-			dst = append(value.AppendString(dst, name), ':')
-			dst = append(appendJavaKey(dst, v.Get(name)), ',')
-		}
-		return append(dst, '}')
-	case value.Number:
-		if !v.IsInteger() {
-			return value.AppendFloat(append(dst, 'd'), v.Float64())
-		}
-	case value.Undefined, value.Null, value.Bool, value.String:
-	}
-	return v.Append(dst)
-}
-
-// javaText is a value as Java's toString shows it: {Id=x, Name=y}.
-func javaText(v value.Value) string {
-	switch v.Kind() {
-	case value.String:
-		return v.Str()
-	case value.Array, value.Object:
-		var b strings.Builder
-		appendJavaText(&b, v)
-		return b.String()
-	case value.Undefined, value.Null, value.Bool, value.Number:
-	}
-	return v.String()
-}
-
-func appendJavaText(b *strings.Builder, v value.Value) {
-	if k := v.Kind(); k != value.Array && k != value.Object {
-		b.WriteString(javaText(v))
-		return
-	}
-	brackets := "[]"
-	if v.Kind() == value.Object {
-		brackets = "{}"
-	}
-	b.WriteByte(brackets[0])
-	for i, item := range v.Items() {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		if v.Kind() == value.Object {
-			b.WriteString(v.Names()[i] + "=")
-		}
-		appendJavaText(b, item)
-	}
-	b.WriteByte(brackets[1])
 }

@@ -45,25 +45,25 @@ type ExpressionError struct {
 // Error gives the reason.
 func (e *ExpressionError) Error() string { return e.Message }
 
-// CompileJSONata reads a field of a JSONata state: a value in which texts
+// JSONata reads a field of a JSONata state: a value in which texts
 // between {% and %} are expressions. states are the members that $states has
 // there besides input and context. The error is an [*ExpressionError].
-func CompileJSONata(field string, v value.Value, states ...string) (*Template, error) {
-	n, err := compileExpressions(field, v, nil, states)
+func (c *Compiler) JSONata(field string, v value.Value, states ...string) (*Template, error) {
+	n, err := c.expressions(field, v, nil, states)
 	if err != nil {
 		return nil, err
 	}
 	return &Template{n, v}, nil
 }
 
-func compileExpressions(field string, v value.Value, path, states []string) (node, error) {
+func (c *Compiler) expressions(field string, v value.Value, path, states []string) (node, error) {
 	n := node{static: true, value: v}
 	switch v.Kind() {
 	case value.String:
 		if !IsExpression(v) {
 			return n, nil
 		}
-		code, err := compileExpression(field, v.Str(), path, states)
+		code, err := c.expression(field, v.Str(), path, states)
 		return node{code: code}, err
 	case value.Object, value.Array:
 	default:
@@ -79,7 +79,7 @@ func compileExpressions(field string, v value.Value, path, states []string) (nod
 			at = field + "/" + name
 			n.names = append(n.names, name)
 		}
-		part, err := compileExpressions(at, item, append(slices.Clip(path), name), states)
+		part, err := c.expressions(at, item, append(slices.Clip(path), name), states)
 		if err != nil {
 			return n, err
 		}
@@ -89,10 +89,10 @@ func compileExpressions(field string, v value.Value, path, states []string) (nod
 	return n, nil
 }
 
-func compileExpression(field, text string, path, states []string) (*expression, error) {
+func (c *Compiler) expression(field, text string, path, states []string) (*expression, error) {
 	code := &expression{text: strings.TrimSpace(text[2 : len(text)-2]), field: field}
 	var err error
-	code.expr, err = jsonata.Compile(code.text, jsonata.Options{StepFunctions: true})
+	code.expr, err = jsonata.Compile(code.text, jsonata.Options{StepFunctions: true, Regexes: &c.regexes})
 	if err != nil {
 		return nil, &ExpressionError{Path: path, Message: syntaxMessage(err)}
 	}
@@ -137,6 +137,7 @@ func (x *expression) eval(s *Scope) (value.Value, error) {
 		s.jsonata = &jsonata.Env{}
 	}
 	env := s.jsonata
+	env.Meter = s.Meter
 	var states value.Value // made once for all that look at it
 	env.Vars = func(name string) (value.Value, bool) {
 		switch {
@@ -162,7 +163,7 @@ func (x *expression) eval(s *Scope) (value.Value, error) {
 	case v.IsUndefined():
 		return v, x.fail("returned nothing (undefined).")
 	}
-	return normal(v), nil
+	return s.normal(v), nil
 }
 
 // thrownText is how a message goes on with an error: a code has a sentence of
@@ -198,7 +199,8 @@ func (s *Scope) states(context bool) value.Value {
 
 // normal writes the numbers that went through an expression as AWS does: 1.0
 // becomes 1, and 1e2 100.
-func normal(v value.Value) value.Value {
+func (s *Scope) normal(v value.Value) value.Value {
+	s.Meter.Work(1)
 	switch v.Kind() {
 	case value.Number:
 		i, whole := v.Int64()
@@ -207,14 +209,14 @@ func normal(v value.Value) value.Value {
 		}
 	case value.Array:
 		for i, item := range v.Items() {
-			if changed := normal(item); changed != item {
-				return normalItems(v, i)
+			if changed := s.normal(item); changed != item {
+				return s.normalItems(v, i)
 			}
 		}
 	case value.Object:
 		for _, item := range v.Items() {
-			if changed := normal(item); changed != item {
-				return normalMembers(v)
+			if changed := s.normal(item); changed != item {
+				return s.normalMembers(v)
 			}
 		}
 	default:
@@ -222,18 +224,20 @@ func normal(v value.Value) value.Value {
 	return v
 }
 
-func normalItems(v value.Value, first int) value.Value {
+func (s *Scope) normalItems(v value.Value, first int) value.Value {
+	s.Meter.Hold(valueBytes * int64(v.Len()))
 	items := slices.Clone(v.Items())
 	for i := first; i < len(items); i++ {
-		items[i] = normal(items[i])
+		items[i] = s.normal(items[i])
 	}
 	return value.Arr(items...)
 }
 
-func normalMembers(v value.Value) value.Value {
+func (s *Scope) normalMembers(v value.Value) value.Value {
+	s.Meter.Hold(memberBytes * int64(v.Len()))
 	object := value.NewObject(v.Len())
 	for i, name := range v.Names() {
-		object.Set(name, normal(v.At(i)))
+		object.Set(name, s.normal(v.At(i)))
 	}
 	return object.Value()
 }
@@ -245,7 +249,7 @@ func (t *Template) EvalAs(s *Scope, kind value.Kind) (value.Value, error) {
 	if err != nil || v.Kind() == kind {
 		return v, err
 	}
-	what := "returned an unexpected result type. Expected '" + kind.String() + "', but was '" + v.Kind().String() + "' for value: " + v.String()
+	what := "returned an unexpected result type. Expected '" + kind.String() + "', but was '" + v.Kind().String() + "' for value: " + shown(v)
 	if t.root.code != nil {
 		return v, t.root.code.fail(what)
 	}

@@ -30,7 +30,7 @@ func TestJSONata(t *testing.T) {
 		{`"{% -0 %}"`, `0`},
 	}
 	for _, tt := range tests {
-		template, err := query.CompileJSONata("Output", decode(t, tt.template))
+		template, err := new(query.Compiler).JSONata("Output", decode(t, tt.template))
 		if err != nil {
 			t.Errorf("%s: %v", tt.template, err)
 			continue
@@ -51,7 +51,7 @@ func TestJSONataFails(t *testing.T) {
 		{`"{% $error('why') %}"`, "Output", "'$error('why')' specified for the field 'Output' threw an error during evaluation. D3137: why"},
 	}
 	for _, tt := range tests {
-		template, err := query.CompileJSONata("Output", decode(t, tt.template))
+		template, err := new(query.Compiler).JSONata("Output", decode(t, tt.template))
 		if err != nil {
 			t.Errorf("%s: %v", tt.template, err)
 			continue
@@ -63,7 +63,7 @@ func TestJSONataFails(t *testing.T) {
 			t.Errorf("%s: %s", tt.template, diff)
 		}
 	}
-	array, err := query.CompileJSONata("Items", value.Str("{% 1 %}"))
+	array, err := new(query.Compiler).JSONata("Items", value.Str("{% 1 %}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,14 +95,14 @@ func TestJSONataRefuses(t *testing.T) {
 		{"", false, "Unexpected end of expression"},
 	}
 	for _, tt := range tests {
-		_, err := query.CompileJSONata("Output", value.Str("{% "+tt.expr+" %}"))
+		_, err := new(query.Compiler).JSONata("Output", value.Str("{% "+tt.expr+" %}"))
 		got, _ := errors.AsType[*query.ExpressionError](err)
 		if diff := cmp.Diff(&query.ExpressionError{Unsupported: tt.unsupported, Message: tt.message}, got); diff != "" {
 			t.Errorf("%s: %s", tt.expr, diff)
 		}
 	}
 	for _, expr := range []string{"$states.input[id = 3].name", "$x.(a & b)", "$filter($x, function($i){$i.a = 1})", "{'a': $x.{'b': c}}", "$x ~> |$|{'n': n}|", "$x^(>price)"} {
-		if _, err := query.CompileJSONata("Output", value.Str("{% "+expr+" %}")); err != nil {
+		if _, err := new(query.Compiler).JSONata("Output", value.Str("{% "+expr+" %}")); err != nil {
 			t.Errorf("%s: %v", expr, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/steppehq/steppe/jsonpath"
+	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -30,8 +31,8 @@ type Path struct {
 	call *call
 }
 
-// CompilePath reads a path.
-func CompilePath(text string) (*Path, error) {
+// Path reads a path.
+func (c *Compiler) Path(text string) (*Path, error) {
 	p := &Path{text: text}
 	rest := text
 	switch {
@@ -45,20 +46,20 @@ func CompilePath(text string) (*Path, error) {
 		return nil, &jsonpath.SyntaxError{Path: text, Reason: "it does not begin with $"}
 	}
 	var err error
-	p.path, err = jsonpath.Compile(rest)
+	p.path, err = jsonpath.CompileIn(&c.regexes, rest)
 	return p, err
 }
 
-// CompileExpr reads a path or an intrinsic function.
-func CompileExpr(text string) (*Path, error) {
+// Expr reads a path or an intrinsic function.
+func (c *Compiler) Expr(text string) (*Path, error) {
 	if !strings.HasPrefix(text, "States.") {
-		return CompilePath(text)
+		return c.Path(text)
 	}
-	c, err := parseCall(text)
+	called, err := c.parseCall(text)
 	if err != nil {
 		return nil, err
 	}
-	return &Path{text: text, call: c}, nil
+	return &Path{text: text, call: called}, nil
 }
 
 // identifier gives the Unicode identifier that text begins with.
@@ -106,7 +107,12 @@ var errNoVariable = errors.New("the variable is not defined")
 // Eval picks what the path names. The error of a path is one of package
 // jsonpath, for which the field has the words ([Path.NotFound], [Path.Invalid]);
 // that of an intrinsic function is an [*Error].
-func (p *Path) Eval(s *Scope) (value.Value, error) {
+func (p *Path) Eval(s *Scope) (v value.Value, err error) {
+	defer s.Meter.Caught(&err)
+	return p.eval(s)
+}
+
+func (p *Path) eval(s *Scope) (value.Value, error) {
 	if p.call != nil {
 		return p.call.eval(&application{scope: s, text: p.text})
 	}
@@ -114,7 +120,7 @@ func (p *Path) Eval(s *Scope) (value.Value, error) {
 	if err != nil {
 		return value.Value{}, err
 	}
-	return p.path.Eval(from)
+	return p.path.EvalMetered(s.Meter, from)
 }
 
 // from is the document that the path begins at.
@@ -137,16 +143,32 @@ func (p *Path) from(s *Scope) (value.Value, error) {
 // NotFound is the error of a field that must name something, of which Eval gave
 // err, on the input that is shown.
 func (p *Path) NotFound(field string, input value.Value, err error) error {
-	if q, ok := errors.AsType[*Error](err); ok {
-		return q
+	if said(err) {
+		return err
 	}
-	return runtime("The JSONPath '" + p.text + "' specified for the field '" + field + "' could not be found in the input '" + input.String() + "'")
+	return runtime("The JSONPath '" + p.text + "' specified for the field '" + field + "' could not be found in the input '" + shown(input) + "'")
 }
+
+// said reports whether an error tells what is wrong, so that the field needs no
+// words for it.
+func said(err error) bool {
+	if _, ok := errors.AsType[*Error](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*meter.Stop](err)
+	return ok
+}
+
+// maxShown bounds what a cause shows of a value, in bytes: that is how long a cause may
+// be in the API.
+const maxShown = 32 << 10
+
+func shown(v value.Value) string { return v.Shown(maxShown) }
 
 // Invalid is the error of a field like InputPath, of which Eval gave err.
 func (p *Path) Invalid(err error) error {
-	if q, ok := errors.AsType[*Error](err); ok {
-		return q
+	if said(err) {
+		return err
 	}
 	return runtime("Invalid path '" + p.text + "' : " + err.Error())
 }

@@ -6,13 +6,16 @@
 // variables it assigns.
 //
 // An evaluation that fails gives an [*Error], an Error Name and a cause in
-// AWS's words.
+// AWS's words; one that reaches a limit of the scope's meter a [*meter.Stop], unless
+// JSONata has words of its own for it.
 //
 // Stability: promised after 1.0.
 package query
 
 import (
 	"github.com/steppehq/steppe/jsonata"
+	"github.com/steppehq/steppe/meter"
+	"github.com/steppehq/steppe/regex"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -52,9 +55,18 @@ type Scope struct {
 	// are members of $states, undefined where it has none. JSONata has these.
 	Millis              int64
 	Result, ErrorOutput value.Value
+	// Meter counts what evaluations do and build; nil for nothing.
+	Meter *meter.Meter
 
 	jsonata *jsonata.Env // what expressions are evaluated in, one after the other
 }
+
+// Compiler compiles the expressions of one definition, whose regular expressions
+// are shared and bounded together.
+type Compiler struct{ regexes regex.Set }
+
+// Weight is about how many bytes of memory the regular expressions hold.
+func (c *Compiler) Weight() int64 { return c.regexes.Weight() }
 
 // Error is an evaluation that failed.
 type Error struct {

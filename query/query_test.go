@@ -107,7 +107,7 @@ func TestExpressions(t *testing.T) {
 		{"States.ArrayGetItem(States.StringSplit($$.StateMachine.Id, 'r'), 0)", `{}`, `"a"`},
 	}
 	for _, tt := range tests {
-		p, err := query.CompileExpr(tt.expr)
+		p, err := new(query.Compiler).Expr(tt.expr)
 		if err != nil {
 			t.Errorf("%s: %v", tt.expr, err)
 			continue
@@ -120,7 +120,7 @@ func TestExpressions(t *testing.T) {
 }
 
 func TestRandomness(t *testing.T) {
-	p, err := query.CompileExpr("States.UUID()")
+	p, err := new(query.Compiler).Expr("States.UUID()")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestRandomness(t *testing.T) {
 	if again, _ := p.Eval(scope(t, "{}")); again.Str() != one.Str() {
 		t.Errorf("the same seed gives %s and %s", one, again)
 	}
-	random, err := query.CompileExpr("States.MathRandom(-5, 5)")
+	random, err := new(query.Compiler).Expr("States.MathRandom(-5, 5)")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestExpressionsThatFail(t *testing.T) {
 		{"States.Hash($.s, 'MD5')", `{"s":"` + strings.Repeat("a", 10001) + `"}`, "Invalid arguments in States.Hash"},
 	}
 	for _, tt := range tests {
-		p, err := query.CompileExpr(tt.expr)
+		p, err := new(query.Compiler).Expr(tt.expr)
 		if err != nil {
 			t.Errorf("%s: %v", tt.expr, err)
 			continue
@@ -224,11 +224,11 @@ func TestNoExpressions(t *testing.T) {
 		"", "a", "$a b", "$.a[", "States.Nothing()", "States.Format", "States.Format(", "States.Format('x'", "States.Format('x)",
 		`States.StringToJson('{\"a\":1}')`, "States.Array(1,)", "States.Array(x)", "States.UUID() x", `States.Array('\n')`, nested,
 	} {
-		if p, err := query.CompileExpr(text); err == nil {
+		if p, err := new(query.Compiler).Expr(text); err == nil {
 			t.Errorf("%q was taken as %v", text, p)
 		}
 	}
-	if _, err := query.CompileExpr(strings.Repeat("States.Array(", 10) + strings.Repeat(")", 10)); err != nil {
+	if _, err := new(query.Compiler).Expr(strings.Repeat("States.Array(", 10) + strings.Repeat(")", 10)); err != nil {
 		t.Errorf("ten functions inside of each other: %v", err)
 	}
 }
@@ -236,7 +236,7 @@ func TestNoExpressions(t *testing.T) {
 // TestTemplateOrder: fixed members first, then the evaluated ones as a Java
 // HashMap iterates (recorded from the service for five and more members).
 func TestTemplateOrder(t *testing.T) {
-	tmpl, err := query.CompileTemplate(decode(t, `{"original_input.$":"$","iteration_input_value.$":"$.v","iteration_index.$":"$.i","from_input_constant.$":"$.c","constant_value":"HelloWorld"}`))
+	tmpl, err := new(query.Compiler).Template(decode(t, `{"original_input.$":"$","iteration_input_value.$":"$.v","iteration_index.$":"$.i","from_input_constant.$":"$.c","constant_value":"HelloWorld"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestTemplates(t *testing.T) {
 		{`{"a.$":"$..no"}`, `{}`, `{"a":[]}`, ""},
 	}
 	for _, tt := range tests {
-		tmpl, err := query.CompileTemplate(decode(t, tt.template))
+		tmpl, err := new(query.Compiler).Template(decode(t, tt.template))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +268,7 @@ func TestTemplates(t *testing.T) {
 			t.Errorf("%s: got %v, %v, want %s%s", tt.template, v, err, tt.want, tt.cause)
 		}
 	}
-	_, err := query.CompileTemplate(decode(t, `{"a":[{"b.$":1}]}`))
+	_, err := new(query.Compiler).Template(decode(t, `{"a":[{"b.$":1}]}`))
 	var bad *query.TemplateError
 	if !errors.As(err, &bad) || bad.Field != "b.$" || strings.Join(bad.Path, "/") != "a/0" {
 		t.Errorf("a number for a path: %v", err)
@@ -277,7 +277,7 @@ func TestTemplates(t *testing.T) {
 
 func TestFlow(t *testing.T) {
 	path := func(text string) *query.Path {
-		p, err := query.CompilePath(text)
+		p, err := new(query.Compiler).Path(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -328,7 +328,7 @@ func FuzzExpr(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := query.CompileExpr(text)
+		p, err := new(query.Compiler).Expr(text)
 		if err != nil {
 			return
 		}
@@ -340,7 +340,7 @@ func FuzzExpr(f *testing.F) {
 }
 
 func BenchmarkTemplate(b *testing.B) {
-	tmpl, err := query.CompileTemplate(decode(b, `{"id.$":"$.order.id","n.$":"$.order.n","fixed":{"a":1},"name.$":"$$.Execution.Name","text.$":"States.Format('order {}', $.order.id)"}`))
+	tmpl, err := new(query.Compiler).Template(decode(b, `{"id.$":"$.order.id","n.$":"$.order.n","fixed":{"a":1},"name.$":"$$.Execution.Name","text.$":"States.Format('order {}', $.order.id)"}`))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -357,7 +357,7 @@ func BenchmarkTemplate(b *testing.B) {
 
 // BenchmarkJSONata evaluates the Output of a JSONata state.
 func BenchmarkJSONata(b *testing.B) {
-	tmpl, err := query.CompileJSONata("Output", decode(b, `{"id":"{% $states.input.order.id %}","n":"{% $states.input.order.n + 1 %}","text":"{% 'order ' & $states.input.order.id & ' of ' & $states.input.order.n %}"}`))
+	tmpl, err := new(query.Compiler).JSONata("Output", decode(b, `{"id":"{% $states.input.order.id %}","n":"{% $states.input.order.n + 1 %}","text":"{% 'order ' & $states.input.order.id & ' of ' & $states.input.order.n %}"}`))
 	if err != nil {
 		b.Fatal(err)
 	}

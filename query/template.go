@@ -42,30 +42,30 @@ func (e *TemplateError) Error() string {
 // Unwrap gives the reason.
 func (e *TemplateError) Unwrap() error { return e.Err }
 
-// CompileTemplate reads a payload template. The error is a [*TemplateError].
-func CompileTemplate(v value.Value) (*Template, error) {
-	n, err := compileNode(v, nil)
+// Template reads a payload template. The error is a [*TemplateError].
+func (c *Compiler) Template(v value.Value) (*Template, error) {
+	n, err := c.node(v, nil)
 	if err != nil {
 		return nil, err
 	}
 	return &Template{n, v}, nil
 }
 
-func compileNode(v value.Value, path []string) (node, error) {
+func (c *Compiler) node(v value.Value, path []string) (node, error) {
 	switch v.Kind() {
 	case value.Object:
-		return compileObject(v, path)
+		return c.object(v, path)
 	case value.Array:
-		return compileArray(v, path)
+		return c.array(v, path)
 	case value.Undefined, value.Null, value.Bool, value.Number, value.String:
 	}
 	return node{static: true, value: v}, nil
 }
 
-func compileArray(v value.Value, path []string) (node, error) {
+func (c *Compiler) array(v value.Value, path []string) (node, error) {
 	n := node{static: true, value: v}
 	for i, item := range v.Items() {
-		part, err := compileNode(item, append(path, fmt.Sprint(i)))
+		part, err := c.node(item, append(path, fmt.Sprint(i)))
 		if err != nil {
 			return n, err
 		}
@@ -75,7 +75,7 @@ func compileArray(v value.Value, path []string) (node, error) {
 	return n, nil
 }
 
-func compileObject(v value.Value, path []string) (node, error) {
+func (c *Compiler) object(v value.Value, path []string) (node, error) {
 	n := node{static: true, value: v}
 	order := javaOrder(v.Names())
 	n.names = make([]string, 0, len(order))
@@ -83,7 +83,7 @@ func compileObject(v value.Value, path []string) (node, error) {
 		name := v.Names()[i]
 		bare, dynamic := strings.CutSuffix(name, ".$")
 		if !dynamic {
-			part, err := compileNode(v.At(i), append(path, name))
+			part, err := c.node(v.At(i), append(path, name))
 			if err != nil {
 				return n, err
 			}
@@ -91,7 +91,7 @@ func compileObject(v value.Value, path []string) (node, error) {
 			n.names, n.parts = append(n.names, name), append(n.parts, part)
 			continue
 		}
-		expr, err := compileMember(v.At(i))
+		expr, err := c.member(v.At(i))
 		if err != nil {
 			return n, &TemplateError{append([]string(nil), path...), name, err}
 		}
@@ -101,31 +101,42 @@ func compileObject(v value.Value, path []string) (node, error) {
 	return n, nil
 }
 
-func compileMember(v value.Value) (*Path, error) {
+func (c *Compiler) member(v value.Value) (*Path, error) {
 	if v.Kind() != value.String {
 		return nil, fmt.Errorf("it is no text")
 	}
-	return CompileExpr(v.Str())
+	return c.Expr(v.Str())
 }
 
 // Eval makes the value that the template stands for. One of JSONPath has members
 // with fixed values first, in the order of the template, then those that were evaluated, in the
 // order that AWS has them in. The error is an [*Error].
-func (t *Template) Eval(s *Scope) (value.Value, error) { return t.root.eval(s) }
+func (t *Template) Eval(s *Scope) (v value.Value, err error) {
+	defer s.Meter.Caught(&err)
+	return t.root.eval(s)
+}
+
+// What parts of a value hold, in bytes of memory.
+const (
+	valueBytes  = 40
+	memberBytes = 110 // with its name, and its place in an index
+)
 
 func (n *node) eval(s *Scope) (value.Value, error) {
+	s.Meter.Work(1)
 	switch {
 	case n.static:
 		return n.value, nil
 	case n.code != nil:
 		return n.code.eval(s)
 	case n.expr != nil:
-		v, err := n.expr.Eval(s)
+		v, err := n.expr.eval(s)
 		if err != nil {
 			return v, n.expr.NotFound(n.field, s.Input, err)
 		}
 		return v, nil
 	case n.names == nil:
+		s.Meter.Hold(valueBytes * int64(len(n.parts)))
 		items := make([]value.Value, len(n.parts))
 		for i := range n.parts {
 			var err error
@@ -135,6 +146,7 @@ func (n *node) eval(s *Scope) (value.Value, error) {
 		}
 		return value.Arr(items...), nil
 	}
+	s.Meter.Hold(memberBytes * int64(len(n.parts)))
 	object := value.NewObject(len(n.parts))
 	for i := range n.parts {
 		v, err := n.parts[i].eval(s)

@@ -53,6 +53,37 @@ func Decode(b []byte) (Value, error) {
 // DecodeString is [Decode] of a string.
 func DecodeString(s string) (Value, error) { return Decode([]byte(s)) }
 
+// Costs of decoding, in bytes.
+const (
+	decodedValue = 100 // a value in its growing array or object
+	decodedName  = 60  // the name of a member, and its place in an index
+)
+
+// DecodedSize is about how many bytes of memory Decode of a text takes, for those
+// who must know before. It looks at each byte once.
+func DecodedSize(text string) int64 {
+	size := int64(decodedValue)
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			start := i
+			for i++; i < len(text) && text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+			size += int64(i - start)
+		case '{', '[', ',':
+			size += decodedValue
+		case ':':
+			size += decodedName
+		default:
+			size++
+		}
+	}
+	return size + int64(len(text)) // the decoder has a copy
+}
+
 type decoder struct {
 	dec  jsontext.Decoder
 	text bytes.Buffer // what dec reads

@@ -59,6 +59,19 @@ func (d *Doc) Raw() []byte {
 	return d.raw
 }
 
+// Within reports whether the encoding has at most size bytes. It encodes no more
+// than that to tell.
+func (d *Doc) Within(size int) bool {
+	if d.raw == nil {
+		raw, whole := d.tree.AppendUpTo(make([]byte, 0, 64), size)
+		if whole {
+			d.raw = raw
+		}
+		return whole
+	}
+	return len(d.raw) <= size
+}
+
 // Size is the length of the encoding in bytes.
 func (d *Doc) Size() int { return len(d.Raw()) }
 

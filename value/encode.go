@@ -8,42 +8,60 @@ import (
 // the extended slice. Undefined members of objects are left out; undefined
 // anywhere else is written as null.
 func (v Value) Append(dst []byte) []byte {
-	switch v.kind {
-	case Undefined, Null:
-		return append(dst, "null"...)
-	case Bool:
-		if v.bits != 0 {
-			return append(dst, "true"...)
-		}
-		return append(dst, "false"...)
-	case Number:
-		return v.appendNumber(dst)
-	case String:
-		return AppendString(dst, v.text)
-	case Array:
-		return v.appendArray(dst)
-	case Object:
-		return v.appendObject(dst)
-	}
+	dst, _ = v.AppendWhile(dst, nil)
 	return dst
 }
 
-func (v Value) appendArray(dst []byte) []byte {
+// AppendUpTo is Append that ends when dst has grown beyond a length, and reports
+// whether it has all of v. What is shared in a value can encode to far more than
+// the value holds: who does not know a value bounds its encoding by this.
+func (v Value) AppendUpTo(dst []byte, length int) ([]byte, bool) {
+	dst, whole := v.AppendWhile(dst, func(size int) bool { return size <= length })
+	return dst, whole && len(dst) <= length
+}
+
+// AppendWhile is Append that calls grown with the length of dst after each item
+// and member, and ends when it says no: dst then holds the beginning of v, and
+// whole is false.
+func (v Value) AppendWhile(dst []byte, grown func(size int) bool) (all []byte, whole bool) {
+	switch v.kind {
+	case Undefined, Null:
+		return append(dst, "null"...), true
+	case Bool:
+		if v.bits != 0 {
+			return append(dst, "true"...), true
+		}
+		return append(dst, "false"...), true
+	case Number:
+		return v.appendNumber(dst), true
+	case String:
+		return AppendString(dst, v.text), true
+	case Array:
+		return v.comp.appendArray(dst, grown)
+	case Object:
+		return v.comp.appendObject(dst, grown)
+	}
+	return dst, true
+}
+
+func (c *composite) appendArray(dst []byte, grown func(int) bool) (all []byte, whole bool) {
 	dst = append(dst, '[')
-	for i, item := range v.comp.items {
+	for i := range c.items {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = item.Append(dst)
+		if dst, whole = c.items[i].AppendWhile(dst, grown); !whole || grown != nil && !grown(len(dst)) {
+			return dst, false
+		}
 	}
-	return append(dst, ']')
+	return append(dst, ']'), true
 }
 
-func (v Value) appendObject(dst []byte) []byte {
+func (c *composite) appendObject(dst []byte, grown func(int) bool) (all []byte, whole bool) {
 	dst = append(dst, '{')
 	first := true
-	for i, name := range v.comp.names {
-		item := v.comp.items[i]
+	for i, name := range c.names {
+		item := &c.items[i]
 		if item.kind == Undefined {
 			continue
 		}
@@ -53,9 +71,11 @@ func (v Value) appendObject(dst []byte) []byte {
 		first = false
 		dst = AppendString(dst, name)
 		dst = append(dst, ':')
-		dst = item.Append(dst)
+		if dst, whole = item.AppendWhile(dst, grown); !whole || grown != nil && !grown(len(dst)) {
+			return dst, false
+		}
 	}
-	return append(dst, '}')
+	return append(dst, '}'), true
 }
 
 const hex = "0123456789ABCDEF"

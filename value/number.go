@@ -152,6 +152,15 @@ func parseInt(text string) (int64, bool) {
 	return int64(n), n < 1<<63
 }
 
+// Digits is the length of the text that a number was written with, 0 for one that
+// was computed or is read already: comparing it takes as long.
+func (v Value) Digits() int {
+	if v.kind != Number {
+		return 0
+	}
+	return len(v.text)
+}
+
 // IsInteger reports whether v is a number written without fraction and
 // exponent, or computed as an integer.
 func (v Value) IsInteger() bool {

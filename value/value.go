@@ -191,6 +191,19 @@ func equalObjects(a, b Value) bool {
 	return true
 }
 
+// Shown is String for messages that others read: the beginning, and an ellipsis,
+// of what is longer than size bytes.
+func (v Value) Shown(size int) string {
+	if v.kind == Undefined {
+		return "undefined"
+	}
+	text, whole := v.AppendUpTo(nil, size)
+	if whole {
+		return string(text)
+	}
+	return strings.ToValidUTF8(string(text[:min(size, len(text))]), "") + "…"
+}
+
 // String encodes v as JSON, for messages and tests; "undefined" when it is.
 func (v Value) String() string {
 	if v.kind == Undefined {

@@ -70,7 +70,7 @@ func jsonArgument(flag, text string) (value.Value, error) {
 func (c *evalCommand) evaluate(scope *query.Scope) (value.Value, error) {
 	text := strings.TrimSpace(c.Expression)
 	if c.Language == "jsonpath" || c.Language == "auto" && isPath(text) {
-		path, err := query.CompileExpr(text)
+		path, err := new(query.Compiler).Expr(text)
 		if err != nil {
 			return value.Value{}, err
 		}
@@ -83,7 +83,7 @@ func (c *evalCommand) evaluate(scope *query.Scope) (value.Value, error) {
 	if !query.IsExpression(value.Str(text)) {
 		text = "{% " + text + " %}"
 	}
-	template, err := query.CompileJSONata("expression", value.Str(text))
+	template, err := new(query.Compiler).JSONata("expression", value.Str(text))
 	if err != nil {
 		return value.Value{}, err
 	}

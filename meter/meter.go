@@ -1,0 +1,190 @@
+// Package meter counts what an evaluation does and what it builds, and ends it
+// at its limits: before the work is done and before the memory is taken.
+//
+// One [Meter] goes with everything that is evaluated for one message. Whoever
+// may be made to work long calls Work, whoever builds something calls Hold first.
+// A meter ends an evaluation by a panic with a [*Stop], so that nothing between
+// the loop that counts and the door of the package has to know; [Meter.Caught]
+// makes an error of it at that door. An interruption passes through all doors
+// up to the one who made the meter.
+//
+// A nil meter counts nothing and ends nothing.
+//
+// Stability: promised after 1.0.
+package meter
+
+import (
+	"errors"
+	"math"
+)
+
+// The limits that an evaluation can reach.
+var (
+	ErrWork  = errors.New("the evaluation takes too long")
+	ErrBytes = errors.New("the evaluation builds too much")
+)
+
+// Stop is what a meter panics with.
+type Stop struct {
+	// Err is [ErrWork], [ErrBytes], or the error of Pace.
+	Err error
+	// Interrupted tells that Err is Pace's: nothing has failed.
+	Interrupted bool
+}
+
+// Error gives the reason.
+func (s *Stop) Error() string { return s.Err.Error() }
+
+// Unwrap gives Err.
+func (s *Stop) Unwrap() error { return s.Err }
+
+// Config says what a meter allows.
+type Config struct {
+	// Work bounds what is done from one [Meter.Renew] to the next, in units of
+	// about 50 ns of processor time; Bytes what is built meanwhile, in bytes of memory.
+	// 0 is no bound.
+	Work, Bytes int64
+	// Pace is called at least each PaceWork units, and whenever what is held has
+	// grown by PaceBytes, with the work done and the bytes held in all. It may
+	// block. Its error interrupts. nil: it is not called.
+	Pace                func(work, held int64) error
+	PaceWork, PaceBytes int64
+}
+
+// Meter counts. It is for one goroutine.
+type Meter struct {
+	work, held int64
+	// Where the counters need to be looked at next.
+	workNext, heldNext int64
+	workEnd, heldEnd   int64 // the limits
+	workPace, heldPace int64 // when Pace is due
+	peak               int64
+	config             Config
+}
+
+// New makes a meter that has counted nothing.
+func New(c Config) *Meter {
+	m := &Meter{}
+	m.Begin(c)
+	return m
+}
+
+// Begin makes m a meter that has counted nothing.
+func (m *Meter) Begin(c Config) {
+	*m = Meter{config: c, workPace: math.MaxInt64, heldPace: math.MaxInt64}
+	if c.Pace != nil {
+		m.workPace, m.heldPace = c.PaceWork, c.PaceBytes
+	}
+	m.Renew(0)
+}
+
+// Renew begins the next evaluation: the limits count from here. held is what is
+// left of what was built so far.
+func (m *Meter) Renew(held int64) {
+	if m == nil {
+		return
+	}
+	m.peak = max(m.peak, m.held)
+	m.held = held
+	m.workEnd, m.heldEnd = math.MaxInt64, math.MaxInt64
+	if m.config.Work > 0 {
+		m.workEnd = m.work + m.config.Work
+	}
+	if m.config.Bytes > 0 {
+		m.heldEnd = m.held + m.config.Bytes
+	}
+	if m.config.Pace != nil {
+		m.heldPace = min(m.heldPace, held+m.config.PaceBytes)
+	}
+	m.aim()
+}
+
+func (m *Meter) aim() {
+	m.workNext, m.heldNext = min(m.workEnd, m.workPace), min(m.heldEnd, m.heldPace)
+}
+
+// Work counts work that is about to be done.
+func (m *Meter) Work(units int64) {
+	if m != nil {
+		if m.work += units; m.work >= m.workNext {
+			m.look()
+		}
+	}
+}
+
+// Hold counts bytes that are about to be built.
+func (m *Meter) Hold(bytes int64) {
+	if m != nil {
+		if m.held += bytes; m.held >= m.heldNext {
+			m.full(bytes)
+		}
+	}
+}
+
+// Release counts bytes that were built and are not held any more.
+func (m *Meter) Release(bytes int64) {
+	if m != nil {
+		m.peak = max(m.peak, m.held)
+		m.held -= bytes
+	}
+}
+
+func (m *Meter) full(bytes int64) {
+	if m.held > m.heldEnd || m.held < 0 {
+		m.held -= bytes // nobody builds them
+		panic(&Stop{Err: ErrBytes})
+	}
+	m.look()
+}
+
+func (m *Meter) look() {
+	if m.work > m.workEnd || m.work < 0 {
+		m.work = max(m.work, m.workEnd)
+		panic(&Stop{Err: ErrWork})
+	}
+	if m.work >= m.workPace || m.held >= m.heldPace {
+		m.workPace, m.heldPace = m.work+m.config.PaceWork, m.held+m.config.PaceBytes
+		if err := m.config.Pace(m.work, m.held); err != nil {
+			panic(&Stop{Err: err, Interrupted: true})
+		}
+	}
+	m.aim()
+}
+
+// Built gives how many bytes are held now.
+func (m *Meter) Built() int64 {
+	if m == nil {
+		return 0
+	}
+	return m.held
+}
+
+// BytesLeft is how much may still be built, at most half of the range of int64.
+func (m *Meter) BytesLeft() int64 {
+	if m == nil {
+		return math.MaxInt64 / 2
+	}
+	return min(m.heldEnd-m.held, math.MaxInt64/2)
+}
+
+// Used tells the work done in all, and the most that was held at once.
+func (m *Meter) Used() (work, peak int64) {
+	if m == nil {
+		return 0, 0
+	}
+	return m.work, max(m.peak, m.held)
+}
+
+// Caught is to be deferred at the door of an evaluation: it makes a limit that
+// was reached the error, a [*Stop]. An interruption, and any other panic, goes on.
+func (m *Meter) Caught(err *error) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	if stop, ok := r.(*Stop); ok && !stop.Interrupted {
+		*err = stop
+		return
+	}
+	panic(r)
+}
