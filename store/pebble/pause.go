@@ -21,9 +21,10 @@ type pause struct {
 	after func(time.Duration) <-chan time.Time
 	stop  chan struct{} // closed at the end: nobody waits any more
 
-	mu   sync.Mutex
-	next time.Duration // 0 when nothing fails
-	told time.Time
+	mu    sync.Mutex
+	next  time.Duration // 0 when nothing fails
+	told  time.Time
+	found map[string]time.Time // when a damaged file was told of
 }
 
 // wait waits for as long as it has been failing, at most lastPause.
@@ -53,6 +54,19 @@ func (p *pause) report(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tell("", err)
+}
+
+// damaged tells of a file that cannot be read, once in a while.
+func (p *pause) damaged(name string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := time.Now(); now.Sub(p.found[name]) >= tellEvery {
+		if p.found == nil {
+			p.found = make(map[string]time.Time)
+		}
+		p.found[name] = now
+		p.log.Error("a file of the data directory is damaged: what stands in the damaged part cannot be read; restore a backup", slog.String("file", name), slog.String("error", err.Error()))
+	}
 }
 
 // tell logs an error of the background, if the last one is some time ago. The mutex

@@ -235,7 +235,11 @@ func (s *DB) options(opts *Options) *cockroach.Options {
 				s.stalled.Store(true)
 				s.log.Warn("the disk cannot keep up; new work waits", slog.String("reason", info.Reason))
 			},
-			WriteStallEnd:   func() { s.stalled.Store(false) },
+			WriteStallEnd: func() { s.stalled.Store(false) },
+			// A read that meets damage fails; the others go on.
+			DataCorruption: func(info cockroach.DataCorruptionInfo) {
+				s.guard.pause.damaged(info.Path, info.Details)
+			},
 			BackgroundError: func(err error) { s.guard.pause.report(err) },
 		},
 	}
