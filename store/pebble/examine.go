@@ -42,6 +42,7 @@ type examination struct {
 	// the last.
 	minLog, lastSeq uint64
 	logs            []written // that are there, by number, as far as they can be read
+	hole            uint64    // the first log that is missing or damaged, 0 for none
 	dropped         int64     // bytes behind the last record that is whole
 	torn            string    // which log they are in
 	replayed        int64     // bytes that the log is read for
@@ -251,6 +252,7 @@ func (x *examination) readLogs(names []string) error {
 	}
 	for i := range asked {
 		if w := &asked[i]; w.Number >= x.minLog && !slices.Contains(there, w.Number) && w.Bytes > 0 {
+			x.holed(w.Number)
 			x.lost("%06d.log: it is missing, and %d bytes of it were durable%s", w.Number, w.Bytes, commits(w.Commits))
 		}
 	}
@@ -304,6 +306,10 @@ func (x *examination) readLog(number uint64, want *written, last bool, next *uin
 		*next = max(*next, seq+count)
 	}
 	x.replayed += w.Bytes
+	before := len(x.losses)
+	if !whole {
+		before--
+	}
 	switch {
 	case whole && want == nil && x.known != nil && w.Commits > 0:
 		x.lost("%s: it has %d commits, and %s does not know it; one of the two is not of this directory's last run", name, w.Commits, trailName)
@@ -317,9 +323,19 @@ func (x *examination) readLog(number uint64, want *written, last bool, next *uin
 	case !w.Reused:
 		x.torn, x.dropped = name, int64(len(text))-w.Bytes
 	}
+	if len(x.losses) > before {
+		x.holed(number)
+	}
 	w.Sum = crc32.Checksum(text[:w.Bytes], castagnoli)
 	x.logs = append(x.logs, w)
 	return nil
+}
+
+// holed remembers from which log on not all can be read.
+func (x *examination) holed(number uint64) {
+	if x.hole == 0 || number < x.hole {
+		x.hole = number
+	}
 }
 
 // numberedReader calls NewReader, whose type of a number cannot be named here.
@@ -355,6 +371,44 @@ func (x *examination) judge(opts *Options) error {
 		opts.Logger.Info("the data directory was not closed; its log is read again", replayed...)
 	}
 	return nil
+}
+
+// findings are the losses and warnings, for people.
+func (x *examination) findings() []string { return append(slices.Clone(x.losses), x.warnings...) }
+
+// cut makes the logs end before the first loss in them, so that the database can be
+// opened with what is left: a commit is not read without those before it. What is
+// taken away stays beside them, under another name.
+func (x *examination) cut() error {
+	if x.hole == 0 {
+		return nil
+	}
+	kept := x.logs[:0]
+	for _, w := range x.logs {
+		if w.Number < x.hole {
+			kept = append(kept, w)
+			continue
+		}
+		name := fmt.Sprintf("%06d.log", w.Number)
+		text, err := x.read(name)
+		if err != nil {
+			return err
+		}
+		path := x.fs.PathJoin(x.dir, name)
+		if err := x.fs.Rename(path, x.fs.PathJoin(x.dir, "lost-"+name)); err != nil {
+			return err
+		}
+		if w.Number > x.hole {
+			continue
+		}
+		w.Reused = false
+		if err := writeFile(x.fs, path, text[:w.Bytes]); err != nil {
+			return err
+		}
+		kept = append(kept, w)
+	}
+	x.logs = kept
+	return syncDir(x.fs, x.dir)
 }
 
 // next is the trail of the run that begins: what was found is the least there is.

@@ -51,6 +51,9 @@ func (g *guard) begin(x *examination) (err error) {
 	if err := g.FS.MkdirAll(g.dir, privateDirectory); err != nil {
 		return fmt.Errorf("store: make the data directory: %w", err)
 	}
+	if err := x.cut(); err != nil {
+		return fmt.Errorf("store: set damaged logs aside: %w", err)
+	}
 	if x.manifest.Number != 0 {
 		// Pebble acts on all that it reads in the MANIFEST: it must not be only in
 		// memory.

@@ -67,8 +67,10 @@ type DB struct {
 	db     *cockroach.DB
 	tables *polite // writes db's
 	guard  *guard
-	sync   *cockroach.WriteOptions
-	log    *slog.Logger
+	// findings is what was wrong with the directory when it was opened.
+	findings []string
+	sync     *cockroach.WriteOptions
+	log      *slog.Logger
 
 	shards  []*shardState
 	stalled atomic.Bool
@@ -143,11 +145,16 @@ func (s *DB) openDirectory(dir string, opts *Options) (err error) {
 	if err := x.judge(opts); err != nil {
 		return err
 	}
+	s.findings = x.findings()
 	if err := s.guard.begin(x); err != nil {
 		return err
 	}
 	if err := s.open(dir, opts); err != nil {
-		return fmt.Errorf("store: open the data directory %s (is another server using it?): %w", dir, err)
+		err = fmt.Errorf("store: open the data directory %s (is another server using it?): %w", dir, err)
+		if len(x.losses) > 0 {
+			err = errors.Join(&LossError{dir, x.losses}, err)
+		}
+		return err
 	}
 	defer func() {
 		if err != nil {
@@ -176,6 +183,10 @@ func (s *DB) openDirectory(dir string, opts *Options) (err error) {
 	}
 	return s.guard.ready()
 }
+
+// Findings is what was wrong with the directory when it was opened: what it had
+// lost, if that was accepted, and damage without a loss.
+func (s *DB) Findings() []string { return s.findings }
 
 func (s *DB) open(dir string, opts *Options) (err error) {
 	s.tables = &polite{FS: s.guard}

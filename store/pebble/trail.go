@@ -301,3 +301,19 @@ func syncFile(fs vfs.FS, name string) error {
 	}
 	return errors.Join(f.Sync(), f.Close())
 }
+
+// writeFile writes a file durably.
+func writeFile(fs vfs.FS, name string, text []byte) error {
+	f, err := fs.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	err = makePrivate(f)
+	if err == nil {
+		_, err = f.Write(text)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
