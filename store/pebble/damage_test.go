@@ -248,6 +248,16 @@ func TestDamage(t *testing.T) {
 // TestCopied copies a directory, file by file in any order, while it is written. The
 // copy holds what was acknowledged before it began, or is refused.
 func TestCopied(t *testing.T) {
+	found := make(map[string]int)
+	for seed := range max(1, *trials/10) {
+		copied(t, uint64(seed), found)
+	}
+	t.Log(found)
+}
+
+// copied makes ten copies of one directory.
+func copied(t *testing.T, seed uint64, found map[string]int) {
+	t.Helper()
 	live := vfs.NewMem()
 	s := open(t, "data", pebble.Options{FS: live})
 	h, err := s.Acquire(t.Context(), 0, "")
@@ -255,21 +265,20 @@ func TestCopied(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop, done := make(chan struct{}), make(chan struct{})
-	acknowledged := make(chan store.ExecutionID, 1<<20)
+	acknowledged := make(chan store.ExecutionID, 16)
 	go func() {
 		defer close(done)
 		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
 			if err := h.Commit(t.Context(), bulky(nth(i))); err != nil {
 				t.Error(err)
 				return
 			}
-			acknowledged <- nth(i)
-			if i%97 == 0 {
+			select {
+			case acknowledged <- nth(i): // the copies come along
+			case <-stop:
+				return
+			}
+			if i%23 == 0 {
 				if err := s.Raw().Flush(); err != nil {
 					t.Error(err)
 					return
@@ -278,21 +287,19 @@ func TestCopied(t *testing.T) {
 		}
 	}()
 	want := make(map[store.ExecutionID]int64)
-	found := make(map[string]int)
-	random := rand.New(rand.NewPCG(9, 9))
-	for range max(10, *trials) {
-		for range len(acknowledged) + 1 {
+	random := rand.New(rand.NewPCG(seed, 9))
+	for range 10 {
+		for range 20 + random.IntN(40) {
 			want[<-acknowledged] = 2
 		}
 		result := outcome(t, copyFiles(t, random, live), want)
 		found[result]++
 		if result != "intact" && result != "refused" {
-			t.Errorf("a copy: %s", result)
+			t.Errorf("seed %d, a copy: %s", seed, result)
 		}
 	}
 	close(stop)
 	<-done
-	t.Log(found)
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}

@@ -51,6 +51,9 @@ func (g *guard) begin(x *examination) (err error) {
 	if err := g.FS.MkdirAll(g.dir, privateDirectory); err != nil {
 		return fmt.Errorf("store: make the data directory: %w", err)
 	}
+	if err := x.enough(); err != nil {
+		return err
+	}
 	if err := x.cut(); err != nil {
 		return fmt.Errorf("store: set damaged logs aside: %w", err)
 	}
@@ -60,6 +63,9 @@ func (g *guard) begin(x *examination) (err error) {
 		if err := syncFile(g.FS, g.PathJoin(g.dir, x.manifestName())); err != nil {
 			return fmt.Errorf("store: sync %s: %w", x.manifestName(), err)
 		}
+	}
+	if err := g.tighten(); err != nil {
+		return fmt.Errorf("store: the modes of %s: %w", g.dir, err)
 	}
 	g.keeper, err = openKeeper(g, g.dir, x.next())
 	return err

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -157,4 +160,40 @@ func makePrivate(f vfs.File) error {
 		return nil
 	}
 	return m.Chmod(privateFile)
+}
+
+// tighten takes the files that were there before from others. A directory that
+// somebody else made stays as it is.
+func (g *guard) tighten() error {
+	if !g.own.disk || runtime.GOOS == "windows" {
+		return nil
+	}
+	if info, err := os.Stat(g.dir); err == nil && info.Mode().Perm()&0o007 != 0 {
+		g.pause.log.Warn("others can look into the data directory; its files are kept from them", slog.String("directory", g.dir), slog.String("mode", info.Mode().Perm().String()))
+	}
+	entries, err := os.ReadDir(g.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 == 0 || !storeFile(e.Name()) {
+			continue
+		}
+		if err := os.Chmod(g.PathJoin(g.dir, e.Name()), privateFile); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// storeFile reports whether a file is one of the store's.
+func storeFile(name string) bool {
+	switch {
+	case name == "LOCK", name == trailName, name == marksName:
+		return true
+	case strings.HasSuffix(name, ".log"), strings.HasSuffix(name, ".sst"):
+		return true
+	}
+	return strings.HasPrefix(name, "MANIFEST-") || strings.HasPrefix(name, "OPTIONS-") || strings.HasPrefix(name, "marker.")
 }

@@ -42,8 +42,9 @@ type Options struct {
 	// what it looks at.
 	MemTableSize, CacheSize int64
 	// Reserve is the space in bytes that is kept for executions that run: with
-	// less of it left on the disk, new ones are refused (store.ErrFull). 512 MiB
-	// when 0; less on a small disk, of which it takes at most a twentieth.
+	// less of it left on the disk, and of what they have written so far, new ones are
+	// refused (store.ErrFull). 512 MiB when 0; less on a small disk, of which it takes
+	// at most a twentieth.
 	Reserve int64
 	// AcceptLoss opens a directory that does not hold all that was acknowledged,
 	// after telling the logger what is lost. Otherwise Open gives a *LossError.
@@ -75,9 +76,11 @@ type DB struct {
 	shards  []*shardState
 	stalled atomic.Bool
 	space   space
-	oldest  atomic.Int64 // no execution expires before it, in milliseconds
-	closed  atomic.Bool
-	flight  sync.RWMutex // held for reading by every call, for writing by Close
+	// counting ends before the database is closed.
+	counting sync.WaitGroup
+	oldest   atomic.Int64 // no execution expires before it, in milliseconds
+	closed   atomic.Bool
+	flight   sync.RWMutex // held for reading by every call, for writing by Close
 
 	marks *marks
 
@@ -158,6 +161,7 @@ func (s *DB) openDirectory(dir string, opts *Options) (err error) {
 	}
 	defer func() {
 		if err != nil {
+			s.counting.Wait()
 			err = errors.Join(err, s.db.Close())
 		}
 	}()
@@ -178,6 +182,7 @@ func (s *DB) openDirectory(dir string, opts *Options) (err error) {
 	if opts.ReadOnly {
 		return nil
 	}
+	s.count()
 	if s.marks, err = openMarks(s.guard, dir, len(s.shards)); err != nil {
 		return err
 	}
@@ -360,6 +365,7 @@ func (s *DB) Close() error {
 // end closes all, and says so on the disk when it went well.
 func (s *DB) end() error {
 	s.guard.disarm()
+	s.counting.Wait()
 	if err := s.db.Close(); err != nil {
 		return errors.Join(err, s.guard.abandon())
 	}
