@@ -277,12 +277,12 @@ type guarded struct {
 
 // Write adds to the file.
 func (f *guarded) Write(b []byte) (int, error) {
+	f.Sum = crc32.Update(f.Sum, castagnoli, b) // writing may change b
+	if f.keeper != nil {
+		f.count.add(b)
+	}
 	n, err := f.File.Write(b)
 	f.Bytes += int64(n)
-	f.Sum = crc32.Update(f.Sum, castagnoli, b[:n])
-	if f.keeper != nil {
-		f.count.add(b[:n])
-	}
 	if err == nil && n < len(b) {
 		err = io.ErrShortWrite
 	}
