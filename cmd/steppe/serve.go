@@ -36,6 +36,7 @@ type serveCommand struct {
 	Quotas         string   `help:"Throttle callers: none, or as aws does." enum:"none,aws" default:"none"`
 	MaxConnections int      `help:"Connections at once; more wait." default:"10000" placeholder:"N"`
 	Insecure       bool     `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
+	AcceptLoss     bool     `help:"Go on with a data directory that has lost what was acknowledged; the log says what. Copy the directory first."`
 	Time           string   `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
 	JSON           bool     `help:"Write the log as JSON." name:"json"`
 }
@@ -86,7 +87,7 @@ func (c *serveCommand) checkAddress() error {
 }
 
 func (c *serveCommand) config(con *console) (steppe.Config, error) {
-	cfg := steppe.Config{Dir: c.Data, LambdaEndpoint: c.LambdaEndpoint, VirtualTime: c.Time == "virtual", Index: c.Index, Logger: newLogger(con, c.JSON)}
+	cfg := steppe.Config{Dir: c.Data, LambdaEndpoint: c.LambdaEndpoint, VirtualTime: c.Time == "virtual", Index: c.Index, Logger: newLogger(con, c.JSON), AcceptLoss: c.AcceptLoss}
 	if c.Ephemeral {
 		cfg.Dir = ""
 	}
