@@ -56,6 +56,16 @@ type Config struct {
 	// Keys are what requests must be signed with (AWS Signature Version 4);
 	// without any, requests are believed. A key belongs to an account.
 	Keys []Key
+	// AllowedHosts are names by which a server without keys may be called, beside
+	// localhost and the addresses that connections come in at: else any page that
+	// a browser near it shows could call it under a name of its own. "*" is any.
+	AllowedHosts []string
+	// AllowedOrigins are those of the web pages that may call the server, as in
+	// "https://console.example"; its own may always.
+	AllowedOrigins []string
+	// MaxRequests is how many requests of a tenant may be performed at once, long
+	// polls among them; 0: any number.
+	MaxRequests int
 	// Quotas has callers throttled as on AWS.
 	Quotas bool
 	// Audit is written a line of JSON for each request that changes something;
@@ -195,7 +205,9 @@ func Open(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.store.Close(), functions.Close())
 	}
-	s.handler = api.New(apiConfig(&cfg, s.engine, &registry))
+	if s.handler, err = s.open(&cfg, &registry); err != nil {
+		return nil, errors.Join(err, s.engine.Close(context.Background()), s.store.Close(), functions.Close())
+	}
 	s.audit, _ = cfg.Audit.(io.Closer)
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -209,15 +221,29 @@ func Open(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-func apiConfig(cfg *Config, e *engine.Engine, registry *integration.Registry) api.Config {
-	ac := api.Config{Engine: e, Integrations: registry, Log: cfg.Logger, Account: cfg.Account, Region: cfg.Region, Quotas: cfg.Quotas}
+// open makes the handler of the API.
+func (s *Server) open(cfg *Config, registry *integration.Registry) (http.Handler, error) {
+	ac := api.Config{
+		Engine: s.engine, Integrations: registry, Log: cfg.Logger, Account: cfg.Account, Region: cfg.Region, Quotas: cfg.Quotas,
+		Hosts: cfg.AllowedHosts, Origins: cfg.AllowedOrigins, UnderWay: cfg.MaxRequests,
+	}
 	for _, k := range cfg.Keys {
 		ac.Keys = append(ac.Keys, awsjson.Key(k))
 	}
 	if cfg.Audit != nil {
 		ac.Audit = awsjson.NewAuditLog(cfg.Audit, cfg.Logger).Write
 	}
-	return ac
+	if len(cfg.Keys) > 0 && cfg.Dir != "" {
+		memory, err := openSignatures(context.Background(), s.store)
+		if err != nil {
+			return nil, err
+		}
+		// What was signed in this second may have been received by the server before
+		// this one: signatures tell no more of their time.
+		ac.Memory, ac.Since = memory, time.Now().Truncate(time.Second).Add(time.Second)
+		time.Sleep(time.Until(ac.Since))
+	}
+	return api.New(ac)
 }
 
 // ownedKeys are the encryption keys with the accounts that they belong to.
