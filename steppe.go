@@ -66,6 +66,8 @@ type Config struct {
 	// MaxRequests is how many requests of a tenant may be performed at once, long
 	// polls among them; 0: any number.
 	MaxRequests int
+	// OpenFiles is how many tables the store may have open, some 1000 when 0.
+	OpenFiles int
 	// Quotas has callers throttled as on AWS.
 	Quotas bool
 	// Audit is written a line of JSON for each request that changes something;
@@ -264,7 +266,7 @@ func openStore(cfg *Config) (store.Store, error) {
 	if cfg.Dir == "" {
 		return memory.New(memory.Options{}), nil
 	}
-	return pebble.Open(cfg.Dir, pebble.Options{Logger: cfg.Logger})
+	return pebble.Open(cfg.Dir, pebble.Options{Logger: cfg.Logger, OpenFiles: cfg.OpenFiles})
 }
 
 func openFunctions(cfg *Config) (*lambda.Functions, error) {
