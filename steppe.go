@@ -210,7 +210,6 @@ func Open(cfg Config) (*Server, error) {
 	if s.handler, err = s.open(&cfg, &registry); err != nil {
 		return nil, errors.Join(err, s.engine.Close(context.Background()), s.store.Close(), functions.Close())
 	}
-	s.audit, _ = cfg.Audit.(io.Closer)
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.done.Go(func() {
@@ -233,7 +232,8 @@ func (s *Server) open(cfg *Config, registry *integration.Registry) (http.Handler
 		ac.Keys = append(ac.Keys, awsjson.Key(k))
 	}
 	if cfg.Audit != nil {
-		ac.Audit = awsjson.NewAuditLog(cfg.Audit, cfg.Logger).Write
+		audit := awsjson.NewAuditLog(cfg.Audit, cfg.Logger)
+		ac.Audit, s.audit = audit.Write, audit
 	}
 	if len(cfg.Keys) > 0 && cfg.Dir != "" {
 		memory, err := openSignatures(context.Background(), s.store)

@@ -75,6 +75,7 @@ func (a *api) beginShift(ctx context.Context, r *awsjson.Request) ([]byte, error
 	if err := body(r, &in); err != nil {
 		return nil, err
 	}
+	r.About = []string{in.Alias, in.Version}
 	plan, err := shiftPlan(in.Canary, in.Linear, in.RollbackOn)
 	if err != nil {
 		return nil, err
@@ -123,6 +124,7 @@ func (a *api) cancelShift(ctx context.Context, r *awsjson.Request) ([]byte, erro
 
 func (a *api) shiftOf(ctx context.Context, r *awsjson.Request, do func(context.Context, *engine.Machine, string) (*engine.Shift, error)) ([]byte, error) {
 	arn := r.HTTP.PathValue("arn")
+	r.About = []string{arn}
 	for range attempts {
 		m, alias, err := a.aliased(ctx, arn)
 		if err != nil {
