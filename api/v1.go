@@ -72,6 +72,19 @@ func query(r *awsjson.Request) (url.Values, error) {
 	return params, nil
 }
 
+// limit is how many items a page may have.
+func limit(params url.Values) (int, error) {
+	text := params.Get("limit")
+	if text == "" {
+		return 100, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 1000 {
+		return 0, invalid("limit is a number from 1 to 1000, not '" + text + "'")
+	}
+	return n, nil
+}
+
 // searchExecutions answers GET /api/v1/executions?q=QUERY&limit=N&nextToken=T.
 func (a *api) searchExecutions(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	params, err := query(r)
@@ -83,10 +96,8 @@ func (a *api) searchExecutions(ctx context.Context, r *awsjson.Request) ([]byte,
 		return nil, invalid(err.Error())
 	}
 	q.Tenant = tenant(r)
-	if text := params.Get("limit"); text != "" {
-		if q.Limit, err = strconv.Atoi(text); err != nil || q.Limit < 1 || q.Limit > 1000 {
-			return nil, invalid("limit is a number from 1 to 1000, not '" + text + "'")
-		}
+	if q.Limit, err = limit(params); err != nil {
+		return nil, err
 	}
 	asked := q.Tenant.Account + "/" + q.Tenant.Region + "?" + params.Get("q")
 	r.Operation = "SearchExecutions"
