@@ -301,3 +301,12 @@ func TestTimedOut(t *testing.T) {
 		}
 	})
 }
+
+func decoded(t testing.TB, text string) value.Value {
+	t.Helper()
+	v, err := value.DecodeString(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return v
+}
