@@ -93,7 +93,7 @@ func fillWithSecrets(t *testing.T, server *steppe.Server, marker, configuration 
 	})
 	call := func(operation, body string) map[string]string {
 		t.Helper()
-		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.ReplaceAll(body, "MARK", marker)))
+		r := httptest.NewRequest(http.MethodPost, "http://localhost/", strings.NewReader(strings.ReplaceAll(body, "MARK", marker)))
 		r.Header.Set("X-Amz-Target", "AWSStepFunctions."+operation)
 		return answer(t, server, r)
 	}
@@ -123,7 +123,9 @@ func fillWithSecrets(t *testing.T, server *steppe.Server, marker, configuration 
 	call("StopExecution", `{"executionArn":"`+start(`{\"id\":\"MARKInput\"}`)+`","error":"MARKStopError","cause":"MARKStopCause"}`)
 	forked := strings.Replace(string(definition), "MARKComment", "MARKForkedComment", 1)
 	body := strings.ReplaceAll(`{"executionArn":"`+origin+`","event":1,"definition":`+forked+`,"input":"\"MARKForkInput\""}`, "MARK", marker)
-	answer(t, server, httptest.NewRequest(http.MethodPost, "/api/v1/forks", strings.NewReader(body)))
+	fork := httptest.NewRequest(http.MethodPost, "http://localhost/api/v1/forks", strings.NewReader(body))
+	fork.Header.Set("Content-Type", "application/json")
+	answer(t, server, fork)
 	return []string{
 		"Comment", "State", "Name", "Variable", "TaskInput", "TaskResult", "TaskCause", "Item", "ActivityInput", "Output", "Error", "Cause", "Input",
 		"ForkedComment", "ForkInput", "TokenOutput", "TokenError", "TokenCause", "StopError", "StopCause",

@@ -56,6 +56,18 @@ type Config struct {
 	// Keys are what requests must be signed with (AWS Signature Version 4);
 	// without any, requests are believed. A key belongs to an account.
 	Keys []Key
+	// AllowedHosts are names by which a server without keys may be called, beside
+	// localhost and the addresses that connections come in at: else any page that
+	// a browser near it shows could call it under a name of its own. "*" is any.
+	AllowedHosts []string
+	// AllowedOrigins are those of the web pages that may call the server, as in
+	// "https://console.example"; its own may always.
+	AllowedOrigins []string
+	// MaxRequests is how many requests of a tenant may be performed at once, long
+	// polls among them; 0: any number.
+	MaxRequests int
+	// OpenFiles is how many tables the store may have open, some 1000 when 0.
+	OpenFiles int
 	// Quotas has callers throttled as on AWS.
 	Quotas bool
 	// Audit is written a line of JSON for each request that changes something;
@@ -199,8 +211,9 @@ func Open(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.store.Close(), functions.Close())
 	}
-	s.handler = api.New(apiConfig(&cfg, s.engine, &registry))
-	s.audit, _ = cfg.Audit.(io.Closer)
+	if s.handler, err = s.open(&cfg, &registry); err != nil {
+		return nil, errors.Join(err, s.engine.Close(context.Background()), s.store.Close(), functions.Close())
+	}
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.done.Go(func() {
@@ -213,15 +226,30 @@ func Open(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-func apiConfig(cfg *Config, e *engine.Engine, registry *integration.Registry) api.Config {
-	ac := api.Config{Engine: e, Integrations: registry, Log: cfg.Logger, Account: cfg.Account, Region: cfg.Region, Quotas: cfg.Quotas}
+// open makes the handler of the API.
+func (s *Server) open(cfg *Config, registry *integration.Registry) (http.Handler, error) {
+	ac := api.Config{
+		Engine: s.engine, Integrations: registry, Log: cfg.Logger, Account: cfg.Account, Region: cfg.Region, Quotas: cfg.Quotas,
+		Hosts: cfg.AllowedHosts, Origins: cfg.AllowedOrigins, UnderWay: cfg.MaxRequests,
+	}
 	for _, k := range cfg.Keys {
 		ac.Keys = append(ac.Keys, awsjson.Key(k))
 	}
 	if cfg.Audit != nil {
-		ac.Audit = awsjson.NewAuditLog(cfg.Audit, cfg.Logger).Write
+		audit := awsjson.NewAuditLog(cfg.Audit, cfg.Logger)
+		ac.Audit, s.audit = audit.Write, audit
 	}
-	return ac
+	if len(cfg.Keys) > 0 && cfg.Dir != "" {
+		memory, err := openSignatures(context.Background(), s.store)
+		if err != nil {
+			return nil, err
+		}
+		// What was signed in this second may have been received by the server before
+		// this one: signatures tell no more of their time.
+		ac.Memory, ac.Since = memory, time.Now().Truncate(time.Second).Add(time.Second)
+		time.Sleep(time.Until(ac.Since))
+	}
+	return api.New(ac)
 }
 
 // ownedKeys are the encryption keys with the accounts that they belong to.
@@ -242,7 +270,7 @@ func openStore(cfg *Config) (store.Store, error) {
 	if cfg.Dir == "" {
 		return memory.New(memory.Options{}), nil
 	}
-	return pebble.Open(cfg.Dir, pebble.Options{Logger: cfg.Logger, AcceptLoss: cfg.AcceptLoss})
+	return pebble.Open(cfg.Dir, pebble.Options{Logger: cfg.Logger, AcceptLoss: cfg.AcceptLoss, OpenFiles: cfg.OpenFiles})
 }
 
 func openFunctions(cfg *Config) (*lambda.Functions, error) {

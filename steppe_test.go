@@ -138,7 +138,7 @@ func TestReopen(t *testing.T) {
 	second := open()
 	defer second.Close()
 	answer := httptest.NewRecorder()
-	request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"taskToken":"`+token+`","output":"\"yes\""}`))
+	request := httptest.NewRequest(http.MethodPost, "http://localhost/", strings.NewReader(`{"taskToken":"`+token+`","output":"\"yes\""}`))
 	request.Header.Set("X-Amz-Target", "AWSStepFunctions.SendTaskSuccess")
 	second.Handler().ServeHTTP(answer, request)
 	if answer.Code != http.StatusOK {

@@ -85,6 +85,7 @@ func (a *api) aliased(ctx context.Context, arn string) (*engine.Machine, *engine
 
 func (a *api) createStateMachineAlias(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	machine, routes, err := routing(r)
+	r.About = []string{machine}
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +109,7 @@ func (a *api) createStateMachineAlias(ctx context.Context, r *awsjson.Request) (
 		if err != nil {
 			return nil, err
 		}
+		r.About = append(r.About, m.AliasARN(created.Name))
 		var o awsjson.Object
 		return o.Str("stateMachineAliasArn", m.AliasARN(created.Name)).Time("creationDate", created.Created).JSON(), nil
 	}

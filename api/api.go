@@ -20,6 +20,7 @@ import (
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/internal/door"
 )
 
 // Config is what the API is made of. Engine, Integrations and Log are required.
@@ -33,6 +34,16 @@ type Config struct {
 	Keys []awsjson.Key
 	// Regions are those that signatures may be for; none: any.
 	Regions []string
+	// Since refuses what changes something and was signed before; Memory keeps
+	// the signatures that outlive the server; nil: none.
+	Since  time.Time
+	Memory awsjson.Memory
+	// Hosts are names by which the server may be called without keys, beside those
+	// of the loopback interface; Origins those of the web pages that may call it.
+	Hosts, Origins []string
+	// UnderWay is how many requests of a tenant may be performed at once; 0: any
+	// number.
+	UnderWay int
 	// Quotas has callers throttled as on AWS.
 	Quotas bool
 	// Audit is told of all requests that change something; nil: nobody.
@@ -45,12 +56,27 @@ type Config struct {
 // maxBody bounds a request: a definition of 1 MiB, escaped, and some more.
 const maxBody = 4 << 20
 
+const (
+	// heldBytes is what all bodies may take together, and all answers, and
+	// patience how long a request waits for its part.
+	heldBytes = 128 << 20
+	patience  = 5 * time.Second
+	// stall is how long a caller that neither sends nor reads is waited for when
+	// others want its part.
+	stall = time.Second
+)
+
 type api struct {
 	Config
 }
 
-// New makes the handler of the API's operations.
-func New(cfg Config) http.Handler {
+// New makes the handler of the API's operations. An error tells which host or
+// origin is none.
+func New(cfg Config) (http.Handler, error) {
+	guard, err := door.NewGuard(door.Guard{Hosts: cfg.Hosts, Origins: cfg.Origins, Signed: len(cfg.Keys) > 0, Prefix: v1Prefix}, cfg.Log)
+	if err != nil {
+		return nil, err
+	}
 	if cfg.ActivityPoll == 0 {
 		cfg.ActivityPoll = 60 * time.Second
 	}
@@ -58,7 +84,13 @@ func New(cfg Config) http.Handler {
 	server := &awsjson.Server{
 		Prefix: "AWSStepFunctions.", Model: model, Operations: a.operations(),
 		MaxBody: maxBody, Reads: reads, Audit: cfg.Audit, Log: cfg.Log,
-		Authorizer: &awsjson.Authorizer{Keys: cfg.Keys, Service: "states", Account: cfg.Account, Region: cfg.Region, Regions: cfg.Regions},
+		Authorizer: &awsjson.Authorizer{
+			Keys: cfg.Keys, Service: "states", Account: cfg.Account, Region: cfg.Region, Regions: cfg.Regions, Since: cfg.Since, Memory: cfg.Memory,
+		},
+		Bodies:   &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall},
+		Answers:  &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall},
+		Weigh:    weight,
+		UnderWay: door.Gate[awsjson.Tenant]{Most: cfg.UnderWay},
 	}
 	if cfg.Quotas {
 		server.Admit = newQuotas(time.Now).admit
@@ -66,13 +98,13 @@ func New(cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	a.v1(mux, server)
 	// The mux would redirect paths with two slashes, which are operations too.
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, v1Prefix) {
 			mux.ServeHTTP(w, r)
 			return
 		}
 		server.ServeHTTP(w, r)
-	})
+	})), nil
 }
 
 // operations is the table of all operations.
@@ -152,7 +184,19 @@ func quotaExceeded(operation string, full *engine.QuotaError) error {
 // reads tells the operations that change nothing.
 func reads(operation string) bool {
 	return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List") ||
-		operation == "GetExecutionHistory" || operation == "ValidateStateMachineDefinition" || operation == "TestState"
+		operation == "GetExecutionHistory" || operation == "ValidateStateMachineDefinition"
+}
+
+// weight is what the making of an answer may take, in bytes: of those that may
+// be large, and are made at once.
+func weight(operation string) int64 {
+	switch operation {
+	case "GetExecutionHistory", "GET " + v1Prefix + "executions":
+		return 4 << 20
+	case "DescribeExecution", "DescribeStateMachine", "DescribeStateMachineForExecution", "ListExecutions", "ListStateMachines":
+		return 1 << 20
+	}
+	return 0
 }
 
 // tenant is the account and region whose resources a request is about.

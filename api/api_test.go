@@ -55,16 +55,20 @@ func serveStore(t testing.TB, db store.Store, keys ...string) http.Handler {
 			t.Error(err)
 		}
 	})
-	return api.New(api.Config{
+	h, err := api.New(api.Config{
 		Engine: e, Integrations: registry, Log: slog.New(slog.DiscardHandler), Account: "000000000000", Region: "us-east-1",
 		ActivityPoll: 10 * time.Millisecond,
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
 }
 
 // post makes a call and gives status and answer.
 func post(t testing.TB, h http.Handler, operation, body string) (int, value.Value) {
 	t.Helper()
-	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+	r := httptest.NewRequest(http.MethodPost, "http://localhost/", strings.NewReader(body))
 	r.Header.Set("X-Amz-Target", "AWSStepFunctions."+operation)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
@@ -178,7 +182,7 @@ func TestHostile(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	for _, b := range bodies {
-		r := httptest.NewRequest(http.MethodPost, "/any/prefix", bytes.NewReader([]byte(b.body)))
+		r := httptest.NewRequest(http.MethodPost, "http://localhost/any/prefix", bytes.NewReader([]byte(b.body)))
 		r.Header.Set("X-Amz-Target", "AWSStepFunctions."+b.operation)
 		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=////,,=")
 		w := httptest.NewRecorder()
@@ -257,7 +261,7 @@ func TestTags(t *testing.T) {
 
 func TestTenantsByAccessKey(t *testing.T) {
 	h := serve(t)
-	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"name":"a"}`))
+	r := httptest.NewRequest(http.MethodPost, "http://localhost/", strings.NewReader(`{"name":"a"}`))
 	r.Header.Set("X-Amz-Target", "AWSStepFunctions.CreateActivity")
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=123456789012/20260101/eu-west-1/states/aws4_request, SignedHeaders=host, Signature=x")
 	w := httptest.NewRecorder()
@@ -296,4 +300,13 @@ func TestTimedOut(t *testing.T) {
 			t.Errorf("the history ends with %v", last)
 		}
 	})
+}
+
+func decoded(t testing.TB, text string) value.Value {
+	t.Helper()
+	v, err := value.DecodeString(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return v
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
@@ -67,6 +69,9 @@ func (a *api) startRequest(ctx context.Context, r *awsjson.Request) (engine.Star
 	if trace := r.HTTP.Header.Get("X-Amzn-Trace-Id"); trace != "" {
 		req.TraceHeader = trace
 	}
+	if strings.ContainsFunc(req.TraceHeader, unicode.IsControl) {
+		return req, invalid("traceHeader must not have line breaks or other control characters: it is sent to functions as a header of HTTP")
+	}
 	input := "{}"
 	if r.Has("input") {
 		input = r.Str("input")
@@ -86,11 +91,11 @@ func (a *api) startExecution(ctx context.Context, r *awsjson.Request) ([]byte, e
 	if errors.Is(err, engine.ErrDeleting) {
 		return nil, machineDeleting(r.Str("stateMachineArn"))
 	}
-	return begun(started, err)
+	return begun(r, started, err)
 }
 
 // begun answers for an execution that was started, or could not be.
-func begun(started engine.Started, err error) ([]byte, error) {
+func begun(r *awsjson.Request, started engine.Started, err error) ([]byte, error) {
 	switch {
 	case errors.Is(err, engine.ErrAlreadyExists):
 		return nil, awsjson.Fail("ExecutionAlreadyExists", "Execution Already Exists: '"+started.ARN+"'")
@@ -101,6 +106,7 @@ func begun(started engine.Started, err error) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	}
+	r.About = append(r.About, started.ARN)
 	var o awsjson.Object
 	return o.Str("executionArn", started.ARN).Time("startDate", started.At).JSON(), nil
 }

@@ -152,10 +152,13 @@ func (w *world) open() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.api = api.New(api.Config{
+	w.api, err = api.New(api.Config{
 		Engine: w.engine, Integrations: &registry, Log: slog.New(slog.DiscardHandler), Account: accounts[0], Region: "us-east-1",
 		ActivityPoll: time.Nanosecond,
 	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	w.engine.Tick(context.Background(), w.now)
 	w.drain()
 }
@@ -346,7 +349,7 @@ func (w *world) call(account, operation string, in obj) (int, obj) {
 		w.t.Fatal(err)
 	}
 	w.note("%s %s %s", account, operation, body)
-	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
+	r := httptest.NewRequest(http.MethodPost, "http://localhost/", bytes.NewReader(body))
 	r.Header.Set("X-Amz-Target", "AWSStepFunctions."+operation)
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+account+"/20260101/us-east-1/states/aws4_request, SignedHeaders=host, Signature=x")
 	answer := httptest.NewRecorder()

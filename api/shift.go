@@ -75,6 +75,7 @@ func (a *api) beginShift(ctx context.Context, r *awsjson.Request) ([]byte, error
 	if err := body(r, &in); err != nil {
 		return nil, err
 	}
+	r.About = []string{in.Alias, in.Version}
 	plan, err := shiftPlan(in.Canary, in.Linear, in.RollbackOn)
 	if err != nil {
 		return nil, err
@@ -123,6 +124,7 @@ func (a *api) cancelShift(ctx context.Context, r *awsjson.Request) ([]byte, erro
 
 func (a *api) shiftOf(ctx context.Context, r *awsjson.Request, do func(context.Context, *engine.Machine, string) (*engine.Shift, error)) ([]byte, error) {
 	arn := r.HTTP.PathValue("arn")
+	r.About = []string{arn}
 	for range attempts {
 		m, alias, err := a.aliased(ctx, arn)
 		if err != nil {
@@ -144,12 +146,33 @@ func (a *api) shiftOf(ctx context.Context, r *awsjson.Request, do func(context.C
 
 // listShifts answers GET /api/v1/alias-shifts.
 func (a *api) listShifts(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	shifts, err := a.Engine.Shifts(ctx, tenant(r))
+	params, err := query(r)
 	if err != nil {
 		return nil, err
 	}
+	limit, err := limit(params)
+	if err != nil {
+		return nil, err
+	}
+	t := tenant(r)
+	asked := t.Account + "/" + t.Region
+	r.Operation = "ListAliasShifts"
+	after, err := a.positionOf(r, params.Get("nextToken"), asked)
+	if err != nil {
+		return nil, err
+	}
+	shifts, err := a.Engine.Shifts(ctx, t, after, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	shown := shifts[:min(limit, len(shifts))]
 	var o awsjson.Object
-	return o.List("aliasShifts", len(shifts), func(dst []byte, i int) []byte { return append(dst, shiftItem(shifts[i])...) }).JSON(), nil
+	o.List("aliasShifts", len(shown), func(dst []byte, i int) []byte { return append(dst, shiftItem(shown[i])...) })
+	if len(shifts) > limit {
+		last := shown[limit-1]
+		o.Str("nextToken", a.nextToken(r, asked, last.Machine+"/"+last.Alias))
+	}
+	return o.JSON(), nil
 }
 
 // shiftItem is what is told of a shift.

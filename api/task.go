@@ -24,6 +24,11 @@ func syncStatus(r *engine.SyncResult) string {
 
 // sendTask delivers a message to the task that a request's token names.
 func (a *api) sendTask(ctx context.Context, r *awsjson.Request, msg interpreter.Message) ([]byte, error) {
+	if a.Audit != nil {
+		if arn, err := a.Engine.Tokened(ctx, r.Str("taskToken")); err == nil {
+			r.About = []string{arn}
+		}
+	}
 	err := a.Engine.SendTask(ctx, r.Str("taskToken"), msg)
 	switch {
 	case errors.Is(err, engine.ErrInvalidToken):

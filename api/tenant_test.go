@@ -15,7 +15,7 @@ import (
 // as makes a call of an account.
 func as(t testing.TB, h http.Handler, account, operation, body string) (int, string) {
 	t.Helper()
-	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+	r := httptest.NewRequest(http.MethodPost, "http://localhost/", strings.NewReader(body))
 	r.Header.Set("X-Amz-Target", "AWSStepFunctions."+operation)
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+account+"/20260101/us-east-1/states/aws4_request, SignedHeaders=host, Signature=0")
 	w := httptest.NewRecorder()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/integration/awssdk"
@@ -33,21 +34,51 @@ func (a *api) testState(ctx context.Context, r *awsjson.Request) ([]byte, error)
 	if err := checkMock(spec.State, r, mock); err != nil {
 		return nil, err
 	}
+	p := &pacing{engine: a.Engine, tenant: tenant(r)}
+	spec.Env.Pace = func(work, held int64) error { return p.pace(work, held) }
 	trial := interpreter.NewTrial(spec)
-	task, done := trial.Begin()
+	var task *interpreter.Effect
+	var done *interpreter.TrialResult
+	if err := p.evaluate(ctx, func() { task, done = trial.Begin() }); err != nil {
+		return nil, err
+	}
+	if done != nil {
+		return testResult(r, done), nil
+	}
+	end := func() interpreter.TrialResult { return mocked(trial, mock) }
+	if !r.Has("mock") {
+		end = a.perform(ctx, r, spec, trial, task)
+	}
 	var result interpreter.TrialResult
-	switch {
-	case done != nil:
-		result = *done
-	case r.Has("mock"):
-		result = mocked(trial, mock)
-	default:
-		result = a.perform(ctx, r, spec, trial, task)
+	if err := p.evaluate(ctx, func() { result = end() }); err != nil {
+		return nil, err
 	}
 	if result.Interrupted != nil {
 		return nil, result.Interrupted
 	}
 	return testResult(r, &result), nil
+}
+
+// evaluationTimeout bounds what the expressions of a tested state take, waiting
+// for others included.
+const evaluationTimeout = 30 * time.Second
+
+// pacing paces the evaluations of one test.
+type pacing struct {
+	engine *engine.Engine
+	tenant engine.Tenant
+	pace   func(work, held int64) error
+}
+
+// evaluate does something that evaluates, as long as the caller is there.
+func (p *pacing) evaluate(ctx context.Context, do func()) error {
+	bound, cancel := context.WithTimeoutCause(ctx, evaluationTimeout, invalid("The expressions of the state take longer than "+evaluationTimeout.String()+"."))
+	defer cancel()
+	pace, done := p.engine.Paced(bound, p.tenant)
+	defer done()
+	p.pace = pace
+	do()
+	return context.Cause(bound)
 }
 
 // trialSpec reads what is to be tried.
@@ -276,8 +307,9 @@ func mocked(trial *interpreter.Trial, mock value.Value) interpreter.TrialResult 
 	return trial.Succeed(value.NewDoc([]byte(mock.Get("result").Str())))
 }
 
-// perform has the work of a Task state done.
-func (a *api) perform(ctx context.Context, r *awsjson.Request, spec interpreter.TrialSpec, trial *interpreter.Trial, task *interpreter.Effect) interpreter.TrialResult {
+// perform has the work of a Task state done. It gives what the trial makes of the
+// outcome.
+func (a *api) perform(ctx context.Context, r *awsjson.Request, spec interpreter.TrialSpec, trial *interpreter.Trial, task *interpreter.Effect) func() interpreter.TrialResult {
 	timeout := testTimeout
 	if task.Timeout > 0 {
 		timeout = min(timeout, time.Duration(task.Timeout)*time.Second)
@@ -294,14 +326,15 @@ func (a *api) perform(ctx context.Context, r *awsjson.Request, spec interpreter.
 			MaxBytes: interpreter.AWSLimits.PayloadBytes,
 		})
 		if err == nil {
-			return trial.Succeed(output)
+			return func() interpreter.TrialResult { return trial.Succeed(output) }
 		}
 	}
-	if ctx.Err() != nil {
-		return trial.Fail(history.ErrorOutput{Error: new("States.Timeout")})
+	failed := history.ErrorOutput{Error: new("States.Timeout")}
+	if ctx.Err() == nil {
+		f := integration.FailureOf(err)
+		failed = history.ErrorOutput{Error: &f.Error, Cause: &f.Cause}
 	}
-	f := integration.FailureOf(err)
-	return trial.Fail(history.ErrorOutput{Error: &f.Error, Cause: &f.Cause})
+	return func() interpreter.TrialResult { return trial.Fail(failed) }
 }
 
 // testResult writes the answer. Without an inspection level there is none.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/steppehq/steppe/engine"
@@ -56,18 +57,47 @@ func body(r *awsjson.Request, into any) error {
 	return nil
 }
 
+// query reads the parameters of a request, each of which may stand there once: a
+// signature does not cover the order of several.
+func query(r *awsjson.Request) (url.Values, error) {
+	params, err := url.ParseQuery(r.HTTP.URL.RawQuery)
+	if err != nil {
+		return nil, invalid("The query string cannot be read: " + err.Error())
+	}
+	for name, values := range params {
+		if len(values) > 1 {
+			return nil, invalid("The parameter '" + name + "' stands in the query string more than once.")
+		}
+	}
+	return params, nil
+}
+
+// limit is how many items a page may have.
+func limit(params url.Values) (int, error) {
+	text := params.Get("limit")
+	if text == "" {
+		return 100, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 1000 {
+		return 0, invalid("limit is a number from 1 to 1000, not '" + text + "'")
+	}
+	return n, nil
+}
+
 // searchExecutions answers GET /api/v1/executions?q=QUERY&limit=N&nextToken=T.
 func (a *api) searchExecutions(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	params := r.HTTP.URL.Query()
+	params, err := query(r)
+	if err != nil {
+		return nil, err
+	}
 	q, err := ParseSearch(params.Get("q"), a.Engine.Now())
 	if err != nil {
 		return nil, invalid(err.Error())
 	}
 	q.Tenant = tenant(r)
-	if text := params.Get("limit"); text != "" {
-		if q.Limit, err = strconv.Atoi(text); err != nil || q.Limit < 1 || q.Limit > 1000 {
-			return nil, invalid("limit is a number from 1 to 1000, not '" + text + "'")
-		}
+	if q.Limit, err = limit(params); err != nil {
+		return nil, err
 	}
 	asked := q.Tenant.Account + "/" + q.Tenant.Region + "?" + params.Get("q")
 	r.Operation = "SearchExecutions"
@@ -125,6 +155,7 @@ func (a *api) forkExecution(ctx context.Context, r *awsjson.Request) ([]byte, er
 	if err := body(r, &in); err != nil {
 		return nil, err
 	}
+	r.About, r.Named = []string{in.ExecutionArn}, in.Name
 	if err := checkName(in.Name); err != nil {
 		return nil, err
 	}
@@ -148,5 +179,5 @@ func (a *api) forkExecution(ctx context.Context, r *awsjson.Request) ([]byte, er
 	case errors.Is(err, engine.ErrDeleting):
 		return nil, awsjson.Fail("StateMachineDeleting", "The state machine of the execution is being deleted.")
 	}
-	return begun(started, err)
+	return begun(r, started, err)
 }

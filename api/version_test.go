@@ -251,7 +251,8 @@ func TestMapRuns(t *testing.T) {
 // resource calls a resource of /api/v1/ as an account.
 func resource(t testing.TB, h http.Handler, account, method, path, body string) (int, string) {
 	t.Helper()
-	r := httptest.NewRequest(method, "/api/v1/"+path, strings.NewReader(body))
+	r := httptest.NewRequest(method, "http://localhost/api/v1/"+path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+account+"/20260101/us-east-1/states/aws4_request, SignedHeaders=host, Signature=0")
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)

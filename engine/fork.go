@@ -176,7 +176,11 @@ func (e *Engine) forkRevision(ctx context.Context, m *meta, definition string) (
 // forkTerm is what the forks of an execution are entered under.
 func forkTerm(origin string) store.Term { return store.Term(hash("fork", origin)) }
 
-// Forks gives the executions that were forked from one, newest first.
+// maxForks bounds the forks of one execution that are told.
+const maxForks = 1000
+
+// Forks gives the executions that were forked from one, newest first, as lists
+// do: without payloads, and not more than 1000.
 func (e *Engine) Forks(ctx context.Context, origin *Description) ([]*Description, error) {
 	var forks []*Description
 	q := store.ListQuery{Term: forkTerm(origin.ARN), From: origin.Start} // older ones are of an earlier execution of that name
@@ -186,9 +190,10 @@ func (e *Engine) Forks(ctx context.Context, origin *Description) ([]*Description
 			return false, nil
 		}
 		if err == nil && d.Fork != nil && d.Fork.ExecutionArn == origin.ARN {
+			d.Input, d.Output = nil, nil
 			forks = append(forks, d)
 		}
-		return false, err
+		return len(forks) == maxForks, err
 	}, q)
 	return forks, err
 }

@@ -326,6 +326,7 @@ func (s *search) look(ctx context.Context, r *store.Record) (full bool, err erro
 		return false, err
 	}
 	if d != nil {
+		d.Input, d.Output = nil, nil // a page of them would be hundreds of megabytes
 		s.found.Executions = append(s.found.Executions, d)
 	}
 	if len(s.found.Executions) == s.Limit || s.found.Looked >= maxLooked || s.read >= maxRead {

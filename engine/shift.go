@@ -228,13 +228,17 @@ func (e *Engine) overrule(ctx context.Context, s *Shift) error {
 }
 
 // Shifts lists the last shifts of the tenant's aliases, in the order of their
-// ARNs. Those under way are counted only when they are asked for.
-func (e *Engine) Shifts(ctx context.Context, t Tenant) ([]*Shift, error) {
-	return e.scanShifts(ctx, shiftPrefix+t.Account+"/"+t.Region+"/")
+// machines' names and their own, limit of them (0: all) after MACHINE/ALIAS. Those under way are counted only when they are asked for.
+func (e *Engine) Shifts(ctx context.Context, t Tenant, after string, limit int) ([]*Shift, error) {
+	prefix := shiftPrefix + t.Account + "/" + t.Region + "/"
+	if after != "" {
+		after = prefix + after
+	}
+	return e.scanShifts(ctx, prefix, after, limit)
 }
 
-func (e *Engine) scanShifts(ctx context.Context, prefix string) ([]*Shift, error) {
-	entries, err := e.store.Scan(ctx, prefix, "", 0)
+func (e *Engine) scanShifts(ctx context.Context, prefix, after string, limit int) ([]*Shift, error) {
+	entries, err := e.store.Scan(ctx, prefix, after, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ type underShift struct {
 // open takes up the shifts that are under way.
 func (ss *shifts) open(ctx context.Context, e *Engine) error {
 	ss.all = make(map[string]*underShift)
-	all, err := e.scanShifts(ctx, shiftPrefix)
+	all, err := e.scanShifts(ctx, shiftPrefix, "", 0)
 	if err != nil {
 		return fmt.Errorf("engine: read shifts: %w", err)
 	}

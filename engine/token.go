@@ -85,6 +85,24 @@ func (t tokens) parse(ctx context.Context, token string) (id store.ExecutionID, 
 	return id, int64(binary.BigEndian.Uint64(signed[1+len(id):])), true
 }
 
+// Tokened gives the ARN of the execution whose task a token is for.
+// [ErrInvalidToken], store.ErrNotFound.
+func (e *Engine) Tokened(ctx context.Context, token string) (string, error) {
+	id, _, ok := e.tokens.parse(ctx, token)
+	if !ok {
+		return "", ErrInvalidToken
+	}
+	record, err := e.store.Execution(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	m, err := decodeMeta(record.Meta)
+	if err != nil {
+		return "", err
+	}
+	return m.executionARN(), nil
+}
+
 // idempotency is what an effect is known by to its target: the same for each
 // performance of the same attempt.
 func idempotency(id store.ExecutionID, event int64) string {

@@ -377,7 +377,7 @@ func told(t *testing.T, e *engine.Engine) map[string]any {
 			}
 			all[of.Region+" "+what] = names(found.Executions)
 		}
-		shifts, err := e.Shifts(t.Context(), of)
+		shifts, err := e.Shifts(t.Context(), of, "", 0)
 		if err != nil {
 			t.Fatal(err)
 		}

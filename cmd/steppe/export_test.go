@@ -13,3 +13,18 @@ func Certificate(cert, key string) func() (*tls.Certificate, error) {
 		return k.get(nil)
 	}
 }
+
+// OpenAudit opens an audit file.
+func OpenAudit(path string, size int64, keep int) (*auditFile, error) {
+	return openAudit(path, size, keep)
+}
+
+// Reopen does what SIGHUP does.
+func (a *auditFile) Reopen() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.reopen()
+}
+
+// Descriptors shares files between connections and the store.
+var Descriptors = descriptors

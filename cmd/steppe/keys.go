@@ -22,7 +22,7 @@ func loadKeys(path string) ([]steppe.Key, error) {
 		Account string   `yaml:"account"`
 		Regions []string `yaml:"regions"`
 	}
-	if err := readYAML(path, &entries); err != nil {
+	if err := readYAML(path, &entries, private); err != nil {
 		return nil, err
 	}
 	if len(entries) == 0 {

@@ -12,10 +12,9 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/steppehq/steppe"
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/internal/door"
 )
 
 type serveCommand struct {
@@ -33,8 +32,12 @@ type serveCommand struct {
 	TLSCert        string   `help:"Certificate to serve HTTPS with; it is read again when it changes." placeholder:"FILE" name:"tls-cert"`
 	TLSKey         string   `help:"Private key of the certificate." placeholder:"FILE" name:"tls-key"`
 	Audit          string   `help:"File to which a line is added for each request that changes something." placeholder:"FILE"`
+	AuditSize      int      `help:"Size in MB at which the audit file becomes FILE.1 and a new one begins." default:"100" placeholder:"MB"`
+	AuditFiles     int      `help:"Full audit files that are kept." default:"5" placeholder:"N"`
+	AllowedHosts   []string `help:"Names by which a server without keys may be called, beside localhost and its addresses; * is any." placeholder:"HOST"`
+	AllowedOrigins []string `help:"Origins of the web pages that may call the server, as in https://console.example." placeholder:"ORIGIN"`
 	Quotas         string   `help:"Throttle callers: none, or as aws does." enum:"none,aws" default:"none"`
-	MaxConnections int      `help:"Connections at once; more wait." default:"10000" placeholder:"N"`
+	MaxConnections int      `help:"Connections at once; idle ones make room for more. Half of them may serve one account." default:"10000" placeholder:"N"`
 	Insecure       bool     `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
 	AcceptLoss     bool     `help:"Go on with a data directory that has lost what was acknowledged; the log says what. Copy the directory first."`
 	Time           string   `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
@@ -46,10 +49,16 @@ func (c *serveCommand) Run(con *console) error {
 	if err := c.checkAddress(); err != nil {
 		return err
 	}
-	cfg, err := c.config(con)
+	log := newLogger(con, c.JSON)
+	connections, files, err := descriptors(openFiles(), c.MaxConnections, log)
 	if err != nil {
 		return err
 	}
+	cfg, err := c.config(log)
+	if err != nil {
+		return err
+	}
+	cfg.MaxRequests, cfg.OpenFiles = max(connections/2, 1), files
 	certificate, err := c.certificate()
 	if err != nil {
 		return err
@@ -64,7 +73,7 @@ func (c *serveCommand) Run(con *console) error {
 	}
 	ctx, stop := interrupted()
 	defer stop()
-	listener = netutil.LimitListener(listener, c.MaxConnections)
+	listener = door.Limit(listener, connections, log)
 	scheme := "http://"
 	if certificate != nil {
 		scheme, listener = "https://", tls.NewListener(listener, certificate)
@@ -86,11 +95,12 @@ func (c *serveCommand) checkAddress() error {
 	return fmt.Errorf("--addr %s is reachable from other machines, and no keys are checked; name the file of the keys with --keys, or give --insecure if that is what you want", c.Addr)
 }
 
-func (c *serveCommand) config(con *console) (steppe.Config, error) {
-	cfg := steppe.Config{Dir: c.Data, LambdaEndpoint: c.LambdaEndpoint, VirtualTime: c.Time == "virtual", Index: c.Index, Logger: newLogger(con, c.JSON), AcceptLoss: c.AcceptLoss}
+func (c *serveCommand) config(log *slog.Logger) (steppe.Config, error) {
+	cfg := steppe.Config{Dir: c.Data, LambdaEndpoint: c.LambdaEndpoint, VirtualTime: c.Time == "virtual", Index: c.Index, Logger: log, AcceptLoss: c.AcceptLoss}
 	if c.Ephemeral {
 		cfg.Dir = ""
 	}
+	cfg.AllowedHosts, cfg.AllowedOrigins = c.AllowedHosts, c.AllowedOrigins
 	cfg.Account, cfg.Region, cfg.Quotas = c.Account, c.Region, c.Quotas == "aws"
 	var err error
 	if c.Keys != "" {
@@ -102,7 +112,10 @@ func (c *serveCommand) config(con *console) (steppe.Config, error) {
 		return cfg, err
 	}
 	if c.Audit != "" {
-		if cfg.Audit, err = os.OpenFile(c.Audit, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+		if c.AuditSize < 1 || c.AuditFiles < 0 {
+			return cfg, errors.New("--audit-size is 1 at least, and --audit-files 0")
+		}
+		if cfg.Audit, err = openAudit(c.Audit, int64(c.AuditSize)<<20, c.AuditFiles); err != nil {
 			return cfg, err
 		}
 	}
@@ -131,6 +144,14 @@ func (c *serveCommand) certificate() (*tls.Config, error) {
 		return nil, nil
 	case c.TLSCert == "" || c.TLSKey == "":
 		return nil, errors.New("--tls-cert and --tls-key go together")
+	}
+	f, err := os.Open(c.TLSKey)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // it was not written
+	if err := private(f); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.TLSKey, err)
 	}
 	k := &keyPair{cert: c.TLSCert, key: c.TLSKey}
 	if _, err := k.get(nil); err != nil {
@@ -170,6 +191,7 @@ func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler)
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       door.WithConnection,
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- hs.Serve(listener) }()

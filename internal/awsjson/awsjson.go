@@ -6,10 +6,10 @@
 package awsjson
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/steppehq/steppe/internal/door"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -47,8 +48,19 @@ type Request struct {
 	Account, Region, KeyID string
 	// Body is the body as it was sent.
 	Body []byte
-	// Input has been checked against the model.
+	// Input has been checked against the model, and holds nothing else if it is
+	// large.
 	Input value.Value
+	// About and Named are ARNs and a name that the request is about, beside those
+	// of its input, for the audit.
+	About []string
+	Named string
+
+	writer       http.ResponseWriter
+	body, answer door.Hold
+	connection   *door.Connection
+	entered      bool // [Server.UnderWay]
+	read, known  bool // the body was read; the caller may send one
 }
 
 // Str gives a member of the input, "" when it is not there.
@@ -92,13 +104,25 @@ type Server struct {
 	Reads func(operation string) bool
 	// Admit tells whether a request may be performed now; nil: always.
 	Admit func(r *Request) bool
+	// Bodies and Answers bound what all requests and answers hold together.
+	Bodies, Answers *door.Budget
+	// Weigh tells how many bytes the making of an operation's answer may take,
+	// which are held before it is performed; nil: none.
+	Weigh func(operation string) int64
+	// UnderWay bounds the requests of a tenant that are performed at once.
+	UnderWay door.Gate[Tenant]
 	// Audit is told of each request that changes something, or tried to, after
 	// it was performed; nil: nobody.
 	Audit func(r *Request, err error)
 	Log   *slog.Logger
 }
 
+// Tenant is an account in a region.
+type Tenant struct{ Account, Region string }
+
 const contentType = "application/x-amz-json-1.0"
+
+var contentTypes = []string{contentType} // shared by all answers
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) { s.serve(w, hr, s.call) }
@@ -116,16 +140,30 @@ func (s *Server) Resource(handle Handler) http.Handler {
 
 func (s *Server) serve(w http.ResponseWriter, hr *http.Request, call func(*Request) ([]byte, error)) {
 	r := &Request{HTTP: hr, ID: requestID()}
+	r.writer = w
+	r.body = s.Bodies.Open(w, (*http.ResponseController).SetReadDeadline)
+	r.answer = s.Answers.Open(w, (*http.ResponseController).SetWriteDeadline)
+	defer s.end(r)
 	out, err := s.guard(r, call)
 	header := w.Header()
-	header.Set("Content-Type", contentType)
+	header["Content-Type"] = contentTypes
 	header.Set("X-Amzn-Requestid", r.ID)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	header.Set("Content-Length", strconv.Itoa(len(out)))
-	_, _ = w.Write(out) // the caller is gone when this fails
+	_ = door.WriteAnswer(w, out, &r.answer) // the caller is gone when this fails
+}
+
+// end gives back what a request holds.
+func (s *Server) end(r *Request) {
+	r.body.Close()
+	r.answer.Close()
+	if r.entered {
+		s.UnderWay.Leave(Tenant{r.Account, r.Region})
+	}
+	r.connection.Served()
 }
 
 // guard turns a panic of a call into an internal error.
@@ -158,50 +196,129 @@ func (s *Server) call(r *Request) ([]byte, error) {
 		if err := s.Model.check(name, r.Input); err != nil {
 			return nil, err
 		}
+		if len(r.Body) > largeBody {
+			r.Input, r.Body = s.Model.only(name, r.Input), nil
+		}
 		return handle(ctx, r)
 	})
 }
 
 // perform performs a request of whoever may.
 func (s *Server) perform(r *Request, reads bool, handle Handler) (out []byte, err error) {
-	if err := s.read(r); err != nil {
-		return nil, err
-	}
-	from, err := s.Authorizer.authorize(r.HTTP, r.Body, !reads)
-	r.Account, r.Region, r.KeyID = from.account, from.region, from.keyID
 	if !reads && s.Audit != nil {
 		defer func() { s.Audit(r, err) }()
 	}
-	if err != nil {
+	if err := s.receive(r, reads); err != nil {
 		return nil, err
 	}
 	if s.Admit != nil && !s.Admit(r) {
-		return nil, Fail("ThrottlingException", "Rate exceeded")
+		return nil, errThrottled
 	}
-	return handle(r.HTTP.Context(), r)
-}
-
-// read reads the body.
-func (s *Server) read(r *Request) error {
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.HTTP.Body, s.MaxBody))
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &Exception{
-			Type: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge,
-			Message: "The request is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes.",
+	if r.entered = s.UnderWay.Enter(Tenant{r.Account, r.Region}); !r.entered {
+		return nil, Fail("ThrottlingException", "Too many requests of the account are under way ("+strconv.Itoa(s.UnderWay.Most)+").")
+	}
+	if s.Weigh != nil {
+		if n := s.Weigh(r.Operation); n > 0 {
+			if err := r.answer.Take(r.HTTP.Context(), n); err != nil {
+				return nil, busy("answers")
+			}
 		}
 	}
-	if err != nil {
-		return Fail("SerializationException", "The request's body could not be read.")
+	if out, err = handle(r.HTTP.Context(), r); err != nil {
+		return nil, err
 	}
-	r.Body = body
+	return out, s.hold(r, reads, int64(len(out)))
+}
+
+// hold holds what an answer takes until it is written. What was changed is told
+// whatever there is left.
+func (s *Server) hold(r *Request, reads bool, n int64) error {
+	if n <= door.FreeAnswer {
+		r.answer.Close()
+		return nil
+	}
+	r.answer.Keep(n)
+	if more := n - r.answer.Bytes(); more > 0 && r.answer.Take(r.HTTP.Context(), more) != nil && reads {
+		return busy("answers")
+	}
 	return nil
 }
 
-// decode decodes the body of an operation.
+var errThrottled = Fail("ThrottlingException", "Rate exceeded")
+
+// busy tells that the memory for something is used up.
+func busy(what string) error {
+	return &Exception{Type: "ThrottlingException", Status: http.StatusServiceUnavailable, Message: "The memory for " + what + " of requests is used up. Try again."}
+}
+
+// receive finds out who sent a request: by its headers, before its body is read.
+func (s *Server) receive(r *Request, reads bool) error {
+	from, err := s.Authorizer.claim(r.HTTP)
+	if err != nil {
+		return err
+	}
+	r.known = true
+	r.body.Owner, r.answer.Owner = from.owner(r.HTTP), from.account
+	if err := s.readBody(r); err != nil {
+		return err
+	}
+	if err := s.Authorizer.verify(from, r.HTTP, r.Body, !reads); err != nil {
+		return err
+	}
+	r.Account, r.Region, r.KeyID = from.account, from.region, from.keyID
+	var ok bool
+	if r.connection, ok = door.Serving(r.HTTP.Context(), from.signature != nil); !ok {
+		return busy("connections")
+	}
+	return nil
+}
+
+// readBody reads the body.
+func (s *Server) readBody(r *Request) error {
+	body, err := door.ReadBody(r.HTTP.Context(), r.writer, r.HTTP, s.MaxBody, &r.body)
+	switch {
+	case errors.Is(err, door.ErrTooLarge):
+		return &Exception{
+			Type: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge,
+			Message: "The request is larger than " + strconv.FormatInt(s.MaxBody, 10) + " bytes.",
+		}
+	case errors.Is(err, door.ErrBudget):
+		return busy("bodies")
+	case err != nil:
+		return Fail("SerializationException", "The request's body could not be read.")
+	}
+	r.Body, r.read = body, true
+	return nil
+}
+
+const (
+	// largeBody is above what a body, and what the model does not know of it, is
+	// not kept while the operation is performed.
+	largeBody = 1 << 10
+	// partBytes is what a part of JSON takes in memory, about.
+	partBytes = 64
+	// maxParts bounds the parts of a large body; those of AWS's requests are few,
+	// for definitions and payloads are texts in them.
+	maxParts = 1 << 19
+)
+
+// decode decodes the body of an operation. What a large one takes is held first:
+// 2 MB of commas become some 100 MB.
 func (r *Request) decode() (err error) {
 	if len(r.Body) == 0 {
 		r.Input = value.Obj()
 		return nil
+	}
+	if len(r.Body) > door.FreeBody {
+		parts := bytes.Count(r.Body, []byte(",")) + bytes.Count(r.Body, []byte("[")) + bytes.Count(r.Body, []byte("{"))
+		if parts > maxParts {
+			return Fail("SerializationException", "The request has more than "+strconv.Itoa(maxParts)+" members and items.")
+		}
+		held := r.body.Bytes()
+		if err := r.body.Take(r.HTTP.Context(), int64(parts)*partBytes); err != nil {
+			return busy("bodies")
+		}
+		defer r.body.Keep(held)
 	}
 	if r.Input, err = value.Decode(r.Body); err != nil {
 		return Fail("SerializationException", err.Error())
@@ -214,6 +331,18 @@ func (r *Request) decode() (err error) {
 
 var errInternal = &Exception{Type: "InternalFailure", Message: "The request failed because of an internal error.", Status: http.StatusInternalServerError}
 
+// maxMessage bounds the message of an exception, in bytes.
+const maxMessage = 16 << 10
+
+// bounded is a message that may be sent: of one that is too long the beginning.
+func bounded(message string) string {
+	if len(message) <= maxMessage {
+		return message
+	}
+	rest := " … and " + strconv.Itoa(len(message)-maxMessage) + " bytes more"
+	return strings.ToValidUTF8(message[:maxMessage], "") + rest
+}
+
 // fail writes an exception. The text of any other error goes to the log only.
 func (s *Server) fail(w http.ResponseWriter, r *Request, err error) {
 	e, ok := errors.AsType[*Exception](err)
@@ -225,7 +354,7 @@ func (s *Server) fail(w http.ResponseWriter, r *Request, err error) {
 	}
 	body := value.NewObject(2 + len(e.Members))
 	body.Set("__type", value.Str(e.Type))
-	body.Set("message", value.Str(e.Message))
+	body.Set("message", value.Str(bounded(e.Message)))
 	for _, m := range e.Members {
 		body.Set(m.Name, m.Value)
 	}
@@ -234,8 +363,17 @@ func (s *Server) fail(w http.ResponseWriter, r *Request, err error) {
 	if status == 0 {
 		status = http.StatusBadRequest
 	}
+	text := body.Value().Append(nil)
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	// Who is not known is not listened to any longer; who is sees why.
+	if !r.read && r.HTTP.ContentLength != 0 {
+		door.Leave(w)
+	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Value().Append(nil)) // the caller is gone when this fails
+	_, _ = w.Write(text) // the caller is gone when this fails
+	if !r.read && r.known && r.HTTP.ContentLength != 0 {
+		door.Drain(w, r.HTTP)
+	}
 }
 
 // requestID makes the id by which a call is found in the log: the form of a

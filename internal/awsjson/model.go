@@ -147,7 +147,7 @@ func (m Model) check(operation string, input value.Value) error {
 	if err := c.structure("", m[operation], input); err != nil {
 		return err
 	}
-	switch n := len(c.broken); n {
+	switch n := len(c.broken) + c.more; n {
 	case 0:
 		return nil
 	case 1:
@@ -157,7 +157,37 @@ func (m Model) check(operation string, input value.Value) error {
 	}
 }
 
-type checker struct{ broken []string }
+// only gives of an input what the operation's shape knows.
+func (m Model) only(operation string, input value.Value) value.Value {
+	shape := m[operation]
+	known := value.NewObject(len(shape))
+	for i := range shape {
+		if v := input.Get(shape[i].Name); !v.IsUndefined() {
+			known.Set(shape[i].Name, v)
+		}
+	}
+	return known.Value()
+}
+
+// checker gathers what is wrong: of many things the first, and how many.
+type checker struct {
+	broken []string
+	more   int
+}
+
+const (
+	// maxBroken bounds what one message tells, and maxShown what it shows of each.
+	maxBroken = 50
+	maxShown  = 1 << 10
+)
+
+func (c *checker) add(message string) {
+	if len(c.broken) == maxBroken {
+		c.more++
+		return
+	}
+	c.broken = append(c.broken, message)
+}
 
 func (c *checker) structure(path string, shape Shape, v value.Value) error {
 	for i := range shape {
@@ -172,7 +202,7 @@ func (c *checker) structure(path string, shape Shape, v value.Value) error {
 func (c *checker) field(path string, f *Field, v value.Value) error {
 	if v.IsUndefined() || v.Kind() == value.Null {
 		if f.Required {
-			c.broken = append(c.broken, "Value null at '"+path+"' failed to satisfy constraint: Member must not be null")
+			c.add("Value null at '" + path + "' failed to satisfy constraint: Member must not be null")
 		}
 		return nil
 	}
@@ -194,7 +224,10 @@ func (c *checker) field(path string, f *Field, v value.Value) error {
 }
 
 func (c *checker) fail(path, shown, constraint string) {
-	c.broken = append(c.broken, "Value '"+shown+"' at '"+path+"' failed to satisfy constraint: "+constraint)
+	if len(shown) > maxShown {
+		shown = strings.ToValidUTF8(shown[:maxShown], "") + "…"
+	}
+	c.add("Value '" + shown + "' at '" + path + "' failed to satisfy constraint: " + constraint)
 }
 
 func (c *checker) text(path string, f *Field, s string) {

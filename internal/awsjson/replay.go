@@ -14,15 +14,19 @@ const (
 	attempt      = "amz-sdk-request"
 )
 
-// sameSecond is for how long a signature may come with other invocations.
-const sameSecond = 2 * time.Second
+const (
+	// sameSecond is for how long a signature may come with other invocations.
+	sameSecond = 2 * time.Second
+	// elsewhere is how often it may on other connections than that of its first.
+	elsewhere = 16
+)
 
 // invocation tells calls with one signature from each other: that of AWS's
 // SDKs for Python says no more of its time than the second, and a worker may
 // well ask for its next task, in the same words, within a second. It is "" where
 // the id is signed, or not there.
 func (s *signature) invocation(r *http.Request) string {
-	if s.covers(invocationID) || r.Header.Get(invocationID) == "" {
+	if s.expires > 0 || s.covers(invocationID) || r.Header.Get(invocationID) == "" {
 		return ""
 	}
 	return r.Header.Get(invocationID) + " " + r.Header.Get(attempt)
@@ -33,19 +37,27 @@ func (s *signature) invocation(r *http.Request) string {
 type replays struct {
 	mu      sync.Mutex
 	seed    maphash.Seed
-	buckets map[int64]map[uint64]time.Time // when a signature came
+	buckets map[int64]map[uint64]seen
 	swept   int64
 }
 
+// seen is what is remembered of a signature, or of a call with it.
+type seen struct {
+	came      time.Time
+	from      uint64 // the connection
+	elsewhere int    // calls on other ones
+}
+
 // first reports whether a request is received for the first time: its signature
-// is new, or has just come with another invocation.
-func (r *replays) first(signature, invocation string, now, expires time.Time) bool {
+// is new, or has just come with another invocation, on the same connection or
+// a few times on others.
+func (r *replays) first(signature, invocation, connection string, now, expires time.Time) (ok, fresh bool) {
 	minute, current := expires.Unix()/60, now.Unix()/60
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.buckets == nil {
 		r.seed = maphash.MakeSeed()
-		r.buckets = make(map[int64]map[uint64]time.Time)
+		r.buckets = make(map[int64]map[uint64]seen)
 	}
 	if r.swept != current {
 		r.swept = current
@@ -57,20 +69,28 @@ func (r *replays) first(signature, invocation string, now, expires time.Time) bo
 	}
 	bucket := r.buckets[minute]
 	if bucket == nil {
-		bucket = make(map[uint64]time.Time)
+		bucket = make(map[uint64]seen)
 		r.buckets[minute] = bucket
 	}
-	came, seen := bucket[maphash.String(r.seed, signature)]
-	if !seen {
-		bucket[maphash.String(r.seed, signature)] = now
+	of, from := maphash.String(r.seed, signature), maphash.String(r.seed, connection)
+	before, known := bucket[of]
+	if !known {
+		before = seen{came: now, from: from}
+		bucket[of] = before
 	}
 	if invocation == "" {
-		return !seen
+		return !known, !known
 	}
 	call := maphash.String(r.seed, signature+" "+invocation)
-	if _, again := bucket[call]; again || seen && now.Sub(came) > sameSecond {
-		return false
+	if _, again := bucket[call]; again || known && now.Sub(before.came) > sameSecond {
+		return false, false
 	}
-	bucket[call] = now
-	return true
+	if known && from != before.from {
+		if before.elsewhere++; before.elsewhere > elsewhere {
+			return false, false
+		}
+		bucket[of] = before
+	}
+	bucket[call] = seen{came: now}
+	return true, !known
 }

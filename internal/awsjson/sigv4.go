@@ -1,6 +1,7 @@
 package awsjson
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -46,13 +47,20 @@ type signature struct {
 // signed reads the signature of a request: of its header, or of its query when
 // it is presigned. It is nil when there is none.
 func signed(r *http.Request) (*signature, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, incomplete("The query string cannot be read: " + err.Error())
+	}
 	if auth := r.Header.Get("Authorization"); auth != "" {
+		for name := range query {
+			if strings.HasPrefix(name, "X-Amz-") {
+				return nil, incomplete("The query string must not hold '" + name + "' beside an Authorization header.")
+			}
+		}
 		return signedHeader(r, auth)
 	}
-	if r.URL.RawQuery != "" {
-		if q := r.URL.Query(); q.Has("X-Amz-Algorithm") || q.Has("X-Amz-Signature") {
-			return presigned(q)
-		}
+	if query.Has("X-Amz-Algorithm") || query.Has("X-Amz-Signature") {
+		return presigned(query)
 	}
 	return nil, nil
 }
@@ -87,7 +95,7 @@ func signedHeader(r *http.Request, auth string) (*signature, error) {
 
 func presigned(q url.Values) (*signature, error) {
 	for _, name := range []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Date", "X-Amz-Expires"} {
-		if q.Get(name) == "" {
+		if len(q[name]) != 1 || q.Get(name) == "" {
 			return nil, incomplete("AWS query-string parameters must include '" + name + "'. Re-examine the query-string parameters.")
 		}
 	}
@@ -104,6 +112,14 @@ func presigned(q url.Values) (*signature, error) {
 		return nil, incomplete("X-Amz-Expires should be a number of seconds from 1 to 604800.")
 	}
 	return scoped(&signature{at: at, value: q.Get("X-Amz-Signature"), expires: life}, q.Get("X-Amz-Credential"), q.Get("X-Amz-SignedHeaders"))
+}
+
+// ends is when the signature is good no more.
+func (s *signature) ends() time.Time {
+	if s.expires > 0 {
+		return s.at.Add(s.expires)
+	}
+	return s.at.Add(clockSkew)
 }
 
 // covers reports whether a header, named in lower case, was signed.
@@ -138,9 +154,15 @@ func mac(key []byte, text string) []byte {
 	return h.Sum(nil)
 }
 
-// compute makes the signature that a request must have.
-func (s *signature) compute(key []byte, r *http.Request, body []byte) string {
-	request := sha256.Sum256([]byte(s.canonical(r, body)))
+// hashOf is the hash of a body as a signature covers it.
+func hashOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+// compute makes the signature that a request must have whose body has a hash.
+func (s *signature) compute(key []byte, r *http.Request, hash string) string {
+	request := sha256.Sum256([]byte(s.canonical(r, hash)))
 	text := strings.Join([]string{
 		algorithm, s.at.UTC().Format(amzTime), s.day + "/" + s.region + "/" + s.service + "/" + ending, hex.EncodeToString(request[:]),
 	}, "\n")
@@ -148,7 +170,7 @@ func (s *signature) compute(key []byte, r *http.Request, body []byte) string {
 }
 
 // canonical is the request in its canonical form.
-func (s *signature) canonical(r *http.Request, body []byte) string {
+func (s *signature) canonical(r *http.Request, hash string) string {
 	var b strings.Builder
 	b.WriteString(r.Method)
 	b.WriteByte('\n')
@@ -169,8 +191,7 @@ func (s *signature) canonical(r *http.Request, body []byte) string {
 	b.WriteByte('\n')
 	b.WriteString(strings.Join(s.headers, ";"))
 	b.WriteByte('\n')
-	sum := sha256.Sum256(body)
-	b.WriteString(hex.EncodeToString(sum[:]))
+	b.WriteString(hash)
 	return b.String()
 }
 
@@ -191,23 +212,28 @@ func canonicalHeader(r *http.Request, name string) string {
 	return strings.Join(trimmed, ",")
 }
 
-// canonicalQuery sorts the parameters, without the signature itself.
+// canonicalQuery sorts the parameters by name and value, without the signature
+// itself. The query has been found to be readable.
 func canonicalQuery(raw string) string {
 	if raw == "" {
 		return ""
 	}
-	var pairs []string
+	var pairs [][2]string
 	for part := range strings.SplitSeq(raw, "&") {
 		name, v, _ := strings.Cut(part, "=")
-		n, err1 := url.QueryUnescape(name)
-		u, err2 := url.QueryUnescape(v)
-		if err1 != nil || err2 != nil || n == "X-Amz-Signature" || part == "" {
+		n, _ := url.QueryUnescape(name)
+		u, _ := url.QueryUnescape(v)
+		if n == "X-Amz-Signature" || part == "" {
 			continue
 		}
-		pairs = append(pairs, escape(n, false)+"="+escape(u, false))
+		pairs = append(pairs, [2]string{escape(n, false), escape(u, false)})
 	}
-	slices.Sort(pairs)
-	return strings.Join(pairs, "&")
+	slices.SortFunc(pairs, func(a, b [2]string) int { return cmp.Or(strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1])) })
+	joined := make([]string, len(pairs))
+	for i, p := range pairs {
+		joined[i] = p[0] + "=" + p[1]
+	}
+	return strings.Join(joined, "&")
 }
 
 // escape encodes all but the unreserved characters (RFC 3986), and slashes of a
@@ -247,7 +273,7 @@ func Sign(r *http.Request, body []byte, key Key, session, region, service string
 	if r.Host == "" {
 		r.Host = r.URL.Host
 	}
-	value := s.compute(signingKey(key.Secret, s.day, region, service), r, body)
+	value := s.compute(signingKey(key.Secret, s.day, region, service), r, hashOf(body))
 	r.Header.Set("Authorization", algorithm+" Credential="+key.ID+"/"+s.day+"/"+region+"/"+service+"/"+ending+
 		", SignedHeaders="+strings.Join(s.headers, ";")+", Signature="+value)
 }

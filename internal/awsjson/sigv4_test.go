@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/steppehq/steppe/internal/door"
 )
 
 var example = Key{ID: "AKIDEXAMPLE", Secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", Account: "111122223333"}
@@ -55,9 +57,21 @@ func presign(key Key, region string, at time.Time, expires string) *http.Request
 	}
 	r := httptest.NewRequest(http.MethodPost, "http://steppe.test/?"+q.Encode(), strings.NewReader("{}"))
 	r.Header.Set("X-Amz-Target", "Test.Echo")
-	q.Set("X-Amz-Signature", s.compute(signingKey(key.Secret, s.day, region, s.service), r, []byte("{}")))
+	q.Set("X-Amz-Signature", s.compute(signingKey(key.Secret, s.day, region, s.service), r, hashOf([]byte("{}"))))
 	r.URL.RawQuery = q.Encode()
 	return r
+}
+
+// authorize finds out whose a request is, as a server does.
+func authorize(a *Authorizer, r *http.Request, body []byte, once bool) (caller, error) {
+	c, err := a.claim(r)
+	if err == nil {
+		err = a.verify(c, r, body, once)
+	}
+	if err != nil {
+		return caller{}, err
+	}
+	return c.caller, nil
 }
 
 // TestAuthorize sends good and bad signatures and holds the answers against
@@ -160,15 +174,15 @@ func TestAuthorize(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := a.authorize(r, body, true)
+			c, err := authorize(a, r, body, true)
 			if tt.want == "" {
 				if err != nil || c != (caller{"111122223333", "eu-west-1", "AKIDEXAMPLE"}) {
 					t.Fatalf("%+v, %v", c, err)
 				}
-				if _, err := a.authorize(r, body, false); err != nil {
+				if _, err := authorize(a, r, body, false); err != nil {
 					t.Errorf("a second time, reading: %v", err)
 				}
-				_, err := a.authorize(r, body, true)
+				_, err := authorize(a, r, body, true)
 				if e, ok := errors.AsType[*Exception](err); !ok || e.Type != "InvalidSignatureException" {
 					t.Errorf("replayed: %v", err)
 				}
@@ -188,7 +202,7 @@ func TestReplaysForget(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	for i := range 100 {
 		at := now.Add(time.Duration(i) * time.Minute)
-		if !r.first(strings.Repeat("ab", 31)+string("0123456789"[i%10])+"f", "", at, at.Add(5*time.Minute)) {
+		if ok, _ := r.first(strings.Repeat("ab", 31)+string("0123456789"[i%10])+"f", "", "c", at, at.Add(5*time.Minute)); !ok {
 			t.Errorf("minute %d: seen before", i)
 		}
 	}
@@ -216,7 +230,7 @@ func TestInvocations(t *testing.T) {
 		{"c attempt=1", 2 * time.Second, true},
 		{"d attempt=1", 3 * time.Second, false}, // nobody signs with an old time
 	} {
-		if got := r.first("signature", tt.invocation, now.Add(tt.after), now.Add(5*time.Minute)); got != tt.want {
+		if got, _ := r.first("signature", tt.invocation, "c", now.Add(tt.after), now.Add(5*time.Minute)); got != tt.want {
 			t.Errorf("%d: %v", i, got)
 		}
 	}
@@ -232,7 +246,8 @@ func TestAudit(t *testing.T) {
 		Prefix: "Test.", Model: Model{"Echo": nil, "Look": nil}, MaxBody: 1000, Log: slog.New(slog.DiscardHandler),
 		Operations: map[string]Handler{"Echo": echo, "Look": echo}, Reads: func(op string) bool { return op == "Look" },
 		Authorizer: &Authorizer{Keys: []Key{example}, Service: "states"},
-		Audit:      NewAuditLog(&out, slog.New(slog.DiscardHandler)).Write,
+		Bodies:     &door.Budget{Bytes: 1 << 20}, Answers: &door.Budget{Bytes: 1 << 20},
+		Audit: NewAuditLog(&out, slog.New(slog.DiscardHandler)).Write,
 	}
 	const body = `{"name":"n","stateMachineArn":"arn:x","roleArn":"arn:role"}`
 	signed := signedCall(body, example, "us-east-1", "states", time.Now())

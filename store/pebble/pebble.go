@@ -41,6 +41,8 @@ type Options struct {
 	// cache: one that is not larger holds no block, and every read decompresses
 	// what it looks at.
 	MemTableSize, CacheSize int64
+	// OpenFiles bounds the tables that are open at once: 1000 when 0.
+	OpenFiles int
 	// Reserve is the space in bytes that is kept for executions that run: with
 	// less of it left on the disk, and of what they have written so far, new ones are
 	// refused (store.ErrFull). 512 MiB when 0; less on a small disk, of which it takes
@@ -242,6 +244,7 @@ func (s *DB) options(opts *Options) *cockroach.Options {
 		L0CompactionThreshold:       l0Compaction,
 		L0StopWritesThreshold:       40,
 		CacheSize:                   opts.CacheSize,
+		MaxOpenFiles:                opts.OpenFiles,
 		WALBytesPerSync:             1 << 20,
 		WALMinSyncInterval:          letCommit,
 		BytesPerSync:                1 << 20,

@@ -1,0 +1,99 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// TestShiftPages: the shifts of an account come page by page, each once.
+func TestShiftPages(t *testing.T) {
+	h := serve(t)
+	const owner = "000000000000"
+	for i := range 5 {
+		sm := fmt.Sprintf("arn:aws:states:us-east-1:%s:stateMachine:m%d", owner, i)
+		must(t, h, "CreateStateMachine", fmt.Sprintf(`{"name":"m%d","roleArn":"%s",%s,"publish":true}`, i, role, passes("1")))
+		must(t, h, "UpdateStateMachine", `{"stateMachineArn":"`+sm+`",`+passes("2")+`,"publish":true}`)
+		must(t, h, "CreateStateMachineAlias", `{"name":"prod","routingConfiguration":[{"stateMachineVersionArn":"`+sm+`:1","weight":100}]}`)
+		if status, text := resource(t, h, owner, http.MethodPost, "alias-shifts", `{"stateMachineAliasArn":"`+sm+`:prod","stateMachineVersionArn":"`+sm+`:2"}`); status != http.StatusOK {
+			t.Fatal(text)
+		}
+	}
+	seen, pages, next := map[string]bool{}, 0, ""
+	for {
+		status, text := resource(t, h, owner, http.MethodGet, "alias-shifts?limit=2"+next, "")
+		if status != http.StatusOK {
+			t.Fatal(text)
+		}
+		page := decoded(t, text)
+		for _, item := range page.Get("aliasShifts").Items() {
+			seen[item.Get("stateMachineAliasArn").Str()] = true
+		}
+		pages++
+		token := page.Get("nextToken").Str()
+		if token == "" {
+			break
+		}
+		next = "&nextToken=" + token
+	}
+	if len(seen) != 5 || pages != 3 {
+		t.Errorf("%d shifts in %d pages", len(seen), pages)
+	}
+}
+
+// TestQueriesOfResources: what cannot be read, or stands there twice, is refused.
+func TestQueriesOfResources(t *testing.T) {
+	h := serve(t)
+	for _, path := range []string{"executions?limit=%zz", "executions?q=status:failed&q=status:running", "executions?limit=5;q=a", "alias-shifts?limit=1&limit=2", "alias-shifts?limit=x"} {
+		if status, text := resource(t, h, "000000000000", http.MethodGet, path, ""); status != http.StatusBadRequest || !strings.Contains(text, "ValidationException") {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+}
+
+// TestTraceHeader: what goes into a header of HTTP has no line breaks.
+func TestTraceHeader(t *testing.T) {
+	h := serve(t)
+	arn := machine(t, h, "m", "STANDARD")
+	for header, want := range map[string]int{`Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1`: 200, `a\r\nX-Evil: 1`: 400, `a\u0000`: 400, `a\u007f`: 400} {
+		if status, v := post(t, h, "StartExecution", `{"stateMachineArn":"`+arn+`","traceHeader":"`+header+`"}`); status != want {
+			t.Errorf("%s: %d %v", header, status, v)
+		}
+	}
+}
+
+// TestPagesOfOthers has a page of another origin, and a name that is not the
+// server's, try every door.
+func TestPagesOfOthers(t *testing.T) {
+	h := serve(t)
+	machine(t, h, "m", "STANDARD")
+	for _, door := range []struct{ method, path, target string }{
+		{"POST", "/", "ListStateMachines"}, {"POST", "//", "ListStateMachines"}, {"POST", "/any", "CreateActivity"}, {"OPTIONS", "/", ""}, {"GET", "/", ""},
+		{"GET", "/api/v1/executions", ""}, {"POST", "/api/v1/forks", ""}, {"POST", "/api/v1/alias-shifts", ""}, {"DELETE", "/api/v1/alias-shifts/x", ""},
+		{"GET", "/api/v1//executions", ""}, {"GET", "/api/v1/nothing", ""}, {"OPTIONS", "/api/v1/forks", ""},
+	} {
+		for _, header := range []map[string]string{
+			{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}, {"Host": "evil.example:8083", "Origin": "http://evil.example:8083"},
+		} {
+			r := httptest.NewRequest(door.method, "http://localhost"+door.path, strings.NewReader(`{"name":"evil"}`))
+			r.Header.Set("X-Amz-Target", "AWSStepFunctions."+door.target)
+			r.Header.Set("Content-Type", "application/json")
+			for name, v := range header {
+				r.Header.Set(name, v)
+			}
+			if host := header["Host"]; host != "" {
+				r.Host = host
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != http.StatusForbidden || w.Header().Get("Access-Control-Allow-Origin") != "" {
+				t.Errorf("%s %s %v: %d %s", door.method, door.path, header, w.Code, w.Body)
+			}
+		}
+	}
+	if n := must(t, h, "ListActivities", `{}`).Get("activities").Len(); n > 0 {
+		t.Error("a page has made an activity")
+	}
+}
