@@ -236,6 +236,9 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) (_ []re
 	if err = st.finish(ctx, interrupted != nil); err == nil {
 		err = interrupted
 	}
+	if _, uncommitted := errors.AsType[*interruptedError](err); uncommitted && !st.tried.committed {
+		results = results[:0]
+	}
 	return results, st.tried, err
 }
 
@@ -426,7 +429,7 @@ func (st *stepping) commit(ctx context.Context) error {
 	} else {
 		t.Wake, t.Busy = waits(x, st.e.token(st.r, &st.l.meta))
 	}
-	err := st.e.commit(ctx, st.l.handle, &t)
+	err := st.send(ctx, &t)
 	if errors.Is(err, store.ErrUnknown) {
 		st.tried.lost = &store.Chunk{First: t.Chunk.First, Last: t.Chunk.Last, Data: bytes.Clone(t.Chunk.Data)}
 	}
@@ -442,8 +445,40 @@ func waits(x *interpreter.Execution, token func(event int64) string) (wake time.
 	return wake, x.Ready() || len(x.Pending(token)) > 0
 }
 
-// commit asks the store until it is not busy.
-func (e *Engine) commit(ctx context.Context, handle store.Shard, t *store.Transition) error {
+// largeCommit is the size from which on commits wait for each other, tenant by
+// tenant, so that small ones get through.
+const largeCommit = 64 << 10
+
+// send has the store commit a transition. Before it has begun that may be
+// interrupted: then what was decided has not come to pass, and the execution is
+// dropped.
+func (st *stepping) send(ctx context.Context, t *store.Transition) error {
+	e, r := st.e, st.r
+	if len(t.Chunk.Data) < largeCommit || e.simulated {
+		return e.commit(ctx, nil, st.l.handle, t)
+	}
+	p, err := r.paced(e, &st.l.meta)
+	if err == nil {
+		err = e.pacer.commits.take(p.ctx, p.tenant)
+	}
+	if err == nil {
+		defer e.pacer.commits.give(p.tenant)
+		err = e.commit(ctx, p, st.l.handle, t)
+	}
+	if errors.Is(err, errStopping) {
+		r.drop()
+		err = &interruptedError{err}
+	}
+	return err
+}
+
+// commit asks the store until it is not busy. p, where it is not nil, may
+// interrupt that.
+func (e *Engine) commit(ctx context.Context, p *paced, handle store.Shard, t *store.Transition) error {
+	stop := ctx
+	if p != nil {
+		stop = p.ctx
+	}
 	pause := time.Millisecond
 	for {
 		err := handle.Commit(ctx, t)
@@ -453,6 +488,8 @@ func (e *Engine) commit(ctx context.Context, handle store.Shard, t *store.Transi
 		select {
 		case <-ctx.Done():
 			return err
+		case <-stop.Done():
+			return context.Cause(stop)
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, 100*time.Millisecond)

@@ -535,7 +535,7 @@ func (im *importer) commit(ctx context.Context, p *portable, live *interpreter.E
 	} else {
 		t.Expire = m.expiry(r.Stop)
 	}
-	if err := im.e.commit(ctx, im.shards[r.ID.Shard()], t); err != nil {
+	if err := im.e.commit(ctx, nil, im.shards[r.ID.Shard()], t); err != nil {
 		return fmt.Errorf("%s: %w", m.executionARN(), err)
 	}
 	return nil

@@ -40,6 +40,9 @@ const (
 	// maxReplays bounds the executions that are replayed at once, of which nobody
 	// knows what they hold before.
 	maxReplays = 16
+	// maxLargeCommits bounds the large commits under way, of a megabyte each mostly:
+	// what is behind them in the log waits for them.
+	maxLargeCommits = 4
 	// heavyShare is the part of it, as a divisor, that is for steps that hold the
 	// most; each of them may hold as much as the limits of executions allow.
 	heavyShare = 4
@@ -59,6 +62,7 @@ type pacer struct {
 	turns   *shares
 	large   *shares
 	replays *shares
+	commits *shares // of what is large
 
 	mu   sync.Mutex
 	free int64 // of the memory that is shared
@@ -75,6 +79,7 @@ func newPacer(memory, largest int64) *pacer {
 	p := &pacer{free: memory / heavyShare, seed: maphash.MakeSeed()}
 	large := max(2, int((memory-memory/heavyShare)/largest))
 	p.large = newShares(func() (int, int) { return large, max(1, large-1) })
+	p.commits = newShares(func() (int, int) { return maxLargeCommits, maxLargeCommits - 1 })
 	p.replays = newShares(func() (int, int) { return maxReplays, maxReplays * 3 / 4 })
 	p.turns = newShares(func() (int, int) {
 		n := runtime.GOMAXPROCS(0)

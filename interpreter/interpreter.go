@@ -63,7 +63,7 @@ type Limits struct {
 	// branches could go on; Outcome.More is set then. 0 counts as 1000.
 	RunAhead int
 	// RunAheadBytes is how many bytes of payloads the events of a step may hold
-	// before the step stops, as at RunAhead. 0 counts as 4 MiB.
+	// before the step stops, as at RunAhead. 0 counts as 1 MiB.
 	RunAheadBytes int
 	// Iterations bounds how many iterations of one inline Map run at once
 	// where the Map itself has a higher limit or none.

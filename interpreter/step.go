@@ -10,7 +10,7 @@ import (
 
 const (
 	defaultRunAhead      = 1000
-	defaultRunAheadBytes = 4 << 20
+	defaultRunAheadBytes = 1 << 20
 )
 
 // step is the work on one message.

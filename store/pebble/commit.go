@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	cockroach "github.com/cockroachdb/pebble/v2"
@@ -60,6 +61,34 @@ func (h *shard) Running(_ context.Context, after store.ExecutionID, limit int) (
 	return found, err
 }
 
+// largeChunk is the size from which on a commit waits while the disk is behind.
+const largeChunk = 64 << 10
+
+// lag tells whether the disk is behind what is written: more memtables wait to be
+// flushed than the one that is. Who writes much waits then, so that nobody who
+// writes little has to.
+type lag struct {
+	looked atomic.Int64 // in nanoseconds
+	is     atomic.Bool
+}
+
+const (
+	// lagEvery is how often Pebble is asked.
+	lagEvery = 2 * time.Millisecond
+	// lagMemTables is how many memtables there may be, the one that is written
+	// included; Pebble stops all writes at memTableStop.
+	lagMemTables = 2
+)
+
+func (l *lag) behind(db *cockroach.DB) bool {
+	now, last := time.Now().UnixNano(), l.looked.Load()
+	if now-last >= int64(lagEvery) && l.looked.CompareAndSwap(last, now) {
+		m := db.Metrics()
+		l.is.Store(m.MemTable.Count > lagMemTables || m.Levels[0].Sublevels > l0Behind)
+	}
+	return l.is.Load()
+}
+
 // Commit makes one transition durable.
 func (h *shard) Commit(_ context.Context, t *store.Transition) error {
 	s := h.store
@@ -67,7 +96,7 @@ func (h *shard) Commit(_ context.Context, t *store.Transition) error {
 		return store.ErrClosed
 	}
 	defer s.leave()
-	if s.stalled.Load() {
+	if s.stalled.Load() || len(t.Chunk.Data) >= largeChunk && s.lag.behind(s.db) {
 		return store.ErrBusy
 	}
 	h.state.mu.RLock()

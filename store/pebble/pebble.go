@@ -77,6 +77,7 @@ type DB struct {
 
 	shards  []*shardState
 	stalled atomic.Bool
+	lag     lag
 	space   space
 	// counting ends before the database is closed.
 	counting sync.WaitGroup
@@ -226,6 +227,14 @@ func checkDirectory(dir string, readOnly bool) error {
 // small: what is below is written anew for many at once.
 const l0Compaction = 8
 
+// l0Behind is how many sublevels of L0 there may be for the disk not to be behind;
+// at l0Stop Pebble stops all writes, and at memTableStop memtables.
+const (
+	l0Behind     = 20
+	l0Stop       = 40
+	memTableStop = 4
+)
+
 func (s *DB) options(opts *Options) *cockroach.Options {
 	if opts.MemTableSize == 0 {
 		// A crash leaves up to two of these in the log, which are read, and
@@ -240,9 +249,9 @@ func (s *DB) options(opts *Options) *cockroach.Options {
 		ReadOnly:                    opts.ReadOnly,
 		FormatMajorVersion:          cockroach.FormatWALSyncChunks, // damage inside of the log is told from its torn end
 		MemTableSize:                uint64(opts.MemTableSize),
-		MemTableStopWritesThreshold: 4,
+		MemTableStopWritesThreshold: memTableStop,
 		L0CompactionThreshold:       l0Compaction,
-		L0StopWritesThreshold:       40,
+		L0StopWritesThreshold:       l0Stop,
 		CacheSize:                   opts.CacheSize,
 		MaxOpenFiles:                opts.OpenFiles,
 		WALBytesPerSync:             1 << 20,
