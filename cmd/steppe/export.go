@@ -43,6 +43,9 @@ func (c *exportCommand) Run(con *console) (err error) {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing was written
+	for _, text := range db.Findings() {
+		fmt.Fprintln(con.err, text)
+	}
 	out, err := createOutput(con, c.Out)
 	if err != nil {
 		return err
@@ -57,7 +60,7 @@ func (c *exportCommand) Run(con *console) (err error) {
 	if n.Running > 0 && !c.Secret {
 		fmt.Fprintln(con.err, "without --secret, another store takes no task tokens that tasks of the running executions have given out")
 	}
-	if n.Problems > 0 {
+	if n.Problems > 0 || len(db.Findings()) > 0 {
 		return exitCode(1)
 	}
 	return nil

@@ -75,7 +75,7 @@ func (g *guard) begin(x *examination) (err error) {
 func (g *guard) ready() error {
 	err := g.settle()
 	if g.own.disk {
-		err = errors.Join(err, g.own.keep(g.dir), g.own.keep(g.PathJoin(g.dir, "LOCK")), g.own.keep(g.PathJoin(g.dir, trailName)))
+		err = errors.Join(err, g.own.list(g.dir), g.own.keep(g.dir), g.own.keep(g.PathJoin(g.dir, "LOCK")), g.own.keep(g.PathJoin(g.dir, trailName)))
 	}
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
@@ -150,6 +150,7 @@ func (g *guard) Create(name string, category vfs.DiskWriteCategory) (vfs.File, e
 	}
 	f, err := g.spares.open(func() (vfs.File, error) { return g.FS.Create(name, category) })
 	if err == nil {
+		g.own.made(base)
 		err = makePrivate(f)
 	}
 	if number, ok := logNumber(base); ok {
@@ -214,8 +215,10 @@ func (g *guard) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCat
 	if old, ok := logNumber(g.PathBase(oldname)); ok {
 		g.keeper.forget(old)
 	}
+	g.own.removes(g.PathBase(oldname))
 	f, err := g.spares.open(func() (vfs.File, error) { return g.FS.ReuseForWrite(oldname, newname, category) })
 	if err == nil {
+		g.own.made(g.PathBase(newname))
 		err = makePrivate(f)
 	}
 	number, ok := logNumber(g.PathBase(newname))
@@ -249,7 +252,18 @@ func (g *guard) Remove(name string) error {
 			return err
 		}
 	}
+	g.own.removes(base)
 	return g.FS.Remove(name)
+}
+
+// Rename renames a file.
+func (g *guard) Rename(oldname, newname string) error {
+	g.own.removes(g.PathBase(oldname))
+	err := g.FS.Rename(oldname, newname)
+	if err == nil && storeFile(g.PathBase(newname)) {
+		g.own.made(g.PathBase(newname))
+	}
+	return err
 }
 
 func (g *guard) settle() error { return errors.Join(syncDir(g, g.dir), g.keeper.settle()) }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -30,11 +31,13 @@ func onDisk(fs vfs.FS) bool { return vfs.Root(fs) == vfs.Default }
 // the names is still what was opened.
 type ownership struct {
 	disk bool
+	dir  string
 	lock io.Closer // of the directory itself, which nobody can take away as LOCK
 
 	mu    sync.Mutex
 	fixed map[string]fs.FileInfo // the directory and LOCK
 	files []*guarded             // that are written
+	names map[string]bool        // of all files of the store
 	done  chan struct{}
 }
 
@@ -104,6 +107,63 @@ func (o *ownership) remove(f *guarded) {
 	o.files = slices.DeleteFunc(o.files, func(other *guarded) bool { return other == f })
 }
 
+// list takes up the files that are there. From then on the guard tells of each that
+// it makes or removes.
+func (o *ownership) list(dir string) error {
+	entries, err := os.ReadDir(dir)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.names = make(map[string]bool)
+	for _, e := range entries {
+		if storeFile(e.Name()) {
+			o.names[e.Name()] = true
+		}
+	}
+	o.dir = dir
+	return err
+}
+
+// made and removes enter what the store does itself: after it made a file, and
+// before it removes one.
+func (o *ownership) made(name string) { o.enter(name, true) }
+
+func (o *ownership) removes(name string) { o.enter(name, false) }
+
+func (o *ownership) enter(name string, there bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.names == nil:
+	case there:
+		o.names[name] = true
+	default:
+		delete(o.names, name)
+	}
+}
+
+// missing reports a file that somebody else removed. The mutex is held.
+func (o *ownership) missing() error {
+	there, err := os.ReadDir(o.dir)
+	if err != nil {
+		return nil //nolint:nilerr // it cannot be told
+	}
+	found := 0
+	for _, e := range there {
+		if o.names[e.Name()] {
+			found++
+		}
+	}
+	if found == len(o.names) {
+		return nil
+	}
+	for name := range o.names {
+		if _, err := os.Lstat(filepath.Join(o.dir, name)); isNotExist(err) {
+			return fmt.Errorf("%s was removed while the store was open: nothing more is acknowledged", filepath.Join(o.dir, name))
+		}
+	}
+	return nil
+}
+
 // look reports what is no longer the file that was opened.
 func (o *ownership) look() error {
 	o.mu.Lock()
@@ -118,7 +178,10 @@ func (o *ownership) look() error {
 			return err
 		}
 	}
-	return nil
+	if o.names == nil {
+		return nil
+	}
+	return o.missing()
 }
 
 func same(name string, was fs.FileInfo) error {

@@ -62,6 +62,8 @@ func TestTakenAway(t *testing.T) {
 		"LOCK removed":      func(dir string) error { return os.Remove(filepath.Join(dir, "LOCK")) },
 		"LOCK replaced":     func(dir string) error { return replaced(filepath.Join(dir, "LOCK")) },
 		"state replaced":    func(dir string) error { return replaced(filepath.Join(dir, "steppe-state")) },
+		"a table removed":   func(dir string) error { return removed(dir, "*.sst") },
+		"MANIFEST removed":  func(dir string) error { return removed(dir, "MANIFEST-*") },
 		"directory renamed": func(dir string) error { return os.Rename(dir, dir+"-away") },
 		"directory removed": os.RemoveAll,
 		"another in its place": func(dir string) error {
@@ -70,7 +72,13 @@ func TestTakenAway(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
+			if err := open(t, dir, pebble.Options{}).Close(); err != nil {
+				t.Fatal(err)
+			}
 			s := open(t, dir, pebble.Options{Fatal: func(string) { select {} }})
+			if err := s.Raw().Flush(); err != nil {
+				t.Fatal(err)
+			}
 			if err := s.Look(); err != nil {
 				t.Fatal(err)
 			}
@@ -82,6 +90,18 @@ func TestTakenAway(t *testing.T) {
 			}
 		})
 	}
+}
+
+// removed removes the files of a pattern, of which there must be some.
+func removed(dir, pattern string) error {
+	names, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err == nil && len(names) == 0 {
+		err = os.ErrNotExist
+	}
+	for _, name := range names {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
 }
 
 // replaced puts a copy in the place of a file.

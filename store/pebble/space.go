@@ -3,6 +3,8 @@ package pebble
 import (
 	"fmt"
 	"log/slog"
+	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -52,14 +54,33 @@ const openSpace = 4 << 20
 // enough refuses to open a directory on a disk that has no space for what the log
 // holds: Pebble would try again and again to write its tables.
 func (x *examination) enough() error {
+	need := uint64(x.replayed) + openSpace
+	left, err := x.left()
+	if err == nil && left < need && onDisk(x.fs) {
+		x.trim()
+		left, err = x.left()
+	}
+	if err != nil || left >= need {
+		return nil //nolint:nilerr // there are file systems that do not tell
+	}
+	return fmt.Errorf("store: the disk of the data directory %s is full: %d bytes are needed to open it, and %d are left; make room, nothing is lost", x.dir, need, left)
+}
+
+func (x *examination) left() (uint64, error) {
 	usage, err := x.fs.GetDiskUsage(x.dir)
-	if err != nil {
-		return nil //nolint:nilerr // a file system that does not tell
+	return usage.AvailBytes, err
+}
+
+// trim gives back the space behind the ends of logs, which was taken for what they
+// did not come to hold.
+func (x *examination) trim() {
+	names, _ := x.fs.List(x.dir) // it was listed before
+	for _, name := range names {
+		path := x.fs.PathJoin(x.dir, name)
+		if info, err := os.Stat(path); err == nil && strings.HasSuffix(name, ".log") {
+			_ = os.Truncate(path, info.Size()) // it is an attempt
+		}
 	}
-	if need := uint64(x.replayed) + openSpace; usage.AvailBytes < need {
-		return fmt.Errorf("store: the disk of the data directory %s is full: %d bytes are needed to open it, and %d are left; make room, nothing is lost", x.dir, need, usage.AvailBytes)
-	}
-	return nil
 }
 
 const (
