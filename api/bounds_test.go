@@ -6,6 +6,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/steppehq/steppe/api"
 )
 
 // TestShiftPages: the shifts of an account come page by page, each once.
@@ -95,5 +98,31 @@ func TestPagesOfOthers(t *testing.T) {
 	}
 	if n := must(t, h, "ListActivities", `{}`).Get("activities").Len(); n > 0 {
 		t.Error("a page has made an activity")
+	}
+}
+
+// TestManyTags: as many tags as a body holds are refused before they are compared
+// with each other.
+func TestManyTags(t *testing.T) {
+	h := serve(t)
+	arn := machine(t, h, "m", "STANDARD")
+	var tags strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&tags, `{"key":"k%d","value":""},`, i)
+	}
+	list := "[" + strings.TrimSuffix(tags.String(), ",") + "]"
+	for operation, body := range map[string]string{"TagResource": `"resourceArn":"` + arn + `"`, "CreateActivity": `"name":"a"`} {
+		if status, v := post(t, h, operation, "{"+body+`,"tags":`+list+"}"); status != http.StatusBadRequest || v.Get("__type").Str() != "TooManyTags" {
+			t.Errorf("%s: %d %v", operation, status, v)
+		}
+	}
+}
+
+// TestLongSearches: a search has few conditions.
+func TestLongSearches(t *testing.T) {
+	for _, q := range []string{strings.Repeat("input.a=1 ", 1000), "machine:" + strings.Repeat("m,", 2000) + "m"} {
+		if _, err := api.ParseSearch(q, time.Now()); err == nil || !strings.Contains(err.Error(), "at most") {
+			t.Errorf("%.30s: %v", q, err)
+		}
 	}
 }
