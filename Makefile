@@ -12,6 +12,7 @@ BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 SEEDS ?= 2000
 STEPS ?= 100000
 SEED ?= 1
+TRIALS ?= 200
 # A count of inputs, for with a time `go test -fuzz` may fail by its own deadline
 # ("context deadline exceeded") with nothing found.
 FUZZTIME ?= 50000x
@@ -67,6 +68,10 @@ bench: ## Run all benchmarks
 .PHONY: simulate
 simulate: ## Run the simulation with SEEDS seeds
 	$(GO) test ./engine -run Simulation -count=1 -seeds $(SEEDS) -timeout 60m -v
+
+.PHONY: damage
+damage: ## Damage TRIALS data directories for each kind of file, and see that no loss is silent
+	$(GO) test ./store/pebble -run 'TestDamage|TestCopied' -count=1 -trials $(TRIALS) -timeout 60m
 
 .PHONY: model
 model: ## Hold STEPS random calls of the API against the model of AWS's rules

@@ -89,6 +89,10 @@ type Config struct {
 	// VirtualTime has the clock jump to the next timer whenever nothing else is
 	// under way: a Wait of a year takes no time.
 	VirtualTime bool
+	// AcceptLoss opens a data directory that does not hold all that was
+	// acknowledged, after telling the logger what is lost. Otherwise Open gives a
+	// *pebble.LossError.
+	AcceptLoss bool
 	// Retention is how long executions are kept after their end, 90 days when
 	// 0. The tag steppe:retention of a state machine sets its own.
 	Retention time.Duration
@@ -266,7 +270,7 @@ func openStore(cfg *Config) (store.Store, error) {
 	if cfg.Dir == "" {
 		return memory.New(memory.Options{}), nil
 	}
-	return pebble.Open(cfg.Dir, pebble.Options{Logger: cfg.Logger, OpenFiles: cfg.OpenFiles})
+	return pebble.Open(cfg.Dir, pebble.Options{Logger: cfg.Logger, AcceptLoss: cfg.AcceptLoss, OpenFiles: cfg.OpenFiles})
 }
 
 func openFunctions(cfg *Config) (*lambda.Functions, error) {

@@ -90,9 +90,30 @@ type script struct {
 	out    strings.Builder
 	beaten bool // a heartbeat has moved a deadline
 	limits interpreter.Limits
+
+	interruption *interruption // nil: nothing interrupts
+	effects      []interpreter.Effect
+	sent         interpreter.MessageKind // the message of the step under way; 0 for none
 }
 
 func play(t *testing.T, a *txtar.Archive) string {
+	t.Helper()
+	s := newScript(t, a)
+	s.play(a)
+	s.damage()
+	return s.out.String()
+}
+
+func machine(t testing.TB, text string) *asl.StateMachine {
+	t.Helper()
+	m, diagnostics := asl.Parse([]byte(text))
+	if m == nil {
+		t.Fatal(diagnostics)
+	}
+	return m
+}
+
+func newScript(t *testing.T, a *txtar.Archive) *script {
 	t.Helper()
 	m, diagnostics := asl.Parse([]byte(getFile(a, "machine.asl.json")))
 	if m == nil {
@@ -117,7 +138,11 @@ func play(t *testing.T, a *txtar.Archive) string {
 			s.limits.PayloadBytes = int(number)
 		}
 	}
-	x, out := interpreter.Start(m, s.info, value.NewDoc([]byte(strings.TrimSpace(getFile(a, "input.json")))), s.env())
+	return s
+}
+
+func (s *script) play(a *txtar.Archive) {
+	x, out := interpreter.Start(s.m, s.info, value.NewDoc([]byte(strings.TrimSpace(getFile(a, "input.json")))), s.env())
 	s.x = x
 	s.took(out)
 	for line := range strings.Lines(getFile(a, "script")) {
@@ -126,12 +151,15 @@ func play(t *testing.T, a *txtar.Archive) string {
 			s.do(strings.Fields(line), line)
 		}
 	}
-	s.damage()
-	return s.out.String()
 }
 
 func (s *script) env() interpreter.Env {
-	return interpreter.Env{Now: s.now, Limits: s.limits, Token: func(event int64) string { return fmt.Sprintf("token-%d", event) }}
+	env := interpreter.Env{Now: s.now, Limits: s.limits, Token: func(event int64) string { return fmt.Sprintf("token-%d", event) }}
+	if s.interruption != nil {
+		env.Pace = s.interruption.pace
+		env = interpreter.Paced(env, 1)
+	}
+	return env
 }
 
 // do plays one line of the script.
@@ -186,7 +214,11 @@ func (s *script) fork(words []string, line string) {
 	from := history.Fork{ExecutionArn: s.info.ARN, Event: at}
 	s.info.ARN += "-fork"
 	s.events = s.events[:at:at]
+	s.sent = 0
 	x, out, err := interpreter.Fork(s.m, s.info, s.events, from, input, s.env())
+	if out.Interrupted != nil && len(out.Events) == 0 {
+		x, out, err = interpreter.Fork(s.m, s.info, s.events, from, input, s.env())
+	}
 	if err != nil {
 		fmt.Fprintf(&s.out, "  %v\n", err)
 		return
@@ -224,8 +256,14 @@ func failure(words []string) history.ErrorOutput {
 }
 
 func (s *script) step(msg interpreter.Message) {
+	s.sent = msg.Kind
 	before := s.x.String()
 	out := interpreter.Step(s.x, msg, s.env())
+	if out.Interrupted != nil && len(out.Events) == 0 { // it has not come to pass
+		s.again(out)
+		s.step(msg)
+		return
+	}
 	if out.Stale {
 		s.out.WriteString("stale\n")
 		if len(out.Events) > 0 || s.x.String() != before {
@@ -261,6 +299,18 @@ func (s *script) took(out interpreter.Outcome) {
 		s.out.WriteString("  more\n")
 	}
 	s.events = append(s.events, out.Events...)
+	s.effects = append(s.effects, out.Effects...)
+	if out.Interrupted != nil {
+		s.again(out)
+		switch {
+		case s.x.Status() != interpreter.Running:
+		case s.sent == interpreter.Wake: // not all that was due may have happened
+			s.step(interpreter.Message{Kind: interpreter.Wake})
+		case s.x.Ready():
+			s.step(interpreter.Message{Kind: interpreter.Continue})
+		}
+		return
+	}
 	stored, err := history.Decode(nil, history.Encode(nil, s.events))
 	if err != nil {
 		s.t.Fatal(err)

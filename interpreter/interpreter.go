@@ -166,7 +166,8 @@ type Outcome struct {
 	// committed: the history is [Execution.Whole], and goes on as that of the step that
 	// was not interrupted. The execution is of no use any more: [Replay] of its
 	// events gives it as it is. The message has not come to pass if there are no
-	// events, and has if there are. A Continue, or for what was due a Wake, goes on.
+	// events, and has if there are: a Continue goes on, or a Wake where a Wake was
+	// interrupted. A Fork has not come to pass if there are no events.
 	Interrupted error
 }
 

@@ -11,7 +11,7 @@ import (
 // How many times the bytes of a payload these may have, which are no payloads of
 // AWS's and only what payloads are made of.
 const (
-	itemsFactor   = 32  // the items of a Map, what a Parallel or Map state joins
+	itemsFactor   = 8   // the items of a Map, what a Parallel or Map state joins
 	outputsFactor = 128 // all outputs that wait to be joined
 )
 

@@ -96,14 +96,14 @@ func (c *comparison) holds(e *evaluation, item value.Value) (bool, error) {
 	if c.left.pattern != nil || c.right.pattern != nil {
 		return false, nil
 	}
+	// Long texts take longer, and numbers with many digits much longer.
+	e.meter.Work(min(weight(left), weight(right))/32 + max(numeric(left, right), numeric(right, left))/4)
 	if oneNull := (left.Kind() == value.Null) != (right.Kind() == value.Null); oneNull && c.op != "==" && c.op != "!=" {
 		return false, nil
 	}
 	if !e.java && (tooLong(left) || tooLong(right)) && !isNull(left) && !isNull(right) { // nodes of such numbers are not unwrapped
 		return false, nil
 	}
-	// Long texts take longer, and numbers much longer.
-	e.meter.Work(min(weight(left), weight(right))/32 + max(numeric(left, right), numeric(right, left))/4)
 	order, comparable, err := compare(left, right)
 	if c.same && (c.left.rooted || e.java) {
 		order, comparable, err = 0, true, nil

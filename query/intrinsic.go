@@ -45,6 +45,13 @@ func (a *application) made(n int) {
 // scan counts the work of looking at each character of a text.
 func (a *application) scan(v value.Value) { a.meter().Work(int64(len(v.Str())) / 16) }
 
+// encoded counts a text that is made of another one, up to the length that Base64
+// is made of or read from.
+func (a *application) encoded(v value.Value) {
+	a.scan(v)
+	a.meter().Hold(textBytes * int64(min(len(v.Str()), utf8.UTFMax*maxEncoded)))
+}
+
 // fail makes the error of the field in which the function stands.
 func (a *application) fail(reason string) error {
 	return runtime("The function '" + a.text + "' had the following error: " + reason)
@@ -77,6 +84,8 @@ const (
 	maxRange   = 1000
 	maxEncoded = 10000
 	maxDigest  = 10000
+
+	digestWork = 1000 // of the longest text, in a meter's units
 )
 
 // integer gives a number that Java holds as an int, without its fraction.
@@ -250,7 +259,7 @@ func arrayUnique(a *application, args []value.Value) (value.Value, error) {
 }
 
 func base64Encode(a *application, args []value.Value) (value.Value, error) {
-	a.scan(args[0])
+	a.encoded(args[0])
 	if args[0].Kind() != value.String || utf8.RuneCountInString(args[0].Str()) > maxEncoded {
 		return value.Value{}, errArguments
 	}
@@ -260,7 +269,7 @@ func base64Encode(a *application, args []value.Value) (value.Value, error) {
 // base64Decode takes what is not Base64, too: AWS passes over characters that it
 // does not know and stops at the first =.
 func base64Decode(a *application, args []value.Value) (value.Value, error) {
-	a.scan(args[0])
+	a.encoded(args[0])
 	if args[0].Kind() != value.String || utf8.RuneCountInString(args[0].Str()) > maxEncoded {
 		return value.Value{}, errArguments
 	}
@@ -288,9 +297,10 @@ func base64Decode(a *application, args []value.Value) (value.Value, error) {
 
 func hash(a *application, args []value.Value) (value.Value, error) {
 	a.scan(args[0])
+	a.meter().Work(digestWork)
 	data := args[0].Str()
 	if args[0].Kind() != value.String {
-		text, whole := args[0].AppendUpTo(nil, utf8.UTFMax*maxDigest)
+		text, whole := args[0].AppendUpTo(make([]byte, 0, maxDigest), utf8.UTFMax*maxDigest)
 		if !whole {
 			return value.Value{}, errArguments
 		}
@@ -376,8 +386,8 @@ func stringSplit(a *application, args []value.Value) (value.Value, error) {
 	if args[0].Kind() != value.String || args[1].Kind() != value.String {
 		return value.Value{}, errArguments
 	}
-	a.meter().Work(int64(len(args[0].Str()))/2 + int64(len(args[1].Str())))
-	a.meter().Hold(int64(len(args[1].Str())) * 8)
+	a.meter().Work(int64(len(args[0].Str())+len(args[1].Str())) / 4)
+	a.meter().Hold(int64(len(args[1].Str())) * 8) // those that are all different take more
 	separators := make(map[rune]bool)
 	for _, c := range args[1].Str() {
 		separators[c] = true

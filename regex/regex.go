@@ -165,11 +165,12 @@ func (r *Regex) Match(m *meter.Meter, text string) bool {
 // nil: there is none. The slice is the caller's.
 func (k *Machine) Find(r *Regex, m *meter.Meter, text string, from int) []int {
 	if r.whole {
-		m.Work(int64(len(text)-from)/32 + 1)
 		at := strings.Index(text[from:], r.prefix)
 		if at < 0 {
+			m.Work(int64(len(text)-from)/32 + 1)
 			return nil
 		}
+		m.Work(int64(at)/32 + 1)
 		return []int{from + at, from + at + len(r.prefix)}
 	}
 	if !k.search(r, m, text, from, r.caps) {

@@ -39,6 +39,9 @@ func (c *checkCommand) Run(con *console) error {
 		problems++
 		fmt.Fprintln(con.out, text)
 	}
+	for _, text := range db.Findings() {
+		tell(text)
+	}
 	checked, err := checkData(ctx, db, keys, tell)
 	if err != nil {
 		return err
@@ -52,12 +55,12 @@ func (c *checkCommand) Run(con *console) error {
 	return nil
 }
 
-// openData opens a data directory that is there.
+// openData opens a data directory that is there, to read what is left in it.
 func openData(dir string) (*pebble.DB, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
 	}
-	return pebble.Open(dir, pebble.Options{})
+	return pebble.Open(dir, pebble.Options{ReadOnly: true, AcceptLoss: true})
 }
 
 // checkData checks keys in their order, and beside that what each history

@@ -39,6 +39,7 @@ type serveCommand struct {
 	Quotas         string   `help:"Throttle callers: none, or as aws does." enum:"none,aws" default:"none"`
 	MaxConnections int      `help:"Connections at once; idle ones make room for more. Half of them may serve one account." default:"10000" placeholder:"N"`
 	Insecure       bool     `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
+	AcceptLoss     bool     `help:"Go on with a data directory that has lost what was acknowledged; the log says what. Copy the directory first."`
 	Time           string   `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
 	JSON           bool     `help:"Write the log as JSON." name:"json"`
 }
@@ -100,7 +101,7 @@ func isLoopback(host string) bool {
 }
 
 func (c *serveCommand) config(log *slog.Logger) (steppe.Config, error) {
-	cfg := steppe.Config{Dir: c.Data, LambdaEndpoint: c.LambdaEndpoint, VirtualTime: c.Time == "virtual", Index: c.Index, Logger: log}
+	cfg := steppe.Config{Dir: c.Data, LambdaEndpoint: c.LambdaEndpoint, VirtualTime: c.Time == "virtual", Index: c.Index, Logger: log, AcceptLoss: c.AcceptLoss}
 	if c.Ephemeral {
 		cfg.Dir = ""
 	}

@@ -114,7 +114,10 @@ func intrinsics() []Bomb {
 		{Name: "filters", Definition: parameters(each(24_000, "x%d.$", "$.l[?(@.a==-1)]")), Input: list(`{"a":1}`), Ends: []string{broken}},
 		{Name: "descents", Definition: parameters(each(2000, "x%d.$", "$..*")), Input: list(`[[[1]]]`), Ends: []string{tooLarge, broken}},
 		{Name: "nested descents", Definition: parameters(object{"x.$": "$..*..*..*..*..*"}), Input: list(`[[[[1]]]]`), Ends: []string{tooLarge, broken}},
-		{Name: "StringMatches", Definition: after(object{"Type": "Choice", "Choices": []object{{"Or": repeated(2000, object{"Variable": "$.a", "StringMatches": strings.Repeat("*y*z", 20)}), "Next": "P"}}, "Default": "P"}), Input: large(), Ends: []string{broken}},
+		{Name: "StringMatches", Definition: text(object{"StartAt": "W", "States": object{
+			"W": object{"Type": "Wait", "Seconds": 1, "Next": "P"}, "E": object{"Type": "Succeed"},
+			"P": object{"Type": "Choice", "Choices": []object{{"Or": repeated(2000, object{"Variable": "$.a", "StringMatches": strings.Repeat("*y*z", 20)}), "Next": "E"}}, "Default": "P"},
+		}}), Input: large(), Ends: []string{broken}},
 	}
 }
 
@@ -135,7 +138,7 @@ func expressions() []Bomb {
 		{"split", `$count([1..1000].$split($pad('',2000000,'x'),''))`, "{}"},
 		{"split regex", `$count([1..1000].$split($states.input.a,/(y)/))`, large()},
 		{"cross product", `$count([1..3000].($a:=$;[1..3000].{'a':$a,'b':$}))`, "{}"},
-		{"join", `$count($states.input.l@$x.$$.l@$y[$x=$y])`, list("1")},
+		{"join", `$count(($d:=$states.input; $d.l@$x.$d.l@$y[$x=$y]))`, list("1")},
 		{"sort", `$count($sort([1..200000],function($l,$r){$random()>0.5}))`, "{}"},
 		{"tail recursion", `($f:=function($n){$f($n+1)};$f(0))`, "{}"},
 		{"doubling", `$reduce([1..40],function($s){$s&$s},'xxxxxxxxxx')`, "{}"},

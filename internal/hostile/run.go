@@ -169,18 +169,25 @@ func (t *trial) start(ctx context.Context) (string, error) {
 // status tells how an execution is: its status, or the Error Name by which it
 // ended.
 func (t *trial) status(ctx context.Context, arn string) (string, error) {
-	out, err := t.a.Call(ctx, "DescribeExecution", object{"executionArn": arn})
+	out, err := t.a.Call(ctx, "DescribeExecution", object{"executionArn": arn, "includedData": "METADATA_ONLY"})
 	if err != nil {
 		return "", err
 	}
 	status, _ := out["status"].(string)
+	if status == "RUNNING" {
+		return status, nil
+	}
+	if out, err = t.a.Call(ctx, "DescribeExecution", object{"executionArn": arn}); err != nil {
+		return "", err
+	}
 	if name, ok := out["error"].(string); ok && status == "FAILED" {
 		status = name
 	}
 	return status, nil
 }
 
-const look = 20 * time.Millisecond
+// look is how often an execution is looked at: seldom, for that is load too.
+const look = 100 * time.Millisecond
 
 // await waits for the end of an execution.
 func (t *trial) await(ctx context.Context, arn string) (string, error) {

@@ -169,7 +169,7 @@ func (c *check) execution(key []byte, r *record, chunks, running *cursor) error 
 	c.Executions++
 	last, runs := int64(0), false
 	err := c.upTo(running, r.ID[:], func(key, v []byte) {
-		run, err := decodeRunning(r.ID, v)
+		run, _, err := decodeRunning(r.ID, v)
 		if err != nil {
 			c.wrong(key, "%v", err)
 		}

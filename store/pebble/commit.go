@@ -50,7 +50,7 @@ func (h *shard) Running(_ context.Context, after store.ExecutionID, limit int) (
 	}
 	var found []store.RunningRecord
 	err := s.scan(lower, upper, false, func(key, v []byte) (bool, error) {
-		r, err := decodeRunning(store.ExecutionID(key[1:]), v)
+		r, _, err := decodeRunning(store.ExecutionID(key[1:]), v)
 		if err != nil {
 			return false, err
 		}
@@ -87,10 +87,12 @@ func (h *shard) Commit(_ context.Context, t *store.Transition) error {
 		}
 		defer release()
 	}
-	if err := s.write(batch, t); err != nil {
+	more, err := s.write(batch, t)
+	if err != nil {
 		return err
 	}
-	err := batch.Commit(s.sync)
+	err = batch.Commit(s.sync)
+	s.space.running.Add(more)
 	if !t.Expire.IsZero() {
 		s.expiresAt(t.Expire.UnixMilli())
 	}
@@ -130,48 +132,56 @@ func (s *DB) reserve(n *store.NewExecution) (release func(), err error) {
 }
 
 // write puts a transition into a batch, after checking that it follows what is
-// there.
-func (s *DB) write(batch *cockroach.Batch, t *store.Transition) error {
+// there. more is by how many bytes the events of running executions become more.
+func (s *DB) write(batch *cockroach.Batch, t *store.Transition) (more int64, err error) {
 	if t.New != nil {
 		return s.writeNew(batch, t)
 	}
 	v, err := s.get(runningKey(t.Execution))
 	running := err == nil
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
+		return 0, err
 	}
+	var size int64
 	if running {
-		r, err := decodeRunning(t.Execution, v)
-		if err != nil {
-			return err
+		var r store.RunningRecord
+		if r, size, err = decodeRunning(t.Execution, v); err != nil {
+			return 0, err
 		}
 		if !t.Follows(r.Last) {
-			return store.ErrFenced
+			return 0, store.ErrFenced
 		}
 		if t.Status == store.Running && t.Redrives == 0 && len(t.Terms) == 0 {
-			return s.writeStep(batch, t)
+			more = int64(len(t.Chunk.Data))
+			return more, s.writeStep(batch, t, size+more)
 		}
 	}
-	return s.writeStatus(batch, t, running)
+	return s.writeStatus(batch, t, running, size)
 }
 
 // writeStep writes a step after which the execution runs on.
-func (s *DB) writeStep(batch *cockroach.Batch, t *store.Transition) error {
+func (s *DB) writeStep(batch *cockroach.Batch, t *store.Transition, size int64) error {
 	return wrap(
 		batch.Set(chunkKey(t.Execution, t.Chunk.First), encodeChunk(&t.Chunk), nil),
-		batch.Set(runningKey(t.Execution), encodeRunning(&store.RunningRecord{Last: t.Chunk.Last, Wake: t.Wake, Busy: t.Busy}), nil),
+		batch.Set(runningKey(t.Execution), encodeRunning(t, size), nil),
 	)
 }
 
-func (s *DB) writeNew(batch *cockroach.Batch, t *store.Transition) error {
+func (s *DB) writeNew(batch *cockroach.Batch, t *store.Transition) (more int64, err error) {
 	if !t.Follows(0) {
-		return store.ErrFenced
+		return 0, store.ErrFenced
 	}
 	r := record{Record: store.Record{Machine: t.New.Machine, Start: t.New.Start, Meta: t.New.Meta}, key: t.New.Key}
-	return wrap(
+	if t.Status == store.Running {
+		more = int64(len(t.Chunk.Data))
+		for i := range t.Earlier {
+			more += int64(len(t.Earlier[i].Data))
+		}
+	}
+	return more, wrap(
 		batch.Set(nameKey(t.New.Key), t.Execution[:], nil),
 		writeEarlier(batch, t),
-		s.writeRecord(batch, t, &r, false),
+		s.writeRecord(batch, t, &r, false, more),
 	)
 }
 
@@ -182,37 +192,43 @@ func writeEarlier(batch *cockroach.Batch, t *store.Transition) (err error) {
 	return err
 }
 
-// writeStatus writes a step that changes the execution's record.
-func (s *DB) writeStatus(batch *cockroach.Batch, t *store.Transition, running bool) error {
+// writeStatus writes a step that changes the execution's record. size is what it has
+// written while it runs.
+func (s *DB) writeStatus(batch *cockroach.Batch, t *store.Transition, running bool, size int64) (more int64, err error) {
 	v, err := s.get(recordKey(t.Execution))
 	if errors.Is(err, store.ErrNotFound) {
-		return store.ErrFenced
+		return 0, store.ErrFenced
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	r, err := decodeRecord(t.Execution, v)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if !running && !t.Follows(r.Last) {
-		return store.ErrFenced
+		return 0, store.ErrFenced
 	}
 	if r.Machine != 0 && r.Status != t.Status {
 		if err := batch.Delete(listKey(r.Machine, r.Status, r.Start, t.Execution), nil); err != nil {
-			return wrap(err)
+			return 0, wrap(err)
 		}
 	}
 	if !r.expire.IsZero() {
 		if err := batch.Delete(retentionKey(r.expire, t.Execution), nil); err != nil {
-			return wrap(err)
+			return 0, wrap(err)
 		}
 	}
-	return s.writeRecord(batch, t, r, running)
+	more = -size
+	if t.Status == store.Running {
+		more = int64(len(t.Chunk.Data))
+	}
+	return more, s.writeRecord(batch, t, r, running, size+more)
 }
 
-// writeRecord writes the record of an execution and what hangs on its status.
-func (s *DB) writeRecord(batch *cockroach.Batch, t *store.Transition, r *record, wasRunning bool) error {
+// writeRecord writes the record of an execution and what hangs on its status. size
+// is what it has written if it runs on.
+func (s *DB) writeRecord(batch *cockroach.Batch, t *store.Transition, r *record, wasRunning bool, size int64) error {
 	r.Status, r.Stop, r.Last = t.Status, t.Stop, t.Chunk.Last
 	r.Redrives, r.Redriven = t.Redrives, t.Redriven
 	r.expire = time.Time{}
@@ -229,7 +245,7 @@ func (s *DB) writeRecord(batch *cockroach.Batch, t *store.Transition, r *record,
 	}
 	switch {
 	case t.Status == store.Running:
-		err = errors.Join(err, batch.Set(runningKey(t.Execution), encodeRunning(&store.RunningRecord{Last: t.Chunk.Last, Wake: t.Wake, Busy: t.Busy}), nil))
+		err = errors.Join(err, batch.Set(runningKey(t.Execution), encodeRunning(t, size), nil))
 	case wasRunning:
 		err = errors.Join(err, batch.Delete(runningKey(t.Execution), nil))
 	}

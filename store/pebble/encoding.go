@@ -189,27 +189,33 @@ func decodeRecord(id store.ExecutionID, b []byte) (*record, error) {
 	return r, nil
 }
 
-func encodeRunning(r *store.RunningRecord) []byte {
-	b := make([]byte, 0, 24)
+// encodeRunning writes the entry of an execution that runs on, whose events have so
+// many bytes.
+func encodeRunning(t *store.Transition, size int64) []byte {
+	b := make([]byte, 0, 32)
 	busy := byte(0)
-	if r.Busy {
+	if t.Busy {
 		busy = 1
 	}
 	b = append(b, recordVersion, busy)
-	b = binary.AppendVarint(b, r.Last)
-	return binary.AppendVarint(b, millis(r.Wake))
+	b = binary.AppendVarint(b, t.Chunk.Last)
+	b = binary.AppendVarint(b, millis(t.Wake))
+	return binary.AppendVarint(b, size)
 }
 
-func decodeRunning(id store.ExecutionID, b []byte) (store.RunningRecord, error) {
+func decodeRunning(id store.ExecutionID, b []byte) (r store.RunningRecord, size int64, err error) {
 	if len(b) < 2 || b[0] != recordVersion {
-		return store.RunningRecord{}, errCorrupt
+		return r, 0, errCorrupt
 	}
 	d := reader{b: b[2:]}
-	r := store.RunningRecord{ID: id, Busy: b[1] != 0, Last: d.int(), Wake: fromMillis(d.int())}
-	if d.bad {
-		return r, errCorrupt
+	r = store.RunningRecord{ID: id, Busy: b[1] != 0, Last: d.int(), Wake: fromMillis(d.int())}
+	if len(d.b) > 0 { // it is not in what older programs wrote
+		size = d.int()
 	}
-	return r, nil
+	if d.bad {
+		return r, 0, errCorrupt
+	}
+	return r, size, nil
 }
 
 // encodeChunk puts the number of events in front of the data.

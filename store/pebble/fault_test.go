@@ -178,7 +178,7 @@ func writeLog(t *testing.T, commits int) logged {
 		if err := h.Commit(t.Context(), step(nth(i), 0)); err != nil {
 			t.Fatal(err)
 		}
-		l.file = newestLog(t, disk)
+		l.file = newestLog(t, disk, "data")
 		info, err := disk.Stat("data/" + l.file)
 		if err != nil {
 			t.Fatal(err)
@@ -192,9 +192,9 @@ func writeLog(t *testing.T, commits int) logged {
 	return l
 }
 
-func newestLog(t *testing.T, fs vfs.FS) string {
+func newestLog(t *testing.T, fs vfs.FS, dir string) string {
 	t.Helper()
-	names, err := fs.List("data")
+	names, err := fs.List(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 // died is what is on the disk when the process ends at once: all that was written,
 // synced or not.
-func died(t *testing.T, disk vfs.FS) vfs.FS {
+func died(t *testing.T, disk vfs.FS) *vfs.MemFS {
 	t.Helper()
 	copied := vfs.NewMem()
 	if ok, err := vfs.Clone(disk, copied, "data", "data"); err != nil || !ok {

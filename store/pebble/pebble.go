@@ -44,9 +44,16 @@ type Options struct {
 	// OpenFiles bounds the tables that are open at once: 1000 when 0.
 	OpenFiles int
 	// Reserve is the space in bytes that is kept for executions that run: with
-	// less of it left on the disk, new ones are refused (store.ErrFull). 512 MiB
-	// when 0; less on a small disk, of which it takes at most a twentieth.
+	// less of it left on the disk, and of what they have written so far, new ones are
+	// refused (store.ErrFull). 512 MiB when 0; less on a small disk, of which it takes
+	// at most a twentieth.
 	Reserve int64
+	// AcceptLoss opens a directory that does not hold all that was acknowledged,
+	// after telling the logger what is lost. Otherwise Open gives a *LossError.
+	AcceptLoss bool
+	// ReadOnly opens the directory without changing anything in it, for reading: no
+	// shard can be acquired, and nothing be written.
+	ReadOnly bool
 	// NoSync gives durability up. Only tests that prove that they would notice
 	// may set it.
 	NoSync bool
@@ -62,15 +69,20 @@ const formatVersion = 2
 type DB struct {
 	db     *cockroach.DB
 	tables *polite // writes db's
-	sync   *cockroach.WriteOptions
-	log    *slog.Logger
+	guard  *guard
+	// findings is what was wrong with the directory when it was opened.
+	findings []string
+	sync     *cockroach.WriteOptions
+	log      *slog.Logger
 
 	shards  []*shardState
 	stalled atomic.Bool
 	space   space
-	oldest  atomic.Int64 // no execution expires before it, in milliseconds
-	closed  atomic.Bool
-	flight  sync.RWMutex // held for reading by every call, for writing by Close
+	// counting ends before the database is closed.
+	counting sync.WaitGroup
+	oldest   atomic.Int64 // no execution expires before it, in milliseconds
+	closed   atomic.Bool
+	flight   sync.RWMutex // held for reading by every call, for writing by Close
 
 	marks *marks
 
@@ -98,55 +110,104 @@ func Open(dir string, opts Options) (*DB, error) {
 	}
 	if opts.FS == nil {
 		opts.FS = vfs.Default
-		if err := checkDirectory(dir); err != nil {
+		if err := checkDirectory(dir, opts.ReadOnly); err != nil {
 			return nil, err
+		}
+	}
+	if opts.Fatal == nil {
+		opts.Fatal = func(message string) {
+			fmt.Fprintln(os.Stderr, "steppe: the data directory failed:", message)
+			os.Exit(1)
 		}
 	}
 	s := &DB{log: opts.Logger, sync: cockroach.Sync, pending: make(map[store.NameKey]bool), space: space{fs: opts.FS, dir: dir, reserve: opts.Reserve}}
 	if opts.NoSync {
 		s.sync = cockroach.NoSync
 	}
-	if err := s.open(dir, &opts); err != nil {
-		return nil, fmt.Errorf("store: open the data directory %s (is another server using it?): %w", dir, err)
-	}
-	created, err := s.format(dir, opts.Shards)
-	if err != nil {
-		return nil, errors.Join(err, s.db.Close())
-	}
-	if !created {
-		return s.ready(dir)
-	}
-	// The first log of a new database is of an old format, in which damage
-	// inside of the log passes for its end.
-	if err := s.db.Close(); err != nil {
-		return nil, fmt.Errorf("store: make the data directory %s: %w", dir, err)
-	}
-	if err := s.open(dir, &opts); err != nil {
-		return nil, fmt.Errorf("store: open the data directory %s: %w", dir, err)
-	}
-	return s.ready(dir)
-}
-
-// ready takes up what is kept beside the database.
-func (s *DB) ready(dir string) (*DB, error) {
-	var err error
-	if s.marks, err = openMarks(s.tables, dir, len(s.shards)); err != nil {
-		return nil, errors.Join(err, s.db.Close())
+	if err := s.openDirectory(dir, &opts); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
+// openDirectory takes the directory, holds it against its trail, and opens the
+// database in it.
+func (s *DB) openDirectory(dir string, opts *Options) (err error) {
+	own, err := hold(opts.FS, dir)
+	if err != nil {
+		return fmt.Errorf("store: open the data directory %s (is another server using it?): %w", dir, err)
+	}
+	s.guard = newGuard(opts, dir, own)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.guard.abandon())
+		}
+	}()
+	x, err := examine(opts.FS, dir)
+	if err != nil {
+		return fmt.Errorf("store: open the data directory %s: %w", dir, err)
+	}
+	if err := x.judge(opts); err != nil {
+		return err
+	}
+	s.findings = x.findings()
+	if err := s.guard.begin(x); err != nil {
+		return err
+	}
+	if err := s.open(dir, opts); err != nil {
+		err = fmt.Errorf("store: open the data directory %s (is another server using it?): %w", dir, err)
+		if len(x.losses) > 0 {
+			err = errors.Join(&LossError{dir, x.losses}, err)
+		}
+		return err
+	}
+	defer func() {
+		if err != nil {
+			s.counting.Wait()
+			err = errors.Join(err, s.db.Close())
+		}
+	}()
+	created, err := s.format(dir, opts)
+	if err != nil {
+		return err
+	}
+	if created {
+		// The first log of a new database is of an old format, in which damage
+		// inside of the log passes for its end.
+		if err = s.db.Close(); err == nil {
+			err = s.open(dir, opts)
+		}
+		if err != nil {
+			return fmt.Errorf("store: make the data directory %s: %w", dir, err)
+		}
+	}
+	if opts.ReadOnly {
+		return nil
+	}
+	s.count()
+	if s.marks, err = openMarks(s.guard, dir, len(s.shards)); err != nil {
+		return err
+	}
+	return s.guard.ready()
+}
+
+// Findings is what was wrong with the directory when it was opened: what it had
+// lost, if that was accepted, and damage without a loss.
+func (s *DB) Findings() []string { return s.findings }
+
 func (s *DB) open(dir string, opts *Options) (err error) {
-	s.tables = &polite{FS: opts.FS}
+	s.tables = &polite{FS: s.guard}
 	s.db, err = cockroach.Open(dir, s.options(opts))
 	s.tables.db.Store(s.db)
 	return err
 }
 
 // checkDirectory refuses a directory that holds something else.
-func checkDirectory(dir string) error {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return fmt.Errorf("store: make the data directory: %w", err)
+func checkDirectory(dir string, readOnly bool) error {
+	if !readOnly {
+		if err := os.MkdirAll(dir, privateDirectory); err != nil {
+			return fmt.Errorf("store: make the data directory: %w", err)
+		}
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -174,15 +235,9 @@ func (s *DB) options(opts *Options) *cockroach.Options {
 	if opts.CacheSize == 0 {
 		opts.CacheSize = 256 << 20
 	}
-	fatal := opts.Fatal
-	if fatal == nil {
-		fatal = func(message string) {
-			fmt.Fprintln(os.Stderr, "steppe: the data directory failed:", message)
-			os.Exit(1)
-		}
-	}
 	o := &cockroach.Options{
 		FS:                          s.tables,
+		ReadOnly:                    opts.ReadOnly,
 		FormatMajorVersion:          cockroach.FormatWALSyncChunks, // damage inside of the log is told from its torn end
 		MemTableSize:                uint64(opts.MemTableSize),
 		MemTableStopWritesThreshold: 4,
@@ -193,14 +248,18 @@ func (s *DB) options(opts *Options) *cockroach.Options {
 		WALBytesPerSync:             1 << 20,
 		WALMinSyncInterval:          letCommit,
 		BytesPerSync:                1 << 20,
-		Logger:                      logger{opts.Logger, fatal},
+		Logger:                      logger{opts.Logger, opts.Fatal},
 		EventListener: &cockroach.EventListener{
 			WriteStallBegin: func(info cockroach.WriteStallBeginInfo) {
 				s.stalled.Store(true)
 				s.log.Warn("the disk cannot keep up; new work waits", slog.String("reason", info.Reason))
 			},
-			WriteStallEnd:   func() { s.stalled.Store(false) },
-			BackgroundError: func(err error) { s.log.Error("background work of the store failed", slog.Any("error", err)) },
+			WriteStallEnd: func() { s.stalled.Store(false) },
+			// A read that meets damage fails; the others go on.
+			DataCorruption: func(info cockroach.DataCorruptionInfo) {
+				s.guard.pause.damaged(info.Path, info.Details)
+			},
+			BackgroundError: func(err error) { s.guard.pause.report(err) },
 		},
 	}
 	for i := range o.Levels {
@@ -243,9 +302,12 @@ func (l logger) Errorf(format string, args ...any) {
 func (l logger) Fatalf(format string, args ...any) { l.fatal(fmt.Sprintf(format, args...)) }
 
 // format checks the version of the directory, or writes it into a new one.
-func (s *DB) format(dir string, shards int) (created bool, err error) {
+func (s *DB) format(dir string, opts *Options) (created bool, err error) {
+	shards := opts.Shards
 	v, closer, err := s.db.Get(formatKey)
 	switch {
+	case errors.Is(err, cockroach.ErrNotFound) && opts.ReadOnly:
+		return false, fmt.Errorf("store: there is nothing in %s", dir)
 	case errors.Is(err, cockroach.ErrNotFound):
 		created = true
 		if err := s.db.Set(formatKey, []byte{formatVersion, byte(shards >> 8), byte(shards)}, cockroach.Sync); err != nil {
@@ -297,10 +359,23 @@ func (s *DB) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	if err := errors.Join(s.db.Close(), s.marks.close()); err != nil {
+	if err := s.end(); err != nil {
 		return fmt.Errorf("store: close: %w", err)
 	}
 	return nil
+}
+
+// end closes all, and says so on the disk when it went well.
+func (s *DB) end() error {
+	s.guard.disarm()
+	s.counting.Wait()
+	if err := s.db.Close(); err != nil {
+		return errors.Join(err, s.guard.abandon())
+	}
+	if s.marks == nil {
+		return s.guard.abandon()
+	}
+	return errors.Join(s.marks.close(), s.guard.seal())
 }
 
 // get reads a value. store.ErrNotFound.

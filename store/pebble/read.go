@@ -43,7 +43,7 @@ func (s *DB) upToDate(id store.ExecutionID, v []byte) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	running, err := decodeRunning(id, v)
+	running, _, err := decodeRunning(id, v)
 	r.Last = running.Last
 	return r, err
 }

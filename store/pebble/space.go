@@ -1,11 +1,15 @@
 package pebble
 
 import (
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
+	cockroach "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/steppehq/steppe/store"
 )
 
 // space watches the space that is left on the disk.
@@ -14,8 +18,48 @@ type space struct {
 	dir     string
 	reserve int64
 
+	// running is the size of what running executions have written. They may write as
+	// much again: their state and their end repeat what came in.
+	running atomic.Int64
+
 	checked atomic.Int64 // when, in nanoseconds
 	low     atomic.Bool
+}
+
+// count sets running to what is there, and returns before it is known: who commits
+// meanwhile adds to it.
+func (s *DB) count() {
+	snapshot := s.db.NewSnapshot()
+	s.counting.Go(func() {
+		defer snapshot.Close() //nolint:errcheck // it was only read
+		it, err := snapshot.NewIter(&cockroach.IterOptions{LowerBound: []byte{prefixRunning}, UpperBound: []byte{prefixRunning + 1}})
+		if err != nil {
+			return // reads tell of it
+		}
+		defer it.Close() //nolint:errcheck // it was only read
+		for ok := it.First(); ok && !s.closed.Load(); ok = it.Next() {
+			if v, err := it.ValueAndErr(); err == nil {
+				_, size, _ := decodeRunning(store.ExecutionID{}, v)
+				s.space.running.Add(size)
+			}
+		}
+	})
+}
+
+// openSpace is what opening a directory writes, beside what its log holds.
+const openSpace = 4 << 20
+
+// enough refuses to open a directory on a disk that has no space for what the log
+// holds: Pebble would try again and again to write its tables.
+func (x *examination) enough() error {
+	usage, err := x.fs.GetDiskUsage(x.dir)
+	if err != nil {
+		return nil //nolint:nilerr // a file system that does not tell
+	}
+	if need := uint64(x.replayed) + openSpace; usage.AvailBytes < need {
+		return fmt.Errorf("store: the disk of the data directory %s is full: %d bytes are needed to open it, and %d are left; make room, nothing is lost", x.dir, need, usage.AvailBytes)
+	}
+	return nil
 }
 
 const (
@@ -38,6 +82,7 @@ func (s *space) full(log *slog.Logger) bool {
 	if s.reserve == 0 {
 		reserve = min(defaultReserve, usage.TotalBytes/20)
 	}
+	reserve += uint64(max(0, s.running.Load()))
 	low := usage.AvailBytes < reserve
 	if low != s.low.Swap(low) {
 		left := slog.Uint64("bytes-left", usage.AvailBytes)

@@ -1,0 +1,90 @@
+package pebble
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 10 * time.Second
+	// tellEvery is how often what goes on failing is told.
+	tellEvery = 10 * time.Second
+)
+
+// pause slows down work in the background that fails: Pebble tries again at once.
+type pause struct {
+	log   *slog.Logger
+	after func(time.Duration) <-chan time.Time
+	stop  chan struct{} // closed at the end: nobody waits any more
+
+	mu    sync.Mutex
+	next  time.Duration // 0 when nothing fails
+	told  time.Time
+	found map[string]time.Time // when a damaged file was told of
+}
+
+// wait waits for as long as it has been failing, at most lastPause.
+func (p *pause) wait() {
+	p.mu.Lock()
+	next := p.next
+	p.mu.Unlock()
+	if next == 0 {
+		return
+	}
+	select {
+	case <-p.after(next):
+	case <-p.stop:
+	}
+}
+
+// failed makes the next pause longer, and tells why at times.
+func (p *pause) failed(name string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next = min(max(firstPause, 2*p.next), lastPause)
+	p.tell(name, err)
+}
+
+// report tells of an error of the background.
+func (p *pause) report(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tell("", err)
+}
+
+// damaged tells of a file that cannot be read, once in a while.
+func (p *pause) damaged(name string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := time.Now(); now.Sub(p.found[name]) >= tellEvery {
+		if p.found == nil {
+			p.found = make(map[string]time.Time)
+		}
+		p.found[name] = now
+		p.log.Error("a file of the data directory is damaged: what stands in the damaged part cannot be read; restore a backup", slog.String("file", name), slog.String("error", err.Error()))
+	}
+}
+
+// tell logs an error of the background, if the last one is some time ago. The mutex
+// is held.
+func (p *pause) tell(name string, err error) {
+	if now := time.Now(); now.Sub(p.told) >= tellEvery {
+		p.told = now
+		text := "the data directory cannot be written; it is tried again"
+		if errors.Is(err, syscall.ENOSPC) {
+			text = "the disk of the data directory is full; what runs waits for space"
+		}
+		p.log.Error(text, slog.String("file", name), slog.String("error", err.Error()), slog.Duration("pause", p.next))
+	}
+}
+
+// done tells that it works again.
+func (p *pause) done() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next = 0
+}
