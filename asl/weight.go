@@ -11,10 +11,10 @@ import (
 const (
 	weightOfValue  = 60   // in its array or object
 	weightOfName   = 60   // and its place in an index
-	weightOfState  = 1200 // with its flow, and its places in its group
+	weightOfState  = 500 // with its flow, and its places in its group
 	weightOfPath   = 400
 	weightOfToken  = 12  // each byte of a path
-	weightOfSource = 150 // each byte of JSONata
+	weightOfSource = 100 // each byte of JSONata
 )
 
 // weight is about what a definition holds when it is parsed: its values, and the
