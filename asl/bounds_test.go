@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/steppehq/steppe/asl"
 )
@@ -79,18 +78,4 @@ func TestWeight(t *testing.T) {
 		}
 		runtime.KeepAlive(m)
 	}
-}
-
-// TestParsingIsLinear: no definition takes longer than its length lets expect.
-// What takes the square of it would not come to its end here.
-func TestParsingIsLinear(t *testing.T) {
-	start := time.Now()
-	for _, definition := range []string{
-		`{"StartAt":"A","States":{"A":{"Type":"Pass","End":true,` + repeated(90_000, `"f%d":1`) + `}}}`,
-		`{"StartAt":"A","States":{"A":{"Type":"Choice","Choices":[{"Next":"A",` + repeated(90_000, `"f%d":1`) + `}]}}}`,
-		`{"StartAt":"A","States":{` + repeated(20_000, `"s%d":{"Type":"Nothing"}`) + `}}`,
-	} {
-		asl.Parse([]byte(definition))
-	}
-	t.Log(time.Since(start))
 }

@@ -9,8 +9,8 @@ import (
 
 // What parts of a definition hold when they are parsed, in bytes of memory.
 const (
-	weightOfValue  = 60   // in its array or object
-	weightOfName   = 60   // and its place in an index
+	weightOfValue  = 60  // in its array or object
+	weightOfName   = 60  // and its place in an index
 	weightOfState  = 500 // with its flow, and its places in its group
 	weightOfPath   = 400
 	weightOfToken  = 12  // each byte of a path
