@@ -246,6 +246,11 @@ func TestSuspectIsHeld(t *testing.T) {
 		}
 	})
 	run(nil, func(e *engine.Engine) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { e.Run(ctx) })
+		defer running.Wait()
+		defer cancel()
 		if err := e.Resume(t.Context(), poison.ARN); err != nil {
 			t.Fatal(err)
 		}
@@ -416,7 +421,7 @@ func TestQuotas(t *testing.T) {
 	}
 	full(add(tenant, "d", definition), "state machines")
 	other := engine.Tenant{Account: "111111111111", Region: tenant.Region}
-	full(add(other, "a", `{"Comment":"`+strings.Repeat("x", 10_000)+definition[1:]), "bytes of definitions")
+	full(add(other, "a", `{"Comment":"`+strings.Repeat("x", 10_000)+`",`+definition[1:]), "bytes of definitions")
 	if err := add(other, "a", definition); err != nil {
 		t.Error(err)
 	}
