@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/steppehq/steppe/integration/lambda"
 )
@@ -83,7 +84,9 @@ func accountsOf(cfg *Config, homes []string, what, account string) ([]string, er
 	if account != "" {
 		accounts = []string{account}
 	}
-	if account != "" && account != lambda.AllAccounts && !isAccount(account) {
+	if account != lambda.AllAccounts && strings.ContainsFunc(account, func(r rune) bool {
+		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}) {
 		return nil, fmt.Errorf("steppe: the account %q of %s is none: it has twelve digits, or is * for all", account, what)
 	}
 	callable := len(cfg.Keys) == 0 || account == lambda.AllAccounts
@@ -95,15 +98,6 @@ func accountsOf(cfg *Config, homes []string, what, account string) ([]string, er
 			slog.String("of", what), slog.String("account", accounts[0]))
 	}
 	return accounts, nil
-}
-
-func isAccount(text string) bool {
-	for _, c := range text {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return len(text) == len(DefaultAccount)
 }
 
 // openFunctions makes the set of a server's functions.

@@ -25,8 +25,8 @@ const namePattern = `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-i
 const maxName = 170
 
 // parseName reads a name as somebody of an account and region writes it. The
-// regions of servers are not AWS's alone: any text of letters, digits and
-// hyphens may stand in an ARN.
+// accounts and regions of servers are not AWS's alone: any text of letters, digits
+// and hyphens may stand in an ARN.
 func parseName(text, account, region string) (functionName, error) {
 	if length := utf8.RuneCountInString(text); length > maxName {
 		return functionName{}, invalid("functionName", text, "Member must have length less than or equal to "+strconv.Itoa(maxName))
@@ -34,13 +34,13 @@ func parseName(text, account, region string) (functionName, error) {
 	n := functionName{account: account, region: region}
 	parts := strings.Split(strings.TrimPrefix(text, "arn:"), ":")
 	switch whole := len(parts) >= 5 && len(text) > len("arn:") && strings.HasPrefix(text, "arn:"); {
-	case whole && parts[0] != "" && isWord(parts[0], "-") && parts[1] == "lambda" && isWord(parts[2], "-") && isAccount(parts[3]):
+	case whole && parts[0] != "" && isWord(parts[0], "-") && parts[1] == "lambda" && isWord(parts[2], "-") && isWord(parts[3], "-"):
 		n.region, n.account, parts = parts[2], parts[3], parts[4:]
 	case whole:
 		return n, invalid("functionName", text, patternOfName)
-	case len(parts) >= 4 && isWord(parts[0], "-") && isAccount(parts[1]) && parts[2] == "function":
+	case len(parts) >= 4 && isWord(parts[0], "-") && isWord(parts[1], "-") && parts[2] == "function":
 		n.region, n.account, parts = parts[0], parts[1], parts[2:]
-	case len(parts) >= 3 && isAccount(parts[0]) && parts[1] == "function":
+	case len(parts) >= 3 && isWord(parts[0], "-") && parts[1] == "function":
 		n.account, parts = parts[0], parts[1:]
 	}
 	if len(parts) > 1 && parts[0] == "function" {
@@ -99,12 +99,3 @@ func isWord(text, others string) bool {
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-
-func isAccount(text string) bool {
-	for i := range len(text) {
-		if !isDigit(text[i]) {
-			return false
-		}
-	}
-	return len(text) == 12
-}
