@@ -35,6 +35,12 @@ func serve(t testing.TB) http.Handler {
 // some ids.
 func serveStore(t testing.TB, db store.Store, keys ...string) http.Handler {
 	t.Helper()
+	return serveConfig(t, db, api.Config{}, keys...)
+}
+
+// serveConfig makes a handler with more of a configuration.
+func serveConfig(t testing.TB, db store.Store, config api.Config, keys ...string) http.Handler {
+	t.Helper()
 	registry := new(integration.Registry)
 	cfg := engine.Config{Store: db, Integrations: registry}
 	for _, id := range keys {
@@ -55,10 +61,9 @@ func serveStore(t testing.TB, db store.Store, keys ...string) http.Handler {
 			t.Error(err)
 		}
 	})
-	h, err := api.New(api.Config{
-		Engine: e, Integrations: registry, Log: slog.New(slog.DiscardHandler), Account: "000000000000", Region: "us-east-1",
-		ActivityPoll: 10 * time.Millisecond,
-	})
+	config.Engine, config.Integrations, config.Log = e, registry, slog.New(slog.DiscardHandler)
+	config.Account, config.Region, config.ActivityPoll = "000000000000", "us-east-1", 10*time.Millisecond
+	h, err := api.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,18 @@
 package api_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/steppehq/steppe/api"
+	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/store/memory"
 )
 
 // TestShiftPages: the shifts of an account come page by page, each once.
@@ -95,5 +102,78 @@ func TestPagesOfOthers(t *testing.T) {
 	}
 	if n := must(t, h, "ListActivities", `{}`).Get("activities").Len(); n > 0 {
 		t.Error("a page has made an activity")
+	}
+}
+
+// TestManyTags: as many tags as a body holds are refused before they are compared
+// with each other.
+func TestManyTags(t *testing.T) {
+	h := serve(t)
+	arn := machine(t, h, "m", "STANDARD")
+	var tags strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&tags, `{"key":"k%d","value":""},`, i)
+	}
+	list := "[" + strings.TrimSuffix(tags.String(), ",") + "]"
+	for operation, body := range map[string]string{"TagResource": `"resourceArn":"` + arn + `"`, "CreateActivity": `"name":"a"`} {
+		if status, v := post(t, h, operation, "{"+body+`,"tags":`+list+"}"); status != http.StatusBadRequest || v.Get("__type").Str() != "TooManyTags" {
+			t.Errorf("%s: %d %v", operation, status, v)
+		}
+	}
+}
+
+// TestLongSearches: a search has few conditions.
+func TestLongSearches(t *testing.T) {
+	for _, q := range []string{strings.Repeat("input.a=1 ", 1000), "machine:" + strings.Repeat("m,", 2000) + "m"} {
+		if _, err := api.ParseSearch(q, time.Now()); err == nil || !strings.Contains(err.Error(), "at most") {
+			t.Errorf("%.30s: %v", q, err)
+		}
+	}
+}
+
+// TestAuditTells: each line names what it is about, those of /api/v1 and of
+// answers to tasks, too, and what was made.
+func TestAuditTells(t *testing.T) {
+	var out bytes.Buffer
+	h := serveConfig(t, memory.New(memory.Options{}), api.Config{Audit: awsjson.NewAuditLog(&out, slog.New(slog.DiscardHandler)).Write})
+	const (
+		owner = "000000000000"
+		sm    = "arn:aws:states:us-east-1:000000000000:stateMachine:m"
+		x     = "arn:aws:states:us-east-1:000000000000:execution:m:x"
+		act   = "arn:aws:states:us-east-1:000000000000:activity:work"
+	)
+	must(t, h, "CreateActivity", `{"name":"work"}`)
+	must(t, h, "CreateStateMachine", `{"name":"m","publish":true,"roleArn":"`+role+`","definition":"{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"Resource\":\"`+act+`\",\"End\":true}}}"}`)
+	must(t, h, "UpdateStateMachine", `{"stateMachineArn":"`+sm+`",`+passes("2")+`,"publish":true}`)
+	must(t, h, "CreateStateMachineAlias", `{"name":"prod","routingConfiguration":[{"stateMachineVersionArn":"`+sm+`:1","weight":100}]}`)
+	must(t, h, "StartExecution", `{"stateMachineArn":"`+sm+`:1","name":"x"}`)
+	var token string
+	for token == "" {
+		token = must(t, h, "GetActivityTask", `{"activityArn":"`+act+`"}`).Get("taskToken").Str()
+	}
+	must(t, h, "SendTaskSuccess", `{"taskToken":"`+token+`","output":"1"}`)
+	must(t, h, "TestState", `{"roleArn":"`+role+`","definition":"{\"Type\":\"Pass\",\"End\":true}"}`)
+	for path, body := range map[string]string{
+		"forks":        `{"executionArn":"` + x + `","event":1,"name":"forked"}`,
+		"alias-shifts": `{"stateMachineAliasArn":"` + sm + `:prod","stateMachineVersionArn":"` + sm + `:2"}`,
+	} {
+		if status, text := resource(t, h, owner, http.MethodPost, path, body); status != http.StatusOK {
+			t.Fatalf("%s: %s", path, text)
+		}
+	}
+	for operation, wants := range map[string][]string{
+		"CreateStateMachineAlias": {sm, sm + ":prod"}, "StartExecution": {x, sm + ":1"}, "SendTaskSuccess": {x}, "TestState": {},
+		"POST /api/v1/forks": {x, `"name":"forked"`, "execution:m:forked"}, "POST /api/v1/alias-shifts": {sm + ":prod", sm + ":2"},
+	} {
+		_, rest, found := strings.Cut(out.String(), `"operation":"`+operation+`"`)
+		line, _, _ := strings.Cut(rest, "\n")
+		if !found {
+			t.Errorf("%s has no line", operation)
+		}
+		for _, want := range wants {
+			if !strings.Contains(line, want) {
+				t.Errorf("%s does not name %s: %s", operation, want, line)
+			}
+		}
 	}
 }

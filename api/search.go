@@ -11,6 +11,12 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+const (
+	// maxConditions and maxMachines bound what is looked at for each execution.
+	maxConditions = 32
+	maxMachines   = 1000
+)
+
 // ParseSearch reads the text of a search: conditions with blanks between them,
 // all of which must hold.
 //
@@ -23,10 +29,13 @@ import (
 func ParseSearch(text string, now time.Time) (engine.Search, error) {
 	var q engine.Search
 	s := &searchScanner{rest: text}
-	for {
+	for n := 0; ; n++ {
 		key, op, given, ok, err := s.next()
 		if err != nil || !ok {
 			return q, err
+		}
+		if n == maxConditions {
+			return q, fmt.Errorf("a search has %d conditions at most", maxConditions)
 		}
 		if err := condition(&q, key, op, given, now); err != nil {
 			return q, err
@@ -56,6 +65,9 @@ func condition(q *engine.Search, key, op, given string, now time.Time) (err erro
 	switch key {
 	case "machine":
 		names := strings.Split(given, ",")
+		if len(names) > maxMachines {
+			return fmt.Errorf("a search names %d state machines at most, not %d", maxMachines, len(names))
+		}
 		for i, name := range names {
 			if parsed, ok := engine.ParseARN(name); ok {
 				names[i] = parsed.Path[0]

@@ -18,16 +18,15 @@ const maxTags = 50
 // tags reads the member tags, for the resource of an ARN. Of two with the same
 // key the last one counts.
 func tags(r *awsjson.Request, arn string) ([]engine.Tag, error) {
-	list := make([]engine.Tag, 0, r.Input.Get("tags").Len())
+	list := make([]engine.Tag, 0, min(r.Input.Get("tags").Len(), maxTags+1))
 	for _, t := range r.Input.Get("tags").Items() {
 		tag := engine.Tag{Key: t.Get("key").Str(), Value: t.Get("value").Str()}
 		if strings.HasPrefix(strings.ToLower(tag.Key), "aws:") {
 			return nil, invalid("The key of a tag cannot begin with aws: '" + tag.Key + "'")
 		}
-		list = setTag(list, tag)
-	}
-	if len(list) > maxTags {
-		return nil, tooManyTags(arn)
+		if list = setTag(list, tag); len(list) > maxTags {
+			return nil, tooManyTags(arn)
+		}
 	}
 	return list, nil
 }

@@ -8,6 +8,9 @@ import (
 	"github.com/steppehq/steppe/internal/awsjson"
 )
 
+// maxDiagnostic bounds the message and the location of a diagnostic, in bytes.
+const maxDiagnostic = 2 << 10
+
 func (a *api) validateStateMachineDefinition(_ context.Context, r *awsjson.Request) ([]byte, error) {
 	report := asl.Validate([]byte(r.Str("definition")), asl.ValidateOptions{
 		Express: r.Str("type") == "EXPRESS", Warnings: r.Str("severity") == "WARNING", MaxResults: int(r.Int("maxResults")),
@@ -22,7 +25,7 @@ func (a *api) validateStateMachineDefinition(_ context.Context, r *awsjson.Reque
 	o.List("diagnostics", len(report.Diagnostics), func(dst []byte, i int) []byte {
 		d := &report.Diagnostics[i]
 		var item awsjson.Object
-		item.Str("severity", string(d.Severity)).Str("code", string(d.Code)).Str("message", d.Message).Opt("location", d.Location)
+		item.Str("severity", string(d.Severity)).Str("code", string(d.Code)).Str("message", awsjson.Bounded(d.Message, maxDiagnostic)).Opt("location", awsjson.Bounded(d.Location, maxDiagnostic))
 		return append(dst, item.JSON()...)
 	})
 	return o.Bool("truncated", report.Truncated).JSON(), nil

@@ -53,13 +53,13 @@ type parser struct {
 	names       map[string]bool
 	labels      map[string]bool
 	diagnostics []Diagnostic
-	dropped     map[Severity]int // what there was no more room for
+	told        map[Severity]int // how many there are, those without a place included
 	depth       int
 	compiler    query.Compiler
 }
 
 func newParser() *parser {
-	return &parser{names: make(map[string]bool), labels: make(map[string]bool), dropped: make(map[Severity]int)}
+	return &parser{names: make(map[string]bool), labels: make(map[string]bool), told: make(map[Severity]int)}
 }
 
 func (p *parser) report(severity Severity, code Code, path []string, message string) {
@@ -75,14 +75,7 @@ const (
 
 // diagnose adds a diagnostic, unless there are enough.
 func (p *parser) diagnose(d Diagnostic) {
-	counted := 0
-	for i := range p.diagnostics {
-		if p.diagnostics[i].Severity == d.Severity {
-			counted++
-		}
-	}
-	if counted >= maxDiagnostics {
-		p.dropped[d.Severity]++
+	if p.told[d.Severity]++; p.told[d.Severity] > maxDiagnostics {
 		return
 	}
 	d.Message, d.Path = shortened(d.Message), slices.Clone(d.Path)
@@ -98,7 +91,7 @@ func shortened(text string) string {
 
 // result gives all diagnostics, and whether one is an error.
 func (p *parser) result() (diagnostics []Diagnostic, wrong bool) {
-	if n := p.dropped[SeverityError]; n > 0 {
+	if n := p.told[SeverityError] - maxDiagnostics; n > 0 {
 		p.diagnostics = append(p.diagnostics, Diagnostic{
 			Severity: SeverityError, Code: SchemaValidationFailed, Message: fmt.Sprintf("%d more errors are not shown", n),
 		})

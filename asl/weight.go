@@ -9,12 +9,12 @@ import (
 
 // What parts of a definition hold when they are parsed, in bytes of memory.
 const (
-	weightOfValue  = 60   // in its array or object
-	weightOfName   = 60   // and its place in an index
-	weightOfState  = 1200 // with its flow, and its places in its group
+	weightOfValue  = 60  // in its array or object
+	weightOfName   = 60  // and its place in an index
+	weightOfState  = 500 // with its flow, and its places in its group
 	weightOfPath   = 400
 	weightOfToken  = 12  // each byte of a path
-	weightOfSource = 150 // each byte of JSONata
+	weightOfSource = 100 // each byte of JSONata
 )
 
 // weight is about what a definition holds when it is parsed: its values, and the

@@ -67,24 +67,24 @@ func (c *catalogue) parse(key revisionKey, definition string) (*asl.StateMachine
 	}
 	parsed, diagnostics := asl.Parse([]byte(definition))
 	if parsed != nil {
-		c.parsed(key, parsed, definition)
+		c.parsed(key, parsed)
 	}
 	return parsed, diagnostics
 }
 
 // parsed remembers the parsed definition of a revision, which never changes.
-func (c *catalogue) parsed(key revisionKey, parsed *asl.StateMachine, definition string) {
+func (c *catalogue) parsed(key revisionKey, parsed *asl.StateMachine) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.revisions.put(key, parsed, parsedWeight(parsed, definition))
+	c.revisions.put(key, parsed, parsedWeight(parsed))
 }
 
 // parsedWeight is about what a parsed definition takes in memory.
-func parsedWeight(parsed *asl.StateMachine, definition string) int64 {
+func parsedWeight(parsed *asl.StateMachine) int64 {
 	if parsed == nil {
 		return 0
 	}
-	return 12 * int64(len(definition))
+	return parsed.Weight()
 }
 
 // put edits the catalogue, and forgets what memory has of it: the next who asks

@@ -50,11 +50,7 @@ func open(t testing.TB, cfg engine.Config) *engine.Engine {
 
 func create(t testing.TB, e *engine.Engine, typ engine.MachineType, definition string) *engine.Machine {
 	t.Helper()
-	parsed, diagnostics := asl.Parse([]byte(definition))
-	if parsed == nil {
-		t.Fatal(diagnostics)
-	}
-	m, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: "m", Type: typ, Definition: definition}, parsed)
+	m, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: "m", Type: typ, Definition: definition}, parse(t, definition))
 	if err != nil {
 		t.Fatal(err)
 	}

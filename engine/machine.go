@@ -385,7 +385,7 @@ func (e *Engine) putMachine(ctx context.Context, m Machine, parsed *asl.StateMac
 		e.catalogue.unused.made(key)
 	}
 	if changed && parsed != nil {
-		e.catalogue.parsed(key, parsed, m.Definition)
+		e.catalogue.parsed(key, parsed)
 	}
 	return &m, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"github.com/steppehq/steppe/history"
@@ -233,9 +234,14 @@ func (e *Engine) landedStart(ctx context.Context, r *resident) (bool, error) {
 	return true, nil
 }
 
-func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameKey) (Started, error) {
+func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameKey) (started Started, err error) {
 	e.under.begin()
 	defer e.under.end()
+	defer func() {
+		if p := recover(); p != nil {
+			started, err = e.brokeStart(r, &l.meta, p)
+		}
+	}()
 	m := &l.meta
 	encoded, err := json.Marshal(m)
 	if err != nil {
@@ -263,7 +269,7 @@ func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameK
 		}
 		x = l.x
 	}
-	started := Started{ARN: m.executionARN(), At: time.UnixMilli(now.UnixMilli())}
+	started = Started{ARN: m.executionARN(), At: time.UnixMilli(now.UnixMilli())}
 	if x.Status() == interpreter.Running {
 		r.loaded = l
 		s.add(r)
@@ -290,6 +296,20 @@ func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameK
 	}
 	e.workOff(r)
 	return started, nil
+}
+
+// brokeStart sees to a start that panicked: an execution that is durable all the
+// same is held.
+func (e *Engine) brokeStart(r *resident, m *meta, panicked any) (Started, error) {
+	err := e.broke(r, panicked, debug.Stack())
+	record, lookup := e.store.Execution(e.closing, r.id)
+	if lookup != nil {
+		return Started{}, err
+	}
+	r.drop()
+	e.shards[r.id.Shard()].add(r)
+	e.workOff(r)
+	return Started{ARN: m.executionARN(), At: record.Start}, nil
 }
 
 // runOn continues a resident that its caller is at work on.

@@ -320,12 +320,13 @@ func (x *Execution) open(parent *branch, group *asl.States, index, prev int64, i
 
 // drop takes a branch, or all inside of it, out of the execution.
 func (x *Execution) drop(gone func(*branch) bool) {
-	for _, b := range x.live {
-		if gone(b) {
-			x.leave(b)
+	x.live = slices.DeleteFunc(x.live, func(b *branch) bool {
+		if !gone(b) {
+			return false
 		}
-	}
-	x.live = slices.DeleteFunc(x.live, gone)
+		x.leave(b)
+		return true
+	})
 	x.ready = slices.DeleteFunc(x.ready, gone)
 }
 

@@ -265,8 +265,10 @@ func reduce(e *evaluation, args []val) val {
 	} else if len(items) > 0 {
 		sum, i = plain(items[0]), 1
 	}
+	loop := e.settling()
 	for ; i < len(items); i++ {
 		sum = e.callback(fn, sum, plain(items[i]), plain(value.Int(int64(i))), args[0])
+		e.settle(&loop, []val{sum})
 	}
 	return sum
 }

@@ -176,7 +176,8 @@ func (e *evaluation) throw(code string, values ...value.Value) {
 // the other, so that they need no depth.
 func (e *evaluation) invoke(fn *function, args []val, context val) val {
 	v := e.invokeOnce(fn, args, context)
-	for {
+	var loop settling
+	for turn := 0; ; turn++ {
 		next := e.function(v.Value)
 		if next == nil || next.lambda == nil || !next.lambda.thunk {
 			return v
@@ -193,6 +194,10 @@ func (e *evaluation) invoke(fn *function, args []val, context val) val {
 		}
 		e.place = callPlace{body.at, procedureName(body)}
 		e.fns = e.trimmed(next)
+		if turn == 0 {
+			loop = e.settling()
+		}
+		e.settle(&loop, args)
 		v = e.invokeOnce(callee, args, context)
 	}
 }

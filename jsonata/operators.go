@@ -67,8 +67,7 @@ func (e *evaluation) binary(n *node, input *val, f *frame) value.Value {
 		}
 		return value.Of(e.equal(*left, *right) == (n.op == equalOperator))
 	case lessOperator, atMostOperator, moreOperator, atLeastOperator:
-		e.tick(comparing(*left, *right))
-		return ordered(n, left, right)
+		return e.ordered(n, left, right)
 	case inOperator:
 		return value.Of(e.within(*left, *right))
 	default:
@@ -129,12 +128,13 @@ func (e *evaluation) join(n *node, input *val, f *frame) {
 
 // equal compares values, numbers as floats unless whole ones are exact.
 func (e *evaluation) equal(a, b value.Value) bool {
-	e.tick(1 + comparing(a, b))
+	e.tick(1)
 	if a.Kind() != b.Kind() || a.Len() != b.Len() {
 		return false
 	}
 	switch a.Kind() {
 	case value.Number:
+		e.tick(comparing(a, b))
 		if e.expr.options.StepFunctions {
 			return value.CompareNumbers(a, b) == 0
 		}
@@ -154,6 +154,9 @@ func (e *evaluation) equal(a, b value.Value) bool {
 			}
 		}
 		return true
+	case value.String:
+		e.tick(comparing(a, b))
+		return a.Str() == b.Str()
 	default:
 		return value.Equal(a, b)
 	}
@@ -288,7 +291,7 @@ func numberOf(f float64) value.Value {
 	return value.Float(f)
 }
 
-func ordered(n *node, left, right *value.Value) value.Value {
+func (e *evaluation) ordered(n *node, left, right *value.Value) value.Value {
 	if left.Kind() == value.Number && right.Kind() == value.Number {
 		if a, ok := left.Int64(); ok {
 			if b, ok := right.Int64(); ok {
@@ -309,6 +312,7 @@ func ordered(n *node, left, right *value.Value) value.Value {
 		e.Token, e.Position = n.text, n.at
 		panic(e)
 	}
+	e.tick(comparing(*left, *right))
 	return n.op.holds(compare(*left, *right))
 }
 

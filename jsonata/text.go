@@ -384,7 +384,9 @@ func replace(e *evaluation, args []val) value.Value {
 			b.WriteString(v.Str())
 		}
 		start = m.end
-		e.charge(int64(b.Len()) / 16)
+		if int64(b.Len()) > e.limits.Bytes {
+			break
+		}
 	}
 	e.texts(len(text) - start)
 	b.WriteString(text[start:])

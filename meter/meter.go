@@ -121,9 +121,14 @@ func (m *Meter) Hold(bytes int64) {
 	}
 }
 
-// Release counts bytes that were built and are not held any more.
+// builtBytes is how many bytes are built, and thrown away again, in a unit of work.
+const builtBytes = 64
+
+// Release counts bytes that were built and are not held any more. That they were is
+// work, which no limit of bytes bounds now.
 func (m *Meter) Release(bytes int64) {
 	if m != nil {
+		m.work += bytes / builtBytes
 		m.peak = max(m.peak, m.held)
 		m.held -= bytes
 	}
@@ -157,14 +162,6 @@ func (m *Meter) Built() int64 {
 		return 0
 	}
 	return m.held
-}
-
-// BytesLeft is how much may still be built, at most half of the range of int64.
-func (m *Meter) BytesLeft() int64 {
-	if m == nil {
-		return math.MaxInt64 / 2
-	}
-	return min(m.heldEnd-m.held, math.MaxInt64/2)
 }
 
 // Used tells the work done in all, and the most that was held at once.

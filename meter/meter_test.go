@@ -31,12 +31,14 @@ func TestLimits(t *testing.T) {
 	if err := caught(m, func() { m.Work(100); m.Hold(1000) }); err != nil || m.Built() != 1400 {
 		t.Error("after Renew:", err, m.Built())
 	}
-	if left := m.BytesLeft(); left != 0 {
-		t.Error("left:", left)
+	m.Renew(0)
+	m.Hold(1000)
+	m.Release(640)
+	if err := caught(m, func() { m.Hold(640) }); err != nil {
+		t.Error("after Release:", err)
 	}
-	m.Release(500)
-	if left := m.BytesLeft(); left != 500 {
-		t.Error("left after Release:", left)
+	if err := caught(m, func() { m.Work(91) }); !errors.Is(err, meter.ErrWork) {
+		t.Error("what was released is no work:", err)
 	}
 }
 

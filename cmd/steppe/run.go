@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -217,6 +218,9 @@ func (r *runner) listen() error {
 	if r.serving != nil {
 		return nil
 	}
+	if host, _, err := net.SplitHostPort(r.command.Addr); err != nil || !isLoopback(host) {
+		return fmt.Errorf("--addr %s: task tokens are taken on the loopback interface only, for nobody's keys are checked", r.command.Addr)
+	}
 	listener, err := net.Listen("tcp", r.command.Addr)
 	if err != nil {
 		return fmt.Errorf("listen for task tokens (give another --addr): %w", err)
@@ -226,7 +230,7 @@ func (r *runner) listen() error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = serveHTTP(ctx, listener, r.server.Handler()) // ends with cancel
+		_ = serveHTTP(ctx, listener, r.server.Handler(), slog.New(slog.DiscardHandler)) // ends with cancel
 	}()
 	r.serving = func() { cancel(); <-done }
 	return nil

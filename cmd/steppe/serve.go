@@ -80,7 +80,7 @@ func (c *serveCommand) Run(con *console) error {
 		scheme, listener = "https://", tls.NewListener(listener, certificate)
 	}
 	c.greet(con, scheme+listener.Addr().String())
-	return errors.Join(serveHTTP(ctx, listener, server.Handler()), server.Close())
+	return errors.Join(serveHTTP(ctx, listener, server.Handler(), log), server.Close())
 }
 
 // checkAddress keeps a server that checks no keys off the network.
@@ -89,11 +89,16 @@ func (c *serveCommand) checkAddress() error {
 	if err != nil {
 		return fmt.Errorf("--addr %s: %w", c.Addr, err)
 	}
-	ip := net.ParseIP(host)
-	if c.Insecure || c.Keys != "" || host == "localhost" || ip != nil && ip.IsLoopback() {
+	if c.Insecure || c.Keys != "" || isLoopback(host) {
 		return nil
 	}
 	return fmt.Errorf("--addr %s is reachable from other machines, and no keys are checked; name the file of the keys with --keys, or give --insecure if that is what you want", c.Addr)
+}
+
+// isLoopback reports whether a host is reached from this machine only.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (c *serveCommand) config(log *slog.Logger) (steppe.Config, error) {
@@ -201,9 +206,10 @@ const writeTimeout = 6 * time.Minute
 const shutdownTimeout = 5 * time.Second
 
 // serveHTTP serves until the context ends.
-func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
+func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
 	hs := &http.Server{
 		Handler:           handler,
+		ErrorLog:          door.ErrorLog(log),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      writeTimeout,

@@ -334,13 +334,13 @@ var errInternal = &Exception{Type: "InternalFailure", Message: "The request fail
 // maxMessage bounds the message of an exception, in bytes.
 const maxMessage = 16 << 10
 
-// bounded is a message that may be sent: of one that is too long the beginning.
-func bounded(message string) string {
-	if len(message) <= maxMessage {
-		return message
+// Bounded is a text that is told in at most so many bytes: of one that is too long
+// the beginning, and how much more there is.
+func Bounded(text string, most int) string {
+	if len(text) <= most {
+		return text
 	}
-	rest := " … and " + strconv.Itoa(len(message)-maxMessage) + " bytes more"
-	return strings.ToValidUTF8(message[:maxMessage], "") + rest
+	return strings.ToValidUTF8(text[:most], "") + " … and " + strconv.Itoa(len(text)-most) + " bytes more"
 }
 
 // fail writes an exception. The text of any other error goes to the log only.
@@ -354,7 +354,7 @@ func (s *Server) fail(w http.ResponseWriter, r *Request, err error) {
 	}
 	body := value.NewObject(2 + len(e.Members))
 	body.Set("__type", value.Str(e.Type))
-	body.Set("message", value.Str(bounded(e.Message)))
+	body.Set("message", value.Str(Bounded(e.Message, maxMessage)))
 	for _, m := range e.Members {
 		body.Set(m.Name, m.Value)
 	}

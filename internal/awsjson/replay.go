@@ -43,9 +43,9 @@ type replays struct {
 
 // seen is what is remembered of a signature, or of a call with it.
 type seen struct {
-	came      time.Time
-	from      uint64 // the connection
-	elsewhere int    // calls on other ones
+	came      int64  // milliseconds
+	from      uint32 // the connection
+	elsewhere uint32 // calls on other ones
 }
 
 // first reports whether a request is received for the first time: its signature
@@ -72,17 +72,17 @@ func (r *replays) first(signature, invocation, connection string, now, expires t
 		bucket = make(map[uint64]seen)
 		r.buckets[minute] = bucket
 	}
-	of, from := maphash.String(r.seed, signature), maphash.String(r.seed, connection)
+	of, from, millis := maphash.String(r.seed, signature), uint32(maphash.String(r.seed, connection)), now.UnixMilli()
 	before, known := bucket[of]
 	if !known {
-		before = seen{came: now, from: from}
+		before = seen{came: millis, from: from}
 		bucket[of] = before
 	}
 	if invocation == "" {
 		return !known, !known
 	}
 	call := maphash.String(r.seed, signature+" "+invocation)
-	if _, again := bucket[call]; again || known && now.Sub(before.came) > sameSecond {
+	if _, again := bucket[call]; again || known && millis-before.came > sameSecond.Milliseconds() {
 		return false, false
 	}
 	if known && from != before.from {
@@ -91,6 +91,6 @@ func (r *replays) first(signature, invocation, connection string, now, expires t
 		}
 		bucket[of] = before
 	}
-	bucket[call] = seen{came: now}
+	bucket[call] = seen{came: millis}
 	return true, !known
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // FreeBody is how much of a request's body is read without asking its budget.
-const FreeBody = 64 << 10
+const FreeBody = 16 << 10
 
 // ErrTooLarge tells that a body is larger than it may be.
 var ErrTooLarge = errors.New("door: the body is too large")

@@ -20,7 +20,7 @@ type Refusal struct {
 // Error gives type and message.
 func (r *Refusal) Error() string { return r.Type + ": " + r.Message }
 
-// refuse answers with a refusal. What the caller still sends is not waited for.
+// write answers with the refusal. What the caller still sends is not waited for.
 func (r *Refusal) write(w http.ResponseWriter) {
 	text, _ := json.Marshal(map[string]string{"__type": r.Type, "message": r.Message}) // two strings
 	header := w.Header()

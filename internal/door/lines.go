@@ -1,7 +1,9 @@
 package door
 
 import (
+	stdlog "log"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 )
@@ -19,6 +21,27 @@ type lines struct {
 	minute int64
 	told   map[string]bool
 	passed int // over since the last line
+}
+
+// ErrorLog is a log for an http.Server that tells log a few lines a minute: what
+// nobody has signed must not fill it.
+func ErrorLog(log *slog.Logger) *stdlog.Logger {
+	return stdlog.New(&errorLines{lines{log: log, clock: time.Now}}, "", 0)
+}
+
+type errorLines struct{ lines }
+
+// Write tells a line, unless one was told that differs in its numbers only.
+func (l *errorLines) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	kind := strings.Map(func(c rune) rune {
+		if '0' <= c && c <= '9' {
+			return -1
+		}
+		return c
+	}, text)
+	l.warn(kind, "http server", slog.String("error", text))
+	return len(line), nil
 }
 
 // warn writes a line about a thing, unless it was told already.

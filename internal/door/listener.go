@@ -1,6 +1,7 @@
 package door
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -21,6 +22,8 @@ type Listener struct {
 	conns map[*Connection]struct{}
 	parts map[netip.Addr]int
 	room  chan struct{} // has an element when a connection has left
+	ended chan struct{}
+	once  sync.Once
 }
 
 // Limit bounds the connections of a listener. It tells log when it closes some.
@@ -28,6 +31,7 @@ func Limit(l net.Listener, most int, log *slog.Logger) *Listener {
 	return &Listener{
 		Listener: l, most: max(most, 1), lines: &lines{log: log, clock: time.Now},
 		conns: make(map[*Connection]struct{}), parts: make(map[netip.Addr]int), room: make(chan struct{}, 1),
+		ended: make(chan struct{}),
 	}
 }
 
@@ -62,10 +66,18 @@ func (l *Listener) Accept() (net.Conn, error) {
 		look.Reset(fresh)
 		select {
 		case <-l.room:
+		case <-l.ended:
+			return nil, errors.Join(net.ErrClosed, c.Close())
 		case <-look.C: // one may be idle meanwhile
 		}
 	}
 	return ours, nil
+}
+
+// Close ends the listener, and the waiting for room.
+func (l *Listener) Close() error {
+	l.once.Do(func() { close(l.ended) })
+	return l.Listener.Close()
 }
 
 func (l *Listener) admit(c *Connection) bool {
