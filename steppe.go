@@ -52,6 +52,7 @@ type Config struct {
 	// Dir is the data directory; "" keeps everything in memory.
 	Dir string
 	// Account and Region are those of callers whose credentials tell none.
+	// Functions are the account's, too.
 	Account, Region string
 	// Keys are what requests must be signed with (AWS Signature Version 4);
 	// without any, requests are believed. A key belongs to an account.
@@ -80,6 +81,12 @@ type Config struct {
 	// LambdaEndpoint is the URL of a server with Lambda's Invoke operation, for
 	// the functions that are not among Functions; "" for none.
 	LambdaEndpoint string
+	// LambdaEndpointAccount is whose functions these are, as for
+	// [Function.Account].
+	LambdaEndpointAccount string
+	// URL is that of the server where it is known beforehand: functions are told
+	// it as AWS_ENDPOINT_URL_SFN.
+	URL string
 	// Perform, where it is set, performs the tasks of all services, functions
 	// among them unless Functions are given.
 	Perform integration.Integration
@@ -125,29 +132,6 @@ type Key struct {
 	Regions []string
 }
 
-// Function is a Lambda function: a process on this machine, an HTTP URL, or Go
-// code ([GoFunction]).
-type Function struct {
-	lambda.Process
-	// URL is set for a function that an HTTP server performs.
-	URL string
-
-	code lambda.Function
-}
-
-// GoFunction is a Lambda function of that name in Go, of this process. In and
-// Out are what encoding/json can decode and encode. An error becomes an Error
-// Name: the name of its type, or what its method ErrorType() string gives.
-func GoFunction[In, Out any](name string, fn func(ctx context.Context, in In) (Out, error)) Function {
-	return Function{Process: lambda.Process{Name: name}, code: lambda.GoFunction(func(ctx context.Context, input json.RawMessage) (any, error) {
-		var in In
-		if err := json.Unmarshal(input, &in); err != nil {
-			return nil, fmt.Errorf("the input of function %s: %w", name, err)
-		}
-		return fn(ctx, in)
-	})}
-}
-
 // Server is a running house. Its methods may be called from any goroutine.
 type Server struct {
 	engine    *engine.Engine
@@ -156,6 +140,7 @@ type Server struct {
 	handler   http.Handler
 	account   string
 	region    string
+	homes     []string // the accounts whose functions are that say nothing else
 	audit     io.Closer
 
 	stop context.CancelFunc
@@ -168,17 +153,18 @@ func Open(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	homes := homeAccounts(&cfg)
 	if cfg.Account == "" {
 		cfg.Account = DefaultAccount
 	}
 	if cfg.Region == "" {
 		cfg.Region = DefaultRegion
 	}
-	functions, err := openFunctions(&cfg)
+	functions, err := openFunctions(&cfg, homes)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{functions: functions, account: cfg.Account, region: cfg.Region}
+	s := &Server{functions: functions, account: cfg.Account, region: cfg.Region, homes: homes}
 	if s.store, err = openStore(&cfg); err != nil {
 		return nil, errors.Join(err, functions.Close())
 	}
@@ -273,43 +259,6 @@ func openStore(cfg *Config) (store.Store, error) {
 	return pebble.Open(cfg.Dir, pebble.Options{Logger: cfg.Logger, AcceptLoss: cfg.AcceptLoss, OpenFiles: cfg.OpenFiles})
 }
 
-func openFunctions(cfg *Config) (*lambda.Functions, error) {
-	var fallback lambda.Function
-	if cfg.LambdaEndpoint != "" {
-		var err error
-		if fallback, err = lambda.Endpoint(cfg.LambdaEndpoint); err != nil {
-			return nil, fmt.Errorf("steppe: %w", err)
-		}
-	}
-	set := lambda.NewFunctions(fallback)
-	for _, f := range cfg.Functions {
-		if f.code != nil {
-			set.Add(f.Name, f.code)
-			continue
-		}
-		if f.URL != "" {
-			set.Add(f.Name, lambda.URLFunction(f.URL))
-			continue
-		}
-		if f.Log == nil {
-			f.Log = functionLog(cfg, f.Name)
-		}
-		process, err := lambda.NewProcess(f.Process)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("steppe: %w", err), set.Close())
-		}
-		set.Add(f.Name, process)
-	}
-	return set, nil
-}
-
-func functionLog(cfg *Config, name string) func(string) {
-	if cfg.FunctionLog != nil {
-		return func(line string) { cfg.FunctionLog(name, line) }
-	}
-	return func(line string) { cfg.Logger.Info(line, slog.String("function", name)) }
-}
-
 // Handler answers the API.
 func (s *Server) Handler() http.Handler { return s.handler }
 
@@ -333,18 +282,6 @@ func (s *Server) Compact(ctx context.Context) error {
 		return db.Compact(ctx)
 	}
 	return nil
-}
-
-// FunctionARN is the ARN by which Task states name a function of this server.
-func (s *Server) FunctionARN(name string) string {
-	return "arn:aws:lambda:" + s.region + ":" + s.account + ":function:" + name
-}
-
-// RegisterFunction makes a [GoFunction] available to a server that is open.
-// Tasks that Open took up may have called it before, and failed: give functions
-// whose tasks outlive the server in [Config.Functions].
-func RegisterFunction[In, Out any](s *Server, name string, fn func(ctx context.Context, in In) (Out, error)) {
-	s.functions.Add(name, GoFunction(name, fn).code)
 }
 
 // closeTimeout bounds how long Close waits for tasks under way.

@@ -29,7 +29,8 @@ const letGo = 4 << 10
 // lanes has the tasks of an integration performed, so many at once. Tasks of one
 // function of a tenant stand in a lane; the lanes take turns. A lane without a
 // limit of its own has at most half of the places, a tenant three quarters: there
-// is room for others, whatever one does.
+// is room for others, whatever one does. A limit of its own is shared by the
+// lanes of that name, of all tenants: they call the same.
 type lanes struct {
 	e     *Engine
 	limit int
@@ -37,6 +38,7 @@ type lanes struct {
 	mu       sync.Mutex
 	running  int
 	byTenant map[Tenant]int
+	byName   map[string]int // of lanes with a limit of their own
 	all      map[laneKey]*lane
 	waiting  []*lane // those with tasks in line, the one whose turn is next first
 }
@@ -48,13 +50,14 @@ type laneKey struct {
 
 type lane struct {
 	key     laneKey
+	own     bool // the limit is the lane's own
 	limit   int
 	running int
 	line    []*laneTask
 }
 
 func newLanes(e *Engine, limit int) *lanes {
-	return &lanes{e: e, limit: limit, byTenant: make(map[Tenant]int), all: make(map[laneKey]*lane)}
+	return &lanes{e: e, limit: limit, byTenant: make(map[Tenant]int), byName: make(map[string]int), all: make(map[laneKey]*lane)}
 }
 
 // add puts a task in line. limit is how many of its lane may be performed at
@@ -64,7 +67,7 @@ func (l *lanes) add(t *laneTask, name string, limit int) {
 	key := laneKey{t.m.tenant(), name}
 	of := l.all[key]
 	if of == nil {
-		of = &lane{key: key}
+		of = &lane{key: key, own: limit > 0}
 		l.all[key] = of
 	}
 	half := max(1, l.limit/2)
@@ -90,13 +93,20 @@ func (l *lanes) add(t *laneTask, name string, limit int) {
 
 // may reports whether one more task of a lane may be performed.
 func (l *lanes) may(of *lane) bool {
-	return l.running < l.limit && of.running < of.limit && l.byTenant[of.key.tenant] < max(1, l.limit*3/4)
+	running := of.running
+	if of.own {
+		running = l.byName[of.key.name]
+	}
+	return l.running < l.limit && running < of.limit && l.byTenant[of.key.tenant] < max(1, l.limit*3/4)
 }
 
 func (l *lanes) take(of *lane) {
 	l.running++
 	of.running++
 	l.byTenant[of.key.tenant]++
+	if of.own {
+		l.byName[of.key.name]++
+	}
 }
 
 // run performs a task, and those whose turn comes then.
@@ -115,10 +125,9 @@ func (l *lanes) next(of *lane) *laneTask {
 	defer l.mu.Unlock()
 	l.running--
 	of.running--
-	if tenant := of.key.tenant; l.byTenant[tenant] == 1 {
-		delete(l.byTenant, tenant)
-	} else {
-		l.byTenant[tenant]--
+	less(l.byTenant, of.key.tenant)
+	if of.own {
+		less(l.byName, of.key.name)
 	}
 	if of.running == 0 && len(of.line) == 0 {
 		delete(l.all, of.key)
@@ -141,4 +150,11 @@ func (l *lanes) next(of *lane) *laneTask {
 	}
 	l.e.queued.Add(-1)
 	return t
+}
+
+// less counts one less of something, and forgets it at zero.
+func less[K comparable](counts map[K]int, k K) {
+	if counts[k]--; counts[k] == 0 {
+		delete(counts, k)
+	}
 }

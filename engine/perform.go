@@ -181,6 +181,9 @@ func foreignActivity(effect *interpreter.Effect) interpreter.Message {
 	return interpreter.Message{Kind: interpreter.TaskFailed, Cause: effect.Cause, Failure: history.ErrorOutput{Error: new("States.Runtime"), Cause: &cause}}
 }
 
+// lambdaService invokes functions that parameters name.
+const lambdaService = "lambda"
+
 // invoke puts a task in line to be performed.
 func (e *Engine) invoke(r *resident, m meta, effect interpreter.Effect, id effectID) {
 	t := &laneTask{r: r, m: m, id: id, effect: &effect, scheduled: e.Now(), timeout: effect.Timeout}
@@ -189,8 +192,8 @@ func (e *Engine) invoke(r *resident, m meta, effect interpreter.Effect, id effec
 	}
 	t.ctx, t.cancel = context.WithCancel(e.closing)
 	service := effect.Resource.Service
-	if effect.Resource.Kind == asl.FunctionResource {
-		service = integration.FunctionService
+	if effect.Resource.Kind == asl.FunctionResource || service == lambdaService {
+		service = integration.FunctionService // functions have the same lanes, however they are named
 	}
 	name, limit := "", 0
 	if e.cfg.Integrations.Mocked() == nil { // mocks answer in the order in which tasks are scheduled

@@ -68,9 +68,10 @@ type Integration interface {
 // of one function, of which only so many run at once.
 type Laned interface {
 	Integration
-	// Lane gives the name of what a task shares with others of its account and
-	// region, and how many of these may be performed at once, 0 for no limit of
-	// their own. Those beyond wait, and do not keep tasks of other lanes waiting.
+	// Lane gives the name of what a task shares with others, and how many of these
+	// may be performed at once, whatever account and region they are of; with 0 for
+	// no limit of their own it is shared within an account and region only. Those
+	// beyond wait, and do not keep tasks of other lanes waiting.
 	// It answers at once, without touching the service.
 	Lane(task Task) (name string, limit int)
 }

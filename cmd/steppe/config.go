@@ -31,6 +31,8 @@ type functionConfig struct {
 	Timeout     time.Duration     `yaml:"timeout"`
 	Concurrency int               `yaml:"concurrency"`
 	Env         map[string]string `yaml:"env"`
+	PassEnv     []string          `yaml:"passEnv"`
+	Account     string            `yaml:"account"`
 }
 
 // loadConfig reads a configuration file and gives its functions, in the order
@@ -56,10 +58,10 @@ func loadConfig(path string) ([]steppe.Function, error) {
 			dir = filepath.Join(filepath.Dir(path), dir)
 		}
 		functions = append(functions, steppe.Function{
-			URL: fc.URL,
+			URL: fc.URL, Account: fc.Account,
 			Process: lambda.Process{
 				Name: name, Runtime: fc.Runtime, Handler: fc.Handler, Dir: dir,
-				Env: fc.Env, Timeout: fc.Timeout, Concurrency: fc.Concurrency,
+				Env: fc.Env, PassEnv: fc.PassEnv, Timeout: fc.Timeout, Concurrency: fc.Concurrency,
 			},
 		})
 	}

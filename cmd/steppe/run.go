@@ -23,6 +23,7 @@ type runCommand struct {
 	File    string `arg:"" help:"Definition (JSON or YAML), or a folder that holds one."`
 	Input   string `help:"Input as JSON, or @FILE. Default: input.json beside the definition, or {}." placeholder:"JSON"`
 	Config  string `help:"Configuration file; otherwise functions are found beside the definition." placeholder:"FILE"`
+	Account string `help:"Account of the execution and of the functions: that of the definition's ARNs." default:"000000000000" placeholder:"ID"`
 	Approve bool   `help:"Approve every task that waits for a task token, with {\"approved\":true}."`
 	Addr    string `help:"Where task tokens are taken while an execution waits." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
 	Time    string `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
@@ -66,7 +67,7 @@ func (c *runCommand) Run(con *console) error {
 		return err
 	}
 	r := &runner{command: c, con: con, tree: newTree(con), events: make(chan engine.Step, 1024)}
-	cfg := steppe.Config{VirtualTime: c.Time == "virtual", Observe: func(s engine.Step) { r.events <- s }, FunctionLog: r.functionLog}
+	cfg := steppe.Config{Account: c.Account, VirtualTime: c.Time == "virtual", Observe: func(s engine.Step) { r.events <- s }, FunctionLog: r.functionLog}
 	if c.Config != "" {
 		cfg.Functions, err = loadConfig(c.Config)
 	} else {
@@ -130,8 +131,8 @@ func (r *runner) run(d *definition, parsed *asl.StateMachine, input *value.Doc) 
 	ctx, stop := interrupted()
 	defer stop()
 	m, err := r.server.Engine().CreateMachine(ctx, engine.Machine{
-		Tenant: engine.Tenant{Account: steppe.DefaultAccount, Region: steppe.DefaultRegion}, Name: runName, Type: engine.Standard,
-		RoleARN: "arn:aws:iam::" + steppe.DefaultAccount + ":role/" + runName, Definition: string(d.json), Created: time.Now(), Updated: time.Now(),
+		Tenant: engine.Tenant{Account: r.command.Account, Region: steppe.DefaultRegion}, Name: runName, Type: engine.Standard,
+		RoleARN: "arn:aws:iam::" + r.command.Account + ":role/" + runName, Definition: string(d.json), Created: time.Now(), Updated: time.Now(),
 	}, parsed)
 	if err != nil {
 		return nil, err

@@ -18,30 +18,31 @@ import (
 )
 
 type serveCommand struct {
-	Addr           string   `help:"Address to listen on." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
-	Data           string   `help:"Data directory." default:"steppe-data" placeholder:"DIR"`
-	Ephemeral      bool     `help:"Keep nothing: everything is gone when the server stops."`
-	Config         string   `help:"Configuration file; steppe.yaml of the working directory when there is one." placeholder:"FILE"`
-	LambdaEndpoint string   `help:"Invoke functions that are not configured at this URL (Lambda's Invoke operation)." placeholder:"URL"`
-	Retention      string   `help:"How long executions are kept after their end (the tag steppe:retention of a state machine sets its own)." default:"90d" placeholder:"DURATION"`
-	Index          []string `help:"Values by which executions are found fast, as in input.orderId." placeholder:"FIELD"`
-	Account        string   `help:"Account of callers whose credentials tell none." default:"000000000000" placeholder:"ID"`
-	Region         string   `help:"Region of callers whose credentials tell none." default:"us-east-1" placeholder:"REGION"`
-	Keys           string   `help:"File of the access keys that requests must be signed with." placeholder:"FILE"`
-	EncryptionKeys string   `help:"File of the keys that encryption configurations name: what is stored for them is encrypted." placeholder:"FILE"`
-	TLSCert        string   `help:"Certificate to serve HTTPS with; it is read again when it changes." placeholder:"FILE" name:"tls-cert"`
-	TLSKey         string   `help:"Private key of the certificate." placeholder:"FILE" name:"tls-key"`
-	Audit          string   `help:"File to which a line is added for each request that changes something." placeholder:"FILE"`
-	AuditSize      int      `help:"Size in MB at which the audit file becomes FILE.1 and a new one begins." default:"100" placeholder:"MB"`
-	AuditFiles     int      `help:"Full audit files that are kept." default:"5" placeholder:"N"`
-	AllowedHosts   []string `help:"Names by which a server without keys may be called, beside localhost and its addresses; * is any." placeholder:"HOST"`
-	AllowedOrigins []string `help:"Origins of the web pages that may call the server, as in https://console.example." placeholder:"ORIGIN"`
-	Quotas         string   `help:"Throttle callers: none, or as aws does." enum:"none,aws" default:"none"`
-	MaxConnections int      `help:"Connections at once; idle ones make room for more. Half of them may serve one account." default:"10000" placeholder:"N"`
-	Insecure       bool     `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
-	AcceptLoss     bool     `help:"Go on with a data directory that has lost what was acknowledged; the log says what. Copy the directory first."`
-	Time           string   `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
-	JSON           bool     `help:"Write the log as JSON." name:"json"`
+	Addr                  string   `help:"Address to listen on." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
+	Data                  string   `help:"Data directory." default:"steppe-data" placeholder:"DIR"`
+	Ephemeral             bool     `help:"Keep nothing: everything is gone when the server stops."`
+	Config                string   `help:"Configuration file; steppe.yaml of the working directory when there is one." placeholder:"FILE"`
+	LambdaEndpoint        string   `help:"Invoke functions that are not configured at this URL (Lambda's Invoke operation)." placeholder:"URL"`
+	LambdaEndpointAccount string   `help:"Account whose functions those of --lambda-endpoint are; * is all accounts'. Default: that of --account." placeholder:"ID"`
+	Retention             string   `help:"How long executions are kept after their end (the tag steppe:retention of a state machine sets its own)." default:"90d" placeholder:"DURATION"`
+	Index                 []string `help:"Values by which executions are found fast, as in input.orderId." placeholder:"FIELD"`
+	Account               string   `help:"Account of functions, and of callers whose credentials tell none. Default: 000000000000; functions are also of the keys' account if these have only one." placeholder:"ID"`
+	Region                string   `help:"Region of callers whose credentials tell none." default:"us-east-1" placeholder:"REGION"`
+	Keys                  string   `help:"File of the access keys that requests must be signed with." placeholder:"FILE"`
+	EncryptionKeys        string   `help:"File of the keys that encryption configurations name: what is stored for them is encrypted." placeholder:"FILE"`
+	TLSCert               string   `help:"Certificate to serve HTTPS with; it is read again when it changes." placeholder:"FILE" name:"tls-cert"`
+	TLSKey                string   `help:"Private key of the certificate." placeholder:"FILE" name:"tls-key"`
+	Audit                 string   `help:"File to which a line is added for each request that changes something." placeholder:"FILE"`
+	AuditSize             int      `help:"Size in MB at which the audit file becomes FILE.1 and a new one begins." default:"100" placeholder:"MB"`
+	AuditFiles            int      `help:"Full audit files that are kept." default:"5" placeholder:"N"`
+	AllowedHosts          []string `help:"Names by which a server without keys may be called, beside localhost and its addresses; * is any." placeholder:"HOST"`
+	AllowedOrigins        []string `help:"Origins of the web pages that may call the server, as in https://console.example." placeholder:"ORIGIN"`
+	Quotas                string   `help:"Throttle callers: none, or as aws does." enum:"none,aws" default:"none"`
+	MaxConnections        int      `help:"Connections at once; idle ones make room for more. Half of them may serve one account." default:"10000" placeholder:"N"`
+	Insecure              bool     `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
+	AcceptLoss            bool     `help:"Go on with a data directory that has lost what was acknowledged; the log says what. Copy the directory first."`
+	Time                  string   `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
+	JSON                  bool     `help:"Write the log as JSON." name:"json"`
 }
 
 // Run serves until it is interrupted.
@@ -107,6 +108,7 @@ func (c *serveCommand) config(log *slog.Logger) (steppe.Config, error) {
 	}
 	cfg.AllowedHosts, cfg.AllowedOrigins = c.AllowedHosts, c.AllowedOrigins
 	cfg.Account, cfg.Region, cfg.Quotas = c.Account, c.Region, c.Quotas == "aws"
+	cfg.LambdaEndpointAccount, cfg.URL = c.LambdaEndpointAccount, c.url()
 	var err error
 	if c.Keys != "" {
 		if cfg.Keys, err = loadKeys(c.Keys); err != nil {
@@ -133,6 +135,23 @@ func (c *serveCommand) config(log *slog.Logger) (steppe.Config, error) {
 		cfg.Functions, err = findFunctions(".")
 	}
 	return cfg, err
+}
+
+// url is that of the server as programs of this machine can call it, "" when the
+// system chooses its port.
+func (c *serveCommand) url() string {
+	host, port, err := net.SplitHostPort(c.Addr)
+	if err != nil || port == "0" {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	scheme := "http://"
+	if c.TLSCert != "" {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port)
 }
 
 func newLogger(con *console, asJSON bool) *slog.Logger {

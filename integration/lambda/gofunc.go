@@ -15,6 +15,16 @@ func GoFunction(fn func(ctx context.Context, input json.RawMessage) (any, error)
 	return goFunction{fn}
 }
 
+type idempotencyKey struct{}
+
+// IdempotencyKey gives what tells the attempts of tasks apart to the code of a
+// [GoFunction], by the context that it is given: the same each time that the same
+// attempt of the same task is performed. It is "" for other contexts.
+func IdempotencyKey(ctx context.Context) string {
+	key, _ := ctx.Value(idempotencyKey{}).(string)
+	return key
+}
+
 type goFunction struct {
 	fn func(ctx context.Context, input json.RawMessage) (any, error)
 }
@@ -28,7 +38,7 @@ func (g goFunction) Invoke(ctx context.Context, in Invocation) (r *Response, err
 		}
 		r.Header = header(r.RequestID, len(r.Payload))
 	}()
-	out, err := g.fn(ctx, in.Payload)
+	out, err := g.fn(context.WithValue(ctx, idempotencyKey{}, in.Idempotency), in.Payload)
 	if err == nil {
 		r.Payload, err = json.Marshal(out)
 	}

@@ -17,8 +17,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
-	"sync"
 
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/integration"
@@ -38,6 +36,9 @@ type Invocation struct {
 	Event bool
 	// Tail asks for the end of the function's log.
 	Tail bool
+	// MaxBytes is how much of an answer is of use: one byte more is read, no
+	// more. 0 stands for the service's own limit.
+	MaxBytes int
 }
 
 // Response is what a function answered.
@@ -71,103 +72,6 @@ func (e *ServiceError) Error() string {
 	return fmt.Sprintf("%s (Service: AWSLambda; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)", e.Message, e.Status, e.Code, e.RequestID)
 }
 
-// Functions is the set of functions that tasks may name. Its methods may be
-// called from any goroutine.
-type Functions struct {
-	mu     sync.RWMutex
-	byName map[string]Function
-	// fallback answers for functions that are not in the set; nil for none.
-	fallback Function
-}
-
-// NewFunctions makes a set. fallback, which may be nil, is asked for functions
-// that are not in it.
-func NewFunctions(fallback Function) *Functions {
-	return &Functions{byName: make(map[string]Function), fallback: fallback}
-}
-
-// Add puts a function into the set under its name.
-func (f *Functions) Add(name string, function Function) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.byName[name] = function
-}
-
-// Names lists the functions of the set.
-func (f *Functions) Names() []string {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	names := make([]string, 0, len(f.byName))
-	for name := range f.byName {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// Close ends all functions.
-func (f *Functions) Close() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var failed error
-	for _, function := range f.byName {
-		failed = errors.Join(failed, function.Close())
-	}
-	if f.fallback != nil {
-		failed = errors.Join(failed, f.fallback.Close())
-	}
-	return failed
-}
-
-// invoke calls the function that an ARN or name names.
-func (f *Functions) invoke(ctx context.Context, name functionName, in Invocation) (*Response, error) {
-	f.mu.RLock()
-	function := f.byName[name.name]
-	f.mu.RUnlock()
-	if function == nil {
-		function = f.fallback
-	}
-	in.FunctionARN, in.Qualifier = name.arn(), name.qualifier
-	if function == nil {
-		qualifier := name.qualifier
-		if qualifier == "" {
-			qualifier = "$LATEST"
-		}
-		return nil, &ServiceError{
-			Status: http.StatusNotFound, Code: "ResourceNotFoundException", RequestID: in.Idempotency,
-			Message: "Function not found: " + in.FunctionARN + ":" + qualifier,
-		}
-	}
-	return function.Invoke(ctx, in)
-}
-
-// functionName is what names a function: NAME, NAME:QUALIFIER,
-// ACCOUNT:function:NAME, or an ARN of either.
-type functionName struct {
-	account, region, name, qualifier string
-}
-
-func (n functionName) arn() string {
-	return "arn:aws:lambda:" + n.region + ":" + n.account + ":function:" + n.name
-}
-
-func parseName(text, account, region string) functionName {
-	n := functionName{account: account, region: region}
-	var parts [6]string // arn, partition, service, region, account, "function"
-	rest, whole := text, true
-	for i := 0; i < len(parts) && whole; i++ {
-		parts[i], rest, whole = strings.Cut(rest, ":")
-	}
-	if whole && parts[0] == "arn" {
-		n.region, n.account = parts[3], parts[4]
-		text = rest
-	} else if _, rest, partial := strings.Cut(text, ":function:"); partial {
-		text = rest
-	}
-	n.name, n.qualifier, _ = strings.Cut(text, ":")
-	return n
-}
-
 // ByARN is the integration for functions that a Task names by their ARN.
 func (f *Functions) ByARN() integration.Integration { return byARN{f} }
 
@@ -179,9 +83,7 @@ func (byARN) Supports(r asl.Resource) bool { return r.Kind == asl.FunctionResour
 // Perform invokes the function with the task's input; the result is the
 // function's.
 func (i byARN) Perform(ctx context.Context, t integration.Task) (*value.Doc, error) {
-	response, err := i.functions.invoke(ctx, parseName(t.Resource.ARN, t.Account, t.Region), Invocation{
-		Payload: t.Input.Raw(), Idempotency: t.Idempotency, TraceHeader: t.TraceHeader,
-	})
+	response, err := i.functions.invoke(ctx, t, t.Resource.ARN, "", Invocation{Payload: t.Input.Raw()})
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -191,6 +93,9 @@ func (i byARN) Perform(ctx context.Context, t integration.Task) (*value.Doc, err
 	}
 	return doc, err
 }
+
+// Lane gives the function.
+func (i byARN) Lane(t integration.Task) (string, int) { return i.functions.lane(t, t.Resource.ARN) }
 
 // Optimized is the integration lambda:invoke.
 func (f *Functions) Optimized() integration.Integration { return optimized{f} }
@@ -206,22 +111,17 @@ func (optimized) Supports(r asl.Resource) bool {
 // Invoke operation's, with the payload as JSON.
 func (i optimized) Perform(ctx context.Context, t integration.Task) (*value.Doc, error) {
 	params := t.Input.Value()
-	name := params.Get("FunctionName").Str()
+	name := calledName(params)
 	if name == "" {
 		return nil, integration.Failed("States.Runtime", "The field 'FunctionName' is required but was missing")
 	}
 	in := Invocation{
-		Idempotency: t.Idempotency, TraceHeader: t.TraceHeader,
 		ClientContext: params.Get("ClientContext").Str(),
 		Event:         params.Get("InvocationType").Str() == "Event",
 		Tail:          params.Get("LogType").Str() == "Tail",
 	}
 	in.Payload = requestPayload(params.Get("Payload"))
-	fn := parseName(name, t.Account, t.Region)
-	if q := params.Get("Qualifier").Str(); q != "" {
-		fn.qualifier = q
-	}
-	response, err := i.functions.invoke(ctx, fn, in)
+	response, err := i.functions.invoke(ctx, t, name, params.Get("Qualifier").Str(), in)
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -233,6 +133,14 @@ func (i optimized) Perform(ctx context.Context, t integration.Task) (*value.Doc,
 		return nil, err
 	}
 	return invokeResult(response, result), nil
+}
+
+// calledName is the function that the parameters name, "" for none.
+func calledName(params value.Value) string { return params.Get("FunctionName").Str() }
+
+// Lane gives the function that the parameters name.
+func (i optimized) Lane(t integration.Task) (string, int) {
+	return i.functions.lane(t, calledName(t.Input.Value()))
 }
 
 // invokeResult is the result of lambda:invoke: the operation's response with
@@ -318,6 +226,9 @@ func payload(r *Response, limit int, name string) (*value.Doc, error) {
 // for Java 1 drop "Exception" nowhere, and have "Lambda." in front.
 func failure(err error) error {
 	if service, ok := errors.AsType[*ServiceError](err); ok {
+		if service.Code == validation {
+			return integration.Failed("Lambda.AWSLambdaException", service.Error())
+		}
 		return integration.Failed("Lambda."+service.Code, service.Error())
 	}
 	return integration.Failed("Lambda.SdkClientException", err.Error())

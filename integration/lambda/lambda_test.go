@@ -42,6 +42,9 @@ func perform(t *testing.T, f *lambda.Functions, arn, input string) (string, inte
 	return out.String(), integration.Failure{}
 }
 
+// own is the account of the tasks.
+const own = "000000000000"
+
 const byName = "arn:aws:lambda:us-east-1:000000000000:function:"
 
 func write(t *testing.T, dir, name, text string) {
@@ -106,8 +109,8 @@ func TestProcesses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			set := lambda.NewFunctions(nil)
-			set.Add("f", fn)
+			set := lambda.NewFunctions()
+			set.Add("f", fn, own)
 			defer set.Close()
 			out, _ := perform(t, set, byName+"f", `{"n":1}`)
 			want := `{"event":{"n":1},"id":"01234567-89ab-cdef-0123-456789abcdef","arn":"` + byName + `f","env":"red"}`
@@ -146,8 +149,8 @@ func TestInitErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		set := lambda.NewFunctions(nil)
-		set.Add("f", fn)
+		set := lambda.NewFunctions()
+		set.Add("f", fn, own)
 		if _, failed := perform(t, set, byName+"f", `{}`); failed.Error != name {
 			t.Errorf("%s: %+v", handler, failed)
 		}
@@ -171,12 +174,13 @@ func TestProvided(t *testing.T) {
 	dir := t.TempDir()
 	script := `#!/usr/bin/env python3
 import http.client, os
-c = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+address, _, secret = os.environ["AWS_LAMBDA_RUNTIME_API"].partition("/")
+c = http.client.HTTPConnection(address)
 while True:
-    c.request("GET", "/2018-06-01/runtime/invocation/next")
+    c.request("GET", "/" + secret + "/2018-06-01/runtime/invocation/next")
     r = c.getresponse()
     body = r.read()
-    c.request("POST", "/2018-06-01/runtime/invocation/" + r.headers["Lambda-Runtime-Aws-Request-Id"] + "/response", b'{"got":' + body + b'}')
+    c.request("POST", "/" + secret + "/2018-06-01/runtime/invocation/" + r.headers["Lambda-Runtime-Aws-Request-Id"] + "/response", b'{"got":' + body + b'}')
     c.getresponse().read()
 `
 	write(t, dir, "bootstrap", script)
@@ -187,8 +191,8 @@ while True:
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := lambda.NewFunctions(nil)
-	set.Add("f", fn)
+	set := lambda.NewFunctions()
+	set.Add("f", fn, own)
 	defer set.Close()
 	if out, failed := perform(t, set, byName+"f", `[1]`); out != `{"got":[1]}` {
 		t.Errorf("%s, %+v", out, failed)
@@ -200,7 +204,7 @@ type refused struct{ why string }
 func (r refused) Error() string { return r.why }
 
 func TestGoFunctions(t *testing.T) {
-	set := lambda.NewFunctions(nil)
+	set := lambda.NewFunctions()
 	set.Add("double", lambda.GoFunction(func(_ context.Context, input json.RawMessage) (any, error) {
 		var n int
 		if err := json.Unmarshal(input, &n); err != nil {
@@ -213,7 +217,7 @@ func TestGoFunctions(t *testing.T) {
 			panic("one")
 		}
 		return 2 * n, nil
-	}))
+	}), own)
 	if out, _ := perform(t, set, byName+"double", `21`); out != `42` {
 		t.Error(out)
 	}
@@ -262,10 +266,16 @@ func TestRemote(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := lambda.NewFunctions(endpoint)
+	set := lambda.NewFunctions()
+	set.AddOthers(endpoint, own)
 	defer set.Close()
-	set.Add("fails", lambda.URLFunction(server.URL+"/fails"))
-	set.Add("echo", lambda.URLFunction(server.URL+"/"))
+	for name, path := range map[string]string{"fails": "/fails", "echo": "/"} {
+		fn, err := lambda.URLFunction(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Add(name, fn, own)
+	}
 	tests := []struct{ name, input, out, failed string }{
 		{"other", `{"a":1}`, `{"a":1}`, ""},
 		{"echo", `[2]`, `[2]`, ""},

@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -27,8 +28,14 @@ type Process struct {
 	Handler string
 	// Dir holds the code.
 	Dir string
-	// Env is added to the environment.
+	// Env is added to the environment, which holds beside it what Lambda's
+	// runtimes set, the server's PATH, and nothing else of the server's.
 	Env map[string]string
+	// PassEnv names variables of the server's environment that are passed on.
+	PassEnv []string
+	// Region is told to the function. EndpointURL is that of the Step Functions
+	// API, for SDKs that the function uses; "" leaves it out.
+	Region, EndpointURL string
 	// Timeout bounds an invocation, 3 s (Lambda's default) when 0.
 	Timeout time.Duration
 	// Concurrency bounds the workers, 10 when 0. More invocations wait.
@@ -45,13 +52,17 @@ var bootstraps embed.FS
 type processes struct {
 	Process
 	command []string
-	files   string // where the bootstrap was put, "" for none
+	files   *folder
 	slots   chan struct{}
+	closing chan struct{}
 
 	mu      sync.Mutex
 	idle    []*worker
 	all     map[*worker]bool
 	stopped bool
+	// events are the invocations that nobody waits for.
+	events     int
+	eventBytes int64
 }
 
 // NewProcess makes a function of code on this machine. It starts no process
@@ -71,9 +82,24 @@ func NewProcess(p Process) (Function, error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("lambda: function %s: its code directory %s is not there", p.Name, dir)
 	}
-	f := &processes{Process: p, slots: make(chan struct{}, p.Concurrency), all: make(map[*worker]bool)}
-	return f, f.prepare()
+	if err := p.checkEnv(); err != nil {
+		return nil, err
+	}
+	if p.Concurrency < 0 || p.Timeout < 0 {
+		return nil, fmt.Errorf("lambda: function %s: concurrency and timeout are greater than 0", p.Name)
+	}
+	sweepOnce()
+	f := &processes{Process: p, slots: make(chan struct{}, p.Concurrency), closing: make(chan struct{}), all: make(map[*worker]bool)}
+	if f.files, err = newFolder(); err != nil {
+		return nil, fmt.Errorf("lambda: function %s: %w", p.Name, err)
+	}
+	if err := f.prepare(); err != nil {
+		return nil, errors.Join(err, f.files.remove())
+	}
+	return f, nil
 }
+
+func (f *processes) limit() int { return f.Concurrency }
 
 // prepare finds the command that runs a worker.
 func (f *processes) prepare() error {
@@ -111,10 +137,7 @@ func (f *processes) interpreted(bootstrap string, interpreters ...string) error 
 		if err != nil {
 			continue
 		}
-		if f.files, err = os.MkdirTemp("", "steppe-function-"); err != nil {
-			return fmt.Errorf("lambda: function %s: %w", f.Name, err)
-		}
-		file := filepath.Join(f.files, bootstrap)
+		file := filepath.Join(f.files.path, bootstrap)
 		if err := os.WriteFile(file, code, 0o600); err != nil {
 			return fmt.Errorf("lambda: function %s: %w", f.Name, err)
 		}
@@ -126,21 +149,52 @@ func (f *processes) interpreted(bootstrap string, interpreters ...string) error 
 
 // Invoke hands the payload to an idle worker, or to a new one.
 func (f *processes) Invoke(ctx context.Context, in Invocation) (*Response, error) {
-	if in.Event {
-		go func() { _, _ = f.invoke(context.WithoutCancel(ctx), in) }() // nobody is told
-		return &Response{Status: http.StatusAccepted, Version: "$LATEST", RequestID: in.Idempotency, Header: header(in.Idempotency, 0)}, nil
+	told, ok := in.clientContext()
+	if !ok {
+		return nil, badRequest("Client context must be a valid Base64-encoded JSON object.")
 	}
-	return f.invoke(ctx, in)
+	t := &runtimeTask{in: in, context: told}
+	if !in.Event {
+		return f.invoke(ctx, t)
+	}
+	size := int64(len(in.Payload))
+	f.mu.Lock()
+	full := f.events == maxEvents || f.eventBytes+size > maxEventBytes
+	if !full {
+		f.events++
+		f.eventBytes += size
+	}
+	f.mu.Unlock()
+	if full {
+		return nil, &ServiceError{Status: http.StatusTooManyRequests, Code: "TooManyRequestsException", Message: "Rate Exceeded.", RequestID: in.Idempotency}
+	}
+	go func() {
+		_, _ = f.invoke(context.WithoutCancel(ctx), t) // nobody is told
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.events--
+		f.eventBytes -= size
+	}()
+	return &Response{Status: http.StatusAccepted, Version: "$LATEST", RequestID: in.Idempotency, Header: header(in.Idempotency, 0)}, nil
 }
 
-func (f *processes) invoke(ctx context.Context, in Invocation) (*Response, error) {
+// Bounds of the invocations of a function that nobody waits for and that have
+// not ended: how many, and the bytes of their payloads.
+const (
+	maxEvents     = 1000
+	maxEventBytes = 16 << 20
+)
+
+func (f *processes) invoke(ctx context.Context, t *runtimeTask) (*Response, error) {
 	select {
 	case f.slots <- struct{}{}:
 	case <-ctx.Done():
 		return nil, fmt.Errorf("lambda: %w", ctx.Err())
+	case <-f.closing:
+		return nil, errStopped
 	}
 	defer func() { <-f.slots }()
-	r := &Response{Status: http.StatusOK, Version: "$LATEST", RequestID: requestID(in.Idempotency)}
+	r := &Response{Status: http.StatusOK, Version: "$LATEST", RequestID: requestID(t.in.Idempotency)}
 	w, err := f.worker(ctx)
 	if err != nil {
 		if failed, ok := err.(*initError); ok { //nolint:errorlint // worker returns it bare
@@ -150,7 +204,7 @@ func (f *processes) invoke(ctx context.Context, in Invocation) (*Response, error
 		}
 		return nil, err
 	}
-	ok := w.invoke(ctx, in, r, f.Timeout)
+	ok := w.invoke(ctx, t, r, f.Timeout)
 	f.release(w, ok)
 	r.Header = header(r.RequestID, len(r.Payload))
 	return r, nil
@@ -217,36 +271,17 @@ func (f *processes) release(w *worker, useful bool) {
 // Close ends all workers.
 func (f *processes) Close() error {
 	f.mu.Lock()
+	if !f.stopped {
+		close(f.closing)
+	}
 	f.stopped = true
 	workers := slices.Collect(maps.Keys(f.all))
 	f.mu.Unlock()
 	for _, w := range workers {
 		w.kill()
 	}
-	if f.files != "" {
-		return os.RemoveAll(f.files)
-	}
-	return nil
-}
-
-// environment is what a worker sees of the world, with the variables that
-// Lambda's runtimes set.
-func (f *processes) environment(address string) []string {
-	env := append(os.Environ(),
-		"AWS_LAMBDA_RUNTIME_API="+address,
-		"AWS_LAMBDA_FUNCTION_NAME="+f.Name,
-		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
-		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/"+f.Name,
-		"AWS_LAMBDA_LOG_STREAM_NAME=local",
-		"LAMBDA_TASK_ROOT="+f.Dir,
-		"_HANDLER="+f.Handler,
-		"PYTHONDONTWRITEBYTECODE=1", // Lambda's task root cannot be written to
-	)
-	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
-		env = append(env, name+"="+f.Env[name])
-	}
-	return env
+	endMarked(f.files.mark)
+	return f.files.remove()
 }
 
 // logLines passes what a worker prints to the log, line by line.

@@ -3,13 +3,16 @@ package lambda
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/steppehq/steppe/value"
@@ -19,16 +22,69 @@ import (
 // for synchronous calls.
 const maxResponse = 6<<20 + 1<<10
 
+// maxHeader bounds the head of a function's answer, in bytes: the result of
+// lambda:invoke holds it.
+const maxHeader = 64 << 10
+
 func newClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 256
-	return &http.Client{Transport: transport}
+	transport.MaxResponseHeaderBytes = maxHeader
+	return &http.Client{
+		Transport: transport,
+		// Whoever answers as a function does not choose what else is asked.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// userAgent tells who calls: "steppe/" and the version of the module.
+var userAgent = sync.OnceValue(func() string {
+	const module, unknown = "github.com/steppehq/steppe", "steppe/devel"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return unknown
+	}
+	for _, m := range append(info.Deps, &info.Main) {
+		if m.Path == module && m.Version != "" && m.Version != "(devel)" {
+			return "steppe/" + m.Version
+		}
+	}
+	return unknown
+})
+
+// DeadlineHeader tells a function that is called over HTTP until when somebody
+// waits for its answer, in milliseconds since 1970.
+const DeadlineHeader = "X-Steppe-Deadline-Ms"
+
+// request makes the call of a function over HTTP, with what all of them are told:
+// who calls, which attempt of which task it is, and until when somebody waits.
+func (in *Invocation) request(ctx context.Context, target string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(in.Payload))
+	if err != nil {
+		return nil, fmt.Errorf("lambda: %w", err)
+	}
+	req.Header.Set("User-Agent", userAgent())
+	if in.Idempotency != "" {
+		req.Header.Set("Idempotency-Key", in.Idempotency)
+	}
+	if in.TraceHeader != "" {
+		req.Header.Set("X-Amzn-Trace-Id", in.TraceHeader)
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		req.Header.Set(DeadlineHeader, milliseconds(deadline))
+	}
+	return req, nil
 }
 
 // URLFunction makes a function of an HTTP server: the payload is posted to the
 // URL, and the answer's body is the result. A status of 400 or more is an error
 // of the function.
-func URLFunction(target string) Function { return &urlFunction{target, newClient()} }
+func URLFunction(target string) (Function, error) {
+	if u, err := url.Parse(target); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("lambda: the function's url %q is none like http://127.0.0.1:5000/invoke", target)
+	}
+	return &urlFunction{target, newClient()}, nil
+}
 
 type urlFunction struct {
 	target string
@@ -37,16 +93,12 @@ type urlFunction struct {
 
 // Invoke posts the payload.
 func (u *urlFunction) Invoke(ctx context.Context, in Invocation) (*Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.target, bytes.NewReader(in.Payload))
+	req, err := in.request(ctx, u.target)
 	if err != nil {
-		return nil, fmt.Errorf("lambda: %w", err)
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Idempotency-Key", in.Idempotency)
-	if in.TraceHeader != "" {
-		req.Header.Set("X-Amzn-Trace-Id", in.TraceHeader)
-	}
-	status, _, body, err := exchange(u.client, req)
+	status, _, body, err := exchange(u.client, req, in.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -72,15 +124,27 @@ func (u *urlFunction) Close() error {
 	return nil
 }
 
-func exchange(client *http.Client, req *http.Request) (status int, head http.Header, body []byte, err error) {
+// exchange makes a call, and reads a byte more of its answer than is of use.
+func exchange(client *http.Client, req *http.Request, useful int) (status int, head http.Header, body []byte, err error) {
 	response, err := client.Do(req)
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("lambda: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
-	body, err = io.ReadAll(io.LimitReader(response.Body, maxResponse))
+	if response.StatusCode >= http.StatusMultipleChoices && response.StatusCode < http.StatusBadRequest {
+		to := response.Header.Get("Location")
+		if to == "" {
+			to = "nowhere"
+		}
+		return 0, nil, nil, fmt.Errorf("lambda: %s redirects to %.500s (status %d), and redirects of functions are not followed: configure the URL that answers", req.URL.Redacted(), to, response.StatusCode)
+	}
+	most := int64(maxResponse)
+	if useful > 0 {
+		most = min(most, int64(useful)+1)
+	}
+	body, err = io.ReadAll(io.LimitReader(response.Body, most))
 	if err != nil {
-		return 0, nil, nil, fmt.Errorf("lambda: read the answer of %s: %w", req.URL, err)
+		return 0, nil, nil, fmt.Errorf("lambda: read the answer of %s: %w", req.URL.Redacted(), err)
 	}
 	return response.StatusCode, response.Header, body, nil
 }
@@ -106,12 +170,12 @@ func (e *endpoint) Invoke(ctx context.Context, in Invocation) (*Response, error)
 	if in.Qualifier != "" {
 		target += "?Qualifier=" + url.QueryEscape(in.Qualifier)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(in.Payload))
+	req, err := in.request(ctx, target)
 	if err != nil {
-		return nil, fmt.Errorf("lambda: %w", err)
+		return nil, err
 	}
-	e.headers(req, in)
-	status, head, body, err := exchange(e.client, req)
+	e.headers(req, &in)
+	status, head, body, err := exchange(e.client, req, in.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +189,7 @@ func (e *endpoint) Invoke(ctx context.Context, in Invocation) (*Response, error)
 	}, nil
 }
 
-func (e *endpoint) headers(req *http.Request, in Invocation) {
+func (e *endpoint) headers(req *http.Request, in *Invocation) {
 	kind := "RequestResponse"
 	if in.Event {
 		kind = "Event"
@@ -134,11 +198,12 @@ func (e *endpoint) headers(req *http.Request, in Invocation) {
 	if in.Tail {
 		req.Header.Set("X-Amz-Log-Type", "Tail")
 	}
-	if in.ClientContext != "" {
-		req.Header.Set("X-Amz-Client-Context", in.ClientContext)
+	told := in.ClientContext
+	if text, ok := in.clientContext(); ok {
+		told = base64.StdEncoding.EncodeToString([]byte(text))
 	}
-	if in.TraceHeader != "" {
-		req.Header.Set("X-Amzn-Trace-Id", in.TraceHeader)
+	if told != "" {
+		req.Header.Set("X-Amz-Client-Context", told)
 	}
 }
 

@@ -14,15 +14,15 @@ import (
 
 // functionsOfSuite has a function for each promise of an integration.
 func functionsOfSuite(began chan<- struct{}) *lambda.Functions {
-	set := lambda.NewFunctions(nil)
-	set.Add("echo", lambda.GoFunction(func(_ context.Context, in json.RawMessage) (any, error) { return in, nil }))
-	set.Add("fail", lambda.GoFunction(func(context.Context, json.RawMessage) (any, error) { return nil, refused{"no"} }))
-	set.Add("large", lambda.GoFunction(func(context.Context, json.RawMessage) (any, error) { return strings.Repeat("x", 2000), nil }))
+	set := lambda.NewFunctions()
+	set.Add("echo", lambda.GoFunction(func(_ context.Context, in json.RawMessage) (any, error) { return in, nil }), own)
+	set.Add("fail", lambda.GoFunction(func(context.Context, json.RawMessage) (any, error) { return nil, refused{"no"} }), own)
+	set.Add("large", lambda.GoFunction(func(context.Context, json.RawMessage) (any, error) { return strings.Repeat("x", 2000), nil }), own)
 	set.Add("endless", lambda.GoFunction(func(ctx context.Context, _ json.RawMessage) (any, error) {
 		began <- struct{}{}
 		<-ctx.Done()
 		return nil, ctx.Err()
-	}))
+	}), own)
 	return set
 }
 

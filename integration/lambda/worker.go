@@ -2,28 +2,35 @@ package lambda
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
+	"os"
 	"os/exec"
-	"strconv"
-	"strings"
+	"path/filepath"
 	"sync"
 	"time"
 )
+
+// markVariable is the environment variable by which the processes of a worker
+// are known.
+const markVariable = "STEPPE_WORKER"
 
 // worker is a process that runs a function's code, and the Runtime API that it
 // asks for invocations: each worker has one of its own, so that it is always
 // known which process has an invocation.
 type worker struct {
 	function *processes
+	mark     string // tells its processes from those of other workers
 	cmd      *exec.Cmd
-	server   *http.Server
+	api      *runtimeAPI
 	done     chan struct{} // closed when the process has ended
 	exit     error
+	dir      string // its own temporary one
+
+	ending sync.Mutex
+	ended  bool // its number may be another process's
 
 	asked  chan struct{}     // the process asks for an invocation
 	tasks  chan *runtimeTask // what it is given
@@ -37,6 +44,7 @@ type worker struct {
 type runtimeTask struct {
 	in       Invocation
 	id       string
+	context  string // JSON, or "" for none
 	deadline time.Time
 	answer   chan runtimeAnswer
 }
@@ -52,41 +60,62 @@ type initError struct{ payload []byte }
 func (e *initError) Error() string { return "lambda: the function could not be started" }
 
 func startWorker(f *processes) (*worker, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("lambda: runtime API of %s: %w", f.Name, err)
-	}
 	w := &worker{
-		function: f, done: make(chan struct{}),
+		function: f, mark: rand.Text(), done: make(chan struct{}),
 		asked: make(chan struct{}, 1), tasks: make(chan *runtimeTask), failed: make(chan []byte, 1),
 	}
-	w.server = &http.Server{Handler: w.runtimeAPI(), ReadHeaderTimeout: initTimeout}
-	go func() { _ = w.server.Serve(listener) }() // ends with Close
+	w.dir = filepath.Join(f.files.path, w.mark)
+	if err := os.Mkdir(w.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("lambda: start a worker of %s: %w", f.Name, err)
+	}
+	var err error
+	if w.api, err = listen(w); err != nil {
+		_ = os.RemoveAll(w.dir) // it is empty
+		return nil, fmt.Errorf("lambda: runtime API of %s: %w", f.Name, err)
+	}
 	w.cmd = exec.Command(f.command[0], f.command[1:]...)
 	w.cmd.Dir = f.Dir
-	w.cmd.Env = f.environment(listener.Addr().String())
-	isolate(w.cmd)
+	w.cmd.Env = f.environment(w)
 	if f.Log != nil {
 		out, in := io.Pipe()
 		w.cmd.Stdout, w.cmd.Stderr = in, in
 		go f.logLines(out)
 		w.cmd.WaitDelay = time.Second
 	}
-	if err := w.cmd.Start(); err != nil {
-		_ = w.server.Close() // nothing uses it
+	if err := start(w.cmd); err != nil {
+		w.over()
 		return nil, fmt.Errorf("lambda: start a worker of %s: %w", f.Name, err)
 	}
 	go w.wait()
 	return w, nil
 }
 
+// wait ends what the process has started as soon as it ends itself: until it is
+// waited for, its number is nobody else's.
 func (w *worker) wait() {
+	pid := w.cmd.Process.Pid
+	if awaitExit(pid) {
+		w.ending.Lock()
+		endGroup(pid)
+		w.ended = true
+		w.ending.Unlock()
+		endMarked(w.function.files.mark + "." + w.mark)
+	}
 	w.exit = w.cmd.Wait()
+	w.ending.Lock()
+	w.ended = true
+	w.ending.Unlock()
+	w.over()
+	close(w.done)
+}
+
+// over gives back what the process had.
+func (w *worker) over() {
 	if in, ok := w.cmd.Stdout.(*io.PipeWriter); ok {
 		_ = in.Close() // ends the log; never fails
 	}
-	_ = w.server.Close() // nothing is left to be said
-	close(w.done)
+	w.api.close()
+	_ = os.RemoveAll(w.dir) // goes with the function's folder at the latest
 }
 
 func (w *worker) exited() bool {
@@ -98,8 +127,13 @@ func (w *worker) exited() bool {
 	}
 }
 
+// kill ends the process and what it has started, and returns when it has ended.
 func (w *worker) kill() {
-	stop(w.cmd)
+	w.ending.Lock()
+	if !w.ended {
+		endTree(w.cmd.Process.Pid)
+	}
+	w.ending.Unlock()
 	<-w.done
 }
 
@@ -128,8 +162,8 @@ func (w *worker) ready(ctx context.Context) error {
 }
 
 // invoke runs one invocation. It reports whether the worker can be used again.
-func (w *worker) invoke(ctx context.Context, in Invocation, r *Response, timeout time.Duration) bool {
-	t := &runtimeTask{in: in, id: r.RequestID, deadline: time.Now().Add(timeout), answer: make(chan runtimeAnswer, 1)}
+func (w *worker) invoke(ctx context.Context, t *runtimeTask, r *Response, timeout time.Duration) bool {
+	t.id, t.deadline, t.answer = r.RequestID, time.Now().Add(timeout), make(chan runtimeAnswer, 1)
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
@@ -189,93 +223,4 @@ func errorPayload(errorType, message string) []byte {
 	var r Response
 	r.fail(errorType, message)
 	return r.Payload
-}
-
-// runtimeAPI is the Lambda Runtime API (version 2018-06-01).
-func (w *worker) runtimeAPI() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", w.next)
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", func(rw http.ResponseWriter, r *http.Request) { w.report(rw, r, false) })
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", func(rw http.ResponseWriter, r *http.Request) { w.report(rw, r, true) })
-	mux.HandleFunc("POST /2018-06-01/runtime/init/error", w.initFailed)
-	return mux
-}
-
-func (w *worker) next(rw http.ResponseWriter, r *http.Request) {
-	select {
-	case w.asked <- struct{}{}:
-	default: // it has asked before and went away
-	}
-	select {
-	case t := <-w.tasks:
-		select {
-		case <-w.asked:
-		default:
-		}
-		w.mu.Lock()
-		w.current = t
-		w.mu.Unlock()
-		h := rw.Header()
-		h.Set("Content-Type", "application/json")
-		h.Set("Lambda-Runtime-Aws-Request-Id", t.id)
-		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(t.deadline.UnixMilli(), 10))
-		h.Set("Lambda-Runtime-Invoked-Function-Arn", t.in.FunctionARN)
-		if t.in.TraceHeader != "" {
-			h.Set("Lambda-Runtime-Trace-Id", t.in.TraceHeader)
-		}
-		if t.in.ClientContext != "" {
-			h.Set("Lambda-Runtime-Client-Context", t.in.ClientContext)
-		}
-		payload := t.in.Payload
-		if len(payload) == 0 {
-			payload = []byte("{}")
-		}
-		_, _ = rw.Write(payload) // the process is gone when this fails, which wait sees
-	case <-r.Context().Done():
-	}
-}
-
-// report takes the result of the current invocation.
-func (w *worker) report(rw http.ResponseWriter, r *http.Request, failed bool) {
-	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxResponse))
-	w.mu.Lock()
-	t := w.current
-	if t != nil && t.id == r.PathValue("id") {
-		w.current = nil
-	} else {
-		t = nil
-	}
-	w.mu.Unlock()
-	switch {
-	case t == nil:
-		runtimeError(rw, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
-		return
-	case err != nil:
-		body, failed = errorPayload("Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size (6291556 bytes)."), true
-	}
-	if failed && !strings.HasPrefix(strings.TrimSpace(string(body)), "{") {
-		body = errorPayload(r.Header.Get("Lambda-Runtime-Function-Error-Type"), string(body))
-	}
-	t.answer <- runtimeAnswer{body, failed}
-	rw.Header().Set("Content-Type", "application/json")
-	rw.WriteHeader(http.StatusAccepted)
-	_, _ = io.WriteString(rw, `{"status":"OK"}`)
-}
-
-func (w *worker) initFailed(rw http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxResponse))
-	if err != nil || !json.Valid(body) {
-		body = errorPayload("Runtime.InitError", string(body))
-	}
-	select {
-	case w.failed <- body:
-	default:
-	}
-	rw.WriteHeader(http.StatusAccepted)
-}
-
-func runtimeError(rw http.ResponseWriter, status int, errorType, message string) {
-	rw.Header().Set("Content-Type", "application/json")
-	rw.WriteHeader(status)
-	_, _ = rw.Write(errorPayload(errorType, message)) // the process is gone when this fails
 }

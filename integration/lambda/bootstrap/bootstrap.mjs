@@ -5,12 +5,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':');
+const { hostname: host, port, pathname: secret } = new URL('http://' + process.env.AWS_LAMBDA_RUNTIME_API);
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
 function call(method, where, body) {
   return new Promise((resolve, reject) => {
-    const request = http.request({ host, port, agent, method, path: '/2018-06-01/runtime' + where }, (response) => {
+    const request = http.request({ host, port, agent, method, path: secret + '/2018-06-01/runtime' + where }, (response) => {
       const parts = [];
       response.on('data', (part) => parts.push(part));
       response.on('end', () => resolve({ headers: response.headers, body: Buffer.concat(parts).toString() }));
@@ -56,6 +56,7 @@ function context(headers) {
     memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
     logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
     logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
+    clientContext: headers['lambda-runtime-client-context'] ? JSON.parse(headers['lambda-runtime-client-context']) : undefined,
     callbackWaitsForEmptyEventLoop: true,
     getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
   };
@@ -84,6 +85,9 @@ try {
 for (;;) {
   const { headers, body } = await call('GET', '/invocation/next');
   const where = '/invocation/' + headers['lambda-runtime-aws-request-id'];
+  const trace = headers['lambda-runtime-trace-id'];
+  if (trace) process.env._X_AMZN_TRACE_ID = trace;
+  else delete process.env._X_AMZN_TRACE_ID;
   try {
     const result = await invoke(handler, JSON.parse(body), context(headers));
     await call('POST', where + '/response', JSON.stringify(result === undefined ? null : result));

@@ -8,9 +8,26 @@ import sys
 import time
 import traceback
 
-API = os.environ["AWS_LAMBDA_RUNTIME_API"]
-BASE = "/2018-06-01/runtime"
+API, _, SECRET = os.environ["AWS_LAMBDA_RUNTIME_API"].partition("/")
+BASE = "/" + SECRET + "/2018-06-01/runtime"
 ROOT = os.environ["LAMBDA_TASK_ROOT"]
+
+
+class Named:
+    """Members of an object as attributes, None where there is none."""
+
+    def __init__(self, members, names):
+        for name in names:
+            setattr(self, name, members.get(name))
+
+
+class ClientContext(Named):
+    """What the caller told of itself."""
+
+    def __init__(self, told):
+        Named.__init__(self, told, ("custom", "env"))
+        names = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
+        self.client = Named(told["client"], names) if isinstance(told.get("client"), dict) else None
 
 
 class Context:
@@ -26,7 +43,8 @@ class Context:
         self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
         self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
         self.identity = None
-        self.client_context = None
+        told = headers.get("Lambda-Runtime-Client-Context")
+        self.client_context = ClientContext(json.loads(told)) if told else None
 
     def get_remaining_time_in_millis(self):
         return max(0, self.deadline - int(time.time() * 1000))
@@ -74,6 +92,11 @@ def main():
         response, event = call(connection, "GET", "/invocation/next")
         context = Context(response.headers)
         path = "/invocation/" + context.aws_request_id
+        trace = response.headers.get("Lambda-Runtime-Trace-Id")
+        if trace:
+            os.environ["_X_AMZN_TRACE_ID"] = trace
+        else:
+            os.environ.pop("_X_AMZN_TRACE_ID", None)
         try:
             result = handler(json.loads(event), context)
             try:

@@ -1,0 +1,155 @@
+package steppe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/steppehq/steppe/integration/lambda"
+)
+
+// Function is a Lambda function: a process on this machine, an HTTP URL, or Go
+// code ([GoFunction]).
+type Function struct {
+	lambda.Process
+	// URL is set for a function that an HTTP server performs.
+	URL string
+	// Account is whose function it is: others get the answer that they would get
+	// if it were not there. "" stands for the server's own account, and for that of
+	// the keys if these have only one and Config.Account is not set; "*" for all.
+	Account string
+
+	code lambda.Function
+}
+
+// GoFunction is a Lambda function of that name in Go, of this process. In and
+// Out are what encoding/json can decode and encode. An error becomes an Error
+// Name: the name of its type, or what its method ErrorType() string gives.
+func GoFunction[In, Out any](name string, fn func(ctx context.Context, in In) (Out, error)) Function {
+	return Function{Process: lambda.Process{Name: name}, code: lambda.GoFunction(func(ctx context.Context, input json.RawMessage) (any, error) {
+		var in In
+		if err := json.Unmarshal(input, &in); err != nil {
+			return nil, fmt.Errorf("the input of function %s: %w", name, err)
+		}
+		return fn(ctx, in)
+	})}
+}
+
+// FunctionARN is the ARN by which Task states name a function of this server.
+func (s *Server) FunctionARN(name string) string {
+	return "arn:aws:lambda:" + s.region + ":" + s.account + ":function:" + name
+}
+
+// RegisterFunction makes a [GoFunction] available to a server that is open, as
+// one of the server's account.
+// Tasks that Open took up may have called it before, and failed: give functions
+// whose tasks outlive the server in [Config.Functions].
+func RegisterFunction[In, Out any](s *Server, name string, fn func(ctx context.Context, in In) (Out, error)) {
+	s.functions.Add(name, GoFunction(name, fn).code, s.homes...)
+}
+
+// IdempotencyKey gives the code of a [GoFunction], by the context that it is
+// given, what tells the attempts of tasks apart: the same each time that the same
+// attempt of the same task is performed, as after a crash. It is "" for other
+// contexts.
+func IdempotencyKey(ctx context.Context) string { return lambda.IdempotencyKey(ctx) }
+
+// homeAccounts are those whose functions are that say nothing else. A server
+// whose keys are all of one account has no other callers than its own program and
+// that account's.
+func homeAccounts(cfg *Config) []string {
+	if cfg.Account != "" {
+		return []string{cfg.Account}
+	}
+	homes := []string{DefaultAccount}
+	for _, k := range cfg.Keys {
+		if k.Account != cfg.Keys[0].Account {
+			return homes
+		}
+	}
+	if len(cfg.Keys) > 0 && cfg.Keys[0].Account != DefaultAccount {
+		homes = append(homes, cfg.Keys[0].Account)
+	}
+	return homes
+}
+
+// accountsOf are those whose a function is. One that nobody can call is told
+// about.
+func accountsOf(cfg *Config, homes []string, what, account string) ([]string, error) {
+	accounts := homes
+	if account != "" {
+		accounts = []string{account}
+	}
+	if account != lambda.AllAccounts && strings.ContainsFunc(account, func(r rune) bool {
+		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}) {
+		return nil, fmt.Errorf("steppe: the account %q of %s is none: it has twelve digits, or is * for all", account, what)
+	}
+	callable := len(cfg.Keys) == 0 || account == lambda.AllAccounts
+	for _, k := range cfg.Keys {
+		callable = callable || slices.Contains(accounts, k.Account)
+	}
+	if !callable {
+		cfg.Logger.Warn("no key is of the account that it belongs to, so no caller reaches it; say whose it is (account: in steppe.yaml, --lambda-endpoint-account, or --account for all)",
+			slog.String("of", what), slog.String("account", accounts[0]))
+	}
+	return accounts, nil
+}
+
+// openFunctions makes the set of a server's functions.
+func openFunctions(cfg *Config, homes []string) (*lambda.Functions, error) {
+	set := lambda.NewFunctions()
+	if cfg.LambdaEndpoint != "" {
+		others, err := lambda.Endpoint(cfg.LambdaEndpoint)
+		if err != nil {
+			return nil, fmt.Errorf("steppe: %w", err)
+		}
+		accounts, err := accountsOf(cfg, homes, "the Lambda endpoint", cfg.LambdaEndpointAccount)
+		if err != nil {
+			return nil, err
+		}
+		set.AddOthers(others, accounts...)
+	}
+	for _, f := range cfg.Functions {
+		accounts, err := accountsOf(cfg, homes, "function "+f.Name, f.Account)
+		if err != nil {
+			return nil, errors.Join(err, set.Close())
+		}
+		made, err := openFunction(cfg, f)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("steppe: %w", err), set.Close())
+		}
+		set.Add(f.Name, made, accounts...)
+	}
+	return set, nil
+}
+
+func openFunction(cfg *Config, f Function) (lambda.Function, error) {
+	if f.code != nil {
+		return f.code, nil
+	}
+	if f.URL != "" {
+		return lambda.URLFunction(f.URL)
+	}
+	if f.Log == nil {
+		f.Log = functionLog(cfg, f.Name)
+	}
+	if f.Region == "" {
+		f.Region = cfg.Region
+	}
+	if f.EndpointURL == "" {
+		f.EndpointURL = cfg.URL
+	}
+	return lambda.NewProcess(f.Process)
+}
+
+func functionLog(cfg *Config, name string) func(string) {
+	if cfg.FunctionLog != nil {
+		return func(line string) { cfg.FunctionLog(name, line) }
+	}
+	return func(line string) { cfg.Logger.Info(line, slog.String("function", name)) }
+}

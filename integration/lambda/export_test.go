@@ -1,0 +1,4 @@
+package lambda
+
+// Sweep removes what dead servers have left under a directory.
+var Sweep = sweep

@@ -1,0 +1,157 @@
+package lambda
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/steppehq/steppe/integration"
+)
+
+// AllAccounts stands for the accounts of all callers.
+const AllAccounts = "*"
+
+// Functions is the set of functions that tasks may name. Each is an account's:
+// others get the answer that they would get if it were not there. Its methods
+// may be called from any goroutine.
+type Functions struct {
+	mu     sync.RWMutex
+	byName map[owned]Function
+	others map[string]Function // those that stand for all other names, by account
+	closed []Function          // what Close ends
+}
+
+// owned is the name of a function of an account.
+type owned struct{ account, name string }
+
+// NewFunctions makes an empty set.
+func NewFunctions() *Functions {
+	return &Functions{byName: make(map[owned]Function), others: make(map[string]Function)}
+}
+
+// Add puts a function into the set under its name, as one of each of the
+// accounts ([AllAccounts] for every caller's).
+func (f *Functions) Add(name string, function Function, accounts ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, account := range accounts {
+		f.byName[owned{account, name}] = function
+	}
+	f.closed = append(f.closed, function)
+}
+
+// AddOthers has a function answer for all that these accounts do not have in the
+// set.
+func (f *Functions) AddOthers(function Function, accounts ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, account := range accounts {
+		f.others[account] = function
+	}
+	f.closed = append(f.closed, function)
+}
+
+// Names lists the functions of the set.
+func (f *Functions) Names() []string {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	names := make([]string, 0, len(f.byName))
+	for key := range maps.Keys(f.byName) {
+		names = append(names, key.name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Close ends all functions.
+func (f *Functions) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var failed error
+	for _, function := range f.closed {
+		failed = errors.Join(failed, function.Close())
+	}
+	return failed
+}
+
+// find gives the function that somebody of an account means by a name, and as
+// whose it stands in the set; nil for one that is another account's or is not
+// there, which nobody can tell apart.
+func (f *Functions) find(n functionName, caller string) (function Function, account string) {
+	if n.account != caller {
+		return nil, ""
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for _, account := range [...]string{caller, AllAccounts} {
+		if function = f.byName[owned{account, n.name}]; function != nil {
+			return function, account
+		}
+	}
+	for _, account := range [...]string{caller, AllAccounts} {
+		if function = f.others[account]; function != nil {
+			return function, account
+		}
+	}
+	return nil, ""
+}
+
+// invoke calls the function that a task means by a name. A qualifier that is
+// given beside the name counts more than the name's own.
+func (f *Functions) invoke(ctx context.Context, t integration.Task, name, qualifier string, in Invocation) (*Response, error) {
+	in.Idempotency, in.TraceHeader, in.MaxBytes = t.Idempotency, t.TraceHeader, t.MaxBytes
+	var response *Response
+	function, err := f.called(t, name, qualifier, &in)
+	if err == nil {
+		response, err = function.Invoke(ctx, in)
+	}
+	if service, ok := errors.AsType[*ServiceError](err); ok && service.RequestID == "" {
+		service.RequestID = in.Idempotency
+	}
+	return response, err
+}
+
+// called gives the function that is called, and completes the call.
+func (f *Functions) called(t integration.Task, name, qualifier string, in *Invocation) (Function, error) {
+	n, err := parseName(name, t.Account, t.Region)
+	if err != nil {
+		return nil, err
+	}
+	if qualifier != "" {
+		if n.qualifier = qualifier; !isQualifier(qualifier) {
+			return nil, invalid("qualifier", qualifier, patternOfQualifier)
+		}
+	}
+	in.FunctionARN, in.Qualifier = n.arn(), n.qualifier
+	function, _ := f.find(n, t.Account)
+	if function == nil {
+		if qualifier = n.qualifier; qualifier == "" {
+			qualifier = "$LATEST"
+		}
+		return nil, &ServiceError{
+			Status: http.StatusNotFound, Code: "ResourceNotFoundException",
+			Message: "Function not found: " + in.FunctionARN + ":" + qualifier,
+		}
+	}
+	return function, in.checkHeaders()
+}
+
+// limited is a function that runs so many invocations at once.
+type limited interface{ limit() int }
+
+// lane is what a task shares with others: its function, as the one of the
+// account that has it, whoever calls it in whatever region.
+func (f *Functions) lane(t integration.Task, name string) (string, int) {
+	n, err := parseName(name, t.Account, t.Region)
+	if err != nil {
+		return "", 0
+	}
+	function, account := f.find(n, t.Account)
+	if l, ok := function.(limited); ok {
+		return account + ":" + n.name, l.limit()
+	}
+	return n.account + ":" + n.name, 0
+}
