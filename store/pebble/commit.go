@@ -97,7 +97,7 @@ func (h *shard) Commit(_ context.Context, t *store.Transition) error {
 		return store.ErrClosed
 	}
 	defer s.leave()
-	if s.stalled.Load() || len(t.Chunk.Data) >= largeChunk && s.lag.behind(s.db) {
+	if s.stalled.Load() || len(t.Chunk.Data) >= largeChunk && !t.Hurry && s.lag.behind(s.db) {
 		return store.ErrBusy
 	}
 	h.state.mu.RLock()
