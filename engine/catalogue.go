@@ -48,7 +48,7 @@ const aliasWeight = 1 << 10
 // weightOf is about what a machine takes in memory, its parsed definition
 // included.
 func weightOf(m *Machine) int64 {
-	return 2<<10 + int64(len(m.Definition)) + parsedWeight(m.parsed, m.Definition)
+	return 2<<10 + int64(len(m.Definition)) + parsedWeight(m.parsed)
 }
 
 // known gives the parsed definition of a revision, nil when memory has none.
