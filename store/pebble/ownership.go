@@ -38,6 +38,7 @@ type ownership struct {
 	fixed map[string]fs.FileInfo // the directory and LOCK
 	files []*guarded             // that are written
 	names map[string]bool        // of all files of the store
+	gone  map[string]bool        // those that the store removed before names were listed
 	done  chan struct{}
 }
 
@@ -110,16 +111,17 @@ func (o *ownership) remove(f *guarded) {
 // list takes up the files that are there. From then on the guard tells of each that
 // it makes or removes.
 func (o *ownership) list(dir string) error {
-	entries, err := os.ReadDir(dir)
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	entries, err := os.ReadDir(dir)
 	o.names = make(map[string]bool)
 	for _, e := range entries {
-		if storeFile(e.Name()) {
+		// What the store is about to remove may still be there.
+		if storeFile(e.Name()) && !o.gone[e.Name()] {
 			o.names[e.Name()] = true
 		}
 	}
-	o.dir = dir
+	o.dir, o.gone = dir, nil
 	return err
 }
 
@@ -133,7 +135,13 @@ func (o *ownership) enter(name string, there bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
+	case o.names == nil && there:
+		delete(o.gone, name)
 	case o.names == nil:
+		if o.gone == nil {
+			o.gone = make(map[string]bool)
+		}
+		o.gone[name] = true
 	case there:
 		o.names[name] = true
 	default:
