@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -293,11 +294,24 @@ func (breaking) Perform(context.Context, integration.Task) (*value.Doc, error) {
 	return nil, errors.New("it is not performed")
 }
 
+// handClock is a clock that a test sets.
+type handClock struct{ millis atomic.Int64 }
+
+func newHandClock() *handClock {
+	c := new(handClock)
+	c.millis.Store(1_000_000)
+	return c
+}
+
+func (c *handClock) now() time.Time { return time.UnixMilli(c.millis.Load()) }
+
+func (c *handClock) pass(d time.Duration) { c.millis.Add(d.Milliseconds()) }
+
 // TestResidency: executions that wait hold no more memory than they may, and go on
 // all the same.
 func TestResidency(t *testing.T) {
-	now := time.UnixMilli(1_000_000)
-	e := open(t, engine.Config{Memory: 4 << 20, Clock: func() time.Time { return now }})
+	clock := newHandClock()
+	e := open(t, engine.Config{Memory: 4 << 20, Clock: clock.now})
 	m := create(t, e, engine.Standard, `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":30,"Next":"A"},"A":{"Type":"Pass","End":true}}}`)
 	large := `{"a":"` + strings.Repeat("x", 100_000) + `"}`
 	var arns []string
@@ -311,8 +325,8 @@ func TestResidency(t *testing.T) {
 	if all, loaded := e.Residents(); all != 100 || loaded > 20 || loaded == 0 {
 		t.Errorf("of %d executions %d are in memory", all, loaded)
 	}
-	e.Tick(t.Context(), now.Add(time.Minute))
-	now = now.Add(time.Minute)
+	clock.pass(time.Minute)
+	e.Tick(t.Context(), clock.now())
 	for _, arn := range arns {
 		if d, err := e.Wait(t.Context(), arn); err != nil || d.Status != store.Succeeded || d.Output.Size() != len(large) {
 			t.Fatalf("%+v, %v", d, err)
@@ -401,8 +415,8 @@ func TestUnusedRevisions(t *testing.T) {
 
 // TestQuotas: an account has no more than it may; what it deletes counts no more.
 func TestQuotas(t *testing.T) {
-	now := time.UnixMilli(1_000_000)
-	e := open(t, engine.Config{Quotas: engine.Quotas{Machines: 3, Activities: 2, DefinitionBytes: 10_000}, Clock: func() time.Time { return now }})
+	clock := newHandClock()
+	e := open(t, engine.Config{Quotas: engine.Quotas{Machines: 3, Activities: 2, DefinitionBytes: 10_000}, Clock: clock.now})
 	definition := `{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}`
 	add := func(of engine.Tenant, name, definition string) error {
 		_, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: of, Name: name, Type: engine.Standard, Definition: definition}, parse(t, definition))
@@ -432,7 +446,7 @@ func TestQuotas(t *testing.T) {
 	if err := e.DeleteMachine(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	now = now.Add(time.Minute)
+	clock.pass(time.Minute)
 	if err := add(tenant, "d", definition); err != nil {
 		t.Errorf("after a deletion: %v", err)
 	}
