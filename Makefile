@@ -89,6 +89,10 @@ chaos: build ## Kill a server KILLS times under EXECUTIONS executions of the exa
 soak: build ## Have a server under full mixed load for ten minutes, with faults, and see that nothing leaks
 	bin/steppe soak
 
+.PHONY: hostile
+hostile: build ## Attack servers with all that is known, and see what another tenant notices
+	bin/steppe hostile
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target on FUZZTIME new inputs
 	$(GO) test ./jsonpath -run '^$$' -fuzz FuzzPath -fuzztime $(FUZZTIME) -fuzzminimizetime 1x

@@ -108,7 +108,7 @@ func TestSlowFunction(t *testing.T) {
 	}
 	<-all
 	if out, err := server.Execute(t.Context(), `{"StartAt": "Q", "States": {"Q": `+invoke("quick")+`}}`, 0); err != nil || string(out) != "1" {
-		t.Errorf("%s, %v", out, err)
+		t.Fatalf("%s, %v", out, err)
 	}
 	cancel()
 	waiting.Wait()

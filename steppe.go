@@ -114,6 +114,9 @@ type Config struct {
 	Index []string
 	// Limits bounds executions; the zero value stands for AWS's quotas.
 	Limits interpreter.Limits
+	// Memory bounds, in bytes, what steps of executions under way hold together,
+	// and sizes the store's cache; engine.DefaultMemory when 0.
+	Memory int64
 	// Logger is told what operators should know; nil discards it.
 	Logger *slog.Logger
 	// Observe is told of each step of each execution after it was committed.
@@ -182,7 +185,7 @@ func Open(cfg Config) (*Server, error) {
 	clock := engine.NewVirtualClock(time.Now())
 	ec := engine.Config{
 		Store: s.store, Integrations: &registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
-		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: ownedKeys(&cfg),
+		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: ownedKeys(&cfg), Memory: cfg.Memory,
 	}
 	if db, ok := s.store.(*pebble.DB); ok {
 		ec.Marks = db.Marks()
@@ -252,11 +255,19 @@ func ownedKeys(cfg *Config) []engine.EncryptionKey {
 	return keys
 }
 
+// smallestCache is what the store's cache needs to hold anything beside what waits
+// to be flushed.
+const smallestCache = 96 << 20
+
 func openStore(cfg *Config) (store.Store, error) {
 	if cfg.Dir == "" {
 		return memory.New(memory.Options{}), nil
 	}
-	return pebble.Open(cfg.Dir, pebble.Options{Logger: cfg.Logger, AcceptLoss: cfg.AcceptLoss, OpenFiles: cfg.OpenFiles})
+	var cache int64
+	if cfg.Memory > 0 {
+		cache = max(cfg.Memory, smallestCache)
+	}
+	return pebble.Open(cfg.Dir, pebble.Options{Logger: cfg.Logger, AcceptLoss: cfg.AcceptLoss, OpenFiles: cfg.OpenFiles, CacheSize: cache})
 }
 
 // Handler answers the API.

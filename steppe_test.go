@@ -157,9 +157,9 @@ func TestReopenPerforms(t *testing.T) {
 		}
 		return s
 	}
-	begun := make(chan struct{})
+	begun := make(chan string, 2)
 	first := open(func(ctx context.Context, _ int) (int, error) {
-		close(begun)
+		begun <- steppe.IdempotencyKey(ctx)
 		<-ctx.Done()
 		return 0, ctx.Err()
 	})
@@ -172,15 +172,22 @@ func TestReopenPerforms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-begun
+	key := <-begun
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	second := open(func(_ context.Context, n int) (int, error) { return 2 * n, nil })
+	again := ""
+	second := open(func(ctx context.Context, n int) (int, error) {
+		again = steppe.IdempotencyKey(ctx)
+		return 2 * n, nil
+	})
 	defer second.Close()
 	d, err := second.Engine().Wait(t.Context(), started.ARN)
 	if err != nil || d.Output == nil || string(d.Output.Raw()) != "42" {
 		t.Errorf("%+v, %v", d, err)
+	}
+	if key == "" || again != key {
+		t.Errorf("the task was performed with the key %q, and again with %q", key, again)
 	}
 }
 

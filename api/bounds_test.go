@@ -77,9 +77,18 @@ func TestPagesOfOthers(t *testing.T) {
 	h := serve(t)
 	machine(t, h, "m", "STANDARD")
 	for _, door := range []struct{ method, path, target string }{
-		{"POST", "/", "ListStateMachines"}, {"POST", "//", "ListStateMachines"}, {"POST", "/any", "CreateActivity"}, {"OPTIONS", "/", ""}, {"GET", "/", ""},
-		{"GET", "/api/v1/executions", ""}, {"POST", "/api/v1/forks", ""}, {"POST", "/api/v1/alias-shifts", ""}, {"DELETE", "/api/v1/alias-shifts/x", ""},
-		{"GET", "/api/v1//executions", ""}, {"GET", "/api/v1/nothing", ""}, {"OPTIONS", "/api/v1/forks", ""},
+		{"POST", "/", "ListStateMachines"},
+		{"POST", "//", "ListStateMachines"},
+		{"POST", "/any", "CreateActivity"},
+		{"OPTIONS", "/", ""},
+		{"GET", "/", ""},
+		{"GET", "/api/v1/executions", ""},
+		{"POST", "/api/v1/forks", ""},
+		{"POST", "/api/v1/alias-shifts", ""},
+		{"DELETE", "/api/v1/alias-shifts/x", ""},
+		{"GET", "/api/v1//executions", ""},
+		{"GET", "/api/v1/nothing", ""},
+		{"OPTIONS", "/api/v1/forks", ""},
 	} {
 		for _, header := range []map[string]string{
 			{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}, {"Host": "evil.example:8083", "Origin": "http://evil.example:8083"},

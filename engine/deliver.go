@@ -236,9 +236,6 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) (_ []re
 	if err = st.finish(ctx, interrupted != nil); err == nil {
 		err = interrupted
 	}
-	if _, uncommitted := errors.AsType[*interruptedError](err); uncommitted && !st.tried.committed {
-		results = results[:0]
-	}
 	return results, st.tried, err
 }
 
@@ -366,7 +363,7 @@ func (st *stepping) finish(ctx context.Context, once bool) error {
 		recorded := len(st.events)
 		st.r.pauses(recorded)
 		err := st.commit(ctx)
-		st.r.rests()
+		st.r.rests(st.l.x)
 		if err != nil {
 			return err
 		}
@@ -449,9 +446,8 @@ func waits(x *interpreter.Execution, token func(event int64) string) (wake time.
 // tenant, so that small ones get through.
 const largeCommit = 64 << 10
 
-// send has the store commit a transition. Before it has begun that may be
-// interrupted: then what was decided has not come to pass, and the execution is
-// dropped.
+// send has the store commit a transition, a large one in its turn. One of an
+// execution that somebody stops does not wait: the stop follows it.
 func (st *stepping) send(ctx context.Context, t *store.Transition) error {
 	e, r := st.e, st.r
 	if len(t.Chunk.Data) < largeCommit || e.simulated {
@@ -459,21 +455,20 @@ func (st *stepping) send(ctx context.Context, t *store.Transition) error {
 	}
 	p, err := r.paced(e, &st.l.meta)
 	if err == nil {
-		err = e.pacer.commits.take(p.ctx, p.tenant)
-	}
-	if err == nil {
-		defer e.pacer.commits.give(p.tenant)
-		err = e.commit(ctx, p, st.l.handle, t)
+		if err = e.pacer.commits.take(p.ctx, p.tenant); err == nil {
+			defer e.pacer.commits.give(p.tenant)
+			err = e.commit(ctx, p, st.l.handle, t)
+		}
 	}
 	if errors.Is(err, errStopping) {
-		r.drop()
-		err = &interruptedError{err}
+		t.Hurry = true
+		err = e.commit(ctx, nil, st.l.handle, t)
 	}
 	return err
 }
 
 // commit asks the store until it is not busy. p, where it is not nil, may
-// interrupt that.
+// interrupt that: its cause is the error then, and nothing was written.
 func (e *Engine) commit(ctx context.Context, p *paced, handle store.Shard, t *store.Transition) error {
 	stop := ctx
 	if p != nil {

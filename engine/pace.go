@@ -129,7 +129,7 @@ type paced struct {
 	cancel context.CancelCauseFunc
 
 	before int64 // work of the steps before this one
-	base   int64 // what the execution held when it was replayed
+	base   int64 // what the execution holds, where that is much
 	until  int64 // when the turn is over
 	turn   bool
 	large  bool

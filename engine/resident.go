@@ -95,11 +95,19 @@ func (r *resident) pauses(events int) {
 	}
 }
 
-// rests gives the memory back of a step that was committed.
-func (r *resident) rests() {
-	if r.pacing != nil {
-		r.pacing.rest()
+// rests gives the memory back of a step that was committed, but for what the
+// execution holds if it goes on at once.
+func (r *resident) rests(x *interpreter.Execution) {
+	if r.pacing == nil {
+		return
 	}
+	if x.Ready() {
+		if held := int64(x.Held()); held > lightBytes {
+			r.pacing.base = held
+			return
+		}
+	}
+	r.pacing.rest()
 }
 
 // interruptedError tells that a step was interrupted, and why. What was recorded

@@ -276,7 +276,7 @@ func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameK
 	}
 	r.pauses(len(st.events))
 	err = st.commit(e.closing)
-	r.rests()
+	r.rests(x)
 	if err == nil {
 		st.settle()
 	}

@@ -235,6 +235,9 @@ type Transition struct {
 	// Redrives is the number of redrives so far, Redriven the last one's time.
 	Redrives int
 	Redriven time.Time
+	// Hurry tells that the transition is not to be refused with ErrBusy because it
+	// is large: somebody waits for it.
+	Hurry bool
 }
 
 // Follows reports whether the transition's chunks follow an event and each other.

@@ -102,7 +102,7 @@ func isLoopback(host string) bool {
 }
 
 func (c *serveCommand) config(log *slog.Logger) (steppe.Config, error) {
-	cfg := steppe.Config{Dir: c.Data, LambdaEndpoint: c.LambdaEndpoint, VirtualTime: c.Time == "virtual", Index: c.Index, Logger: log, AcceptLoss: c.AcceptLoss}
+	cfg := steppe.Config{Dir: c.Data, LambdaEndpoint: c.LambdaEndpoint, VirtualTime: c.Time == "virtual", Index: c.Index, Logger: log, AcceptLoss: c.AcceptLoss, Memory: keepWithin(log)}
 	if c.Ephemeral {
 		cfg.Dir = ""
 	}

@@ -38,6 +38,9 @@ func (g goFunction) Invoke(ctx context.Context, in Invocation) (r *Response, err
 		}
 		r.Header = header(r.RequestID, len(r.Payload))
 	}()
+	if len(in.Payload) == 0 {
+		in.Payload = []byte("{}") // as Lambda has it of a call without one
+	}
 	out, err := g.fn(context.WithValue(ctx, idempotencyKey{}, in.Idempotency), in.Payload)
 	if err == nil {
 		r.Payload, err = json.Marshal(out)

@@ -5,6 +5,7 @@ package lambda_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -239,7 +240,7 @@ func TestEvents(t *testing.T) {
 	for range 1200 {
 		_, err := fn.Invoke(t.Context(), lambda.Invocation{Event: true, Payload: []byte(`{"fifo":"` + fifo + `"}`), Idempotency: key})
 		if err != nil {
-			if e, ok := err.(*lambda.ServiceError); !ok || e.Status != http.StatusTooManyRequests || e.Code != "TooManyRequestsException" {
+			if e, ok := errors.AsType[*lambda.ServiceError](err); !ok || e.Status != http.StatusTooManyRequests || e.Code != "TooManyRequestsException" {
 				t.Fatal(err)
 			}
 			throttled++

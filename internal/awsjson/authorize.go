@@ -228,7 +228,10 @@ func (a *Authorizer) first(s *signature, r *http.Request) error {
 	if a.Memory == nil || !new || s.expires == 0 && !s.at.After(now) {
 		return nil
 	}
-	kept, err := true, error(nil)
+	var (
+		kept bool
+		err  error
+	)
 	if s.expires > 0 {
 		kept, err = a.Memory.Presigned(r.Context(), s.value, s.ends())
 	} else {

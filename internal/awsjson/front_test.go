@@ -143,7 +143,7 @@ func TestPresignedLife(t *testing.T) {
 		{-6 * time.Minute, time.Hour, false},
 	} {
 		a := &Authorizer{Keys: []Key{example}, Service: "states", Clock: func() time.Time { return now }}
-		_, err := authorize(a, presign(example, "eu-west-1", now.Add(-tt.age), fmt.Sprint(int(tt.expires/time.Second))), []byte("{}"), true)
+		_, err := authorize(a, presign(example, now.Add(-tt.age), fmt.Sprint(int(tt.expires/time.Second))), []byte("{}"), true)
 		if (err == nil) != tt.good {
 			t.Errorf("%v old, good for %v: %v", tt.age, tt.expires, err)
 		}
@@ -177,7 +177,7 @@ func TestReplayAfterRestart(t *testing.T) {
 	}
 	signed := signedCall("{}", example, "eu-west-1", "states", now)
 	ahead := signedCall("{}", example, "eu-west-1", "states", now.Add(3*time.Minute))
-	life := presign(example, "eu-west-1", now, "604800")
+	life := presign(example, now, "604800")
 	requests := []*http.Request{signed, ahead, life}
 	first := start(now.Add(-time.Minute))
 	for i, r := range requests {

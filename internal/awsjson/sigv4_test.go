@@ -49,7 +49,8 @@ func signedCall(body string, key Key, region, service string, at time.Time) *htt
 }
 
 // presign makes a call whose signature is in its query.
-func presign(key Key, region string, at time.Time, expires string) *http.Request {
+func presign(key Key, at time.Time, expires string) *http.Request {
+	const region = "eu-west-1"
 	s := &signature{keyID: key.ID, day: at.UTC().Format(amzDay), region: region, service: "states", at: at, headers: []string{"host", "x-amz-target"}}
 	q := url.Values{
 		"X-Amz-Algorithm": {algorithm}, "X-Amz-Credential": {strings.Join([]string{key.ID, s.day, region, s.service, ending}, "/")},
@@ -85,7 +86,7 @@ func TestAuthorize(t *testing.T) {
 	}{
 		{"signed", "", good},
 		{"signed four minutes ago", "", func() *http.Request { return signedCall(`{}`, example, "eu-west-1", "states", now.Add(-4*time.Minute)) }},
-		{"presigned", "", func() *http.Request { return presign(example, "eu-west-1", now.Add(-50*time.Minute), "3600") }},
+		{"presigned", "", func() *http.Request { return presign(example, now.Add(-50*time.Minute), "3600") }},
 		{"signed with the id of its invocation", "", func() *http.Request {
 			r := good()
 			r.Header.Set(invocationID, "f9ff3e1c-0c0a-4a8b-9f0e-0d6f4f4f7f10")
@@ -104,9 +105,9 @@ func TestAuthorize(t *testing.T) {
 			return signedCall(`{}`, example, "eu-west-1", "states", now.Add(6*time.Minute))
 		}},
 		{"presigned too long ago", "InvalidSignatureException: Signature expired", func() *http.Request {
-			return presign(example, "eu-west-1", now.Add(-70*time.Minute), "3600")
+			return presign(example, now.Add(-70*time.Minute), "3600")
 		}},
-		{"presigned for ever", "IncompleteSignatureException: X-Amz-Expires", func() *http.Request { return presign(example, "eu-west-1", now, "604801") }},
+		{"presigned for ever", "IncompleteSignatureException: X-Amz-Expires", func() *http.Request { return presign(example, now, "604801") }},
 		{"unknown key", "UnrecognizedClientException: The security token included in the request is invalid.", func() *http.Request {
 			return signedCall(`{}`, Key{ID: "AKIDNOBODY", Secret: example.Secret}, "eu-west-1", "states", now)
 		}},

@@ -39,7 +39,7 @@ func reader(t *testing.T, b *Budget, limit int64) (addr string, outcome chan err
 }
 
 // send begins a request and sends a part of its body.
-func send(t *testing.T, addr, owner string, announced, sent int) net.Conn {
+func send(t *testing.T, addr, owner string, announced, sent int) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -57,7 +57,6 @@ func send(t *testing.T, addr, owner string, announced, sent int) net.Conn {
 	if _, err := c.Write(make([]byte, sent)); err != nil {
 		t.Fatal(err)
 	}
-	return c
 }
 
 // TestBodiesAreHeld: bodies that are not finished hold what came of them, not

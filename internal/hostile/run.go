@@ -224,8 +224,11 @@ func (t *trial) alone(ctx context.Context) error {
 	wait, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	status, err := t.await(wait, arn)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && wait.Err() == nil {
 		return err
+	}
+	if err != nil {
+		status = "RUNNING" // it was, and was looked at when the time was over
 	}
 	t.r.Alone = max(time.Since(begun)-waitBefore, 0)
 	switch {

@@ -64,10 +64,11 @@ func (h *shard) Running(_ context.Context, after store.ExecutionID, limit int) (
 // largeChunk is the size from which on a commit waits while the disk is behind.
 const largeChunk = 64 << 10
 
-// lag tells whether the disk is behind what is written: more memtables wait to be
-// flushed than the one that is. Who writes much waits then, so that nobody who
-// writes little has to.
+// lag tells whether the disk is behind what is written: more waits to be flushed
+// than a memtable that is full and another one. Who writes much waits then, so that
+// nobody who writes little has to.
 type lag struct {
+	full   uint64       // bytes of memtables from which on it is
 	looked atomic.Int64 // in nanoseconds
 	is     atomic.Bool
 }
@@ -75,8 +76,8 @@ type lag struct {
 const (
 	// lagEvery is how often Pebble is asked.
 	lagEvery = 2 * time.Millisecond
-	// lagMemTables is how many memtables there may be, the one that is written
-	// included; Pebble stops all writes at memTableStop.
+	// lagMemTables is how many full memtables there may be; Pebble stops all writes
+	// at memTableStop.
 	lagMemTables = 2
 )
 
@@ -84,7 +85,7 @@ func (l *lag) behind(db *cockroach.DB) bool {
 	now, last := time.Now().UnixNano(), l.looked.Load()
 	if now-last >= int64(lagEvery) && l.looked.CompareAndSwap(last, now) {
 		m := db.Metrics()
-		l.is.Store(m.MemTable.Count > lagMemTables || m.Levels[0].Sublevels > l0Behind)
+		l.is.Store(m.MemTable.Size > l.full || m.Levels[0].Sublevels > l0Behind)
 	}
 	return l.is.Load()
 }
@@ -96,7 +97,7 @@ func (h *shard) Commit(_ context.Context, t *store.Transition) error {
 		return store.ErrClosed
 	}
 	defer s.leave()
-	if s.stalled.Load() || len(t.Chunk.Data) >= largeChunk && s.lag.behind(s.db) {
+	if s.stalled.Load() || len(t.Chunk.Data) >= largeChunk && !t.Hurry && s.lag.behind(s.db) {
 		return store.ErrBusy
 	}
 	h.state.mu.RLock()

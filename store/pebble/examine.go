@@ -82,9 +82,8 @@ func examine(fs vfs.FS, dir string) (*examination, error) {
 	if known == nil && len(damaged) == 0 && slices.Contains(names, marksName) {
 		x.warn("%s is missing: losses may not be noticed", trailName)
 	}
-	there, err := x.readMarker(names)
-	if err != nil || !there || x.fatal != nil {
-		return x, err
+	if there := x.readMarker(names); !there || x.fatal != nil {
+		return x, nil
 	}
 	if err := x.readManifest(); err != nil {
 		return nil, err
@@ -94,7 +93,7 @@ func examine(fs vfs.FS, dir string) (*examination, error) {
 
 // readMarker finds the MANIFEST that counts. It is false when there is none, and
 // never was.
-func (x *examination) readMarker(names []string) (there bool, err error) {
+func (x *examination) readMarker(names []string) (there bool) {
 	var newest uint64
 	used := false
 	for _, name := range names {
@@ -107,10 +106,10 @@ func (x *examination) readMarker(names []string) (there bool, err error) {
 	used = used || x.known != nil && x.known.Current != 0
 	if !there && used {
 		x.fatal = fmt.Errorf("store: the data directory %s has lost the file marker.manifest.*, so that nothing tells which MANIFEST counts; restore a backup of the whole directory", x.dir)
-		return false, nil
+		return false
 	}
 	if !there || x.known == nil {
-		return there, nil
+		return there
 	}
 	name := x.manifestName()
 	switch {
@@ -119,7 +118,7 @@ func (x *examination) readMarker(names []string) (there bool, err error) {
 	case find(x.known.Manifests, x.manifest.Number) == nil:
 		x.lost("marker.manifest.*: it names %s, which %s does not know; one of the two is not of this directory's last run", name, trailName)
 	}
-	return true, nil
+	return true
 }
 
 func (x *examination) manifestName() string { return fmt.Sprintf("MANIFEST-%06d", x.manifest.Number) }

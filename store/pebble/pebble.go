@@ -241,6 +241,7 @@ func (s *DB) options(opts *Options) *cockroach.Options {
 		// flushed, before the server answers again: 0.6 s at 32 MiB, 6 s at 256.
 		opts.MemTableSize = 32 << 20
 	}
+	s.lag.full = lagMemTables * uint64(opts.MemTableSize)
 	if opts.CacheSize == 0 {
 		opts.CacheSize = 256 << 20
 	}
