@@ -178,7 +178,7 @@ type checker struct {
 const (
 	// maxBroken bounds what one message tells, and maxShown what it shows of each.
 	maxBroken = 50
-	maxShown  = 1 << 10
+	maxShown  = 4 << 10
 )
 
 func (c *checker) add(message string) {
