@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/store"
+)
+
+// load gives the resident's execution, rebuilt by replay when it was parked;
+// fresh tells that it was. One that has ended is loaded for a redrive only.
+func (e *Engine) load(ctx context.Context, r *resident, redrive bool) (l *loaded, fresh bool, err error) {
+	r.mu.Lock()
+	l = r.loaded
+	if l != nil && l.dropped {
+		l, r.loaded = nil, nil
+	}
+	r.mu.Unlock()
+	if l != nil {
+		return l, false, nil
+	}
+	if r.express != nil {
+		return nil, false, ErrNotRunning
+	}
+	s := e.shards[r.id.Shard()]
+	handle := s.handle()
+	if handle == nil {
+		return nil, false, ErrNotOwner
+	}
+	record, err := e.store.Execution(ctx, r.id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && record.Status != store.Running && !redrive {
+		e.gone(r, record)
+		return nil, false, ErrNotRunning
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("engine: load execution: %w", err)
+	}
+	l = &loaded{handle: handle}
+	if l.meta, err = decodeMeta(record.Meta); err != nil {
+		return nil, false, err
+	}
+	if err = e.needKey(l.meta.Encryption); err != nil {
+		return nil, false, err
+	}
+	if l.x, err = e.revive(ctx, r, &l.meta); err != nil {
+		return nil, false, err
+	}
+	s.heard(r, l.x)
+	r.mu.Lock()
+	r.loaded = l
+	r.mu.Unlock()
+	return l, true, nil
+}
+
+// revive replays an execution, not many at once: what it holds is counted before
+// the next is replayed.
+func (e *Engine) revive(ctx context.Context, r *resident, m *meta) (*interpreter.Execution, error) {
+	if e.simulated {
+		return e.replay(ctx, r.id, *m)
+	}
+	if err := e.pacer.replays.take(ctx, m.tenant()); err != nil {
+		return nil, err
+	}
+	defer e.pacer.replays.give(m.tenant())
+	x, err := e.replay(ctx, r.id, *m)
+	if err != nil {
+		return nil, err
+	}
+	if held := x.Held(); held > lightBytes {
+		p, err := r.paced(e, m)
+		if err == nil {
+			err = p.revived(int64(held))
+		}
+		if err != nil && !errors.Is(err, errStopping) {
+			return nil, err
+		}
+	}
+	return x, nil
+}
+
+// heard remembers a sign of life of a task, which the history does not have.
+func (r *resident) heard(cause, at int64) {
+	if r.beats == nil {
+		r.beats = make(map[int64]int64)
+	}
+	r.beats[cause] = at
+}
+
+func (e *Engine) replay(ctx context.Context, id store.ExecutionID, m meta) (*interpreter.Execution, error) {
+	replay, err := e.replayer(ctx, &m)
+	if err == nil {
+		err = e.replayStored(ctx, id, replay)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return replay.Execution(), nil
+}
+
+// replayer begins the replay of an execution.
+func (e *Engine) replayer(ctx context.Context, m *meta) (*interpreter.Replayer, error) {
+	machine, err := e.parsedRevision(ctx, revisionKey{m.Machine, m.Revision})
+	if err != nil {
+		return nil, err
+	}
+	return interpreter.NewReplayer(machine, m.info()), nil
+}
+
+// replayStored replays what is committed of an execution.
+func (e *Engine) replayStored(ctx context.Context, id store.ExecutionID, replay *interpreter.Replayer) error {
+	return e.eachChunk(ctx, id, replay.Add)
+}
+
+// eachChunk visits the events of an execution, those of a chunk at a time. The
+// slice is used again for the next; the payloads may be kept.
+func (e *Engine) eachChunk(ctx context.Context, id store.ExecutionID, visit func([]history.Event) error) error {
+	var events []history.Event
+	for from := int64(1); ; {
+		chunks, err := e.store.History(ctx, id, from, historyChunks, false)
+		if err != nil {
+			return fmt.Errorf("engine: read history: %w", err)
+		}
+		for i := range chunks {
+			clear(events)
+			if events, err = e.decodeChunk(ctx, events[:0], id, &chunks[i]); err != nil {
+				return err
+			}
+			if err := visit(events); err != nil {
+				return err
+			}
+			from = chunks[i].Last + 1
+		}
+		if len(chunks) < historyChunks {
+			return nil
+		}
+	}
+}
+
+// events reads the whole history of an execution.
+func (e *Engine) events(ctx context.Context, id store.ExecutionID) ([]history.Event, error) {
+	var all []history.Event
+	err := e.eachChunk(ctx, id, func(events []history.Event) error {
+		all = append(all, events...)
+		return nil
+	})
+	return all, err
+}
