@@ -175,6 +175,25 @@ func (a *activities) cancel(arn string, id effectID) {
 	}
 }
 
+// cancelAll takes the tasks of an execution out of their lines.
+func (a *activities) cancelAll(id store.ExecutionID) {
+	a.mu.Lock()
+	var tasks []effectID
+	for task := range a.waiting {
+		if task.execution == id {
+			tasks = append(tasks, task)
+		}
+	}
+	arns := make([]string, len(tasks))
+	for i, task := range tasks {
+		arns[i] = a.waiting[task]
+	}
+	a.mu.Unlock()
+	for i, task := range tasks {
+		a.cancel(arns[i], task)
+	}
+}
+
 // MaxPollers is how many workers may poll one activity at once (AWS's quota).
 const MaxPollers = 1000
 

@@ -177,8 +177,7 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) (_ []re
 	if e.suspects.held(r.id) && !slices.ContainsFunc(batch, func(d delivery) bool { return d.msg.Kind == interpreter.Stop }) {
 		return e.all(batch, ErrHeld), attempt{}, nil
 	}
-	redrive := slices.ContainsFunc(batch, func(d delivery) bool { return d.msg.Kind == interpreter.Redrive })
-	l, fresh, err := e.load(ctx, r, redrive)
+	l, fresh, err := e.load(ctx, r, batch)
 	if err != nil {
 		if errors.Is(err, ErrNotRunning) {
 			return e.all(batch, err), attempt{}, nil
@@ -205,13 +204,16 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) (_ []re
 		}
 		out := st.step(d.msg)
 		if out.Interrupted != nil {
+			interrupted = &interruptedError{out.Interrupted}
+			if st.givesWay(out) {
+				return results[:i], st.tried, interrupted
+			}
 			if len(out.Events) == 0 {
 				results = results[:i]
 			} else {
 				results = results[:i+1]
 				results[i].at = st.now
 			}
-			interrupted = &interruptedError{out.Interrupted}
 			st.take(out)
 			if err := st.rebuild(ctx); err != nil {
 				return nil, attempt{}, err
@@ -321,27 +323,6 @@ func (st *stepping) pace(work, held int64) error {
 	return p.on(work, held)
 }
 
-// rebuild makes the execution anew after a step was interrupted: of what is
-// committed, and the events since.
-func (st *stepping) rebuild(ctx context.Context) error {
-	if st.r.express != nil {
-		return nil // nothing of it is kept; it ends
-	}
-	replay, err := st.e.replayer(ctx, &st.l.meta)
-	if err == nil && st.new == nil {
-		err = st.e.replayStored(ctx, st.r.id, replay)
-	}
-	if err == nil {
-		err = replay.Add(st.events)
-	}
-	if err != nil {
-		return err
-	}
-	st.l.x = replay.Execution()
-	st.e.shards[st.r.id.Shard()].heard(st.r, st.l.x)
-	return nil
-}
-
 // step steps the execution through one message.
 func (st *stepping) step(msg interpreter.Message) interpreter.Outcome {
 	if msg.Kind != interpreter.Stop && msg.Kind != interpreter.Redrive && st.e.deletions.has(st.l.meta.Machine) {
@@ -377,6 +358,9 @@ func (st *stepping) finish(ctx context.Context, once bool) error {
 		}
 		st.now = st.e.Now()
 		out := st.goOn()
+		if out.Interrupted != nil && st.givesWay(out) {
+			return &interruptedError{out.Interrupted}
+		}
 		st.take(out)
 		if out.Interrupted != nil {
 			if st.r.express != nil {
@@ -512,6 +496,9 @@ func (st *stepping) settle() {
 	st.effects = nil
 	if x.Status() != interpreter.Running {
 		r.end(x)
+		if st.l.unread {
+			e.cancelAll(r.id)
+		}
 		e.ended(r, st.l.meta.Machine)
 	} else {
 		wake := x.Wake()

@@ -105,8 +105,8 @@ func (p *pools) cancel(id effectID) {
 	}
 }
 
-// cancelAll ends what is done for an execution that has ended: its end was
-// written, and the answer lost that would have had this done.
+// cancelAll ends what is done for an execution that has ended, where no step told
+// of the tasks that this cancels.
 func (p *pools) cancelAll(id store.ExecutionID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

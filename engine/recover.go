@@ -23,7 +23,9 @@ func (e *Engine) process(ctx context.Context, r *resident, batch []delivery) []r
 		if r.express != nil {
 			e.endExpress(r, interrupted)
 		} else if stops := r.takeStops(); len(stops) > 0 {
-			e.work1(r, stops)
+			if stopped := e.work1(r, stops); stopped.err != nil && len(left) == 0 {
+				e.deliveryFailed(r, stopped.err) // what was interrupted is still to be done
+			}
 		}
 		if len(left) == 0 {
 			break
@@ -118,13 +120,20 @@ func (e *Engine) recover(ctx context.Context, r *resident, tried attempt, failed
 // nil then), without this engine being told: the answer to a commit was lost, or
 // another engine made it.
 func (e *Engine) gone(r *resident, record *store.Record) {
-	e.pools.cancelAll(r.id)
+	e.cancelAll(r.id)
 	if record != nil {
 		if m, err := decodeMeta(record.Meta); err == nil {
 			e.ended(r, m.Machine)
 		}
 	}
 	e.remove(e.shards[r.id.Shard()], r)
+}
+
+// cancelAll ends all tasks of an execution that has ended, for which no step told
+// their cancelling.
+func (e *Engine) cancelAll(id store.ExecutionID) {
+	e.pools.cancelAll(id)
+	e.activities.cancelAll(id)
 }
 
 // attempt is how far a delivery has come.

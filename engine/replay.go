@@ -4,15 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
 )
 
-// load gives the resident's execution, rebuilt by replay when it was parked;
-// fresh tells that it was. One that has ended is loaded for a redrive only.
-func (e *Engine) load(ctx context.Context, r *resident, redrive bool) (l *loaded, fresh bool, err error) {
+// longHistory is the number of events from which on a stop does not wait for the
+// replay of an execution that memory does not have: they can hold more than a
+// stop has time to read.
+const longHistory = 64
+
+// load gives the resident's execution for a batch, rebuilt by replay when it was
+// parked; fresh tells that it was. One that has ended is loaded for a redrive
+// only, and of a long one that is to be stopped no more than that takes.
+func (e *Engine) load(ctx context.Context, r *resident, batch []delivery) (l *loaded, fresh bool, err error) {
 	r.mu.Lock()
 	l = r.loaded
 	if l != nil && l.dropped {
@@ -31,7 +38,8 @@ func (e *Engine) load(ctx context.Context, r *resident, redrive bool) (l *loaded
 		return nil, false, ErrNotOwner
 	}
 	record, err := e.store.Execution(ctx, r.id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && record.Status != store.Running && !redrive {
+	redrive := func(d delivery) bool { return d.msg.Kind == interpreter.Redrive }
+	if errors.Is(err, store.ErrNotFound) || err == nil && record.Status != store.Running && !slices.ContainsFunc(batch, redrive) {
 		e.gone(r, record)
 		return nil, false, ErrNotRunning
 	}
@@ -45,14 +53,28 @@ func (e *Engine) load(ctx context.Context, r *resident, redrive bool) (l *loaded
 	if err = e.needKey(l.meta.Encryption); err != nil {
 		return nil, false, err
 	}
-	if l.x, err = e.revive(ctx, r, &l.meta); err != nil {
-		return nil, false, err
+	if batch[0].msg.Kind == interpreter.Stop && record.Status == store.Running && record.Last >= longHistory {
+		l.x, l.unread = unread(&l.meta, record), true
+	} else {
+		if l.x, err = e.revive(ctx, r, &l.meta); err != nil {
+			return nil, false, err
+		}
+		s.heard(r, l.x)
+		fresh = true
 	}
-	s.heard(r, l.x)
 	r.mu.Lock()
 	r.loaded = l
 	r.mu.Unlock()
-	return l, true, nil
+	return l, fresh, nil
+}
+
+// unread gives an execution that can be stopped only.
+func unread(m *meta, record *store.Record) *interpreter.Execution {
+	var redriven int64
+	if record.Redrives > 0 {
+		redriven = record.Redriven.UnixMilli()
+	}
+	return interpreter.Unread(m.info(), record.Last, int64(record.Redrives), redriven)
 }
 
 // revive replays an execution, not many at once: what it holds is counted before
@@ -112,6 +134,39 @@ func (e *Engine) replayer(ctx context.Context, m *meta) (*interpreter.Replayer, 
 // replayStored replays what is committed of an execution.
 func (e *Engine) replayStored(ctx context.Context, id store.ExecutionID, replay *interpreter.Replayer) error {
 	return e.eachChunk(ctx, id, replay.Add)
+}
+
+// rebuild makes the execution anew after a step was interrupted: of what is
+// committed, and the events since.
+func (st *stepping) rebuild(ctx context.Context) error {
+	if st.r.express != nil {
+		return nil // nothing of it is kept; it ends
+	}
+	replay, err := st.e.replayer(ctx, &st.l.meta)
+	if err == nil && st.new == nil {
+		err = st.e.replayStored(ctx, st.r.id, replay)
+	}
+	if err == nil {
+		err = replay.Add(st.events)
+	}
+	if err != nil {
+		return err
+	}
+	st.l.x = replay.Execution()
+	st.e.shards[st.r.id.Shard()].heard(st.r, st.l.x)
+	return nil
+}
+
+// givesWay reports whether a step was interrupted so that the execution is
+// stopped, and nothing else waits to be committed: then the step is forgotten, and
+// the stop does not wait until the execution is made anew.
+func (st *stepping) givesWay(out interpreter.Outcome) bool {
+	if st.r.express != nil || st.new != nil || len(st.events) > 0 || !errors.Is(out.Interrupted, errStopping) {
+		return false
+	}
+	clear(out.Events)
+	st.r.drop()
+	return true
 }
 
 // eachChunk visits the events of an execution, those of a chunk at a time. The

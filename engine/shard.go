@@ -237,6 +237,7 @@ type loaded struct {
 	meta    meta
 	handle  store.Shard // the ownership under which it was loaded
 	dropped bool        // the ownership has passed: load it again
+	unread  bool        // it was not replayed, for it is to be stopped
 }
 
 // forget makes the next delivery load the execution anew. It tells whether

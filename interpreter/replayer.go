@@ -35,6 +35,16 @@ func (r *Replayer) Add(events []history.Event) (err error) {
 	return nil
 }
 
+// Unread is a running execution of which nothing is known but how many events it
+// has and how often it was redriven, the last time at redriven (Unix
+// milliseconds). It can be stopped, which takes no more, and nothing else: the
+// tasks that its end cancels are not told.
+func Unread(info Info, last, redrives, redriven int64) *Execution {
+	x := newExecution(nil, info)
+	x.last, x.redrives, x.redriven = last, redrives, redriven
+	return x
+}
+
 // Execution is what the events so far add up to.
 func (r *Replayer) Execution() *Execution { return r.x }
 

@@ -15,6 +15,7 @@ type Connection struct {
 	address  netip.Addr
 
 	closed  atomic.Bool
+	used    atomic.Bool  // a request was let in
 	known   atomic.Bool  // somebody signed a request on it
 	serving atomic.Int32 // requests that were let in
 	since   atomic.Int64 // when that last changed, in nanoseconds
@@ -46,6 +47,7 @@ func Serving(ctx context.Context, known bool) (c *Connection, ok bool) {
 	if c.serving.Add(1) <= 0 {
 		return nil, false
 	}
+	c.used.Store(true)
 	if known {
 		c.known.Store(true)
 	}

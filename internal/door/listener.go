@@ -71,13 +71,32 @@ func (l *Listener) Accept() (net.Conn, error) {
 		case <-look.C: // one may be idle meanwhile
 		}
 	}
-	return ours, nil
+	select {
+	case <-l.ended: // Close has not seen it
+		return nil, errors.Join(net.ErrClosed, ours.Close())
+	default:
+		return ours, nil
+	}
 }
 
-// Close ends the listener, and the waiting for room.
+// Close ends the listener, the waiting for room, and the connections on which no
+// request was ever let in: http.Server.Shutdown would wait seconds for their first
+// one.
 func (l *Listener) Close() error {
 	l.once.Do(func() { close(l.ended) })
-	return l.Listener.Close()
+	err := l.Listener.Close()
+	l.mu.Lock()
+	var unused []*Connection
+	for c := range l.conns {
+		if !c.used.Load() && c.give() {
+			unused = append(unused, c)
+		}
+	}
+	l.mu.Unlock()
+	for _, c := range unused {
+		_ = c.Close() // nothing was said on it
+	}
+	return err
 }
 
 func (l *Listener) admit(c *Connection) bool {

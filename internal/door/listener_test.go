@@ -19,6 +19,7 @@ type doorServer struct {
 	addr string
 	hold chan struct{}
 	held chan struct{}
+	http *http.Server
 }
 
 func startDoor(t *testing.T, most int) *doorServer {
@@ -39,6 +40,7 @@ func startDoor(t *testing.T, most int) *doorServer {
 			<-s.hold
 		}
 	})}
+	s.http = hs
 	var done sync.WaitGroup
 	done.Go(func() { _ = hs.Serve(Limit(l, most, slog.New(slog.DiscardHandler))) })
 	t.Cleanup(func() {
@@ -138,6 +140,27 @@ func TestConnectionsWait(t *testing.T) {
 	}()
 	s.hold <- struct{}{}
 	<-waits
+}
+
+// TestUnusedConnectionsEnd: the end of a server closes connections on which nothing
+// was asked, and waits for the answers on others.
+func TestUnusedConnectionsEnd(t *testing.T) {
+	s := startDoor(t, 10)
+	unused := s.connect(t, "")
+	busy := s.connect(t, "/held")
+	ended := make(chan error, 1)
+	go func() { ended <- s.http.Shutdown(t.Context()) }()
+	if !closed(t, unused) {
+		t.Error("the unused connection is open")
+	}
+	s.hold <- struct{}{}
+	answer, err := http.ReadResponse(bufio.NewReader(busy), nil)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Errorf("%+v, %v", answer, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }
 
 // TestGate: a caller has not more requests under way than it may.
