@@ -16,6 +16,8 @@ type hostileCommand struct {
 	Alone    time.Duration `help:"How long one execution may take to end." default:"2s" placeholder:"DURATION"`
 	P99      time.Duration `help:"How long 99 of 100 requests of another tenant may take." default:"100ms" placeholder:"DURATION" name:"p99"`
 	Stop     time.Duration `help:"How long a stop may take." default:"200ms" placeholder:"DURATION"`
+	Restarts int           `help:"Instead, kill and start a server so often with one execution of each bomb at work." placeholder:"N"`
+	Served   time.Duration `help:"How long after its start a server may take to serve another tenant, with --restarts." default:"2s" placeholder:"DURATION"`
 	Resident int           `help:"How many MB of memory the server may take." default:"1000" placeholder:"MB"`
 	Dir      string        `help:"Where the data is put for the time being." placeholder:"DIR"`
 	JSON     string        `help:"Write the report as JSON." placeholder:"FILE" name:"json"`
@@ -30,11 +32,22 @@ func (c *hostileCommand) Run(con *console) error {
 	}
 	ctx, stop := interrupted()
 	defer stop()
-	fmt.Fprintln(con.out, hostile.Head)
-	results, err := hostile.Run(ctx, hostile.Options{
+	options := hostile.Options{
 		Binary: self, Dir: c.Dir, Bombs: hostile.Named(c.Bomb), AtOnce: c.AtOnce, Patience: c.Patience, Endless: c.Endless,
-		Alone: c.Alone, P99: c.P99, Stop: c.Stop, Resident: c.Resident, Out: con.out,
-	})
+		Alone: c.Alone, P99: c.P99, Stop: c.Stop, Resident: c.Resident, Served: c.Served, Out: con.out,
+	}
+	if c.Restarts > 0 {
+		violations, err := hostile.Restarts(ctx, &options, c.Restarts)
+		for _, v := range violations {
+			fmt.Fprintln(con.out, "VIOLATION", v)
+		}
+		if err == nil && len(violations) > 0 {
+			err = exitCode(1)
+		}
+		return err
+	}
+	fmt.Fprintln(con.out, hostile.Head)
+	results, err := hostile.Run(ctx, options)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ type soakCommand struct {
 	Readers  int           `help:"Clients that read: lists, searches, descriptions, histories." default:"4" placeholder:"N"`
 	Writers  int           `help:"Clients that start, stop, redrive, and answer tasks." default:"12" placeholder:"N"`
 	Kills    int           `help:"How often the server is killed, in the first half of the load." default:"5" placeholder:"N"`
+	Attacked bool          `help:"Have an attacker beside the load: unsigned floods, slow and foreign callers, and executions that take what they can."`
 	ReadP99  time.Duration `help:"How long 99 of 100 reads may take at most." default:"20ms" placeholder:"DURATION" name:"read-p99"`
 	Dir      string        `help:"Where the data is put for the time being; the disk that is used." placeholder:"DIR"`
 	Seed     uint64        `help:"Seed of what the clients do; another one each time by default." placeholder:"N"`
@@ -41,7 +42,7 @@ func (c *soakCommand) Run(con *console) (err error) {
 	fmt.Fprintf(con.out, "%d readers and %d writers for %v, %d kills, seed %d\n%s\n", c.Readers, c.Writers, c.Duration, c.Kills, c.Seed, bench.SoakHead)
 	report, err := bench.Soak(ctx, bench.SoakOptions{
 		Command: []string{self, "bench-serve"}, Dir: dir, Duration: c.Duration, Readers: c.Readers, Writers: c.Writers,
-		Kills: c.Kills, ReadP99: c.ReadP99, Seed: c.Seed, Out: con.out,
+		Kills: c.Kills, Attacked: c.Attacked, ReadP99: c.ReadP99, Seed: c.Seed, Out: con.out,
 	})
 	if err != nil {
 		return err

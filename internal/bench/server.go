@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/internal/door"
 	"github.com/steppehq/steppe/interpreter"
 )
 
@@ -98,6 +100,9 @@ func Serve(dir string, index []string, in io.Reader, out io.Writer) error {
 	return errors.Join(Listen(mux, in, out), server.Close())
 }
 
+// maxConnections is as many as `steppe serve` has, or about so.
+const maxConnections = 4096
+
 // Listen has a handler answer at a free port of this machine, which it writes
 // into out, until in ends: the side of a server process that [Start] talks to.
 func Listen(handler http.Handler, in io.Reader, out io.Writer) error {
@@ -106,12 +111,13 @@ func Listen(handler http.Handler, in io.Reader, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(out, listener.Addr())
-	hs := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	hs := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ConnContext: door.WithConnection}
 	go func() {
 		_, _ = io.Copy(io.Discard, in)
 		_ = hs.Close()
 	}()
-	if err := hs.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	bounded := door.Limit(listener, maxConnections, slog.New(slog.DiscardHandler))
+	if err := hs.Serve(bounded); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -29,6 +29,8 @@ type SoakOptions struct {
 	Readers, Writers int
 	// Kills is how often the server is killed.
 	Kills int
+	// Attacked has an attacker beside the load, who calls as another tenant.
+	Attacked bool
 	// ReadP99 is how long a read may take.
 	ReadP99 time.Duration
 	Seed    uint64
@@ -106,7 +108,7 @@ func Soak(ctx context.Context, opts SoakOptions) (r *SoakReport, err error) {
 	for i := range activityWorkers {
 		s.client(work, -1-i, (*mixedClient).work)
 	}
-	if err := s.load(ctx); err != nil {
+	if err := s.attackedLoad(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.ended(ctx); err != nil {
@@ -156,6 +158,28 @@ func (s *soak) start() (*Process, error) {
 		s.address.Store(&p.Address)
 	}
 	return p, err
+}
+
+// attackedLoad is the load, with the attacker beside it.
+func (s *soak) attackedLoad(ctx context.Context) error {
+	if !s.opts.Attacked {
+		return s.load(ctx)
+	}
+	a := newAttacker(&s.address, s.retention(), s.opts.Seed)
+	work, stop := context.WithCancel(ctx)
+	var attack sync.WaitGroup
+	attack.Go(func() { a.attack(work) })
+	err := s.load(ctx)
+	stop()
+	attack.Wait()
+	if err == nil {
+		err = a.clear(ctx)
+	}
+	if err == nil && (a.bombs == 0 || a.refusals == 0) {
+		s.wrong("the attacker did nothing: %d bombs, %d requests that were refused", a.bombs, a.refusals)
+	}
+	fmt.Fprintf(s.opts.Out, "the attacker had %d bombs go off, and %d requests refused\n", a.bombs, a.refusals)
+	return err
 }
 
 // load has the clients at work while windows end and kills come.

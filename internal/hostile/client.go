@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,7 +17,9 @@ import (
 type Client struct {
 	Endpoint string
 	Key      awsjson.Key
-	HTTP     http.Client
+	// Region is the one that is called, us-east-1 when it is empty.
+	Region string
+	HTTP   http.Client
 }
 
 // Exception is an error of the API.
@@ -43,7 +46,7 @@ func (c *Client) Call(ctx context.Context, operation string, in any) (map[string
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	// Equal calls of one second are told apart.
 	req.Header.Set("Amz-Sdk-Invocation-Id", fmt.Sprint(time.Now().UnixNano()))
-	awsjson.Sign(req, body, c.Key, "", "us-east-1", "states", time.Now())
+	awsjson.Sign(req, body, c.Key, "", cmp.Or(c.Region, "us-east-1"), "states", time.Now())
 	response, err := c.HTTP.Do(req)
 	if err != nil {
 		return nil, err

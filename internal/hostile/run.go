@@ -30,7 +30,9 @@ type Options struct {
 	// requests of the other tenant, a stop; how many MB the server may take.
 	Alone, P99, Stop time.Duration
 	Resident         int
-	Out              io.Writer
+	// Served is how long after its start a server may take to serve, for [Restarts].
+	Served time.Duration
+	Out    io.Writer
 }
 
 // Result is what one bomb did.
