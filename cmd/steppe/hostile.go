@@ -17,7 +17,7 @@ type hostileCommand struct {
 	P99      time.Duration `help:"How long 99 of 100 requests of another tenant may take." default:"100ms" placeholder:"DURATION" name:"p99"`
 	Stop     time.Duration `help:"How long a stop may take." default:"200ms" placeholder:"DURATION"`
 	Restarts int           `help:"Instead, kill and start a server so often with one execution of each bomb at work." placeholder:"N"`
-	Served   time.Duration `help:"How long after its start a server may take to serve another tenant, with --restarts." default:"2s" placeholder:"DURATION"`
+	Served   time.Duration `help:"How long an execution of another tenant may take after a start, with --restarts." default:"1500ms" placeholder:"DURATION"`
 	Resident int           `help:"How many MB of memory the server may take." default:"1000" placeholder:"MB"`
 	Dir      string        `help:"Where the data is put for the time being." placeholder:"DIR"`
 	JSON     string        `help:"Write the report as JSON." placeholder:"FILE" name:"json"`

@@ -30,7 +30,8 @@ type Options struct {
 	// requests of the other tenant, a stop; how many MB the server may take.
 	Alone, P99, Stop time.Duration
 	Resident         int
-	// Served is how long after its start a server may take to serve, for [Restarts].
+	// Served is how long an execution of the other tenant may take after a start, for
+	// [Restarts].
 	Served time.Duration
 	Out    io.Writer
 }
