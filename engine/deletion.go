@@ -90,13 +90,13 @@ func (e *Engine) forgetRevisions(ctx context.Context, machine uint32, mark store
 	if err != nil || len(left) > 0 {
 		return err
 	}
-	revisions, err := e.store.Scan(ctx, revisionsOf(machine), "", 0)
+	edits := []store.Edit{{Key: mark.Key, Version: mark.Version}}
+	err = e.eachEntry(ctx, revisionsOf(machine), func(r store.Entry) error {
+		edits = append(edits, store.Edit{Key: r.Key, Version: r.Version})
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	edits := []store.Edit{{Key: mark.Key, Version: mark.Version}}
-	for _, r := range revisions {
-		edits = append(edits, store.Edit{Key: r.Key, Version: r.Version})
 	}
 	if err := e.put(ctx, edits...); err != nil {
 		return err

@@ -114,14 +114,14 @@ func (x *exporter) write(line any) { _, _ = x.w.Write(encodeLine(line)) }
 // catalogue writes what is exported whether or not an execution needs it.
 func (x *exporter) catalogue(ctx context.Context) error {
 	if x.Search == nil {
-		if err := x.scan(ctx, activityPrefix, x.activity); err != nil {
+		if err := x.e.eachEntry(ctx, activityPrefix, x.activity); err != nil {
 			return err
 		}
 	}
 	if x.Search != nil && !x.Search.onlyMachines() {
 		return nil
 	}
-	return x.scan(ctx, machinePrefix, func(entry store.Entry) error {
+	return x.e.eachEntry(ctx, machinePrefix, func(entry store.Entry) error {
 		m, err := x.e.decodeMachine(entry)
 		if err != nil || !x.wants(m.Tenant, m.Name) {
 			return err
@@ -146,25 +146,6 @@ func (x *exporter) unless(what string, err error) error {
 		x.Problem(text)
 	}
 	return nil
-}
-
-// scan visits the entries of the catalogue that have a prefix.
-func (x *exporter) scan(ctx context.Context, prefix string, visit func(store.Entry) error) error {
-	for after := ""; ; {
-		page, err := x.e.store.Scan(ctx, prefix, after, exportPage)
-		if err != nil {
-			return err
-		}
-		for _, entry := range page {
-			if err := visit(entry); err != nil {
-				return err
-			}
-		}
-		if len(page) < exportPage {
-			return nil
-		}
-		after = page[len(page)-1].Key
-	}
 }
 
 // wants reports whether a machine and its executions are asked for.

@@ -381,16 +381,14 @@ func (im *importer) deleted(ctx context.Context) (map[string][]uint32, error) {
 		return im.gone, nil
 	}
 	live := make(map[uint32]bool)
-	machines, err := im.e.store.Scan(ctx, machinePrefix, "", 0)
+	err := im.e.eachEntry(ctx, machinePrefix, func(entry store.Entry) error {
+		var m struct{ Number uint32 }
+		err := decodeEntry(entry, &m)
+		live[m.Number] = true
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	for _, entry := range machines {
-		var m struct{ Number uint32 }
-		if err := decodeEntry(entry, &m); err != nil {
-			return nil, err
-		}
-		live[m.Number] = true
 	}
 	next, _, err := im.e.nextNumber(ctx)
 	if err != nil {

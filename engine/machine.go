@@ -194,26 +194,33 @@ func (e *Engine) decodeMachine(entry store.Entry) (*Machine, error) {
 	return m, nil
 }
 
-// Machines lists the state machines of a tenant by name, at most limit of them
-// after the given name.
+// entryWork is how many bytes of an entry are read by one unit of work.
+const entryWork = 8
+
+// Machines lists the state machines of a tenant by name, without their definitions,
+// at most limit of them (0: all) after the given name. What is read for it takes
+// turns with other tenants' work.
 func (e *Engine) Machines(ctx context.Context, t Tenant, after string, limit int) ([]*Machine, error) {
+	pace, done := e.Paced(ctx, t)
+	defer done()
 	prefix := machineKey(t, "")
 	if after != "" {
 		after = prefix + after
 	}
-	entries, err := e.store.Scan(ctx, prefix, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	machines := make([]*Machine, 0, len(entries))
-	for _, entry := range entries {
-		m, err := e.decodeMachine(entry)
-		if err != nil {
-			return nil, err
+	var machines []*Machine
+	var work int64
+	err := e.someEntries(ctx, prefix, after, limit, func(entry store.Entry) error {
+		m := &Machine{version: entry.Version}
+		if err := decodeEntry(entry, m); err != nil {
+			return err
 		}
 		machines = append(machines, m)
-	}
-	return machines, nil
+		if work += int64(len(entry.Value)) / entryWork; e.simulated {
+			return nil
+		}
+		return pace(work, 0)
+	})
+	return machines, err
 }
 
 // CreateMachine adds a state machine and gives it its number. store.ErrVersion

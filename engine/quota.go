@@ -145,9 +145,18 @@ func (e *Engine) count(ctx context.Context, account string) (has amount, err err
 // eachEntry visits the entries of the catalogue whose keys have a prefix, few of
 // which are in memory at once.
 func (e *Engine) eachEntry(ctx context.Context, prefix string, visit func(store.Entry) error) error {
+	return e.someEntries(ctx, prefix, "", 0, visit)
+}
+
+// someEntries is eachEntry for those after a key, at most limit of them (0: all).
+func (e *Engine) someEntries(ctx context.Context, prefix, after string, limit int, visit func(store.Entry) error) error {
 	const atOnce = 16 // of a megabyte each, at most
-	for after := ""; ; {
-		entries, err := e.store.Scan(ctx, prefix, after, atOnce)
+	for visited := 0; ; {
+		page := atOnce
+		if limit > 0 {
+			page = min(atOnce, limit-visited)
+		}
+		entries, err := e.store.Scan(ctx, prefix, after, page)
 		if err != nil {
 			return fmt.Errorf("engine: read %s: %w", strings.TrimSuffix(prefix, "/"), err)
 		}
@@ -157,7 +166,7 @@ func (e *Engine) eachEntry(ctx context.Context, prefix string, visit func(store.
 			}
 			after = entry.Key
 		}
-		if len(entries) < atOnce {
+		if visited += len(entries); len(entries) < page || visited == limit {
 			return nil
 		}
 	}

@@ -348,7 +348,11 @@ func told(t *testing.T, e *engine.Engine) map[string]any {
 			t.Fatal(err)
 		}
 		for _, m := range machines {
-			all[m.ARN()] = m.Definition
+			whole, err := e.Machine(t.Context(), m.ARN())
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[m.ARN()] = whole.Definition
 			list, _, err := e.List(t.Context(), m, 0, 1000, "")
 			if err != nil {
 				t.Fatal(err)
