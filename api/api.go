@@ -87,9 +87,12 @@ func New(cfg Config) (http.Handler, error) {
 		Authorizer: &awsjson.Authorizer{
 			Keys: cfg.Keys, Service: "states", Account: cfg.Account, Region: cfg.Region, Regions: cfg.Regions, Since: cfg.Since, Memory: cfg.Memory,
 		},
-		Bodies:   &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall},
-		Answers:  &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall},
-		Weigh:    weight,
+		Bodies:  &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall},
+		Answers: &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall},
+		Weigh:   weight,
+		Turn: func(ctx context.Context, r *awsjson.Request, bytes int) (func(), error) {
+			return cfg.Engine.Turn(engine.For(ctx, tenant(r)), bytes)
+		},
 		UnderWay: door.Gate[awsjson.Tenant]{Most: cfg.UnderWay},
 	}
 	if cfg.Quotas {
@@ -167,6 +170,17 @@ func ofTenant(handle awsjson.Handler) awsjson.Handler {
 		}
 		return answer, err
 	}
+}
+
+// inTurn does work on so many bytes of a request, in turn with other callers.
+func (a *api) inTurn(ctx context.Context, bytes int, work func()) error {
+	done, err := a.Engine.Turn(ctx, bytes)
+	if err != nil {
+		return err
+	}
+	defer done()
+	work()
+	return nil
 }
 
 // quotaExceeded is the exception of an operation that would have the account

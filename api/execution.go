@@ -256,7 +256,12 @@ func (a *api) getExecutionHistory(ctx context.Context, r *awsjson.Request) ([]by
 		return nil, err
 	}
 	var o awsjson.Object
-	o.List("events", len(events), func(dst []byte, i int) []byte { return events[i].AppendJSON(dst, data) })
+	err = a.inTurn(ctx, engine.PayloadBytes(events), func() {
+		o.List("events", len(events), func(dst []byte, i int) []byte { return events[i].AppendJSON(dst, data) })
+	})
+	if err != nil {
+		return nil, err
+	}
 	if more {
 		next := events[len(events)-1].ID + 1
 		if reverse {

@@ -46,7 +46,14 @@ func (a *api) machine(ctx context.Context, arn string) (*engine.Machine, error) 
 }
 
 // definition parses a definition and refuses one that cannot run here.
-func (a *api) definition(text string, typ engine.MachineType) (*asl.StateMachine, error) {
+func (a *api) definition(ctx context.Context, text string, typ engine.MachineType) (parsed *asl.StateMachine, err error) {
+	if waited := a.inTurn(ctx, len(text), func() { parsed, err = a.check(text, typ) }); waited != nil {
+		return nil, waited
+	}
+	return parsed, err
+}
+
+func (a *api) check(text string, typ engine.MachineType) (*asl.StateMachine, error) {
 	parsed, diagnostics := asl.Parse([]byte(text))
 	if typ == engine.Express && parsed != nil {
 		diagnostics = append(diagnostics, asl.ExpressUnsupported(parsed)...)
@@ -118,7 +125,7 @@ func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 	if err := configuration(r, &m); err != nil {
 		return nil, err
 	}
-	parsed, err := a.definition(m.Definition, m.Type)
+	parsed, err := a.definition(ctx, m.Definition, m.Type)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +230,7 @@ func (a *api) updateStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 
 // update changes a machine, and publishes what it is then when it is to.
 func (a *api) update(ctx context.Context, r *awsjson.Request, old *engine.Machine) (*engine.Machine, *engine.Version, error) {
-	m, parsed, err := a.updated(r, old)
+	m, parsed, err := a.updated(ctx, r, old)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -243,7 +250,7 @@ func (a *api) update(ctx context.Context, r *awsjson.Request, old *engine.Machin
 }
 
 // updated is a machine as an update wants it to be.
-func (a *api) updated(r *awsjson.Request, old *engine.Machine) (engine.Machine, *asl.StateMachine, error) {
+func (a *api) updated(ctx context.Context, r *awsjson.Request, old *engine.Machine) (engine.Machine, *asl.StateMachine, error) {
 	m, parsed := *old, old.Parsed()
 	if !r.Has("definition") && !r.Has("roleArn") && !r.Has("loggingConfiguration") && !r.Has("tracingConfiguration") && !r.Has("encryptionConfiguration") {
 		return m, nil, awsjson.Fail("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, the TracingConfiguration or the EncryptionConfiguration must be specified")
@@ -254,7 +261,7 @@ func (a *api) updated(r *awsjson.Request, old *engine.Machine) (engine.Machine, 
 	if r.Has("definition") {
 		m.Definition = r.Str("definition")
 		var err error
-		if parsed, err = a.definition(m.Definition, m.Type); err != nil {
+		if parsed, err = a.definition(ctx, m.Definition, m.Type); err != nil {
 			return m, nil, err
 		}
 	}
@@ -321,12 +328,15 @@ func (a *api) describeStateMachine(ctx context.Context, r *awsjson.Request) ([]b
 		return nil, err
 	}
 	var o awsjson.Object
-	o.Str("stateMachineArn", arn).Str("name", m.Name).Str("status", status)
-	o.Str("definition", definition).Str("roleArn", m.RoleARN).Str("type", string(m.Type))
-	o.Time("creationDate", created).Raw("loggingConfiguration", orElse(m.Logging, noLogging)).Raw("tracingConfiguration", orElse(m.Tracing, noTracing))
-	o.Opt("revisionId", m.RevisionID).Opt("description", description)
-	o.Raw("encryptionConfiguration", orElse(m.Encryption, ownedKey))
-	return references(&o, m.Parsed()).JSON(), nil
+	err = a.inTurn(ctx, len(m.Definition), func() {
+		o.Str("stateMachineArn", arn).Str("name", m.Name).Str("status", status)
+		o.Str("definition", definition).Str("roleArn", m.RoleARN).Str("type", string(m.Type))
+		o.Time("creationDate", created).Raw("loggingConfiguration", orElse(m.Logging, noLogging)).Raw("tracingConfiguration", orElse(m.Tracing, noTracing))
+		o.Opt("revisionId", m.RevisionID).Opt("description", description)
+		o.Raw("encryptionConfiguration", orElse(m.Encryption, ownedKey))
+		references(&o, m.Parsed())
+	})
+	return o.JSON(), err
 }
 
 // definitionText is a definition as includedData asks for it. One that is locked
@@ -340,15 +350,14 @@ func definitionText(r *awsjson.Request, definition string, locked error) (string
 
 // references adds the variables that each state refers to; none of a definition
 // that is locked.
-func references(o *awsjson.Object, m *asl.StateMachine) *awsjson.Object {
+func references(o *awsjson.Object, m *asl.StateMachine) {
 	if m == nil {
-		return o
+		return
 	}
 	refs := asl.VariableReferences(m)
 	if refs.Len() > 0 {
 		o.Raw("variableReferences", refs.Append(nil))
 	}
-	return o
 }
 
 func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
@@ -372,8 +381,11 @@ func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.R
 	o.Str("stateMachineArn", d.MachineARN).Str("name", d.MachineName()).Str("definition", definition).Str("roleArn", d.RoleARN)
 	o.Time("updateDate", updated).Raw("loggingConfiguration", orElse(rev.Logging, noLogging)).Raw("tracingConfiguration", orElse(rev.Tracing, noTracing))
 	o.Opt("revisionId", rev.RevisionID).Raw("encryptionConfiguration", orElse(rev.Encryption, ownedKey))
-	parsed, _ := asl.Parse([]byte(rev.Definition))
-	return references(&o, parsed).JSON(), nil
+	err = a.inTurn(ctx, len(rev.Definition), func() {
+		parsed, _ := asl.Parse([]byte(rev.Definition))
+		references(&o, parsed)
+	})
+	return o.JSON(), err
 }
 
 func (a *api) listStateMachines(ctx context.Context, r *awsjson.Request) ([]byte, error) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -26,9 +27,10 @@ func invalid(message string) error { return awsjson.Fail("ValidationException", 
 
 // testState tries one state by itself.
 func (a *api) testState(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	spec, err := a.trialSpec(r)
-	if err != nil {
-		return nil, err
+	var spec interpreter.TrialSpec
+	var err error
+	if waited := a.inTurn(ctx, len(r.Str("definition"))+len(r.Str("input")), func() { spec, err = a.trialSpec(r) }); waited != nil || err != nil {
+		return nil, errors.Join(waited, err)
 	}
 	mock := r.Input.Get("mock")
 	if err := checkMock(spec.State, r, mock); err != nil {

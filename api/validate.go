@@ -11,11 +11,18 @@ import (
 // maxDiagnostic bounds the message and the location of a diagnostic, in bytes.
 const maxDiagnostic = 2 << 10
 
-func (a *api) validateStateMachineDefinition(_ context.Context, r *awsjson.Request) ([]byte, error) {
-	report := asl.Validate([]byte(r.Str("definition")), asl.ValidateOptions{
-		Express: r.Str("type") == "EXPRESS", Warnings: r.Str("severity") == "WARNING", MaxResults: int(r.Int("maxResults")),
-		Recognized: awssdk.Recognizer(),
+func (a *api) validateStateMachineDefinition(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+	text := []byte(r.Str("definition"))
+	var report asl.Report
+	err := a.inTurn(ctx, len(text), func() {
+		report = asl.Validate(text, asl.ValidateOptions{
+			Express: r.Str("type") == "EXPRESS", Warnings: r.Str("severity") == "WARNING", MaxResults: int(r.Int("maxResults")),
+			Recognized: awssdk.Recognizer(),
+		})
 	})
+	if err != nil {
+		return nil, err
+	}
 	var o awsjson.Object
 	result := "OK"
 	if report.Failed {

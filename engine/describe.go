@@ -216,16 +216,13 @@ func (e *Engine) History(ctx context.Context, id store.ExecutionID, from int64, 
 	}
 	bytes := 0
 	events = make([]history.Event, 0, min(limit, 1000))
+	read := historyReader{e: e, id: id, reverse: reverse}
 	for {
-		chunks, err := e.store.History(ctx, id, from, historyChunks, reverse)
+		chunks, last, err := read.next(ctx, from)
 		if err != nil {
-			return nil, false, fmt.Errorf("engine: read history: %w", err)
+			return nil, false, err
 		}
-		for i := range chunks {
-			decoded, err := e.decodeChunk(ctx, nil, id, &chunks[i])
-			if err != nil {
-				return nil, false, err
-			}
+		for _, decoded := range chunks {
 			had := len(events)
 			events, from = appendFrom(events, decoded, from, reverse)
 			for n := had; n < len(events); n++ {
@@ -235,10 +232,68 @@ func (e *Engine) History(ctx context.Context, id store.ExecutionID, from int64, 
 				}
 			}
 		}
-		if len(chunks) < historyChunks {
+		if last {
 			return events, false, nil
 		}
 	}
+}
+
+// historyReader reads the chunks of a history. After a few it knows whether they
+// are large, and reads others in turn.
+type historyReader struct {
+	e       *Engine
+	id      store.ExecutionID
+	reverse bool
+	bytes   int // of the chunks before; 0 at the beginning
+}
+
+// next gives the events of some chunks from an event on, and whether they are the
+// last.
+func (r *historyReader) next(ctx context.Context, from int64) (decoded [][]history.Event, last bool, err error) {
+	n := historyChunks
+	if r.bytes == 0 {
+		n = 2
+	}
+	done, err := r.e.Turn(ctx, r.bytes)
+	if err != nil {
+		return nil, false, err
+	}
+	chunks, err := r.e.store.History(ctx, r.id, from, n, r.reverse)
+	done()
+	if err != nil {
+		return nil, false, fmt.Errorf("engine: read history: %w", err)
+	}
+	decoded, err = r.decode(ctx, chunks)
+	return decoded, len(chunks) < n, err
+}
+
+// decode decodes chunks, in turn when they are large.
+func (r *historyReader) decode(ctx context.Context, chunks []store.Chunk) ([][]history.Event, error) {
+	r.bytes = 0
+	for i := range chunks {
+		r.bytes += len(chunks[i].Data)
+	}
+	done, err := r.e.Turn(ctx, r.bytes)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	all := make([][]history.Event, len(chunks))
+	for i := range chunks {
+		if all[i], err = r.e.decodeChunk(ctx, nil, r.id, &chunks[i]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// PayloadBytes is the size of what an answer shows of events beside their types and
+// their numbers.
+func PayloadBytes(events []history.Event) (n int) {
+	for i := range events {
+		n += payloadBytes(&events[i])
+	}
+	return n
 }
 
 // payloadBytes is the size of what an answer shows of an event beside its type

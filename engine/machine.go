@@ -194,31 +194,23 @@ func (e *Engine) decodeMachine(entry store.Entry) (*Machine, error) {
 	return m, nil
 }
 
-// entryWork is how many bytes of an entry are read by one unit of work.
-const entryWork = 8
-
 // Machines lists the state machines of a tenant by name, without their definitions,
-// at most limit of them (0: all) after the given name. What is read for it takes
-// turns with other tenants' work.
+// at most limit of them (0: all) after the given name.
 func (e *Engine) Machines(ctx context.Context, t Tenant, after string, limit int) ([]*Machine, error) {
-	pace, done := e.Paced(ctx, t)
-	defer done()
 	prefix := machineKey(t, "")
 	if after != "" {
 		after = prefix + after
 	}
 	var machines []*Machine
-	var work int64
 	err := e.someEntries(ctx, prefix, after, limit, func(entry store.Entry) error {
-		m := &Machine{version: entry.Version}
-		if err := decodeEntry(entry, m); err != nil {
+		done, err := e.Turn(ctx, len(entry.Value))
+		if err != nil {
 			return err
 		}
+		defer done()
+		m := &Machine{version: entry.Version}
 		machines = append(machines, m)
-		if work += int64(len(entry.Value)) / entryWork; e.simulated {
-			return nil
-		}
-		return pace(work, 0)
+		return decodeEntry(entry, m)
 	})
 	return machines, err
 }

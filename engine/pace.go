@@ -152,6 +152,27 @@ func (e *Engine) Paced(ctx context.Context, t Tenant) (pace func(work, held int6
 	return p.on, p.end
 }
 
+// turnBytes is how many bytes of a request, a definition or a history are worked on
+// without a turn.
+const turnBytes = 32 << 10
+
+// Turn waits for a turn for work on so many bytes: what is parsed, checked or
+// encoded of requests takes turns with the long steps of executions, tenant by
+// tenant (that of the context, see [For]), so that one who has much of it does not
+// keep others waiting. done ends the turn; nothing that waits is done before. Few
+// bytes need none. The error is the context's cause.
+func (e *Engine) Turn(ctx context.Context, bytes int) (done func(), err error) {
+	t, _ := ctx.Value(tenantKey{}).(Tenant)
+	e.pacer.seen(t)
+	if bytes < turnBytes || e.simulated {
+		return func() {}, nil
+	}
+	if err := e.pacer.turns.take(ctx, t); err != nil {
+		return nil, err
+	}
+	return func() { e.pacer.turns.give(t) }, nil
+}
+
 // interrupt has the step end as soon as it can, for a reason.
 func (p *paced) interrupt(why error) { p.cancel(why) }
 

@@ -33,7 +33,7 @@ func (c *hostileCommand) Run(con *console) error {
 	ctx, stop := interrupted()
 	defer stop()
 	options := hostile.Options{
-		Binary: self, Dir: c.Dir, Bombs: hostile.Named(c.Bomb), AtOnce: c.AtOnce, Patience: c.Patience, Endless: c.Endless,
+		Binary: self, Bystander: []string{self, "hostile-bystand"}, Dir: c.Dir, Bombs: hostile.Named(c.Bomb), AtOnce: c.AtOnce, Patience: c.Patience, Endless: c.Endless,
 		Alone: c.Alone, P99: c.P99, Stop: c.Stop, Resident: c.Resident, Served: c.Served, Out: con.out,
 	}
 	if c.Restarts > 0 {
@@ -64,4 +64,15 @@ func (c *hostileCommand) Run(con *console) error {
 	}
 	fmt.Fprintf(con.out, "no violation: %d bombs, and nobody else noticed\n", len(results))
 	return nil
+}
+
+// bystandCommand is the process of the other tenant of the command hostile.
+type bystandCommand struct {
+	Endpoint string `arg:""`
+	Machine  string `arg:""`
+}
+
+// Run asks until its standard input ends.
+func (c *bystandCommand) Run(con *console) error {
+	return hostile.Bystand(c.Endpoint, c.Machine, os.Stdin, con.out)
 }

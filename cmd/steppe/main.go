@@ -37,6 +37,7 @@ type cli struct {
 	Import     importCommand     `cmd:"" help:"Read what export wrote into a data directory."`
 	Bench      benchCommand      `cmd:"" help:"Measure this machine: workloads over HTTP and through the library, beside what its disk can do."`
 	BenchServe benchServeCommand `cmd:"" hidden:""`
+	Bystand    bystandCommand    `cmd:"" hidden:"" name:"hostile-bystand"`
 	Chaos      chaosCommand      `cmd:"" help:"Kill a server again and again while it runs a definition, and check that nothing is lost or done twice."`
 	ChaosServe chaosServeCommand `cmd:"" hidden:""`
 	Soak       soakCommand       `cmd:"" help:"Have a server under full mixed load, with kills and failing tasks, and check that reads stay fast and nothing leaks."`

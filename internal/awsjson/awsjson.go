@@ -109,6 +109,9 @@ type Server struct {
 	// Weigh tells how many bytes the making of an operation's answer may take,
 	// which are held before it is performed; nil: none.
 	Weigh func(operation string) int64
+	// Turn waits until so many bytes of a request may be worked on, and gives what
+	// ends that; nil: at once.
+	Turn func(ctx context.Context, r *Request, bytes int) (done func(), err error)
 	// UnderWay bounds the requests of a tenant that are performed at once.
 	UnderWay door.Gate[Tenant]
 	// Audit is told of each request that changes something, or tried to, after
@@ -190,17 +193,32 @@ func (s *Server) call(r *Request) ([]byte, error) {
 	}
 	r.Operation = name
 	return s.perform(r, s.Reads(name), func(ctx context.Context, r *Request) ([]byte, error) {
-		if err := r.decode(); err != nil {
+		if err := s.decode(ctx, r); err != nil {
 			return nil, err
-		}
-		if err := s.Model.check(name, r.Input); err != nil {
-			return nil, err
-		}
-		if len(r.Body) > largeBody {
-			r.Input, r.Body = s.Model.only(name, r.Input), nil
 		}
 		return handle(ctx, r)
 	})
+}
+
+// decode decodes the body of an operation, and holds it against the model.
+func (s *Server) decode(ctx context.Context, r *Request) error {
+	if s.Turn != nil {
+		done, err := s.Turn(ctx, r, len(r.Body))
+		if err != nil {
+			return err
+		}
+		defer done()
+	}
+	if err := r.decode(); err != nil {
+		return err
+	}
+	if err := s.Model.check(r.Operation, r.Input); err != nil {
+		return err
+	}
+	if len(r.Body) > largeBody {
+		r.Input, r.Body = s.Model.only(r.Operation, r.Input), nil
+	}
+	return nil
 }
 
 // perform performs a request of whoever may.

@@ -170,6 +170,11 @@ func (a *attacker) bomb(ctx context.Context) {
 	}
 	bombs := hostile.Bombs()
 	b := &bombs[a.random.IntN(len(bombs))]
+	if b.Operation != "" {
+		_, _ = c.Call(ctx, b.Operation, b.Request) // it is refused, or answered
+		a.bombs++
+		return
+	}
 	arn, err := a.machine(ctx, c, b)
 	if err != nil || arn == "" {
 		return // the server was killed, or refuses it

@@ -20,6 +20,10 @@ type Bomb struct {
 	// Ends are the Error Names by which it may end; none: it runs on to a limit of
 	// the service, and is stopped. "" among them stands for success.
 	Ends []string
+	// Operation and Request are a call of the API that is the bomb, in place of an
+	// execution.
+	Operation string
+	Request   object
 	// Refused tells that the definition may be refused when it is created.
 	Refused bool
 }
@@ -95,7 +99,7 @@ func nested(function, argument string, depth int) string {
 
 // Bombs are all that are known: those of one state, then those that go on.
 func Bombs() []Bomb {
-	return append(append(intrinsics(), expressions()...), machines()...)
+	return append(append(append(intrinsics(), expressions()...), machines()...), operations()...)
 }
 
 func intrinsics() []Bomb {

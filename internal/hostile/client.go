@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,6 +39,27 @@ func (c *Client) Call(ctx context.Context, operation string, in any) (map[string
 	if err != nil {
 		return nil, err
 	}
+	answer, err := c.send(ctx, operation, body)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close() //nolint:errcheck // it was read
+	var out map[string]any
+	return out, json.NewDecoder(answer).Decode(&out)
+}
+
+// Ask is Call by a body that was made before, for who asks often: nothing is done
+// with the answer.
+func (c *Client) Ask(ctx context.Context, operation string, body []byte) error {
+	answer, err := c.send(ctx, operation, body)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, answer)
+	return errors.Join(err, answer.Close())
+}
+
+func (c *Client) send(ctx context.Context, operation string, body []byte) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Endpoint, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -51,16 +73,11 @@ func (c *Client) Call(ctx context.Context, operation string, in any) (map[string
 	if err != nil {
 		return nil, err
 	}
+	if response.StatusCode == http.StatusOK {
+		return response.Body, nil
+	}
 	defer response.Body.Close() //nolint:errcheck // it was read
-	answer, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode != http.StatusOK {
-		refused := &Exception{Status: response.StatusCode}
-		_ = json.Unmarshal(answer, refused) // the status tells enough
-		return nil, refused
-	}
-	var out map[string]any
-	return out, json.Unmarshal(answer, &out)
+	refused := &Exception{Status: response.StatusCode}
+	_ = json.NewDecoder(response.Body).Decode(refused) // the status tells enough
+	return nil, refused
 }

@@ -62,7 +62,7 @@ func plant(ctx context.Context, s *server, bombs []Bomb) (machine string, arns [
 	}
 	for i := range bombs {
 		t := &trial{bomb: &bombs[i], a: s.client(attacker), r: new(Result)}
-		if t.bomb.Express || t.bomb.Refused {
+		if t.bomb.Express || t.bomb.Refused || t.bomb.Operation != "" {
 			continue // nothing of it is kept
 		}
 		if t.machine, err = create(ctx, t.a, fmt.Sprint("bomb-", i), "STANDARD", t.bomb.Definition); err != nil {

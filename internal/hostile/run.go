@@ -18,6 +18,9 @@ import (
 type Options struct {
 	// Binary is the program whose command serve is attacked.
 	Binary string
+	// Bystander is a command that runs [Bystand]: another tenant in a process of
+	// their own, so that what the attacker does with answers does not slow them.
+	Bystander []string
 	// Dir is where data directories are put for the time being.
 	Dir string
 	// Bombs are those that are tried, AtOnce how many executions of each at once.
@@ -88,9 +91,11 @@ type trial struct {
 	a, b    *Client
 	machine string
 	quick   string // the bystander's machine
+	request []byte // the bomb's, of an operation
 
-	mu   sync.Mutex
 	took []time.Duration // the bystander's requests
+
+	mu sync.Mutex
 }
 
 func (t *trial) wrong(format string, args ...any) {
@@ -145,6 +150,9 @@ func (t *trial) create(ctx context.Context) (refused bool, err error) {
 	kind := "STANDARD"
 	if t.bomb.Express {
 		kind = "EXPRESS"
+	}
+	if t.bomb.Definition == "" {
+		return false, nil
 	}
 	t.machine, err = create(ctx, t.a, "bomb", kind, t.bomb.Definition)
 	if e, ok := errors.AsType[*Exception](err); ok && t.bomb.Refused {
@@ -216,6 +224,9 @@ func (t *trial) alone(ctx context.Context) error {
 	if t.bomb.Express {
 		return nil
 	}
+	if t.bomb.Operation != "" {
+		return t.callAlone(ctx)
+	}
 	arn, err := t.start(ctx)
 	if err != nil {
 		return err
@@ -282,7 +293,7 @@ func (t *trial) stop(ctx context.Context, arn string) error {
 func (t *trial) together(ctx context.Context) error {
 	var arns []string
 	for range t.o.AtOnce {
-		if t.bomb.Express {
+		if t.bomb.Express || t.bomb.Operation != "" {
 			break
 		}
 		arn, err := t.start(ctx)
@@ -296,12 +307,16 @@ func (t *trial) together(ctx context.Context) error {
 	defer cancel()
 	var all, others sync.WaitGroup
 	var over atomic.Bool
-	for i := range 2 {
-		others.Go(func() { t.bystand(ctx, i, &over) })
+	other, err := startBystander(t.o.Bystander, t.s.endpoint, t.quick)
+	if err != nil {
+		return err
 	}
 	others.Go(func() { t.watch(&over) })
 	if t.bomb.Express {
 		t.express(ctx, &all)
+	}
+	if t.bomb.Operation != "" {
+		t.callTogether(ctx, &all)
 	}
 	failed := make([]error, len(arns))
 	for i, arn := range arns {
@@ -311,7 +326,12 @@ func (t *trial) together(ctx context.Context) error {
 	t.r.Together = max(time.Since(begun)-waitBefore, 0)
 	over.Store(true)
 	others.Wait()
-	return errors.Join(failed...)
+	report, err := other.end()
+	t.took = report.Took
+	for _, failed := range report.Failed {
+		t.wrong("the other tenant's %s", failed)
+	}
+	return errors.Join(append(failed, err)...)
 }
 
 // endOf awaits the end of an execution, or stops it.
@@ -348,25 +368,6 @@ func (t *trial) express(ctx context.Context, all *sync.WaitGroup) {
 	}
 }
 
-// bystand asks as the other tenant, one request after the other.
-func (t *trial) bystand(ctx context.Context, number int, over *atomic.Bool) {
-	for i := number; !over.Load() && ctx.Err() == nil; i++ {
-		operation, in := "ListStateMachines", object{}
-		if i%2 == 0 {
-			operation, in = "StartExecution", object{"stateMachineArn": t.quick, "input": `{"n":1}`}
-		}
-		begun := time.Now()
-		_, err := t.b.Call(ctx, operation, in)
-		took := time.Since(begun)
-		t.mu.Lock()
-		t.took = append(t.took, took)
-		if err != nil && len(t.r.Violations) < 10 {
-			t.wrong("the other tenant's %s: %v", operation, err)
-		}
-		t.mu.Unlock()
-	}
-}
-
 // watch samples what the server takes of the memory.
 func (t *trial) watch(over *atomic.Bool) {
 	for !over.Load() {
@@ -385,6 +386,8 @@ func (t *trial) end(ctx context.Context) {
 	for range 4 {
 		if t.bomb.Express {
 			go func() { _, _ = t.start(work) }() // the server ends
+		} else if t.bomb.Operation != "" {
+			go func() { _ = t.a.Ask(work, t.bomb.Operation, t.request) }() // the server ends
 		} else if _, err := t.start(ctx); err != nil {
 			t.wrong("start before the end of the server: %v", err)
 		}
