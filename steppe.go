@@ -31,6 +31,7 @@ import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/integration/awssdk"
 	"github.com/steppehq/steppe/integration/lambda"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/interpreter"
@@ -144,6 +145,7 @@ type Server struct {
 	account   string
 	region    string
 	homes     []string // the accounts whose functions are that say nothing else
+	registry  *integration.Registry
 	audit     io.Closer
 
 	stop context.CancelFunc
@@ -171,20 +173,11 @@ func Open(cfg Config) (*Server, error) {
 	if s.store, err = openStore(&cfg); err != nil {
 		return nil, errors.Join(err, functions.Close())
 	}
-	var registry integration.Registry
-	if cfg.Perform != nil {
-		registry.Register("*", cfg.Perform)
-	}
-	if cfg.Perform == nil || len(cfg.Functions) > 0 {
-		registry.Register(integration.FunctionService, functions.ByARN())
-		registry.Register("lambda", functions.Optimized())
-	}
-	if cfg.Mock != nil {
-		registry.Mock(cfg.Mock)
-	}
+	registry := performers(&cfg, functions)
+	s.registry = registry
 	clock := engine.NewVirtualClock(time.Now())
 	ec := engine.Config{
-		Store: s.store, Integrations: &registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
+		Store: s.store, Integrations: registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
 		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: ownedKeys(&cfg), Memory: cfg.Memory,
 	}
 	if db, ok := s.store.(*pebble.DB); ok {
@@ -200,7 +193,7 @@ func Open(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.store.Close(), functions.Close())
 	}
-	if s.handler, err = s.open(&cfg, &registry); err != nil {
+	if s.handler, err = s.open(&cfg, registry); err != nil {
 		return nil, errors.Join(err, s.engine.Close(context.Background()), s.store.Close(), functions.Close())
 	}
 	run, stop := context.WithCancel(context.Background())
@@ -214,6 +207,31 @@ func Open(cfg Config) (*Server, error) {
 	})
 	return s, nil
 }
+
+// performers finds who performs the tasks of a server.
+func performers(cfg *Config, functions *lambda.Functions) *integration.Registry {
+	registry := new(integration.Registry)
+	if cfg.Perform != nil {
+		registry.Register("*", cfg.Perform)
+	}
+	if cfg.Perform == nil || len(cfg.Functions) > 0 {
+		registry.Register(integration.FunctionService, functions.ByARN())
+		registry.Register("lambda", functions.Optimized())
+	}
+	if cfg.Mock != nil {
+		registry.Mock(cfg.Mock)
+	}
+	return registry
+}
+
+// offer is what a definition is held against.
+func offer(registry *integration.Registry) asl.Offer {
+	return asl.Offer{Recognized: awssdk.Recognizer(), Lacks: registry.Lacks}
+}
+
+// OfferOf tells what a server of that configuration would perform, for those who
+// examine a definition for it. It is for one goroutine.
+func OfferOf(cfg Config) asl.Offer { return offer(performers(&cfg, lambda.NewFunctions())) }
 
 // open makes the handler of the API.
 func (s *Server) open(cfg *Config, registry *integration.Registry) (http.Handler, error) {
@@ -388,15 +406,9 @@ func (s *Server) StateMachine(ctx context.Context, name string, kind engine.Mach
 }
 
 func (s *Server) create(ctx context.Context, m engine.Machine) (*engine.Machine, error) {
-	parsed, diagnostics := asl.Parse([]byte(m.Definition))
-	if parsed != nil {
-		diagnostics = append(diagnostics, asl.Unsupported(parsed)...)
-		if m.Type == engine.Express {
-			diagnostics = append(diagnostics, asl.ExpressUnsupported(parsed)...)
-		}
-	}
-	if message := asl.InvalidDefinition(diagnostics); message != "" {
-		return nil, fmt.Errorf("steppe: %s", message)
+	parsed, diagnostics := asl.Runnable([]byte(m.Definition), m.Type == engine.Express, offer(s.registry))
+	if parsed == nil {
+		return nil, fmt.Errorf("steppe: %s", asl.InvalidDefinition(diagnostics))
 	}
 	return s.engine.CreateMachine(ctx, m, parsed)
 }

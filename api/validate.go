@@ -11,10 +11,15 @@ import (
 // maxDiagnostic bounds the message and the location of a diagnostic, in bytes.
 const maxDiagnostic = 2 << 10
 
+// offer is what definitions are held against.
+func (a *api) offer() asl.Offer {
+	return asl.Offer{Recognized: awssdk.Recognizer(), Lacks: a.Integrations.Lacks}
+}
+
 func (a *api) validateStateMachineDefinition(_ context.Context, r *awsjson.Request) ([]byte, error) {
 	report := asl.Validate([]byte(r.Str("definition")), asl.ValidateOptions{
 		Express: r.Str("type") == "EXPRESS", Warnings: r.Str("severity") == "WARNING", MaxResults: int(r.Int("maxResults")),
-		Recognized: awssdk.Recognizer(),
+		Offer: a.offer(),
 	})
 	var o awsjson.Object
 	result := "OK"

@@ -16,7 +16,6 @@ package integration
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -151,16 +150,36 @@ func (r *Registry) Register(service string, i Integration) {
 }
 
 // Lookup finds the integration for a resource. The error, for one that nobody
-// supports, names the service and those that are there.
+// performs, is [Registry.Lacks].
 func (r *Registry) Lookup(resource asl.Resource) (Integration, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.instead != nil {
 		return r.instead, nil
 	}
-	service := resource.Service
+	i, why := r.find(resource)
+	if why != "" {
+		return nil, errors.New(resource.ARN + " is not performed here: " + why)
+	}
+	return i, nil
+}
+
+// Lacks tells why a resource is not performed here, and what is instead; "" when
+// it is.
+func (r *Registry) Lacks(resource asl.Resource) string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.instead != nil || resource.Kind == asl.ActivityResource {
+		return ""
+	}
+	_, why := r.find(resource)
+	return why
+}
+
+func (r *Registry) find(resource asl.Resource) (i Integration, why string) {
+	service, what := resource.Service, resource.Service
 	if resource.Kind == asl.FunctionResource {
-		service = FunctionService
+		service, what = FunctionService, functions
 	}
 	i, ok := r.services[service]
 	if !ok && strings.HasPrefix(service, "aws-sdk:") {
@@ -169,20 +188,27 @@ func (r *Registry) Lookup(resource asl.Resource) (Integration, error) {
 	if !ok {
 		i, ok = r.services["*"]
 	}
-	if !ok {
-		return nil, fmt.Errorf("no integration for %q is available; there are: %s", service, strings.Join(r.names(), ", "))
+	switch {
+	case !ok:
+		return nil, "there is no integration for " + what + "; there are " + strings.Join(r.names(), ", ")
+	case !i.Supports(resource):
+		return nil, "the integration for " + what + " does not have " + resource.Name
 	}
-	if !i.Supports(resource) {
-		return nil, fmt.Errorf("the integration %q does not support %q", service, resource.Name)
-	}
-	return i, nil
+	return i, ""
 }
 
+// functions is what users call what stands under [FunctionService].
+const functions = "Lambda functions by their ARN"
+
+// names are what is performed, in users' words.
 func (r *Registry) names() []string {
-	names := make([]string, 0, len(r.services))
+	names := []string{"activities"}
 	for name := range r.services {
+		if name == FunctionService {
+			name = functions
+		}
 		names = append(names, name)
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
 	return names
 }

@@ -10,6 +10,7 @@ type forkCommand struct {
 	Name       string `help:"Name of the new execution." placeholder:"NAME"`
 	Definition string `help:"File of the definition that the new execution runs by." placeholder:"FILE" type:"existingfile"`
 	Input      string `help:"Input of the state that the event is in or leads to, as JSON; at event 1, of the execution." placeholder:"JSON"`
+	substitutionFlags
 	serverFlags
 }
 
@@ -17,7 +18,7 @@ type forkCommand struct {
 func (c *forkCommand) Run(con *console) error {
 	in := map[string]any{"executionArn": c.ARN, "event": c.At, "name": c.Name, "input": c.Input}
 	if c.Definition != "" {
-		d, err := loadDefinition(c.Definition)
+		d, err := openDefinition(c.Definition, &c.substitutionFlags, nil)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,8 @@ type runCommand struct {
 	Approve bool   `help:"Approve every task that waits for a task token, with {\"approved\":true}."`
 	Addr    string `help:"Where task tokens are taken while an execution waits." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
 	Time    string `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
-	JSON    bool   `help:"Write the events as JSON, one a line." name:"json"`
+	substitutionFlags
+	JSON bool `help:"Write the events as JSON, one a line." name:"json"`
 }
 
 // Exit statuses of run beside 0, for an execution that succeeded.
@@ -43,26 +45,23 @@ const runName = "run"
 // Run runs one execution in this process. The exit status tells how it ended:
 // 0 succeeded, 1 failed, 3 timed out, 4 aborted.
 func (c *runCommand) Run(con *console) error {
-	file, err := findDefinition(c.File)
+	d, err := openDefinition(c.File, &c.substitutionFlags, substitutions{"AWS::AccountId": c.Account})
 	if err != nil {
 		return err
 	}
-	d, err := loadDefinition(file)
-	if err != nil {
-		return err
-	}
-	parsed, diagnostics := asl.Parse(d.json)
-	if parsed != nil {
-		diagnostics = append(diagnostics, asl.Unsupported(parsed)...)
-	}
-	if asl.InvalidDefinition(diagnostics) != "" {
+	parsed, diagnostics := asl.Runnable(d.json, false, steppe.OfferOf(steppe.Config{}))
+	if parsed == nil {
 		show := &validateCommand{JSON: c.JSON}
 		for _, diagnostic := range diagnostics {
 			show.show(con, d, diagnostic)
 		}
+		if slices.ContainsFunc(diagnostics, func(d asl.Diagnostic) bool { return d.Code == asl.NotPerformed }) && !c.JSON {
+			fmt.Fprintln(con.err, "steppe: nothing was run; steppe test runs the definition with mocks for what is not performed here")
+		}
 		return exitFailed
 	}
-	input, err := c.input(file)
+	d.warnDoubled(con)
+	input, err := c.input(d.file)
 	if err != nil {
 		return err
 	}
@@ -71,7 +70,7 @@ func (c *runCommand) Run(con *console) error {
 	if c.Config != "" {
 		cfg.Functions, err = loadConfig(c.Config)
 	} else {
-		cfg.Functions, err = findFunctions(filepath.Dir(file))
+		cfg.Functions, err = findFunctions(filepath.Dir(d.file))
 	}
 	if err != nil {
 		return err

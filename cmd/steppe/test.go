@@ -15,6 +15,7 @@ import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/integration/awssdk"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -24,6 +25,7 @@ type testCommand struct {
 	Coverage bool          `help:"List what no case came through."`
 	JUnit    string        `help:"Write the results in JUnit's format." name:"junit" placeholder:"FILE"`
 	Timeout  time.Duration `help:"How long a case may take, in real time." default:"30s"`
+	substitutionFlags
 }
 
 // anyEnd expects nothing of the end.
@@ -32,6 +34,7 @@ const anyEnd = "*"
 // testSuite is the cases of one definition.
 type testSuite struct {
 	file, definition string
+	substitutions    substitutions
 	cases            []testCase
 	machine          *asl.StateMachine
 	text             string
@@ -55,7 +58,7 @@ func (c *testCommand) Run(con *console) error {
 			return err
 		}
 		for _, s := range suites {
-			if err := s.load(); err != nil {
+			if err := s.load(con, &c.substitutionFlags); err != nil {
 				return err
 			}
 			for i := range s.cases {
@@ -98,19 +101,20 @@ func showOutcome(con *console, o testOutcome) {
 	}
 }
 
-func (s *testSuite) load() error {
-	file, err := findDefinition(s.definition)
+// load reads the definition of the suite.
+func (s *testSuite) load(con *console, flags *substitutionFlags) error {
+	d, err := openDefinition(s.definition, flags, s.substitutions)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.file, err)
 	}
-	d, err := loadDefinition(file)
-	if err != nil {
-		return err
+	machine, diagnostics := asl.Runnable(d.json, false, asl.Offer{Recognized: awssdk.Recognizer()})
+	if machine == nil {
+		for _, diagnostic := range diagnostics {
+			new(validateCommand).show(con, d, diagnostic)
+		}
+		return exitFailed
 	}
-	machine, diagnostics := asl.Parse(d.json)
-	if message := asl.InvalidDefinition(diagnostics); message != "" {
-		return fmt.Errorf("%s: %s", file, message)
-	}
+	d.warnDoubled(con)
 	s.machine, s.text = machine, string(d.json)
 	s.covered = newCoverage(machine)
 	return nil

@@ -20,8 +20,10 @@ import (
 type testFile struct {
 	// Definition is relative to the file; where it is missing, the one
 	// definition of the file's folder.
-	Definition string     `yaml:"definition"`
-	Cases      []testCase `yaml:"cases"`
+	Definition string `yaml:"definition"`
+	// Substitutions say what stands for ${NAME} in the definition.
+	Substitutions substitutions `yaml:"substitutions"`
+	Cases         []testCase    `yaml:"cases"`
 }
 
 // testCase is one run of the definition.
@@ -68,9 +70,7 @@ func loadCases(file string) ([]*testSuite, error) {
 		return localCases(file, text)
 	}
 	var f testFile
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&f); err != nil {
+	if err := decodeYAML(text, &f); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	definition := filepath.Dir(file)
@@ -86,7 +86,7 @@ func loadCases(file string) ([]*testSuite, error) {
 			return nil, fmt.Errorf("%s: case %s: %w", file, c.Name, err)
 		}
 	}
-	return []*testSuite{{file: file, definition: definition, cases: f.Cases}}, nil
+	return []*testSuite{{file: file, definition: definition, substitutions: f.Substitutions, cases: f.Cases}}, nil
 }
 
 // read turns the values of a case into what they stand for.
@@ -137,7 +137,7 @@ func yamlValue(n *yaml.Node) (value.Value, error) {
 	if n.Kind == 0 {
 		return value.Value{}, nil
 	}
-	return new(yamlReader).value(n, 0)
+	return new(yamlReader).value(n, nil)
 }
 
 // localConfig is the MockConfigFile.json of Step Functions Local.
