@@ -238,6 +238,7 @@ func (s *Server) open(cfg *Config, registry *integration.Registry) (http.Handler
 	ac := api.Config{
 		Engine: s.engine, Integrations: registry, Log: cfg.Logger, Account: cfg.Account, Region: cfg.Region, Quotas: cfg.Quotas,
 		Hosts: cfg.AllowedHosts, Origins: cfg.AllowedOrigins, UnderWay: cfg.MaxRequests,
+		Ready: s.ready,
 	}
 	for _, k := range cfg.Keys {
 		ac.Keys = append(ac.Keys, awsjson.Key(k))
@@ -286,6 +287,14 @@ func openStore(cfg *Config) (store.Store, error) {
 		cache = max(cfg.Memory, smallestCache)
 	}
 	return pebble.Open(cfg.Dir, pebble.Options{Logger: cfg.Logger, AcceptLoss: cfg.AcceptLoss, OpenFiles: cfg.OpenFiles, CacheSize: cache})
+}
+
+// ready tells why the server should get no new work now.
+func (s *Server) ready() error {
+	if db, ok := s.store.(*pebble.DB); ok && db.Full() {
+		return store.ErrFull
+	}
+	return nil
 }
 
 // Handler answers the API.
