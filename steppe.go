@@ -94,6 +94,12 @@ type Config struct {
 	// Mock, where it is set, performs all tasks instead of functions, services
 	// and the workers of activities.
 	Mock integration.Answerer
+	// TestCases gives the mocks of a test case of a state machine, nil for one that is
+	// not there: StartExecution and StartSyncExecution take the ARN of a state machine
+	// with #TESTCASE behind it, as Step Functions Local does. It makes a new one for
+	// each execution. They are forgotten when the server is closed, so it must keep
+	// nothing (Dir).
+	TestCases func(machine, testCase string) TestCase
 	// VirtualTime has the clock jump to the next timer whenever nothing else is
 	// under way: a Wait of a year takes no time.
 	VirtualTime bool
@@ -146,6 +152,7 @@ type Server struct {
 	region    string
 	homes     []string // the accounts whose functions are that say nothing else
 	registry  *integration.Registry
+	testCases *testCases // nil where there are none
 	audit     io.Closer
 
 	stop context.CancelFunc
@@ -157,6 +164,9 @@ type Server struct {
 func Open(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.TestCases != nil && cfg.Dir != "" {
+		return nil, errors.New("steppe: a server with test cases keeps nothing: after a restart their executions would go on without mocks")
 	}
 	homes := homeAccounts(&cfg)
 	if cfg.Account == "" {
@@ -173,7 +183,10 @@ func Open(cfg Config) (*Server, error) {
 	if s.store, err = openStore(&cfg); err != nil {
 		return nil, errors.Join(err, functions.Close())
 	}
-	registry := performers(&cfg, functions)
+	if cfg.TestCases != nil {
+		s.testCases = &testCases{find: cfg.TestCases}
+	}
+	registry := performers(&cfg, functions, s.testCases)
 	s.registry = registry
 	clock := engine.NewVirtualClock(time.Now())
 	ec := engine.Config{
@@ -209,7 +222,7 @@ func Open(cfg Config) (*Server, error) {
 }
 
 // performers finds who performs the tasks of a server.
-func performers(cfg *Config, functions *lambda.Functions) *integration.Registry {
+func performers(cfg *Config, functions *lambda.Functions, cases *testCases) *integration.Registry {
 	registry := new(integration.Registry)
 	if cfg.Perform != nil {
 		registry.Register("*", cfg.Perform)
@@ -218,8 +231,11 @@ func performers(cfg *Config, functions *lambda.Functions) *integration.Registry 
 		registry.Register(integration.FunctionService, functions.ByARN())
 		registry.Register("lambda", functions.Optimized())
 	}
-	if cfg.Mock != nil {
+	switch {
+	case cfg.Mock != nil:
 		registry.Mock(cfg.Mock)
+	case cfg.TestCases != nil:
+		registry.Mock(cases)
 	}
 	return registry
 }
@@ -231,7 +247,7 @@ func offer(registry *integration.Registry) asl.Offer {
 
 // OfferOf tells what a server of that configuration would perform, for those who
 // examine a definition for it. It is for one goroutine.
-func OfferOf(cfg Config) asl.Offer { return offer(performers(&cfg, lambda.NewFunctions())) }
+func OfferOf(cfg Config) asl.Offer { return offer(performers(&cfg, lambda.NewFunctions(), nil)) }
 
 // open makes the handler of the API.
 func (s *Server) open(cfg *Config, registry *integration.Registry) (http.Handler, error) {
@@ -239,6 +255,9 @@ func (s *Server) open(cfg *Config, registry *integration.Registry) (http.Handler
 		Engine: s.engine, Integrations: registry, Log: cfg.Logger, Account: cfg.Account, Region: cfg.Region, Quotas: cfg.Quotas,
 		Hosts: cfg.AllowedHosts, Origins: cfg.AllowedOrigins, UnderWay: cfg.MaxRequests,
 		Ready: s.ready,
+	}
+	if s.testCases != nil {
+		ac.TestCase = s.testCases.choose
 	}
 	for _, k := range cfg.Keys {
 		ac.Keys = append(ac.Keys, awsjson.Key(k))

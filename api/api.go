@@ -44,6 +44,10 @@ type Config struct {
 	// UnderWay is how many requests of a tenant may be performed at once; 0: any
 	// number.
 	UnderWay int
+	// TestCase notes that an execution which is about to be started has its tasks
+	// answered by a test case. It is false when there is none of that name; nil: there
+	// are none.
+	TestCase func(t engine.Tenant, machine, execution, testCase string) bool
 	// Ready tells why the server should get no new work now; nil: it may always.
 	Ready func() error
 	// Quotas has callers throttled as on AWS.

@@ -126,11 +126,37 @@ func (r *Registry) Mock(i Answerer) {
 	r.instead = i
 }
 
-// Mocked gives what Mock was given, nil for nothing.
-func (r *Registry) Mocked() Answerer {
+// Mocked reports whether [Registry.Mock] was given anything.
+func (r *Registry) Mocked() bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	return r.instead != nil
+}
+
+// Selective is a mock of some tasks only: the others are performed as if there were
+// none.
+type Selective interface {
+	Answerer
+	// Mocks reports whether it answers the tasks of a state of an execution. It is the
+	// same each time it is asked.
+	Mocks(executionARN, state string) bool
+}
+
+// MockOf gives what [Registry.Mock] was given where it answers the tasks of a state
+// of an execution; else nil.
+func (r *Registry) MockOf(executionARN, state string) Answerer {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if some, ok := r.instead.(Selective); ok && !some.Mocks(executionARN, state) {
+		return nil
+	}
 	return r.instead
+}
+
+// mocksAll reports whether no task is performed but by a mock.
+func (r *Registry) mocksAll() bool {
+	_, some := r.instead.(Selective)
+	return r.instead != nil && !some
 }
 
 // FunctionService is the name under which the integration stands that invokes
@@ -154,7 +180,7 @@ func (r *Registry) Register(service string, i Integration) {
 func (r *Registry) Lookup(resource asl.Resource) (Integration, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if r.instead != nil {
+	if r.mocksAll() {
 		return r.instead, nil
 	}
 	i, why := r.find(resource)
@@ -165,7 +191,7 @@ func (r *Registry) Lookup(resource asl.Resource) (Integration, error) {
 }
 
 // Lacks tells why a resource is not performed here, and what is instead; "" when
-// it is.
+// it is, or may be by a mock.
 func (r *Registry) Lacks(resource asl.Resource) string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

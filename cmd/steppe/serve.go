@@ -41,6 +41,7 @@ type serveCommand struct {
 	MaxConnections        int      `help:"Connections at once; idle ones make room for more. Half of them may serve one account." default:"10000" placeholder:"N"`
 	Insecure              bool     `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
 	AcceptLoss            bool     `help:"Go on with a data directory that has lost what was acknowledged; the log says what. Copy the directory first."`
+	MockConfig            string   `help:"MockConfigFile.json of Step Functions Local: StartExecution takes the ARN of a state machine with #TESTCASE behind it. Needs --ephemeral." placeholder:"FILE"`
 	Time                  string   `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
 	JSON                  bool     `help:"Write the log as JSON." name:"json"`
 }
@@ -117,6 +118,14 @@ func (c *serveCommand) config(log *slog.Logger) (steppe.Config, error) {
 	}
 	if cfg.EncryptionKeys, err = loadEncryptionKeys(c.EncryptionKeys); err != nil {
 		return cfg, err
+	}
+	if c.MockConfig != "" {
+		if !c.Ephemeral {
+			return cfg, errors.New("--mock-config needs --ephemeral: after a restart executions would go on without their mocks")
+		}
+		if cfg.TestCases, err = loadMockConfig(c.MockConfig); err != nil {
+			return cfg, err
+		}
 	}
 	if c.Audit != "" {
 		if c.AuditSize < 1 || c.AuditFiles < 0 {

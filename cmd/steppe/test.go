@@ -191,6 +191,9 @@ type mocks struct {
 	missing []string
 }
 
+// States reports whether there is a mock of a state.
+func (m *mocks) States(name string) bool { return len(m.steps[name]) > 0 }
+
 // Supports is always true: a case mocks what it will.
 func (*mocks) Supports(asl.Resource) bool { return true }
 

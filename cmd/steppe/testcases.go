@@ -13,6 +13,7 @@ import (
 
 	yaml "go.yaml.in/yaml/v3"
 
+	"github.com/steppehq/steppe"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -177,6 +178,35 @@ func localCases(file string, text []byte) ([]*testSuite, error) {
 		suites = append(suites, s)
 	}
 	return suites, nil
+}
+
+// loadMockConfig reads a MockConfigFile.json for a server: it makes the mocks of a
+// test case of a state machine, nil where there is none.
+func loadMockConfig(file string) (func(machine, testCase string) steppe.TestCase, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	suites, err := localCases(file, text)
+	if err != nil {
+		return nil, err
+	}
+	cases := make(map[string]map[string][]mockStep)
+	for _, s := range suites {
+		for _, c := range s.cases {
+			cases[c.Name] = c.Mocks
+		}
+	}
+	if len(cases) == 0 {
+		return nil, fmt.Errorf("%s: it has no test cases (StateMachines: {NAME: {TestCases: …}})", file)
+	}
+	return func(machine, testCase string) steppe.TestCase {
+		steps, ok := cases[machine+"#"+testCase]
+		if !ok {
+			return nil
+		}
+		return &mocks{steps: steps, used: make(map[string]int)}
+	}, nil
 }
 
 // beside finds the definition of a name beside a file.
