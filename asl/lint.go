@@ -38,6 +38,14 @@ func lint(m *StateMachine, definition []byte) []Diagnostic {
 	return l.found
 }
 
+// LintExpression gives the warnings about one expression of JSONata ("{% … %}") by
+// itself: any variable may be there, but no function that nobody has.
+func LintExpression(text string) []Diagnostic {
+	l := new(linter)
+	l.expression(text, nil)
+	return l.found
+}
+
 // at gives the part of a value to which a path leads.
 func at(v value.Value, path []string) value.Value {
 	for _, part := range path {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/steppehq/steppe"
@@ -70,6 +71,9 @@ func (c *serveCommand) Run(con *console) error {
 		return err
 	}
 	listener, err := net.Listen("tcp", c.Addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w: another program (another steppe serve?) listens there; give another --addr, as in --addr 127.0.0.1:0", err)
+	}
 	if err != nil {
 		return errors.Join(err, server.Close())
 	}
@@ -204,7 +208,20 @@ func (c *serveCommand) greet(con *console, endpoint string) {
 		kept = "keeping nothing"
 	}
 	fmt.Fprintf(con.out, "steppe %s answers the Step Functions API at %s, %s\n", version(), endpoint, kept)
+	fmt.Fprintf(con.out, "for the AWS CLI and SDKs: eval \"$(steppe env%s)\", or\n", envFlags(endpoint))
+	for _, v := range clientVariables(endpoint, c.Region) {
+		fmt.Fprintf(con.out, "  export %s=%s\n", v.name, v.value)
+	}
 	fmt.Fprintf(con.out, "  aws stepfunctions list-state-machines --endpoint-url %s\n", endpoint)
+}
+
+// envFlags are the flags of steppe env for a server that is not at the address
+// which it takes for granted.
+func envFlags(endpoint string) string {
+	if endpoint == "http://127.0.0.1:8083" {
+		return ""
+	}
+	return " --endpoint " + endpoint
 }
 
 // writeTimeout bounds how long an answer may take, until its last byte was

@@ -14,6 +14,7 @@ import (
 	"github.com/steppehq/steppe"
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/integration/awssdk"
 	"github.com/steppehq/steppe/value"
@@ -47,11 +48,14 @@ type testOutcome struct {
 	name  string
 	wrong []string
 	took  time.Duration
+	// events are those of the execution.
+	events []history.Event
 }
 
 // Run runs the cases in virtual time. The exit status is 1 when one fails.
 func (c *testCommand) Run(con *console) error {
 	var outcomes []testOutcome
+	var names []string
 	for _, file := range c.Files {
 		suites, err := loadCases(file)
 		if err != nil {
@@ -62,6 +66,7 @@ func (c *testCommand) Run(con *console) error {
 				return err
 			}
 			for i := range s.cases {
+				names = append(names, s.cases[i].Name)
 				if tc := &s.cases[i]; strings.Contains(tc.Name, c.Only) {
 					o := s.run(tc, c.Timeout)
 					showOutcome(con, o)
@@ -70,6 +75,9 @@ func (c *testCommand) Run(con *console) error {
 			}
 			s.covered.report(con, s, c.Coverage)
 		}
+	}
+	if len(outcomes) == 0 {
+		return c.noCase(names)
 	}
 	if c.JUnit != "" {
 		if err := writeJUnit(c.JUnit, outcomes); err != nil {
@@ -97,7 +105,14 @@ func showOutcome(con *console, o testOutcome) {
 	}
 	fmt.Fprintf(con.out, "%s %s\n", tree.paint(red, "✗"), o.name)
 	for _, wrong := range o.wrong {
-		fmt.Fprintf(con.out, "    %s\n", wrong)
+		fmt.Fprintf(con.out, "%s%s\n", caseIndent, wrong)
+	}
+	if len(o.events) == 0 {
+		return
+	}
+	fmt.Fprintf(con.out, "%swhat happened:\n", caseIndent)
+	for _, line := range treeOf(o.events, con) {
+		fmt.Fprintf(con.out, "%s%s\n", caseIndent, line)
 	}
 }
 
@@ -117,7 +132,7 @@ func (s *testSuite) load(con *console, flags *substitutionFlags) error {
 	d.warnDoubled(con)
 	s.machine, s.text = machine, string(d.json)
 	s.covered = newCoverage(machine)
-	return nil
+	return s.checkMocks()
 }
 
 // run runs one case.
@@ -144,6 +159,9 @@ func (s *testSuite) run(tc *testCase, timeout time.Duration) testOutcome {
 	}
 	o.wrong = append(o.wrong, tc.check(output, err, trace.path())...)
 	o.wrong = append(o.wrong, mocks.missing...)
+	if len(o.wrong) > 0 {
+		o.events = trace.happened()
+	}
 	return o
 }
 
@@ -174,6 +192,9 @@ func (c *testCase) check(output []byte, err error, path []string) (wrong []strin
 	if !isFailed && !x.output.IsUndefined() {
 		if got, err := value.Decode(output); err != nil || !value.Equal(got, x.output) {
 			wrong = append(wrong, fmt.Sprintf("the output is %s; it should be %s", output, x.output))
+			if parts := differences(got, x.output); len(parts) > 1 || len(parts) == 1 && !strings.HasPrefix(parts[0], "$ ") {
+				wrong = append(wrong, parts...)
+			}
 		}
 	}
 	if x.Path != nil && !slices.Equal(path, x.Path) {
@@ -228,12 +249,14 @@ type trace struct {
 	covered *coverage
 	mu      sync.Mutex
 	entered []string
+	events  []history.Event
 	states  map[int64]string // that each branch is in
 }
 
 func (t *trace) observe(step engine.Step) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.events = append(t.events, step.Events...)
 	for i := range step.Events {
 		ev := &step.Events[i]
 		switch {
@@ -248,6 +271,13 @@ func (t *trace) observe(step engine.Step) {
 			t.covered.retried(t.states[ev.Retry.Branch], ev.Retry.Retrier)
 		}
 	}
+}
+
+// happened gives the events so far.
+func (t *trace) happened() []history.Event {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.events
 }
 
 func (t *trace) path() []string {

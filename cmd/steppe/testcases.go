@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -152,12 +153,28 @@ type localConfig struct {
 	}
 }
 
+// plainJSON is an error of the JSON library in words of JSON.
+func plainJSON(text []byte, err error) error {
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		at := value.PositionAt(text, int(kind.Offset))
+		wanted := "an object is wanted"
+		if kind.Type.Kind() == reflect.String {
+			wanted = "a text is wanted"
+		}
+		return fmt.Errorf("line %d: %s: %s, not %s", at.Line, kind.Field, wanted, kind.Value)
+	}
+	if _, broken := value.Decode(text); broken != nil {
+		return broken
+	}
+	return err
+}
+
 // localCases gives the cases of a MockConfigFile.json: those of each state
 // machine run the definition of that name that stands beside it.
 func localCases(file string, text []byte) ([]*testSuite, error) {
 	var config localConfig
 	if err := json.Unmarshal(text, &config); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, plainJSON(text, err))
 	}
 	var suites []*testSuite
 	for _, machine := range sortedKeys(config.StateMachines) {
