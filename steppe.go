@@ -323,6 +323,9 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // without HTTP.
 func (s *Server) Engine() *engine.Engine { return s.engine }
 
+// Running is how many executions run, those that wait among them.
+func (s *Server) Running() int { return s.engine.Running() }
+
 // Stats tells what the store of a server has written and holds; nothing for one
 // that keeps everything in memory.
 func (s *Server) Stats() pebble.Stats {

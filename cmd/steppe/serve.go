@@ -70,6 +70,7 @@ func (c *serveCommand) Run(con *console) error {
 	if err != nil {
 		return err
 	}
+	startFacts(log, &cfg, server)
 	listener, err := net.Listen("tcp", c.Addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("%w: another program (another steppe serve?) listens there; give another --addr, as in --addr 127.0.0.1:0", err)
