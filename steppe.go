@@ -31,6 +31,7 @@ import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/integration/awssdk"
 	"github.com/steppehq/steppe/integration/lambda"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/interpreter"
@@ -93,6 +94,12 @@ type Config struct {
 	// Mock, where it is set, performs all tasks instead of functions, services
 	// and the workers of activities.
 	Mock integration.Answerer
+	// TestCases gives the mocks of a test case of a state machine, nil for one that is
+	// not there: StartExecution and StartSyncExecution take the ARN of a state machine
+	// with #TESTCASE behind it, as Step Functions Local does. It makes a new one for
+	// each execution. They are forgotten when the server is closed, so it must keep
+	// nothing (Dir).
+	TestCases func(machine, testCase string) TestCase
 	// VirtualTime has the clock jump to the next timer whenever nothing else is
 	// under way: a Wait of a year takes no time.
 	VirtualTime bool
@@ -144,6 +151,8 @@ type Server struct {
 	account   string
 	region    string
 	homes     []string // the accounts whose functions are that say nothing else
+	registry  *integration.Registry
+	testCases *testCases // nil where there are none
 	audit     io.Closer
 
 	stop context.CancelFunc
@@ -155,6 +164,9 @@ type Server struct {
 func Open(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.TestCases != nil && cfg.Dir != "" {
+		return nil, errors.New("steppe: a server with test cases keeps nothing: after a restart their executions would go on without mocks")
 	}
 	homes := homeAccounts(&cfg)
 	if cfg.Account == "" {
@@ -171,20 +183,14 @@ func Open(cfg Config) (*Server, error) {
 	if s.store, err = openStore(&cfg); err != nil {
 		return nil, errors.Join(err, functions.Close())
 	}
-	var registry integration.Registry
-	if cfg.Perform != nil {
-		registry.Register("*", cfg.Perform)
+	if cfg.TestCases != nil {
+		s.testCases = &testCases{find: cfg.TestCases}
 	}
-	if cfg.Perform == nil || len(cfg.Functions) > 0 {
-		registry.Register(integration.FunctionService, functions.ByARN())
-		registry.Register("lambda", functions.Optimized())
-	}
-	if cfg.Mock != nil {
-		registry.Mock(cfg.Mock)
-	}
+	registry := performers(&cfg, functions, s.testCases)
+	s.registry = registry
 	clock := engine.NewVirtualClock(time.Now())
 	ec := engine.Config{
-		Store: s.store, Integrations: &registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
+		Store: s.store, Integrations: registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
 		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: ownedKeys(&cfg), Memory: cfg.Memory,
 	}
 	if db, ok := s.store.(*pebble.DB); ok {
@@ -200,7 +206,7 @@ func Open(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.store.Close(), functions.Close())
 	}
-	if s.handler, err = s.open(&cfg, &registry); err != nil {
+	if s.handler, err = s.open(&cfg, registry); err != nil {
 		return nil, errors.Join(err, s.engine.Close(context.Background()), s.store.Close(), functions.Close())
 	}
 	run, stop := context.WithCancel(context.Background())
@@ -215,11 +221,43 @@ func Open(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// performers finds who performs the tasks of a server.
+func performers(cfg *Config, functions *lambda.Functions, cases *testCases) *integration.Registry {
+	registry := new(integration.Registry)
+	if cfg.Perform != nil {
+		registry.Register("*", cfg.Perform)
+	}
+	if cfg.Perform == nil || len(cfg.Functions) > 0 {
+		registry.Register(integration.FunctionService, functions.ByARN())
+		registry.Register("lambda", functions.Optimized())
+	}
+	switch {
+	case cfg.Mock != nil:
+		registry.Mock(cfg.Mock)
+	case cfg.TestCases != nil:
+		registry.Mock(cases)
+	}
+	return registry
+}
+
+// offer is what a definition is held against.
+func offer(registry *integration.Registry) asl.Offer {
+	return asl.Offer{Recognized: awssdk.Recognizer(), Lacks: registry.Lacks}
+}
+
+// OfferOf tells what a server of that configuration would perform, for those who
+// examine a definition for it. It is for one goroutine.
+func OfferOf(cfg Config) asl.Offer { return offer(performers(&cfg, lambda.NewFunctions(), nil)) }
+
 // open makes the handler of the API.
 func (s *Server) open(cfg *Config, registry *integration.Registry) (http.Handler, error) {
 	ac := api.Config{
 		Engine: s.engine, Integrations: registry, Log: cfg.Logger, Account: cfg.Account, Region: cfg.Region, Quotas: cfg.Quotas,
 		Hosts: cfg.AllowedHosts, Origins: cfg.AllowedOrigins, UnderWay: cfg.MaxRequests,
+		Ready: s.ready,
+	}
+	if s.testCases != nil {
+		ac.TestCase = s.testCases.choose
 	}
 	for _, k := range cfg.Keys {
 		ac.Keys = append(ac.Keys, awsjson.Key(k))
@@ -270,12 +308,23 @@ func openStore(cfg *Config) (store.Store, error) {
 	return pebble.Open(cfg.Dir, pebble.Options{Logger: cfg.Logger, AcceptLoss: cfg.AcceptLoss, OpenFiles: cfg.OpenFiles, CacheSize: cache})
 }
 
+// ready tells why the server should get no new work now.
+func (s *Server) ready() error {
+	if db, ok := s.store.(*pebble.DB); ok && db.Full() {
+		return store.ErrFull
+	}
+	return nil
+}
+
 // Handler answers the API.
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // Engine is the engine behind the API, for programs that start executions
 // without HTTP.
 func (s *Server) Engine() *engine.Engine { return s.engine }
+
+// Running is how many executions run, those that wait among them.
+func (s *Server) Running() int { return s.engine.Running() }
 
 // Stats tells what the store of a server has written and holds; nothing for one
 // that keeps everything in memory.
@@ -388,15 +437,9 @@ func (s *Server) StateMachine(ctx context.Context, name string, kind engine.Mach
 }
 
 func (s *Server) create(ctx context.Context, m engine.Machine) (*engine.Machine, error) {
-	parsed, diagnostics := asl.Parse([]byte(m.Definition))
-	if parsed != nil {
-		diagnostics = append(diagnostics, asl.Unsupported(parsed)...)
-		if m.Type == engine.Express {
-			diagnostics = append(diagnostics, asl.ExpressUnsupported(parsed)...)
-		}
-	}
-	if message := asl.InvalidDefinition(diagnostics); message != "" {
-		return nil, fmt.Errorf("steppe: %s", message)
+	parsed, diagnostics := asl.Runnable([]byte(m.Definition), m.Type == engine.Express, offer(s.registry))
+	if parsed == nil {
+		return nil, fmt.Errorf("steppe: %s", asl.InvalidDefinition(diagnostics))
 	}
 	return s.engine.CreateMachine(ctx, m, parsed)
 }

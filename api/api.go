@@ -44,6 +44,12 @@ type Config struct {
 	// UnderWay is how many requests of a tenant may be performed at once; 0: any
 	// number.
 	UnderWay int
+	// TestCase notes that an execution which is about to be started has its tasks
+	// answered by a test case. It is false when there is none of that name; nil: there
+	// are none.
+	TestCase func(t engine.Tenant, machine, execution, testCase string) bool
+	// Ready tells why the server should get no new work now; nil: it may always.
+	Ready func() error
 	// Quotas has callers throttled as on AWS.
 	Quotas bool
 	// Audit is told of all requests that change something; nil: nobody.
@@ -81,34 +87,42 @@ func New(cfg Config) (http.Handler, error) {
 		cfg.ActivityPoll = 60 * time.Second
 	}
 	a := &api{cfg}
-	server := &awsjson.Server{
-		Prefix: "AWSStepFunctions.", Model: model, Operations: a.operations(),
-		MaxBody: maxBody, Reads: reads, Audit: cfg.Audit, Log: cfg.Log,
-		Authorizer: &awsjson.Authorizer{
-			Keys: cfg.Keys, Service: "states", Account: cfg.Account, Region: cfg.Region, Regions: cfg.Regions, Since: cfg.Since, Memory: cfg.Memory,
-		},
-		Bodies:  &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall},
-		Answers: &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall},
-		Weigh:   weight,
-		Turn: func(ctx context.Context, r *awsjson.Request, bytes int) (func(), error) {
-			return cfg.Engine.Turn(engine.For(ctx, tenant(r)), bytes)
-		},
-		UnderWay: door.Gate[awsjson.Tenant]{Most: cfg.UnderWay},
+	bodies := &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall}
+	answers := &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall}
+	// A signature is for one service, so each has an Authorizer.
+	serverOf := func(service string, wire *awsjson.Wire) *awsjson.Server {
+		return &awsjson.Server{
+			MaxBody: maxBody, Log: cfg.Log, Bodies: bodies, Answers: answers, Wire: wire,
+			Authorizer: &awsjson.Authorizer{
+				Keys: cfg.Keys, Service: service, Account: cfg.Account, Region: cfg.Region, Regions: cfg.Regions, Since: cfg.Since, Memory: cfg.Memory,
+			},
+			Turn: func(ctx context.Context, r *awsjson.Request, bytes int) (func(), error) {
+				return cfg.Engine.Turn(engine.For(ctx, tenant(r)), bytes)
+			},
+			UnderWay: door.Gate[awsjson.Tenant]{Most: cfg.UnderWay},
+		}
 	}
+	server := serverOf(signedService, nil)
+	server.Prefix, server.Model, server.Operations = targetPrefix, model, a.operations()
+	server.Reads, server.Audit, server.Weigh = reads, cfg.Audit, weight
 	if cfg.Quotas {
 		server.Admit = newQuotas(time.Now).admit
 	}
 	mux := http.NewServeMux()
 	a.v1(mux, server)
-	// The mux would redirect paths with two slashes, which are operations too.
-	return guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, v1Prefix) {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		server.ServeHTTP(w, r)
-	})), nil
+	return guard.Handler(&front{
+		operations: server, resources: mux, ready: cfg.Ready,
+		identity: serverOf("sts", awsjson.Query).Operation("GetCallerIdentity", a.callerIdentity),
+		others:   a.refusals(serverOf),
+	}), nil
 }
+
+const (
+	// targetPrefix stands before the operation in X-Amz-Target.
+	targetPrefix = "AWSStepFunctions."
+	// signedService is the service that requests are signed for.
+	signedService = "states"
+)
 
 // operations is the table of all operations.
 func (a *api) operations() map[string]awsjson.Handler {

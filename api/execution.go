@@ -52,7 +52,8 @@ func (a *api) startRequest(ctx context.Context, r *awsjson.Request) (engine.Star
 	if err := checkName(r.Str("name")); err != nil {
 		return req, err
 	}
-	arn := r.Str("stateMachineArn")
+	// Step Functions Local takes the name of a test case behind the ARN, or none.
+	arn, testCase, _ := strings.Cut(r.Str("stateMachineArn"), "#")
 	if _, err := unlabelled(arn); err != nil {
 		return req, err
 	}
@@ -79,7 +80,25 @@ func (a *api) startRequest(ctx context.Context, r *awsjson.Request) (engine.Star
 	if req.Input, err = value.ParseDoc([]byte(input)); err != nil {
 		return req, awsjson.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+value.JacksonMessage([]byte(input))+"'")
 	}
-	return req, nil
+	return req, a.chooseTestCase(&req, testCase)
+}
+
+// chooseTestCase has the tasks of an execution answered by a test case, if one is
+// named.
+func (a *api) chooseTestCase(req *engine.StartRequest, name string) error {
+	if name == "" {
+		return nil
+	}
+	if req.Name == "" {
+		req.Name = a.Engine.UUID()
+	}
+	switch m := req.Machine; {
+	case a.TestCase == nil:
+		return invalid("The server has no test cases, and so none that is called '" + name + "'. Start it with --mock-config FILE, or leave the # out.")
+	case !a.TestCase(m.Tenant, m.Name, req.Name, name):
+		return invalid("The state machine " + m.Name + " has no test case '" + name + "' in the file of mocks.")
+	}
+	return nil
 }
 
 func (a *api) startExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {

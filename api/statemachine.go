@@ -54,47 +54,11 @@ func (a *api) definition(ctx context.Context, text string, typ engine.MachineTyp
 }
 
 func (a *api) check(text string, typ engine.MachineType) (*asl.StateMachine, error) {
-	parsed, diagnostics := asl.Parse([]byte(text))
-	if typ == engine.Express && parsed != nil {
-		diagnostics = append(diagnostics, asl.ExpressUnsupported(parsed)...)
+	parsed, diagnostics := asl.Runnable([]byte(text), typ == engine.Express, a.offer())
+	if parsed == nil {
+		return nil, awsjson.Fail("InvalidDefinition", asl.InvalidDefinition(diagnostics))
 	}
-	if parsed != nil {
-		diagnostics = append(diagnostics, asl.Unsupported(parsed)...)
-	}
-	if message := asl.InvalidDefinition(diagnostics); message != "" {
-		return nil, awsjson.Fail("InvalidDefinition", message)
-	}
-	return parsed, a.resources(parsed.States, "")
-}
-
-// resources refuses Task states whose resource no integration here performs.
-func (a *api) resources(states *asl.States, location string) error {
-	for _, st := range states.All {
-		at := location + "/States/" + st.Base().Name
-		switch st := st.(type) {
-		case *asl.Task:
-			resource, ok := asl.ParseResource(st.Resource)
-			if !ok || resource.Kind == asl.ActivityResource {
-				continue // the one has been refused before, the other is ours
-			}
-			if _, err := a.Integrations.Lookup(resource); err != nil {
-				return awsjson.Fail("InvalidDefinition", "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: The resource provided "+
-					st.Resource+" is not recognized: "+err.Error()+" at "+at+"/Resource'")
-			}
-		case *asl.Parallel:
-			for i, branch := range st.Branches {
-				if err := a.resources(branch, at+"/Branches["+itoa(i)+"]"); err != nil {
-					return err
-				}
-			}
-		case *asl.Map:
-			if err := a.resources(st.Processor, at+"/ItemProcessor"); err != nil {
-				return err
-			}
-		case *asl.Pass, *asl.Choice, *asl.Wait, *asl.Succeed, *asl.Fail:
-		}
-	}
-	return nil
+	return parsed, nil
 }
 
 func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {

@@ -36,6 +36,11 @@ func (a *api) testState(ctx context.Context, r *awsjson.Request) ([]byte, error)
 	if err := checkMock(spec.State, r, mock); err != nil {
 		return nil, err
 	}
+	if task, ok := spec.State.(*asl.Task); ok && !r.Has("mock") {
+		if err := a.performed(task); err != nil {
+			return nil, err
+		}
+	}
 	p := &pacing{engine: a.Engine, tenant: tenant(r)}
 	spec.Env.Pace = func(work, held int64) error { return p.pace(work, held) }
 	trial := interpreter.NewTrial(spec)
@@ -294,6 +299,15 @@ func testable(task *asl.Task) error {
 	resource, _ := asl.ParseResource(task.Resource)
 	if resource.Kind == asl.ActivityResource || resource.Pattern != asl.RequestResponse {
 		return awsjson.Fail("InvalidDefinition", "TestState API does not support activities, '.sync' or '.waitForTaskToken' service integrations without a mock")
+	}
+	return nil
+}
+
+// performed refuses a task that nobody here performs.
+func (a *api) performed(task *asl.Task) error {
+	diagnostics := asl.TaskLacking(task, a.offer())
+	if message := asl.InvalidDefinition(diagnostics); message != "" {
+		return awsjson.Fail("InvalidDefinition", message)
 	}
 	return nil
 }

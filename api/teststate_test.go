@@ -221,13 +221,14 @@ func TestValidateDefinition(t *testing.T) {
 	const x = `{"severity":"WARNING","code":"NO_DOLLAR","message":"No .$ on a field that appears to be a JSONPath or Intrinsic Function.","location":"/States/A/Parameters/x"}`
 	const y = `{"severity":"WARNING","code":"NO_DOLLAR","message":"No .$ on a field that appears to be a JSONPath or Intrinsic Function.","location":"/States/A/Parameters/y"}`
 	const mode = `{"severity":"ERROR","code":"SCHEMA_VALIDATION_FAILED","message":"The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines","location":"/States/B/ItemProcessor/ProcessorConfig/Mode"}`
+	const lacking = `{"severity":"WARNING","code":"NOT_PERFORMED","message":"A Map with the mode DISTRIBUTED is valid on AWS, but not performed here.","location":"/States/B"}`
 	tests := []struct{ arguments, want string }{
 		{``, `{"result":"OK","diagnostics":[],"truncated":false}`},
 		{`,"severity":"ERROR","maxResults":1`, `{"result":"OK","diagnostics":[],"truncated":false}`},
-		{`,"severity":"WARNING"`, `{"result":"OK","diagnostics":[` + x + `,` + y + `],"truncated":false}`},
-		{`,"severity":"WARNING","maxResults":0`, `{"result":"OK","diagnostics":[` + x + `,` + y + `],"truncated":false}`},
+		{`,"severity":"WARNING"`, `{"result":"OK","diagnostics":[` + x + `,` + y + `,` + lacking + `],"truncated":false}`},
+		{`,"severity":"WARNING","maxResults":0`, `{"result":"OK","diagnostics":[` + x + `,` + y + `,` + lacking + `],"truncated":false}`},
 		{`,"severity":"WARNING","maxResults":1`, `{"result":"OK","diagnostics":[` + x + `],"truncated":true}`},
-		{`,"severity":"WARNING","maxResults":2`, `{"result":"OK","diagnostics":[` + x + `,` + y + `],"truncated":false}`},
+		{`,"severity":"WARNING","maxResults":2`, `{"result":"OK","diagnostics":[` + x + `,` + y + `],"truncated":true}`},
 		{`,"severity":"WARNING","maxResults":1,"type":"EXPRESS"`, `{"result":"FAIL","diagnostics":[` + x + `],"truncated":true}`},
 		{`,"type":"EXPRESS"`, `{"result":"FAIL","diagnostics":[` + mode + `],"truncated":false}`},
 	}

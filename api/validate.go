@@ -11,13 +11,18 @@ import (
 // maxDiagnostic bounds the message and the location of a diagnostic, in bytes.
 const maxDiagnostic = 2 << 10
 
+// offer is what definitions are held against.
+func (a *api) offer() asl.Offer {
+	return asl.Offer{Recognized: awssdk.Recognizer(), Lacks: a.Integrations.Lacks}
+}
+
 func (a *api) validateStateMachineDefinition(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	text := []byte(r.Str("definition"))
 	var report asl.Report
 	err := a.inTurn(ctx, len(text), func() {
 		report = asl.Validate(text, asl.ValidateOptions{
 			Express: r.Str("type") == "EXPRESS", Warnings: r.Str("severity") == "WARNING", MaxResults: int(r.Int("maxResults")),
-			Recognized: awssdk.Recognizer(),
+			Offer: a.offer(),
 		})
 	})
 	if err != nil {

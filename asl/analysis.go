@@ -1,7 +1,6 @@
 package asl
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/steppehq/steppe/query"
@@ -10,6 +9,9 @@ import (
 
 // walk visits all states, outer ones first, with the path to each.
 func walk(group *States, path []string, visit func(st State, path []string)) {
+	if group == nil { // as it may be in a tree with errors
+		return
+	}
 	for _, st := range group.All {
 		at := append(slices.Clip(path), "States", st.Base().Name)
 		visit(st, at)
@@ -23,9 +25,7 @@ func walk(group *States, path []string, visit func(st State, path []string)) {
 			if st.Legacy {
 				field = "Iterator"
 			}
-			if st.Processor != nil { // it is there in any tree without errors
-				walk(st.Processor, append(slices.Clip(at), field), visit)
-			}
+			walk(st.Processor, append(slices.Clip(at), field), visit)
 		case *Pass, *Task, *Choice, *Wait, *Succeed, *Fail:
 		}
 	}
@@ -33,17 +33,6 @@ func walk(group *States, path []string, visit func(st State, path []string)) {
 
 func problem(path []string, message string) Diagnostic {
 	return Diagnostic{Severity: SeverityError, Code: SchemaValidationFailed, Message: message, Location: location(path), Path: path}
-}
-
-// Unsupported names what is part of the language and cannot be run here yet.
-func Unsupported(m *StateMachine) []Diagnostic {
-	var found []Diagnostic
-	walk(m.States, nil, func(st State, path []string) {
-		if st, ok := st.(*Map); ok && st.Distributed != nil {
-			found = append(found, problem(path, "the Map mode DISTRIBUTED is not implemented yet"))
-		}
-	})
-	return found
 }
 
 // ExpressUnsupported names what a machine has that Express machines must not.
@@ -78,22 +67,6 @@ func expressTasks(states *States, path []string) []Diagnostic {
 			found = append(found, problem(at, "Express state machine does not support '.waitForTaskToken' service integration "))
 		case resource.Pattern == RunJob:
 			found = append(found, problem(at, "Express state machine does not support '.sync' service integration "))
-		}
-	})
-	return found
-}
-
-// notRecognized is said of a Resource that names nothing there is.
-const notRecognized = "The resource provided %s is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
-
-// unrecognized names the tasks whose Resource is not recognized.
-func unrecognized(m *StateMachine, recognized func(Resource) bool) []Diagnostic {
-	var found []Diagnostic
-	walk(m.States, nil, func(st State, path []string) {
-		if task, ok := st.(*Task); ok {
-			if resource, _ := ParseResource(task.Resource); !recognized(resource) {
-				found = append(found, problem(append(path, "Resource"), fmt.Sprintf(notRecognized, task.Resource)))
-			}
 		}
 	})
 	return found

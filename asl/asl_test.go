@@ -3,6 +3,7 @@ package asl_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,19 +42,44 @@ func TestLocate(t *testing.T) {
 	}
 }
 
-func TestUnsupported(t *testing.T) {
-	m, diagnostics := asl.Parse([]byte(`{"StartAt":"A","States":{
-	  "A":{"Type":"Pass","QueryLanguage":"JSONata","Output":"{% $states.input %}","Next":"B"},
-	  "B":{"Type":"Map","End":true,"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"EXPRESS"},"StartAt":"C","States":{"C":{"Type":"Succeed"}}}}}}`))
-	if m == nil {
-		t.Fatal(diagnostics)
+// TestRunnable: what is valid on AWS and not performed is refused, all of it at
+// once; what AWS does not have is told in AWS's words; what is performed need not
+// be AWS's.
+func TestRunnable(t *testing.T) {
+	const text = `{"StartAt":"A","States":{
+	  "A":{"Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage","Next":"B"},
+	  "B":{"Type":"Map","Next":"P","ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"EXPRESS"},"StartAt":"C","States":{
+	    "C":{"Type":"Task","Resource":"arn:aws:states:::sns:publish","End":true}}}},
+	  "P":{"Type":"Parallel","Next":"E","Branches":[{"StartAt":"D","States":{"D":{"Type":"Task","Resource":"arn:aws:states:::sqs:sendMesage","End":true}}}]},
+	  "E":{"Type":"Task","Resource":"arn:aws:states:::mine:own","Next":"F"},
+	  "F":{"Type":"Task","Resource":"arn:aws:states:us-east-1:123456789012:activity:a","End":true}}}`
+	lacks := func(r asl.Resource) string {
+		if r.Service == "mine" || r.Kind == asl.ActivityResource {
+			return ""
+		}
+		return "no " + r.Service
 	}
-	var where []string
-	for _, d := range asl.Unsupported(m) {
-		where = append(where, d.Location)
+	m, diagnostics := asl.Runnable([]byte(text), false, asl.Offer{Recognized: func(r asl.Resource) bool { return r.Kind != asl.ServiceResource || r.Optimized() }, Lacks: lacks})
+	var got []string
+	for _, d := range diagnostics {
+		got = append(got, strings.TrimSpace(d.String()+" "+d.Help))
 	}
-	if diff := cmp.Diff([]string{"/States/B"}, where); diff != "" {
-		t.Error(diff)
+	want := []string{
+		"SCHEMA_VALIDATION_FAILED: The resource provided arn:aws:states:::sqs:sendMesage is not recognized. The value is not a valid resource ARN, or the resource is not available in this region. at /States/P/Branches[0]/States/D/Resource did you mean arn:aws:states:::sqs:sendMessage?",
+		"NOT_PERFORMED: The resource provided arn:aws:states:::sqs:sendMessage is valid on AWS, but not performed here: no sqs. at /States/A/Resource",
+		"NOT_PERFORMED: A Map with the mode DISTRIBUTED is valid on AWS, but not performed here. at /States/B",
+		"NOT_PERFORMED: The resource provided arn:aws:states:::sns:publish is valid on AWS, but not performed here: no sns. at /States/B/ItemProcessor/States/C/Resource",
+	}
+	if diff := cmp.Diff(want, got); m != nil || diff != "" {
+		t.Errorf("tree %v, %s", m != nil, diff)
+	}
+	// To examine it is no refusal.
+	fine := strings.Replace(text, "sendMesage", "sendMessage", 1)
+	if r := asl.Validate([]byte(fine), asl.ValidateOptions{Warnings: true, Offer: asl.Offer{Lacks: lacks}}); r.Failed || len(r.Diagnostics) != 4 || r.Diagnostics[0].Severity != asl.SeverityWarning {
+		t.Errorf("%+v", r)
+	}
+	if m, diagnostics := asl.Runnable([]byte(strings.Replace(fine, `"Mode":"DISTRIBUTED","ExecutionType":"EXPRESS"`, `"Mode":"INLINE"`, 1)), false, asl.Offer{}); m == nil {
+		t.Error(diagnostics)
 	}
 }
 
@@ -139,12 +165,11 @@ func FuzzParse(f *testing.F) {
 		if (m == nil) != (asl.InvalidDefinition(diagnostics) != "") {
 			t.Errorf("%q: tree %v, diagnostics %v", text, m != nil, diagnostics)
 		}
-		for _, d := range diagnostics {
+		for _, d := range asl.Validate(text, asl.ValidateOptions{Warnings: true, Lint: true}).Diagnostics {
 			_ = d.Locate(text)
 		}
 		if m != nil {
-			asl.Unsupported(m)
-			asl.ExpressUnsupported(m)
+			asl.Runnable(text, true, asl.Offer{})
 			asl.VariableReferences(m)
 		}
 	})

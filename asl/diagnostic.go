@@ -81,6 +81,9 @@ const (
 	//
 	// Example: {"StartAt":"A","QueryLanguage":"JSONata","States":{"A":{"Type":"Pass","Output":"{% phone %}","End":true}}}
 	UnsupportedJSONata Code = "UNSUPPORTED_JSONATA_EXPRESSION"
+	// NotPerformed: it is valid on AWS, and this server does not perform it. AWS has
+	// no such code. It is a warning where a definition is only examined.
+	NotPerformed Code = "NOT_PERFORMED"
 )
 
 // The codes of warnings.
@@ -100,6 +103,23 @@ const (
 	PassResultIsStatic Code = "PASS_RESULT_IS_STATIC"
 )
 
+// The codes of the warnings of [ValidateOptions].Lint, which AWS does not have.
+const (
+	// DuplicateMember: a name stands in an object more than once.
+	DuplicateMember Code = "DUPLICATE_MEMBER"
+	// NoExpression: a text looks like an expression, and is not evaluated.
+	NoExpression Code = "NO_EXPRESSION"
+	// UnknownErrorName: a reserved Error Name that is none.
+	UnknownErrorName Code = "UNKNOWN_ERROR_NAME"
+	// UnknownFunction: a function that neither JSONata nor Step Functions has.
+	UnknownFunction Code = "UNKNOWN_FUNCTION"
+	// UnknownParameter: a parameter that an action does not have.
+	UnknownParameter Code = "UNKNOWN_PARAMETER"
+	// UnknownVariable: a variable that no state assigns, or a member that $states
+	// does not have.
+	UnknownVariable Code = "UNKNOWN_VARIABLE"
+)
+
 // Diagnostic is something to be said about a definition.
 type Diagnostic struct {
 	Severity Severity
@@ -110,6 +130,9 @@ type Diagnostic struct {
 	// Path leads to the place in the document, for [value.Locate]; where a field
 	// is not supported it leads to the field, the Location to what has it.
 	Path []string
+	// Help tells what to do about it, in words that AWS does not have; "" where there
+	// are none.
+	Help string
 }
 
 // String gives code, message and location as CreateStateMachine does.
@@ -170,9 +193,12 @@ type ValidateOptions struct {
 	Express    bool
 	Warnings   bool // tell warnings too
 	MaxResults int  // 0: 100
-	// Recognized tells whether what a Task's Resource names exists; nil for no
-	// more than what can be told from the text.
-	Recognized func(Resource) bool
+	// Offer is what there is for the tasks: what AWS does not have is an error, what
+	// is not performed a warning.
+	Offer Offer
+	// Lint tells, as warnings, also what AWS does not look for: names that nothing
+	// has, as far as can be told without running it.
+	Lint bool
 }
 
 // Report is what ValidateStateMachineDefinition tells.
@@ -185,12 +211,18 @@ type Report struct {
 // Validate examines a definition.
 func Validate(definition []byte, opts ValidateOptions) Report {
 	var r Report
-	m, diagnostics := Parse(definition)
-	if m != nil && opts.Express {
+	m, diagnostics, wrong := parse(definition)
+	if m != nil && opts.Express && !wrong {
 		diagnostics = append(diagnostics, ExpressUnsupported(m)...)
 	}
-	if m != nil && opts.Recognized != nil {
-		diagnostics = append(diagnostics, unrecognized(m, opts.Recognized)...)
+	if m != nil && !wrong {
+		diagnostics = append(diagnostics, unrecognized(m, opts.Offer)...)
+	}
+	if m != nil && opts.Warnings {
+		diagnostics = append(diagnostics, notPerformed(m, opts.Express, opts.Offer, SeverityWarning)...)
+		if opts.Lint {
+			diagnostics = append(diagnostics, lint(m, definition)...)
+		}
 	}
 	limit := opts.MaxResults
 	if limit == 0 {

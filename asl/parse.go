@@ -21,9 +21,19 @@ const (
 // Parse reads a definition: the tree, and what is to be said about it. The tree
 // is nil when a diagnostic is an error.
 func Parse(definition []byte) (*StateMachine, []Diagnostic) {
+	m, diagnostics, wrong := parse(definition)
+	if wrong {
+		return nil, diagnostics
+	}
+	return m, diagnostics
+}
+
+// parse is [Parse] that also gives what could be read of a definition with errors:
+// nil when that is nothing, and else a tree in which parts may be missing.
+func parse(definition []byte) (m *StateMachine, diagnostics []Diagnostic, wrong bool) {
 	v, err := value.Decode(definition)
 	if err != nil && strings.TrimSpace(string(definition)) == "" || err == nil && v.Kind() != value.Object {
-		return nil, []Diagnostic{{Severity: SeverityError, Code: SchemaValidationFailed, Message: "Definition must be a valid JSON object"}}
+		return nil, []Diagnostic{{Severity: SeverityError, Code: SchemaValidationFailed, Message: "Definition must be a valid JSON object"}}, true
 	}
 	if err != nil {
 		message := value.JacksonMessage(definition)
@@ -31,21 +41,26 @@ func Parse(definition []byte) (*StateMachine, []Diagnostic) {
 		if _, at, ok := strings.Cut(message, "\n at "); ok {
 			d.Location = at
 		}
-		return nil, []Diagnostic{d}
+		return nil, []Diagnostic{d}, true
 	}
-	return ParseValue(v)
+	return parseValue(v)
 }
 
 // ParseValue is [Parse] of a decoded definition.
 func ParseValue(v value.Value) (*StateMachine, []Diagnostic) {
-	p := newParser()
-	m := p.machine(v)
-	diagnostics, wrong := p.result()
+	m, diagnostics, wrong := parseValue(v)
 	if wrong {
 		return nil, diagnostics
 	}
-	m.weight = weight(v) + p.compiler.Weight()
 	return m, diagnostics
+}
+
+func parseValue(v value.Value) (m *StateMachine, diagnostics []Diagnostic, wrong bool) {
+	p := newParser()
+	m = p.machine(v)
+	diagnostics, wrong = p.result()
+	m.weight = weight(v) + p.compiler.Weight()
+	return m, diagnostics, wrong
 }
 
 type parser struct {

@@ -115,7 +115,7 @@ type Map struct {
 	// Legacy tells that the processor stands in the field Iterator.
 	Legacy bool
 	// Distributed is set when ProcessorConfig says so; such a machine parses,
-	// and [Unsupported] names it.
+	// and [Runnable] refuses it.
 	Distributed *Distributed
 }
 

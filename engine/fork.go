@@ -148,12 +148,8 @@ func (w *weight) add(ev *history.Event) {
 // beside the machine's own: its number is made of the definition and of what
 // encrypts it.
 func (e *Engine) forkRevision(ctx context.Context, m *meta, definition string) (uint64, error) {
-	parsed, diagnostics := asl.Parse([]byte(definition))
-	if parsed != nil {
-		diagnostics = append(diagnostics, asl.Unsupported(parsed)...)
-	}
-	if message := asl.InvalidDefinition(diagnostics); message != "" {
-		return 0, &InvalidForkError{message}
+	if parsed, diagnostics := asl.Runnable([]byte(definition), false, asl.Offer{Lacks: e.cfg.Integrations.Lacks}); parsed == nil {
+		return 0, &InvalidForkError{asl.InvalidDefinition(diagnostics)}
 	}
 	rev, err := e.revision(ctx, revisionKey{m.Machine, m.Revision})
 	if err != nil {

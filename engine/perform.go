@@ -163,7 +163,7 @@ func (e *Engine) perform(r *resident, m meta, effect *interpreter.Effect) {
 		e.pools.cancel(id)
 		e.activities.cancel(effect.Resource.ARN, id)
 		return
-	case effect.Resource.Kind == asl.ActivityResource && e.cfg.Integrations.Mocked() == nil:
+	case effect.Resource.Kind == asl.ActivityResource && e.mockOf(m, effect) == nil:
 		if name, ok := ParseARN(effect.Resource.ARN); !ok || name.Tenant != m.tenant() {
 			e.spawn(func() { e.report(r, foreignActivity(effect)) })
 			return
@@ -172,6 +172,14 @@ func (e *Engine) perform(r *resident, m meta, effect *interpreter.Effect) {
 		return
 	}
 	e.invoke(r, m, *effect, id)
+}
+
+// mockOf gives the mock that answers a task, nil when it is performed.
+func (e *Engine) mockOf(m meta, effect *interpreter.Effect) integration.Answerer {
+	if !e.cfg.Integrations.Mocked() {
+		return nil
+	}
+	return e.cfg.Integrations.MockOf(m.executionARN(), effect.StateName)
 }
 
 // foreignActivity fails a task whose activity is another tenant's: its workers
@@ -196,7 +204,7 @@ func (e *Engine) invoke(r *resident, m meta, effect interpreter.Effect, id effec
 		service = integration.FunctionService // functions have the same lanes, however they are named
 	}
 	name, limit := "", 0
-	if e.cfg.Integrations.Mocked() == nil { // mocks answer in the order in which tasks are scheduled
+	if e.mockOf(m, &effect) == nil { // mocks answer in the order in which tasks are scheduled
 		name, limit = e.laneOf(m, &effect, id)
 	}
 	e.pools.service(service).add(t, name, limit)
@@ -238,7 +246,7 @@ func (e *Engine) performTask(t *laneTask) {
 		return // nobody waits; or the time is over, which a timer says
 	}
 	e.report(t.r, msg)
-	if mock := e.cfg.Integrations.Mocked(); mock != nil && msg.Kind == interpreter.TaskSubmitted {
+	if mock := e.mockOf(t.m, &effect); mock != nil && msg.Kind == interpreter.TaskSubmitted {
 		e.report(t.r, e.outcome(ctx, t.m, effect, t.id, mock.Answer))
 	}
 }
@@ -263,8 +271,11 @@ func (e *Engine) pickUp(ctx context.Context, t *laneTask) bool {
 
 // answer performs a task and gives the message that tells how it went.
 func (e *Engine) answer(ctx context.Context, m meta, effect interpreter.Effect, id effectID) interpreter.Message {
-	i, err := e.cfg.Integrations.Lookup(effect.Resource)
-	if err != nil {
+	var i integration.Integration
+	var err error
+	if mock := e.mockOf(m, &effect); mock != nil {
+		i = mock
+	} else if i, err = e.cfg.Integrations.Lookup(effect.Resource); err != nil {
 		failed := integration.Failed("States.Runtime", err.Error())
 		return e.outcome(ctx, m, effect, id, func(context.Context, integration.Task) (*value.Doc, error) { return nil, failed })
 	}

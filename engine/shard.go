@@ -122,6 +122,17 @@ func (e *Engine) acquire(ctx context.Context, s *shard) error {
 	}
 }
 
+// Running is how many executions of the engine's shards run.
+func (e *Engine) Running() int {
+	n := 0
+	for _, s := range e.shards {
+		s.mu.Lock()
+		n += len(s.residents)
+		s.mu.Unlock()
+	}
+	return n
+}
+
 // undisputed reports whether no other engine has had the shard since an
 // ownership of this one.
 func (s *shard) undisputed(since store.Shard) bool {

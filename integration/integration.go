@@ -16,7 +16,6 @@ package integration
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -127,11 +126,37 @@ func (r *Registry) Mock(i Answerer) {
 	r.instead = i
 }
 
-// Mocked gives what Mock was given, nil for nothing.
-func (r *Registry) Mocked() Answerer {
+// Mocked reports whether [Registry.Mock] was given anything.
+func (r *Registry) Mocked() bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	return r.instead != nil
+}
+
+// Selective is a mock of some tasks only: the others are performed as if there were
+// none.
+type Selective interface {
+	Answerer
+	// Mocks reports whether it answers the tasks of a state of an execution. It is the
+	// same each time it is asked.
+	Mocks(executionARN, state string) bool
+}
+
+// MockOf gives what [Registry.Mock] was given where it answers the tasks of a state
+// of an execution; else nil.
+func (r *Registry) MockOf(executionARN, state string) Answerer {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if some, ok := r.instead.(Selective); ok && !some.Mocks(executionARN, state) {
+		return nil
+	}
 	return r.instead
+}
+
+// mocksAll reports whether no task is performed but by a mock.
+func (r *Registry) mocksAll() bool {
+	_, some := r.instead.(Selective)
+	return r.instead != nil && !some
 }
 
 // FunctionService is the name under which the integration stands that invokes
@@ -151,16 +176,36 @@ func (r *Registry) Register(service string, i Integration) {
 }
 
 // Lookup finds the integration for a resource. The error, for one that nobody
-// supports, names the service and those that are there.
+// performs, is [Registry.Lacks].
 func (r *Registry) Lookup(resource asl.Resource) (Integration, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if r.instead != nil {
+	if r.mocksAll() {
 		return r.instead, nil
 	}
-	service := resource.Service
+	i, why := r.find(resource)
+	if why != "" {
+		return nil, errors.New(resource.ARN + " is not performed here: " + why)
+	}
+	return i, nil
+}
+
+// Lacks tells why a resource is not performed here, and what is instead; "" when
+// it is, or may be by a mock.
+func (r *Registry) Lacks(resource asl.Resource) string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.instead != nil || resource.Kind == asl.ActivityResource {
+		return ""
+	}
+	_, why := r.find(resource)
+	return why
+}
+
+func (r *Registry) find(resource asl.Resource) (i Integration, why string) {
+	service, what := resource.Service, resource.Service
 	if resource.Kind == asl.FunctionResource {
-		service = FunctionService
+		service, what = FunctionService, functions
 	}
 	i, ok := r.services[service]
 	if !ok && strings.HasPrefix(service, "aws-sdk:") {
@@ -169,20 +214,27 @@ func (r *Registry) Lookup(resource asl.Resource) (Integration, error) {
 	if !ok {
 		i, ok = r.services["*"]
 	}
-	if !ok {
-		return nil, fmt.Errorf("no integration for %q is available; there are: %s", service, strings.Join(r.names(), ", "))
+	switch {
+	case !ok:
+		return nil, "there is no integration for " + what + "; there are " + strings.Join(r.names(), ", ")
+	case !i.Supports(resource):
+		return nil, "the integration for " + what + " does not have " + resource.Name
 	}
-	if !i.Supports(resource) {
-		return nil, fmt.Errorf("the integration %q does not support %q", service, resource.Name)
-	}
-	return i, nil
+	return i, ""
 }
 
+// functions is what users call what stands under [FunctionService].
+const functions = "Lambda functions by their ARN"
+
+// names are what is performed, in users' words.
 func (r *Registry) names() []string {
-	names := make([]string, 0, len(r.services))
+	names := []string{"activities"}
 	for name := range r.services {
+		if name == FunctionService {
+			name = functions
+		}
 		names = append(names, name)
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
 	return names
 }

@@ -35,8 +35,8 @@ func TestRegistry(t *testing.T) {
 		{"arn:aws:states:::lambda:invoke", "", invoke},
 		{"arn:aws:states:::aws-sdk:dynamodb:putItem", "", table},
 		{"arn:aws:states:::aws-sdk:s3:listBuckets", "", sdk},
-		{"arn:aws:states:::lambda:delete", `the integration "lambda" does not support "delete"`, nil},
-		{"arn:aws:states:::sqs:sendMessage", `no integration for "sqs" is available; there are: aws-sdk:*, aws-sdk:dynamodb, function, lambda`, nil},
+		{"arn:aws:states:::lambda:delete", "arn:aws:states:::lambda:delete is not performed here: the integration for lambda does not have delete", nil},
+		{"arn:aws:states:::sqs:sendMessage", "arn:aws:states:::sqs:sendMessage is not performed here: there is no integration for sqs; there are activities, aws-sdk:*, aws-sdk:dynamodb, lambda, Lambda functions by their ARN", nil},
 	}
 	for _, tt := range tests {
 		resource, ok := asl.ParseResource(tt.arn)

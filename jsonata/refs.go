@@ -1,6 +1,9 @@
 package jsonata
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // Reference is a name that an expression refers to.
 type Reference struct {
@@ -169,4 +172,19 @@ func (r *referrer) parts(n *node, top bool, s *scope) {
 		r.node(p.key, false, s)
 		r.node(p.value, false, s)
 	}
+}
+
+// FunctionNames are the names of the functions that expressions of Step Functions
+// have, in the order of the alphabet.
+func FunctionNames() []string {
+	var names []string
+	for _, table := range []map[string]*function{builtins, awsBuiltins} {
+		for name := range table {
+			if builtinNamed(name, Options{StepFunctions: true}) != nil && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
 }

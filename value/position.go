@@ -2,6 +2,7 @@ package value
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -27,7 +28,8 @@ func PositionAt(text []byte, offset int) Position {
 // Locate finds a place in a JSON text: path holds member names and array
 // indexes from the root down. It gives the position of the last member's name,
 // or of the array item; where the path leads nowhere, the position of the
-// deepest part that exists. It serves diagnostics: positions are looked up when
+// deepest part that exists. Of members of one name it is the last one, which
+// [Decode] takes. It serves diagnostics: positions are looked up when
 // they are shown rather than carried by every value.
 func Locate(text []byte, path []string) Position {
 	d := newDecoder(text)
@@ -44,6 +46,95 @@ func (d *decoder) next(text []byte) int {
 	return i
 }
 
+// locateIn gives the offset of path below the value of a member, whose colon and
+// white space are skipped; here is where the member's name is.
+func locateIn(text []byte, start, end int, path []string, here int) int {
+	if len(path) == 0 {
+		return here
+	}
+	for start < end && bytes.IndexByte([]byte(" \t\r\n:"), text[start]) >= 0 {
+		start++
+	}
+	part := text[start:end]
+	d := newDecoder(part)
+	if at := d.locate(part, path, -1); at >= 0 {
+		return start + at
+	}
+	return here
+}
+
+// Duplicate is a name that stands in an object more than once.
+type Duplicate struct {
+	// Path leads to the member. First is where its name stands first, Last where
+	// the one is whose value [Decode] takes.
+	Path        []string
+	First, Last Position
+}
+
+// Duplicates gives the names that stand more than once in an object of a JSON
+// text, at most so many, in the order in which they are repeated. Of a text that is
+// not JSON it is those before the place where it is not.
+func Duplicates(text []byte, most int) []Duplicate {
+	f := duplicates{decoder: newDecoder(text), text: text, most: most}
+	_ = f.value(nil, 0) // what is no JSON is told by Decode
+	return f.found
+}
+
+// duplicates looks for names that stand more than once.
+type duplicates struct {
+	*decoder
+	text  []byte
+	most  int
+	found []Duplicate
+}
+
+func (f *duplicates) value(path []string, depth int) error {
+	if depth > MaxDepth {
+		return ErrTooDeep
+	}
+	tok, err := f.dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	switch tok.Kind() {
+	case '{':
+		return f.object(path, depth+1)
+	case '[':
+		for i := 0; f.dec.PeekKind() != ']'; i++ {
+			if err := f.value(append(path, strconv.Itoa(i)), depth+1); err != nil {
+				return err
+			}
+		}
+		_, err = f.dec.ReadToken()
+		return err
+	default:
+		return nil
+	}
+}
+
+func (f *duplicates) object(path []string, depth int) error {
+	first := make(map[string]int)
+	for f.dec.PeekKind() != '}' {
+		at := f.next(f.text)
+		tok, err := f.dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		name := tok.String()
+		here := append(path, name)
+		if before, again := first[name]; again && len(f.found) < f.most {
+			f.found = append(f.found, Duplicate{slices.Clone(here), PositionAt(f.text, before), PositionAt(f.text, at)})
+		} else if !again {
+			first[name] = at
+		}
+		if err := f.value(here, depth); err != nil {
+			return err
+		}
+	}
+	_, err := f.dec.ReadToken()
+	return err
+}
+
 // locate gives the offset of path below the next value, which is shown at
 // offset here.
 func (d *decoder) locate(text []byte, path []string, here int) int {
@@ -56,19 +147,23 @@ func (d *decoder) locate(text []byte, path []string, here int) int {
 	}
 	switch tok.Kind() {
 	case '{':
+		found := here
 		for d.dec.PeekKind() == '"' {
 			at := d.next(text)
 			name, err := d.dec.ReadToken()
 			if err != nil {
-				return here
+				return found
 			}
-			if name.String() == path[0] {
-				return d.locate(text, path[1:], at)
-			}
+			meant := name.String() == path[0]
+			start := int(d.dec.InputOffset())
 			if d.dec.SkipValue() != nil {
-				return here
+				return found
+			}
+			if meant {
+				found = locateIn(text, start, int(d.dec.InputOffset()), path[1:], at)
 			}
 		}
+		return found
 	case '[':
 		index, err := strconv.Atoi(path[0])
 		for i := 0; err == nil && d.dec.PeekKind() != ']'; i++ {

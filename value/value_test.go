@@ -3,10 +3,13 @@ package value_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/steppehq/steppe/value"
 )
@@ -148,6 +151,30 @@ func TestLocate(t *testing.T) {
 		if got.Line != tt.line || got.Column != tt.column {
 			t.Errorf("%v is at %d:%d, want %d:%d", tt.path, got.Line, got.Column, tt.line, tt.column)
 		}
+	}
+}
+
+// TestDuplicates: a name that stands in an object twice is found, and it is the
+// last one to which its path leads.
+func TestDuplicates(t *testing.T) {
+	text := []byte("{\"a\": 1,\n \"b\": [{\"c\": {\"x\": 1}, \"d\": 0,\n  \"c\": {\"y\": 2}}], \"a\": {\"z\": 3}}")
+	var got []string
+	for _, d := range value.Duplicates(text, 10) {
+		got = append(got, fmt.Sprint(d.Path, d.First.Line, d.First.Column, d.Last.Line, d.Last.Column))
+	}
+	if diff := cmp.Diff([]string{"[b 0 c] 2 9 3 3", "[a] 1 2 3 20"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if n := len(value.Duplicates(text, 1)); n != 1 {
+		t.Error(n)
+	}
+	for path, want := range map[string]string{"b 0 c": "3:3", "b 0 c y": "3:9", "b 0 c x": "3:3", "a z": "3:26", "a": "3:20"} {
+		if at := value.Locate(text, strings.Fields(path)); fmt.Sprintf("%d:%d", at.Line, at.Column) != want {
+			t.Errorf("%s is at %v, want %s", path, at, want)
+		}
+	}
+	for _, broken := range []string{"", "{", `{"a":1,"a"`, "[", `{"a":}`, strings.Repeat("[", 2000)} {
+		value.Duplicates([]byte(broken), 10)
 	}
 }
 

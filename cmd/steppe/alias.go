@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/steppehq/steppe"
 	"github.com/steppehq/steppe/engine"
 )
 
@@ -25,15 +24,15 @@ type aliasFlags struct {
 	serverFlags
 }
 
-// arn is the alias's ARN.
-func (f *aliasFlags) arn() (string, error) {
+// alias is the alias's ARN.
+func (f *aliasFlags) alias() (string, error) {
 	if strings.HasPrefix(f.Name, "arn:") {
 		return f.Name, nil
 	}
 	if machine, alias, ok := strings.Cut(f.Name, ":"); !ok || machine == "" || alias == "" || strings.Contains(alias, ":") {
 		return "", fmt.Errorf("'%s' is neither MACHINE:ALIAS nor an ARN", f.Name)
 	}
-	return engine.Tenant{Account: steppe.DefaultAccount, Region: f.Region}.ARN("stateMachine", f.Name), nil
+	return f.serverFlags.arn("stateMachine", f.Name)
 }
 
 // aliasShift is what the command line shows of a shift.
@@ -74,7 +73,7 @@ type aliasShiftCommand struct {
 // Run begins the shift and follows it. The exit status tells whether the alias
 // leads to the new version.
 func (c *aliasShiftCommand) Run(con *console) error {
-	arn, err := c.arn()
+	arn, err := c.alias()
 	if err != nil {
 		return err
 	}
@@ -131,7 +130,7 @@ type aliasStatusCommand struct {
 
 // Run shows the shift.
 func (c *aliasStatusCommand) Run(con *console) error {
-	arn, err := c.arn()
+	arn, err := c.alias()
 	if err != nil {
 		return err
 	}
@@ -151,7 +150,7 @@ type aliasCancelCommand struct{ aliasFlags }
 
 // Run rolls the shift back, and shows what it is then: one that has ended stays.
 func (c *aliasCancelCommand) Run(con *console) error {
-	arn, err := c.arn()
+	arn, err := c.alias()
 	if err != nil {
 		return err
 	}

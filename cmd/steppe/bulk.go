@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// bulkFlags are those of commands that act on executions: one by its ARN, or
+// bulkFlags are those of commands that act on executions: one by its name, or
 // all that a search finds.
 type bulkFlags struct {
-	ARN    string `arg:"" optional:"" name:"arn" help:"ARN of the execution."`
-	Where  string `help:"Act on all executions that a search finds (see: steppe ls --help)." placeholder:"QUERY"`
-	DryRun bool   `help:"Only show the executions that would be acted on."`
+	Execution string `arg:"" optional:"" help:"MACHINE/NAME of the execution, as ls shows it, or its ARN."`
+	Where     string `help:"Act on all executions that a search finds (see: steppe ls --help)." placeholder:"QUERY"`
+	DryRun    bool   `help:"Only show the executions that would be acted on."`
 	serverFlags
 }
 
@@ -57,19 +57,22 @@ func (c *redriveCommand) Run(con *console) error {
 // run acts on the executions and reports what became of each, and of all. The
 // exit status tells whether any failed.
 func (c *bulkFlags) run(con *console, done, can string, act func(server client, arn string) error) error {
-	server := c.client(c.ARN)
 	switch {
-	case (c.ARN == "") == (c.Where == ""):
-		return errors.New("give either the ARN of an execution or --where QUERY")
-	case c.ARN != "" && c.DryRun:
+	case (c.Execution == "") == (c.Where == ""):
+		return errors.New("give either an execution (MACHINE/NAME, or its ARN) or --where QUERY")
+	case c.Execution != "" && c.DryRun:
 		return errors.New("--dry-run is for --where QUERY")
-	case c.ARN != "":
-		if err := act(server, c.ARN); err != nil {
-			return err
+	case c.Execution != "":
+		arn, err := c.execution(c.Execution)
+		if err == nil {
+			err = act(c.client(arn), arn)
 		}
-		fmt.Fprintln(con.out, done)
-		return nil
+		if err == nil {
+			fmt.Fprintln(con.out, done)
+		}
+		return err
 	}
+	server := c.client("")
 	// All are found before the first is acted on: acting changes what is found.
 	var found []*foundExecution
 	err := search(server, can+c.Where, func(x *foundExecution) (bool, error) {

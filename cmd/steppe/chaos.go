@@ -52,7 +52,7 @@ const maxViolations = 50
 // all have ended, and checks every one. The exit status is 1 when anything is
 // not as it must be.
 func (c *chaosCommand) Run(con *console) error {
-	suite, err := c.suite()
+	suite, err := c.suite(con)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (c *chaosCommand) Run(con *console) error {
 	return x.tell()
 }
 
-func (c *chaosCommand) suite() (*testSuite, error) {
+func (c *chaosCommand) suite(con *console) (*testSuite, error) {
 	file := c.Cases
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		file = filepath.Join(file, "cases.yaml")
@@ -92,7 +92,7 @@ func (c *chaosCommand) suite() (*testSuite, error) {
 	if len(suites) != 1 || len(suites[0].cases) == 0 {
 		return nil, fmt.Errorf("%s: it must hold the cases of one definition", file)
 	}
-	return suites[0], suites[0].load()
+	return suites[0], suites[0].load(con, new(substitutionFlags))
 }
 
 // chaos is one run.

@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/steppehq/steppe"
@@ -41,11 +43,24 @@ type client struct {
 // sign signs a request, if there are credentials. A server without keys is
 // told whose the request is all the same.
 func (c client) sign(req *http.Request, body []byte) {
+	awsjson.Sign(req, body, c.key(), os.Getenv("AWS_SESSION_TOKEN"), c.tenant.Region, "states", time.Now())
+}
+
+// key is what requests are signed with.
+func (c client) key() awsjson.Key {
 	key := awsjson.Key{ID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY")}
 	if key.ID == "" || key.Secret == "" {
 		key = awsjson.Key{ID: c.tenant.Account}
 	}
-	awsjson.Sign(req, body, key, os.Getenv("AWS_SESSION_TOKEN"), c.tenant.Region, "states", time.Now())
+	return key
+}
+
+// unreachable tells what to do about a server that does not answer.
+func unreachable(err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%w (is a server running there? start one with steppe serve, or name it with --endpoint or STEPPE_ENDPOINT)", err)
+	}
+	return err
 }
 
 // call performs an operation. An exception is an error with its message.
@@ -100,7 +115,7 @@ func (c client) do(req *http.Request, body []byte, what string, out any) error {
 	c.sign(req, body)
 	response, err := (&http.Client{Timeout: 90 * time.Second}).Do(req)
 	if err != nil {
-		return fmt.Errorf("%w (is a server running? try: steppe serve)", err)
+		return unreachable(err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
 	answer, err := io.ReadAll(response.Body)

@@ -3,15 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-
-	yaml "go.yaml.in/yaml/v3"
 
 	"github.com/steppehq/steppe"
 	"github.com/steppehq/steppe/integration/lambda"
@@ -20,6 +17,8 @@ import (
 // configFile is what steppe.yaml may hold.
 type configFile struct {
 	Functions map[string]functionConfig `yaml:"functions"`
+	// Substitutions say what stands for ${NAME} in the definitions beside the file.
+	Substitutions substitutions `yaml:"substitutions"`
 }
 
 // functionConfig says how a Lambda function runs.
@@ -66,27 +65,6 @@ func loadConfig(path string) ([]steppe.Function, error) {
 		})
 	}
 	return functions, nil
-}
-
-// readYAML reads a file, unless something is held against it. It may have no
-// fields but those that are known.
-func readYAML(path string, into any, checks ...func(*os.File) error) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close() //nolint:errcheck // it was only read
-	for _, check := range checks {
-		if err := check(f); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	decoder := yaml.NewDecoder(f)
-	decoder.KnownFields(true)
-	if err := decoder.Decode(into); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
 }
 
 // findFunctions looks for functions beside a definition: those of steppe.yaml,

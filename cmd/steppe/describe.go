@@ -7,15 +7,19 @@ import (
 )
 
 type describeCommand struct {
-	ARN string `arg:"" name:"arn" help:"ARN of the execution."`
+	Execution string `arg:"" help:"MACHINE/NAME of the execution, as ls shows it, or its ARN."`
 	serverFlags
 	JSON bool `help:"Write what the server says, as JSON." name:"json"`
 }
 
 // Run shows the execution.
 func (c *describeCommand) Run(con *console) error {
+	arn, err := c.execution(c.Execution)
+	if err != nil {
+		return err
+	}
 	var raw json.RawMessage
-	if err := c.client(c.ARN).get("executions/"+url.PathEscape(c.ARN), nil, &raw); err != nil {
+	if err := c.client(arn).get("executions/"+url.PathEscape(arn), nil, &raw); err != nil {
 		return err
 	}
 	if c.JSON {

@@ -2,17 +2,19 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/query"
 	"github.com/steppehq/steppe/value"
 )
 
 type evalCommand struct {
 	Expression string `arg:"" help:"JSONata (with or without {% %}), a path ($.a), or an intrinsic function (States.…)."`
-	Input      string `help:"The state's input, as JSON or @FILE." placeholder:"JSON" default:"{}"`
+	Input      string `help:"The state's input, as JSON or @FILE; - is standard input." placeholder:"JSON" default:"{}"`
 	Result     string `help:"The state's result ($states.result), as JSON or @FILE." placeholder:"JSON"`
 	Context    string `help:"The Context Object, as JSON or @FILE." placeholder:"JSON" default:"{}"`
 	Variables  string `help:"Variables, as a JSON object or @FILE." placeholder:"JSON" default:"{}"`
@@ -53,7 +55,14 @@ func (c *evalCommand) Run(con *console) error {
 
 // jsonArgument reads JSON from an argument, or from the file that it names.
 func jsonArgument(flag, text string) (value.Value, error) {
-	if file, found := strings.CutPrefix(text, "@"); found {
+	given := text
+	if text == "-" || text == "@-" {
+		raw, err := io.ReadAll(os.Stdin)
+		if err != nil {
+			return value.Value{}, err
+		}
+		flag, text = "standard input", string(raw)
+	} else if file, found := strings.CutPrefix(text, "@"); found {
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			return value.Value{}, err
@@ -62,9 +71,17 @@ func jsonArgument(flag, text string) (value.Value, error) {
 	}
 	v, err := value.DecodeString(text)
 	if err != nil {
-		return v, fmt.Errorf("%s: %w", flag, err)
+		return v, fmt.Errorf("%s: %w%s", flag, err, fileHint(flag, given))
 	}
 	return v, nil
+}
+
+// fileHint is what to say of a value of a flag that is no JSON and names a file.
+func fileHint(flag, text string) string {
+	if _, err := os.Stat(text); err != nil || !strings.HasPrefix(flag, "--") {
+		return ""
+	}
+	return "; did you mean " + flag + " @" + text + "?"
 }
 
 func (c *evalCommand) evaluate(scope *query.Scope) (value.Value, error) {
@@ -87,7 +104,23 @@ func (c *evalCommand) evaluate(scope *query.Scope) (value.Value, error) {
 	if err != nil {
 		return value.Value{}, err
 	}
-	return template.Eval(scope)
+	v, err := template.Eval(scope)
+	if err != nil {
+		err = fmt.Errorf("%w%s", err, unknownFunctions(text))
+	}
+	return v, err
+}
+
+// unknownFunctions names the functions that an expression calls and that nobody
+// has.
+func unknownFunctions(text string) string {
+	var b strings.Builder
+	for _, d := range asl.LintExpression(text) {
+		if d.Code == asl.UnknownFunction {
+			b.WriteString("; " + strings.TrimSpace(d.Message+" "+d.Help))
+		}
+	}
+	return b.String()
 }
 
 // isPath tells a path or an intrinsic function from JSONata by its beginning.

@@ -34,6 +34,9 @@ type foundExecution struct {
 func (c *lsCommand) Run(con *console) error {
 	n := 0
 	err := search(c.client(""), strings.Join(c.Query, " "), func(x *foundExecution) (bool, error) {
+		if n == 0 && !c.JSON && con.width > 0 {
+			fmt.Fprintln(con.out, lsHeader)
+		}
 		if c.JSON {
 			fmt.Fprintln(con.out, string(x.raw))
 		} else {
@@ -42,11 +45,17 @@ func (c *lsCommand) Run(con *console) error {
 		n++
 		return n < c.Limit, nil
 	})
+	if err == nil && n == 0 && !c.JSON {
+		fmt.Fprintln(con.err, "no executions")
+	}
 	if err == nil && n == c.Limit && !c.JSON {
 		fmt.Fprintf(con.err, "there may be more; --limit shows more than %d\n", c.Limit)
 	}
 	return err
 }
+
+// lsHeader stands above the lines of executions on a terminal.
+var lsHeader = fmt.Sprintf("%-20s  %-9s  %-10s  %s", "STARTED", "STATUS", "TOOK", "MACHINE/NAME")
 
 // line shows an execution in a line.
 func (x *foundExecution) line() string {

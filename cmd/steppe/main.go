@@ -43,13 +43,16 @@ type cli struct {
 	Soak       soakCommand       `cmd:"" help:"Have a server under full mixed load, with kills and failing tasks, and check that reads stay fast and nothing leaks."`
 	Hostile    hostileCommand    `cmd:"" help:"Attack a server with executions that take more than they should get, and see what another tenant notices."`
 	Approve    approveCommand    `cmd:"" help:"End a task that waits for its task token."`
+	Env        envCommand        `cmd:"" help:"Write the environment variables with which AWS's CLI and SDKs call a server."`
 	Version    versionCommand    `cmd:"" help:"Show the version."`
+	ShowIt     versionFlag       `help:"Show the version." name:"version" short:"v"`
 }
 
 // console is where commands read and write.
 type console struct {
 	out, err io.Writer
 	colours  bool
+	width    int // columns that lines may have; 0: any
 }
 
 // interrupted is a context that ends when the process is asked to.
@@ -96,7 +99,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("steppe"),
 		kong.Description("AWS Step Functions that you can own."),
-		kong.UsageOnError(),
+		kong.ValueFormatter(flagHelp),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
 	)
@@ -104,15 +107,19 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "steppe:", err)
 		return 1
 	}
+	addHelp(parser)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	ctx, err := parser.Parse(args)
 	if exited >= 0 {
-		return exited // --help
+		return exited // --help, --version
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "steppe: %v\nTry: steppe --help\n", err)
+		fmt.Fprintln(stderr, mistake(err))
 		return 2
 	}
-	err = ctx.Run(&console{stdout, stderr, isTerminal(stdout)})
+	err = ctx.Run(&console{stdout, stderr, hasColours(stdout), terminalWidth(stdout)})
 	if code, ok := errors.AsType[exitCode](err); ok {
 		return int(code)
 	}
@@ -121,14 +128,4 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
-}
-
-// isTerminal reports whether colours make sense.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

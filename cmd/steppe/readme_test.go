@@ -23,11 +23,13 @@ func TestReadme(t *testing.T) {
 	}
 	binary := filepath.Join(t.TempDir(), "steppe")
 	endpoint := ""
+	var exported []string
 	for _, command := range shellCommands(string(text)) {
 		run := func(name string, args ...string) (string, error) {
 			cmd := exec.Command(name, args...)
 			cmd.Dir = root
 			cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_DEFAULT_REGION=us-east-1", "AWS_PAGER=")
+			cmd.Env = append(cmd.Env, exported...)
 			out, err := cmd.CombinedOutput()
 			return string(out), err
 		}
@@ -60,13 +62,23 @@ func TestReadme(t *testing.T) {
 		case strings.HasPrefix(command, "bin/steppe test "):
 			want = "0 failed"
 			out, err = run(binary, args[1:]...)
-		case strings.HasPrefix(command, "aws stepfunctions "):
+		case command == `eval "$(bin/steppe env)"`:
+			want = "export AWS_DISABLE_HOST_PREFIX_INJECTION='true'"
+			out, err = run(binary, "env", "--endpoint", endpoint)
+			for line := range strings.Lines(out) {
+				exported = append(exported, strings.ReplaceAll(strings.TrimPrefix(strings.TrimSpace(line), "export "), "'", ""))
+			}
+		case strings.HasPrefix(command, "aws "):
 			if _, err := exec.LookPath("aws"); err != nil {
 				t.Logf("the AWS CLI is not installed, which CI does: %s", command)
 				continue
 			}
-			want = "stateMachines"
-			args = strings.Fields(strings.Replace(command, "http://127.0.0.1:8083", endpoint, 1))
+			for answer, asked := range map[string]string{"stateMachines": "list-state-machines", "SUCCEEDED": "test-state", "000000000000": "get-caller-identity"} {
+				if strings.Contains(command, asked) {
+					want = answer
+				}
+			}
+			args = strings.Fields(strings.ReplaceAll(strings.Replace(command, "http://127.0.0.1:8083", endpoint, 1), "'", ""))
 			out, err = run(args[0], args[1:]...)
 		default:
 			t.Errorf("nothing runs this command of the README: %s", command)

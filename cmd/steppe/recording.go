@@ -59,7 +59,7 @@ func (f *recordingFlags) recording() (*engine.Recording, error) {
 // definitionText reads a definition: its own file, or what the AWS CLI prints of
 // a state machine, which has it as text.
 func definitionText(file string) (string, error) {
-	d, err := loadDefinition(file)
+	d, err := loadDefinition(file, nil)
 	if err != nil {
 		return "", err
 	}

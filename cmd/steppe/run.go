@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,13 +23,15 @@ import (
 
 type runCommand struct {
 	File    string `arg:"" help:"Definition (JSON or YAML), or a folder that holds one."`
-	Input   string `help:"Input as JSON, or @FILE. Default: input.json beside the definition, or {}." placeholder:"JSON"`
+	Input   string `help:"Input as JSON, or @FILE; - is standard input. Default: input.json beside the definition, or {}." placeholder:"JSON"`
 	Config  string `help:"Configuration file; otherwise functions are found beside the definition." placeholder:"FILE"`
 	Account string `help:"Account of the execution and of the functions: that of the definition's ARNs." default:"000000000000" placeholder:"ID"`
 	Approve bool   `help:"Approve every task that waits for a task token, with {\"approved\":true}."`
 	Addr    string `help:"Where task tokens are taken while an execution waits." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
 	Time    string `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
-	JSON    bool   `help:"Write the events as JSON, one a line." name:"json"`
+	substitutionFlags
+	Full bool `help:"Show inputs and outputs in full, also where a line of the terminal is too short."`
+	JSON bool `help:"Write the events as JSON, one a line." name:"json"`
 }
 
 // Exit statuses of run beside 0, for an execution that succeeded.
@@ -43,35 +47,35 @@ const runName = "run"
 // Run runs one execution in this process. The exit status tells how it ended:
 // 0 succeeded, 1 failed, 3 timed out, 4 aborted.
 func (c *runCommand) Run(con *console) error {
-	file, err := findDefinition(c.File)
+	d, err := openDefinition(c.File, &c.substitutionFlags, substitutions{"AWS::AccountId": c.Account})
 	if err != nil {
 		return err
 	}
-	d, err := loadDefinition(file)
-	if err != nil {
-		return err
-	}
-	parsed, diagnostics := asl.Parse(d.json)
-	if parsed != nil {
-		diagnostics = append(diagnostics, asl.Unsupported(parsed)...)
-	}
-	if asl.InvalidDefinition(diagnostics) != "" {
+	parsed, diagnostics := asl.Runnable(d.json, false, steppe.OfferOf(steppe.Config{}))
+	if parsed == nil {
 		show := &validateCommand{JSON: c.JSON}
 		for _, diagnostic := range diagnostics {
 			show.show(con, d, diagnostic)
 		}
+		if slices.ContainsFunc(diagnostics, func(d asl.Diagnostic) bool { return d.Code == asl.NotPerformed }) && !c.JSON {
+			fmt.Fprintln(con.err, "steppe: nothing was run; steppe test runs the definition with mocks for what is not performed here")
+		}
 		return exitFailed
 	}
-	input, err := c.input(file)
+	d.warnDoubled(con)
+	input, err := c.input(d.file)
 	if err != nil {
 		return err
+	}
+	if c.Full {
+		con.width = 0
 	}
 	r := &runner{command: c, con: con, tree: newTree(con), events: make(chan engine.Step, 1024)}
 	cfg := steppe.Config{Account: c.Account, VirtualTime: c.Time == "virtual", Observe: func(s engine.Step) { r.events <- s }, FunctionLog: r.functionLog}
 	if c.Config != "" {
 		cfg.Functions, err = loadConfig(c.Config)
 	} else {
-		cfg.Functions, err = findFunctions(filepath.Dir(file))
+		cfg.Functions, err = findFunctions(filepath.Dir(d.file))
 	}
 	if err != nil {
 		return err
@@ -91,6 +95,12 @@ func (c *runCommand) input(file string) (*value.Doc, error) {
 	text := []byte(c.Input)
 	from := "--input"
 	switch {
+	case c.Input == "-" || c.Input == "@-":
+		from = "standard input"
+		var err error
+		if text, err = io.ReadAll(os.Stdin); err != nil {
+			return nil, err
+		}
 	case strings.HasPrefix(c.Input, "@"):
 		from = c.Input[1:]
 		var err error
@@ -106,7 +116,7 @@ func (c *runCommand) input(file string) (*value.Doc, error) {
 	}
 	doc, err := value.ParseDoc([]byte(strings.TrimSpace(string(text))))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", from, err)
+		return nil, fmt.Errorf("%s: %w%s", from, err, fileHint(from, c.Input))
 	}
 	return doc, nil
 }
@@ -159,11 +169,34 @@ func (r *runner) run(d *definition, parsed *asl.StateMachine, input *value.Doc) 
 				return status, nil
 			}
 		case <-ctx.Done():
-			_, err := r.server.Engine().Stop(context.Background(), started.ARN, history.ErrorOutput{})
-			return exitAborted, err
+			if _, err := r.server.Engine().Stop(context.Background(), started.ARN, history.ErrorOutput{}); err != nil {
+				return exitAborted, err
+			}
+			return r.rest()
 		}
 	}
 }
+
+// rest shows what happens until an execution that was stopped has ended.
+func (r *runner) rest() (error, error) { //nolint:revive // the first is the exit status
+	for {
+		select {
+		case step := <-r.events:
+			for i := range step.Events {
+				r.show(&step.Events[i])
+			}
+			if status, ended := outcome(&step.Events[len(step.Events)-1]); ended {
+				return status, nil
+			}
+		case <-time.After(restTimeout):
+			return exitAborted, errors.New("the execution was stopped, but its end is not told")
+		}
+	}
+}
+
+// restTimeout bounds how long the end of an execution that was stopped is waited
+// for.
+const restTimeout = 5 * time.Second
 
 func (r *runner) show(ev *history.Event) {
 	if r.command.JSON {

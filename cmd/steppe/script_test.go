@@ -5,11 +5,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -28,7 +30,8 @@ func TestMain(m *testing.M) {
 // TestScripts runs the scripts of testdata. Beside the commands of testscript
 // they have these:
 //
-//	serve [flags]       starts a server and sets ENDPOINT
+//	serve [flags]       starts a server and sets ENDPOINT and ADDR; it logs into server.log
+//	get PATH STATUS     asks it for a path, which it must answer with that status
 //	interrupt           ends it, cleanly
 //	api OPERATION JSON  calls it; members of the answer that are text become variables
 //	certificate C K     writes a certificate of this machine and its key into files
@@ -48,7 +51,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serveInScript, "interrupt": interruptInScript, "api": apiInScript, "status": statusInScript,
-			"certificate": certificateInScript, "throttled": throttledInScript,
+			"certificate": certificateInScript, "throttled": throttledInScript, "get": getInScript,
 		},
 	})
 }
@@ -60,8 +63,12 @@ func serveInScript(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	cmd := exec.Command(path, append([]string{"serve"}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
-	s, err := startServer(cmd)
+	log, err := os.Create(ts.MkAbs("server.log"))
 	ts.Check(err)
+	cmd.Stderr = log
+	s, err := startServer(cmd)
+	ts.Check(errors.Join(err, log.Close()))
+	ts.Setenv("ADDR", strings.TrimPrefix(s.endpoint, "http://"))
 	*ts.Value(serverKey{}).(*server) = *s
 	ts.Setenv("ENDPOINT", s.endpoint)
 	ts.Defer(func() { _ = s.kill() }) // unless the script has interrupted it
@@ -91,6 +98,18 @@ func throttledInScript(ts *testscript.TestScript, _ bool, args []string) {
 		return
 	}
 	ts.Fatalf("%d calls were not throttled", 2*n)
+}
+
+func getInScript(ts *testscript.TestScript, _ bool, args []string) {
+	response, err := http.Get(ts.Getenv("ENDPOINT") + args[0])
+	ts.Check(err)
+	defer response.Body.Close() //nolint:errcheck // it was read
+	text, err := io.ReadAll(response.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%s", text)
+	if got := strconv.Itoa(response.StatusCode); got != args[1] {
+		ts.Fatalf("GET %s: %s, want %s: %s", args[0], got, args[1], text)
+	}
 }
 
 func apiInScript(ts *testscript.TestScript, neg bool, args []string) {

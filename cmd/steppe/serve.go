@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/steppehq/steppe"
@@ -41,6 +42,7 @@ type serveCommand struct {
 	MaxConnections        int      `help:"Connections at once; idle ones make room for more. Half of them may serve one account." default:"10000" placeholder:"N"`
 	Insecure              bool     `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
 	AcceptLoss            bool     `help:"Go on with a data directory that has lost what was acknowledged; the log says what. Copy the directory first."`
+	MockConfig            string   `help:"MockConfigFile.json of Step Functions Local: StartExecution takes the ARN of a state machine with #TESTCASE behind it. Needs --ephemeral." placeholder:"FILE"`
 	Time                  string   `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
 	JSON                  bool     `help:"Write the log as JSON." name:"json"`
 }
@@ -68,7 +70,11 @@ func (c *serveCommand) Run(con *console) error {
 	if err != nil {
 		return err
 	}
+	startFacts(log, &cfg, server)
 	listener, err := net.Listen("tcp", c.Addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w: another program (another steppe serve?) listens there; give another --addr, as in --addr 127.0.0.1:0", err)
+	}
 	if err != nil {
 		return errors.Join(err, server.Close())
 	}
@@ -117,6 +123,14 @@ func (c *serveCommand) config(log *slog.Logger) (steppe.Config, error) {
 	}
 	if cfg.EncryptionKeys, err = loadEncryptionKeys(c.EncryptionKeys); err != nil {
 		return cfg, err
+	}
+	if c.MockConfig != "" {
+		if !c.Ephemeral {
+			return cfg, errors.New("--mock-config needs --ephemeral: after a restart executions would go on without their mocks")
+		}
+		if cfg.TestCases, err = loadMockConfig(c.MockConfig); err != nil {
+			return cfg, err
+		}
 	}
 	if c.Audit != "" {
 		if c.AuditSize < 1 || c.AuditFiles < 0 {
@@ -195,7 +209,20 @@ func (c *serveCommand) greet(con *console, endpoint string) {
 		kept = "keeping nothing"
 	}
 	fmt.Fprintf(con.out, "steppe %s answers the Step Functions API at %s, %s\n", version(), endpoint, kept)
+	fmt.Fprintf(con.out, "for the AWS CLI and SDKs: eval \"$(steppe env%s)\", or\n", envFlags(endpoint))
+	for _, v := range clientVariables(endpoint, c.Region) {
+		fmt.Fprintf(con.out, "  export %s=%s\n", v.name, v.value)
+	}
 	fmt.Fprintf(con.out, "  aws stepfunctions list-state-machines --endpoint-url %s\n", endpoint)
+}
+
+// envFlags are the flags of steppe env for a server that is not at the address
+// which it takes for granted.
+func envFlags(endpoint string) string {
+	if endpoint == "http://127.0.0.1:8083" {
+		return ""
+	}
+	return " --endpoint " + endpoint
 }
 
 // writeTimeout bounds how long an answer may take, until its last byte was

@@ -14,7 +14,9 @@ import (
 	"github.com/steppehq/steppe"
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
+	"github.com/steppehq/steppe/integration/awssdk"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -24,6 +26,7 @@ type testCommand struct {
 	Coverage bool          `help:"List what no case came through."`
 	JUnit    string        `help:"Write the results in JUnit's format." name:"junit" placeholder:"FILE"`
 	Timeout  time.Duration `help:"How long a case may take, in real time." default:"30s"`
+	substitutionFlags
 }
 
 // anyEnd expects nothing of the end.
@@ -32,6 +35,7 @@ const anyEnd = "*"
 // testSuite is the cases of one definition.
 type testSuite struct {
 	file, definition string
+	substitutions    substitutions
 	cases            []testCase
 	machine          *asl.StateMachine
 	text             string
@@ -44,21 +48,25 @@ type testOutcome struct {
 	name  string
 	wrong []string
 	took  time.Duration
+	// events are those of the execution.
+	events []history.Event
 }
 
 // Run runs the cases in virtual time. The exit status is 1 when one fails.
 func (c *testCommand) Run(con *console) error {
 	var outcomes []testOutcome
+	var names []string
 	for _, file := range c.Files {
 		suites, err := loadCases(file)
 		if err != nil {
 			return err
 		}
 		for _, s := range suites {
-			if err := s.load(); err != nil {
+			if err := s.load(con, &c.substitutionFlags); err != nil {
 				return err
 			}
 			for i := range s.cases {
+				names = append(names, s.cases[i].Name)
 				if tc := &s.cases[i]; strings.Contains(tc.Name, c.Only) {
 					o := s.run(tc, c.Timeout)
 					showOutcome(con, o)
@@ -67,6 +75,9 @@ func (c *testCommand) Run(con *console) error {
 			}
 			s.covered.report(con, s, c.Coverage)
 		}
+	}
+	if len(outcomes) == 0 {
+		return c.noCase(names)
 	}
 	if c.JUnit != "" {
 		if err := writeJUnit(c.JUnit, outcomes); err != nil {
@@ -94,26 +105,34 @@ func showOutcome(con *console, o testOutcome) {
 	}
 	fmt.Fprintf(con.out, "%s %s\n", tree.paint(red, "✗"), o.name)
 	for _, wrong := range o.wrong {
-		fmt.Fprintf(con.out, "    %s\n", wrong)
+		fmt.Fprintf(con.out, "%s%s\n", caseIndent, wrong)
+	}
+	if len(o.events) == 0 {
+		return
+	}
+	fmt.Fprintf(con.out, "%swhat happened:\n", caseIndent)
+	for _, line := range treeOf(o.events, con) {
+		fmt.Fprintf(con.out, "%s%s\n", caseIndent, line)
 	}
 }
 
-func (s *testSuite) load() error {
-	file, err := findDefinition(s.definition)
+// load reads the definition of the suite.
+func (s *testSuite) load(con *console, flags *substitutionFlags) error {
+	d, err := openDefinition(s.definition, flags, s.substitutions)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.file, err)
 	}
-	d, err := loadDefinition(file)
-	if err != nil {
-		return err
+	machine, diagnostics := asl.Runnable(d.json, false, asl.Offer{Recognized: awssdk.Recognizer()})
+	if machine == nil {
+		for _, diagnostic := range diagnostics {
+			new(validateCommand).show(con, d, diagnostic)
+		}
+		return exitFailed
 	}
-	machine, diagnostics := asl.Parse(d.json)
-	if message := asl.InvalidDefinition(diagnostics); message != "" {
-		return fmt.Errorf("%s: %s", file, message)
-	}
+	d.warnDoubled(con)
 	s.machine, s.text = machine, string(d.json)
 	s.covered = newCoverage(machine)
-	return nil
+	return s.checkMocks()
 }
 
 // run runs one case.
@@ -140,6 +159,9 @@ func (s *testSuite) run(tc *testCase, timeout time.Duration) testOutcome {
 	}
 	o.wrong = append(o.wrong, tc.check(output, err, trace.path())...)
 	o.wrong = append(o.wrong, mocks.missing...)
+	if len(o.wrong) > 0 {
+		o.events = trace.happened()
+	}
 	return o
 }
 
@@ -170,6 +192,9 @@ func (c *testCase) check(output []byte, err error, path []string) (wrong []strin
 	if !isFailed && !x.output.IsUndefined() {
 		if got, err := value.Decode(output); err != nil || !value.Equal(got, x.output) {
 			wrong = append(wrong, fmt.Sprintf("the output is %s; it should be %s", output, x.output))
+			if parts := differences(got, x.output); len(parts) > 1 || len(parts) == 1 && !strings.HasPrefix(parts[0], "$ ") {
+				wrong = append(wrong, parts...)
+			}
 		}
 	}
 	if x.Path != nil && !slices.Equal(path, x.Path) {
@@ -186,6 +211,9 @@ type mocks struct {
 	used    map[string]int
 	missing []string
 }
+
+// States reports whether there is a mock of a state.
+func (m *mocks) States(name string) bool { return len(m.steps[name]) > 0 }
 
 // Supports is always true: a case mocks what it will.
 func (*mocks) Supports(asl.Resource) bool { return true }
@@ -221,12 +249,14 @@ type trace struct {
 	covered *coverage
 	mu      sync.Mutex
 	entered []string
+	events  []history.Event
 	states  map[int64]string // that each branch is in
 }
 
 func (t *trace) observe(step engine.Step) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.events = append(t.events, step.Events...)
 	for i := range step.Events {
 		ev := &step.Events[i]
 		switch {
@@ -241,6 +271,13 @@ func (t *trace) observe(step engine.Step) {
 			t.covered.retried(t.states[ev.Retry.Branch], ev.Retry.Retrier)
 		}
 	}
+}
+
+// happened gives the events so far.
+func (t *trace) happened() []history.Event {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.events
 }
 
 func (t *trace) path() []string {

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
 
+	"github.com/steppehq/steppe"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -20,8 +22,10 @@ import (
 type testFile struct {
 	// Definition is relative to the file; where it is missing, the one
 	// definition of the file's folder.
-	Definition string     `yaml:"definition"`
-	Cases      []testCase `yaml:"cases"`
+	Definition string `yaml:"definition"`
+	// Substitutions say what stands for ${NAME} in the definition.
+	Substitutions substitutions `yaml:"substitutions"`
+	Cases         []testCase    `yaml:"cases"`
 }
 
 // testCase is one run of the definition.
@@ -68,9 +72,7 @@ func loadCases(file string) ([]*testSuite, error) {
 		return localCases(file, text)
 	}
 	var f testFile
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&f); err != nil {
+	if err := decodeYAML(text, &f); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	definition := filepath.Dir(file)
@@ -86,7 +88,7 @@ func loadCases(file string) ([]*testSuite, error) {
 			return nil, fmt.Errorf("%s: case %s: %w", file, c.Name, err)
 		}
 	}
-	return []*testSuite{{file: file, definition: definition, cases: f.Cases}}, nil
+	return []*testSuite{{file: file, definition: definition, substitutions: f.Substitutions, cases: f.Cases}}, nil
 }
 
 // read turns the values of a case into what they stand for.
@@ -137,7 +139,7 @@ func yamlValue(n *yaml.Node) (value.Value, error) {
 	if n.Kind == 0 {
 		return value.Value{}, nil
 	}
-	return new(yamlReader).value(n, 0)
+	return new(yamlReader).value(n, nil)
 }
 
 // localConfig is the MockConfigFile.json of Step Functions Local.
@@ -151,12 +153,28 @@ type localConfig struct {
 	}
 }
 
+// plainJSON is an error of the JSON library in words of JSON.
+func plainJSON(text []byte, err error) error {
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		at := value.PositionAt(text, int(kind.Offset))
+		wanted := "an object is wanted"
+		if kind.Type.Kind() == reflect.String {
+			wanted = "a text is wanted"
+		}
+		return fmt.Errorf("line %d: %s: %s, not %s", at.Line, kind.Field, wanted, kind.Value)
+	}
+	if _, broken := value.Decode(text); broken != nil {
+		return broken
+	}
+	return err
+}
+
 // localCases gives the cases of a MockConfigFile.json: those of each state
 // machine run the definition of that name that stands beside it.
 func localCases(file string, text []byte) ([]*testSuite, error) {
 	var config localConfig
 	if err := json.Unmarshal(text, &config); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, plainJSON(text, err))
 	}
 	var suites []*testSuite
 	for _, machine := range sortedKeys(config.StateMachines) {
@@ -177,6 +195,35 @@ func localCases(file string, text []byte) ([]*testSuite, error) {
 		suites = append(suites, s)
 	}
 	return suites, nil
+}
+
+// loadMockConfig reads a MockConfigFile.json for a server: it makes the mocks of a
+// test case of a state machine, nil where there is none.
+func loadMockConfig(file string) (func(machine, testCase string) steppe.TestCase, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	suites, err := localCases(file, text)
+	if err != nil {
+		return nil, err
+	}
+	cases := make(map[string]map[string][]mockStep)
+	for _, s := range suites {
+		for _, c := range s.cases {
+			cases[c.Name] = c.Mocks
+		}
+	}
+	if len(cases) == 0 {
+		return nil, fmt.Errorf("%s: it has no test cases (StateMachines: {NAME: {TestCases: …}})", file)
+	}
+	return func(machine, testCase string) steppe.TestCase {
+		steps, ok := cases[machine+"#"+testCase]
+		if !ok {
+			return nil
+		}
+		return &mocks{steps: steps, used: make(map[string]int)}
+	}, nil
 }
 
 // beside finds the definition of a name beside a file.

@@ -35,8 +35,9 @@ func (t *tree) show(ev *history.Event) {
 	}
 	mark, colour := markOf(ev.Type)
 	after := time.Duration(ev.Millis-t.start) * time.Millisecond
-	fmt.Fprintf(t.con.out, "%8.3fs %4d  %s%s %s%s\n", after.Seconds(), ev.ID,
-		strings.Repeat("  ", depth), t.paint(colour, mark), ev.Type, t.details(ev))
+	lead := fmt.Sprintf("%8.3fs %4d  %s", after.Seconds(), ev.ID, strings.Repeat("  ", depth))
+	payload := len([]rune(lead)) + len(mark) + len(ev.Type.String()) + 2
+	fmt.Fprintf(t.con.out, "%s%s %s%s\n", lead, t.paint(colour, mark), ev.Type, t.details(ev, payload))
 }
 
 // depthOf tells how far an event is indented.
@@ -93,15 +94,15 @@ func (t *tree) paint(colour, text string) string {
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
-// shownPayload bounds the payload that a line shows.
-const shownPayload = 100
-
-// details is what a line says after the type of the event.
-func (t *tree) details(ev *history.Event) string {
+// details is what a line says after the type of the event, which ends at a column.
+// What tells why is never cut; payloads are, at the end of a terminal's line.
+func (t *tree) details(ev *history.Event, column int) string {
 	var b strings.Builder
+	shown := column
 	add := func(text string) {
 		if text != "" {
 			b.WriteString(" " + t.paint(grey, text))
+			shown += 1 + len([]rune(text))
 		}
 	}
 	if ev.Name != "" {
@@ -115,7 +116,7 @@ func (t *tree) details(ev *history.Event) string {
 		b.WriteString(" " + t.paint(red, *ev.Failure.Error))
 	}
 	if ev.Failure.Cause != nil {
-		add(shorten(*ev.Failure.Cause))
+		add(oneLine(*ev.Failure.Cause))
 	}
 	if ev.Retry != nil {
 		add(fmt.Sprintf("tried again in %.1fs", float64(ev.Retry.Due-ev.Millis)/1000))
@@ -125,17 +126,28 @@ func (t *tree) details(ev *history.Event) string {
 	}
 	switch {
 	case ev.Output != nil:
-		add(shorten(ev.Output.String()))
+		add(t.shorten(ev.Output.String(), shown+len(ev.Name)))
 	case ev.Input != nil:
-		add(shorten(ev.Input.String()))
+		add(t.shorten(ev.Input.String(), shown+len(ev.Name)))
 	}
 	return b.String()
 }
 
-func shorten(text string) string {
-	text = strings.ReplaceAll(text, "\n", " ")
-	if r := []rune(text); len(r) > shownPayload {
-		return string(r[:shownPayload]) + "…"
+// oneLine is a text without line breaks.
+func oneLine(text string) string { return strings.ReplaceAll(text, "\n", " ") }
+
+// leastShown is how much of a payload is shown however little place there is.
+const leastShown = 40
+
+// shorten is as much of a payload as a line has place for after so many columns.
+func (t *tree) shorten(text string, column int) string {
+	text = oneLine(text)
+	if t.con.width == 0 {
+		return text
+	}
+	place := max(t.con.width-column-2, leastShown)
+	if r := []rune(text); len(r) > place {
+		return string(r[:place-1]) + "…"
 	}
 	return text
 }

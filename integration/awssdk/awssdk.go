@@ -56,14 +56,14 @@ func (s *Service) Action(name string) *Operation {
 	return s.Operations[capitalized(name)]
 }
 
-// Recognizer makes a function that tells whether there is what the Resource of a
-// Task names. It judges only SDK integrations, and is for one goroutine.
+// Recognizer makes a function that tells whether AWS has what the Resource of a
+// Task names. It judges only service integrations, and is for one goroutine.
 func Recognizer() func(asl.Resource) bool {
 	services := make(map[string]*Service)
 	return func(r asl.Resource) bool {
 		name, ok := strings.CutPrefix(r.Service, "aws-sdk:")
 		if !ok {
-			return true
+			return r.Kind != asl.ServiceResource || r.Optimized()
 		}
 		s, loaded := services[name]
 		if !loaded {

@@ -117,7 +117,9 @@ type Server struct {
 	// Audit is told of each request that changes something, or tried to, after
 	// it was performed; nil: nobody.
 	Audit func(r *Request, err error)
-	Log   *slog.Logger
+	// Wire is the protocol of the callers; nil: AWS JSON 1.0.
+	Wire *Wire
+	Log  *slog.Logger
 }
 
 // Tenant is an account in a region.
@@ -150,6 +152,9 @@ func (s *Server) serve(w http.ResponseWriter, hr *http.Request, call func(*Reque
 	out, err := s.guard(r, call)
 	header := w.Header()
 	header["Content-Type"] = contentTypes
+	if s.Wire != nil {
+		header.Set("Content-Type", s.Wire.ContentType)
+	}
 	header.Set("X-Amzn-Requestid", r.ID)
 	if err != nil {
 		s.fail(w, r, err)
@@ -370,18 +375,17 @@ func (s *Server) fail(w http.ResponseWriter, r *Request, err error) {
 		}
 		e = errInternal
 	}
-	body := value.NewObject(2 + len(e.Members))
-	body.Set("__type", value.Str(e.Type))
-	body.Set("message", value.Str(Bounded(e.Message, maxMessage)))
-	for _, m := range e.Members {
-		body.Set(m.Name, m.Value)
+	told := *e
+	told.Message = Bounded(e.Message, maxMessage)
+	failure := jsonFailure
+	if s.Wire != nil {
+		failure = s.Wire.Failure
 	}
-	w.Header().Set("X-Amzn-Errortype", e.Type)
+	text := failure(w.Header(), &told, r.ID)
 	status := e.Status
 	if status == 0 {
 		status = http.StatusBadRequest
 	}
-	text := body.Value().Append(nil)
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	// Who is not known is not listened to any longer; who is sees why.
 	if !r.read && r.HTTP.ContentLength != 0 {

@@ -62,8 +62,8 @@ type Options struct {
 	Fatal func(message string)
 }
 
-// formatVersion is the version of keys and encodings.
-const formatVersion = 2
+// FormatVersion is the version of the keys and encodings that a data directory has.
+const FormatVersion = 2
 
 // DB is an open store.
 type DB struct {
@@ -320,7 +320,7 @@ func (s *DB) format(dir string, opts *Options) (created bool, err error) {
 		return false, fmt.Errorf("store: there is nothing in %s", dir)
 	case errors.Is(err, cockroach.ErrNotFound):
 		created = true
-		if err := s.db.Set(formatKey, []byte{formatVersion, byte(shards >> 8), byte(shards)}, cockroach.Sync); err != nil {
+		if err := s.db.Set(formatKey, []byte{FormatVersion, byte(shards >> 8), byte(shards)}, cockroach.Sync); err != nil {
 			return false, fmt.Errorf("store: write the format of %s: %w", dir, err)
 		}
 	case err != nil:
@@ -330,8 +330,8 @@ func (s *DB) format(dir string, opts *Options) (created bool, err error) {
 		if err := closer.Close(); err != nil {
 			return false, fmt.Errorf("store: %w", err)
 		}
-		if version != formatVersion {
-			return false, fmt.Errorf("store: %s has format %d, this program knows format %d; use the program that wrote it", dir, version, formatVersion)
+		if version != FormatVersion {
+			return false, fmt.Errorf("store: %s has format %d, this program knows format %d; use the program that wrote it", dir, version, FormatVersion)
 		}
 		shards = count
 	}

@@ -89,6 +89,9 @@ const (
 	lookEvery = 200 * time.Millisecond
 )
 
+// Full reports whether new executions are refused, since the disk is nearly full.
+func (s *DB) Full() bool { return s.space.full(s.log) }
+
 // full reports whether less than the reserve is left.
 func (s *space) full(log *slog.Logger) bool {
 	now, last := time.Now().UnixNano(), s.checked.Load()

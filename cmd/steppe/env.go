@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/steppehq/steppe"
+)
+
+type envCommand struct {
+	Endpoint string `help:"URL of the server." default:"http://127.0.0.1:8083" env:"STEPPE_ENDPOINT" placeholder:"URL"`
+	Region   string `help:"Region of what is made." default:"us-east-1" env:"AWS_REGION,AWS_DEFAULT_REGION" placeholder:"REGION"`
+	Shell    string `help:"Whose commands to write: sh, fish or powershell. Default: that of $$SHELL." enum:",sh,fish,powershell" default:"" placeholder:"SHELL"`
+}
+
+// Run writes what has AWS's CLI and SDKs call the server. Credentials that are there
+// stay: the server may know them.
+func (c *envCommand) Run(con *console) error {
+	shell := c.Shell
+	if shell == "" && filepath.Base(os.Getenv("SHELL")) == "fish" {
+		shell = "fish"
+	}
+	for _, v := range clientVariables(c.Endpoint, c.Region) {
+		if strings.HasPrefix(v.name, "AWS_ACCESS") || strings.HasPrefix(v.name, "AWS_SECRET") {
+			if os.Getenv("AWS_ACCESS_KEY_ID") != "" {
+				continue
+			}
+		}
+		switch shell {
+		case "fish":
+			fmt.Fprintf(con.out, "set -gx %s '%s'\n", v.name, v.value)
+		case "powershell":
+			fmt.Fprintf(con.out, "$env:%s = '%s'\n", v.name, v.value)
+		default:
+			fmt.Fprintf(con.out, "export %s='%s'\n", v.name, strings.ReplaceAll(v.value, "'", `'\''`))
+		}
+	}
+	return nil
+}
+
+// variable is an environment variable.
+type variable struct{ name, value string }
+
+// clientVariables have AWS's CLI and SDKs call a server for Step Functions, and for
+// the question who they are. Without credentials they call nobody; with the prefix
+// "sync-" before its host they do not find it for StartSyncExecution and TestState.
+func clientVariables(endpoint, region string) []variable {
+	return []variable{
+		{"AWS_ENDPOINT_URL_SFN", endpoint},
+		{"AWS_ENDPOINT_URL_STS", endpoint},
+		{"AWS_DISABLE_HOST_PREFIX_INJECTION", "true"},
+		{"AWS_REGION", region},
+		{"AWS_DEFAULT_REGION", region},
+		{"AWS_ACCESS_KEY_ID", steppe.DefaultAccount},
+		{"AWS_SECRET_ACCESS_KEY", "local"},
+	}
+}
