@@ -9,6 +9,7 @@ import (
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/value"
 )
 
 // attempts bounds how often an edit of the catalogue is tried again after
@@ -93,7 +94,7 @@ func (a *api) resources(states *asl.States, location string) error {
 func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	m := engine.Machine{
 		Tenant: tenant(r), Name: r.Str("name"), Type: engine.Standard,
-		RoleARN: r.Str("roleArn"), Definition: r.Str("definition"), Created: a.Engine.Now(),
+		RoleARN: r.Str("roleArn"), Definition: value.EscapeHalves(r.Str("definition")), Created: a.Engine.Now(),
 	}
 	m.Updated = m.Created
 	if t := r.Str("type"); t != "" {
@@ -252,7 +253,7 @@ func (a *api) updated(r *awsjson.Request, old *engine.Machine) (engine.Machine, 
 		return m, nil, err
 	}
 	if r.Has("definition") {
-		m.Definition = r.Str("definition")
+		m.Definition = value.EscapeHalves(r.Str("definition"))
 		var err error
 		if parsed, err = a.definition(m.Definition, m.Type); err != nil {
 			return m, nil, err

@@ -6,13 +6,14 @@ import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/integration/awssdk"
 	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/value"
 )
 
 // maxDiagnostic bounds the message and the location of a diagnostic, in bytes.
 const maxDiagnostic = 2 << 10
 
 func (a *api) validateStateMachineDefinition(_ context.Context, r *awsjson.Request) ([]byte, error) {
-	report := asl.Validate([]byte(r.Str("definition")), asl.ValidateOptions{
+	report := asl.Validate([]byte(value.EscapeHalves(r.Str("definition"))), asl.ValidateOptions{
 		Express: r.Str("type") == "EXPRESS", Warnings: r.Str("severity") == "WARNING", MaxResults: int(r.Int("maxResults")),
 		Recognized: awssdk.Recognizer(),
 	})

@@ -79,7 +79,7 @@ func hashFunction(e *evaluation, args []val) value.Value {
 	}
 	e.texts(len(args[0].Str()))
 	e.tick(len(args[0].Str()) / 8)
-	data := []byte(args[0].Str())
+	data := value.JavaBytes(args[0].Str())
 	if args[0].Kind() != value.String {
 		data = []byte(e.stringOf(args[0].Value, false))
 	}

@@ -106,7 +106,7 @@ func (e *evaluation) concatenation(n *node, input *val, f *frame) value.Value {
 			e.depth--
 		}
 	}
-	text := string(e.joined[start:])
+	text := value.Joined(string(e.joined[start:]))
 	e.joined = e.joined[:start]
 	return value.Str(text)
 }

@@ -112,6 +112,9 @@ func Runes(s string) []rune {
 	return runes
 }
 
+// OfRune makes a string of one character, or half of one.
+func OfRune(r rune) string { return string(AppendRune(nil, r)) }
+
 // OfRunes makes a string of characters and halves.
 func OfRunes(runes []rune) string {
 	for _, r := range runes {
@@ -263,4 +266,87 @@ func EscapeHalves(text string) string {
 func appendHalf(dst []byte, r rune) []byte {
 	const small = "0123456789abcdef"
 	return append(dst, '\\', 'u', small[r>>12], small[r>>8&0xF], small[r>>4&0xF], small[r&0xF])
+}
+
+// Valid reports whether s is UTF-8 but for halves.
+func Valid(s string) bool {
+	if utf8.ValidString(s) {
+		return true
+	}
+	done := 0
+	for at := nextHalf(s, 0); at >= 0; at = nextHalf(s, done) {
+		if !utf8.ValidString(s[done:at]) {
+			return false
+		}
+		done = at + halfSize
+	}
+	return utf8.ValidString(s[done:])
+}
+
+// BetweenHalves gives s in which each part between halves is what change makes of
+// it.
+func BetweenHalves(s string, change func(part string) string) string {
+	at := nextHalf(s, 0)
+	if at < 0 {
+		return change(s)
+	}
+	var dst []byte
+	done := 0
+	for ; at >= 0; at = nextHalf(s, done) {
+		dst = append(append(dst, change(s[done:at])...), s[at:at+halfSize]...)
+		done = at + halfSize
+	}
+	return string(append(dst, change(s[done:])...))
+}
+
+// Halved is s in which each character of two UTF-16 units is two halves, so that a
+// half is found in it. It is no string of this house until it is [Joined].
+func Halved(s string) string {
+	at := strings.IndexFunc(s, func(r rune) bool { return r > 0xFFFF })
+	if at < 0 {
+		return s
+	}
+	dst := append([]byte(nil), s[:at]...)
+	for i := at; i < len(s); {
+		r, size := DecodeRune(s[i:])
+		if r > 0xFFFF {
+			high, low := utf16.EncodeRune(r)
+			dst = AppendRune(AppendRune(dst, high), low)
+		} else {
+			dst = append(dst, s[i:i+size]...)
+		}
+		i += size
+	}
+	return string(dst)
+}
+
+// OfBytes is the text that bytes are in UTF-8, in which each piece that is none
+// becomes U+FFFD as the Encoding Standard, Java and JavaScript have it: a character
+// that is cut is one piece, any other byte one of its own.
+func OfBytes(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	dst := make([]byte, 0, len(b)+8)
+	for len(b) > 0 {
+		r, size := utf8.DecodeRune(b)
+		if r == utf8.RuneError && size == 1 {
+			size = cutSize(b)
+		}
+		dst = utf8.AppendRune(dst, r)
+		b = b[size:]
+	}
+	return string(dst)
+}
+
+// cutSize is the length of the longest beginning of b that could begin a character,
+// at least 1.
+func cutSize(b []byte) int {
+	size := 1
+	for ; size < utf8.UTFMax && size <= len(b); size++ {
+		if utf8.FullRune(b[:size]) {
+			break // with a character that is none
+		}
+	}
+	return max(size-1, 1)
 }
