@@ -132,9 +132,9 @@ func (x *Expr) Eval(env *Env) (result value.Value, err error) {
 func ended(r any) *Error {
 	if stop, ok := r.(*meter.Stop); ok && !stop.Interrupted {
 		if errors.Is(stop, meter.ErrWork) {
-			return &Error{Code: "U1001", Message: errTimeout}
+			return &Error{Code: limitCode, Message: errTimeout}
 		}
-		return &Error{Code: "U1001", Message: errMemory}
+		return &Error{Code: limitCode, Message: errMemory}
 	}
 	return thrown(r)
 }

@@ -93,6 +93,9 @@ func (w *writer) value(v value.Value, depth int) {
 	w.e.texts(len(v.Str()) + v.Digits() + 2)
 	switch {
 	case v.Kind() == value.Number:
+		if math.IsInf(v.Float64(), 0) {
+			w.e.throw("D1001", v)
+		}
 		w.dst = appendJSNumber(w.dst, v)
 	case v.Kind() == value.String:
 		w.dst = appendJSString(w.dst, v.Str())
