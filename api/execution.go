@@ -77,7 +77,7 @@ func (a *api) startRequest(ctx context.Context, r *awsjson.Request) (engine.Star
 	if r.Has("input") {
 		input = r.Str("input")
 	}
-	if req.Input, err = value.ParseDoc([]byte(input)); err != nil {
+	if req.Input, err = value.ParseText(input); err != nil {
 		return req, awsjson.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+value.JacksonMessage([]byte(input))+"'")
 	}
 	return req, a.chooseTestCase(&req, testCase)

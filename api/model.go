@@ -5,7 +5,7 @@ import "github.com/steppehq/steppe/internal/awsjson"
 // The shapes of the API's structures, as the service model of 2016-11-23 has
 // them (see awsjson.ParseShape for the notation).
 var (
-	tagShape        = awsjson.ParseShape("key:1..128 value:0..256")
+	tagShape        = awsjson.ParseShape("key:1..128 value:0..256").Match("key", tagText, tagText).Match("value", tagText, tagText)
 	encryptionShape = awsjson.ParseShape("kmsKeyId:1..2048 kmsDataKeyReusePeriodSeconds:i60..900 type*:{AWS_OWNED_KEY|CUSTOMER_MANAGED_KMS_KEY}")
 	tracingShape    = awsjson.ParseShape("enabled:b")
 	loggingShape    = awsjson.ParseShape("level:{ALL|ERROR|FATAL|OFF} includeExecutionData:b destinations:l").
@@ -24,7 +24,10 @@ const (
 	paging       = " maxResults:i0..1000 nextToken:1..1024"
 	included     = " includedData:{ALL_DATA|METADATA_ONLY}"
 	startMembers = machineARN + " name:1..80 input:0..262144 traceHeader:0..256"
-	aliasName    = `^(?=.*[a-zA-Z_\-\.])[a-zA-Z0-9_\-\.]+$`
+	// tagText is what a tag may consist of: "only Unicode letters, digits, white
+	// space, or these symbols: _ . : / = + - @" (API reference, "Tag").
+	tagText   = `^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$`
+	aliasName = `^(?=.*[a-zA-Z_\-\.])[a-zA-Z0-9_\-\.]+$`
 )
 
 func configured(s awsjson.Shape) awsjson.Shape {

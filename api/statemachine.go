@@ -9,6 +9,7 @@ import (
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/value"
 )
 
 // attempts bounds how often an edit of the catalogue is tried again after
@@ -64,7 +65,7 @@ func (a *api) check(text string, typ engine.MachineType) (*asl.StateMachine, err
 func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	m := engine.Machine{
 		Tenant: tenant(r), Name: r.Str("name"), Type: engine.Standard,
-		RoleARN: r.Str("roleArn"), Definition: r.Str("definition"), Created: a.Engine.Now(),
+		RoleARN: r.Str("roleArn"), Definition: value.EscapeHalves(r.Str("definition")), Created: a.Engine.Now(),
 	}
 	m.Updated = m.Created
 	if t := r.Str("type"); t != "" {
@@ -223,7 +224,7 @@ func (a *api) updated(ctx context.Context, r *awsjson.Request, old *engine.Machi
 		return m, nil, err
 	}
 	if r.Has("definition") {
-		m.Definition = r.Str("definition")
+		m.Definition = value.EscapeHalves(r.Str("definition"))
 		var err error
 		if parsed, err = a.definition(ctx, m.Definition, m.Type); err != nil {
 			return m, nil, err

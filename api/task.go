@@ -40,7 +40,7 @@ func (a *api) sendTask(ctx context.Context, r *awsjson.Request, msg interpreter.
 }
 
 func (a *api) sendTaskSuccess(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	output, err := value.ParseDoc([]byte(r.Str("output")))
+	output, err := value.ParseText(r.Str("output"))
 	if err != nil {
 		return nil, awsjson.Fail("InvalidOutput", "Invalid Output: '"+value.JacksonMessage([]byte(r.Str("output")))+"'")
 	}

@@ -107,7 +107,7 @@ func (a *api) trialSpec(r *awsjson.Request) (interpreter.TrialSpec, error) {
 	if r.Has("input") {
 		input = r.Str("input")
 	}
-	if spec.Input, err = value.ParseDoc([]byte(input)); err != nil {
+	if spec.Input, err = value.ParseText(input); err != nil {
 		return spec, awsjson.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+value.JacksonMessage([]byte(input))+"'")
 	}
 	if spec.Variables, err = testedVariables(r); err != nil {
@@ -136,7 +136,7 @@ func checkOrigin(st asl.State, name string) error {
 
 // testedState reads the state: the whole definition, or one of its states.
 func testedState(r *awsjson.Request) (st asl.State, iterated bool, err error) {
-	text := []byte(r.Str("definition"))
+	text := []byte(value.EscapeHalves(r.Str("definition")))
 	if r.Has("stateName") {
 		m, diagnostics := asl.Parse(text)
 		if m == nil {
@@ -320,7 +320,7 @@ func mocked(trial *interpreter.Trial, mock value.Value) interpreter.TrialResult 
 		}
 		return trial.Fail(output)
 	}
-	return trial.Succeed(value.NewDoc([]byte(mock.Get("result").Str())))
+	return trial.Succeed(value.NewDoc([]byte(value.EscapeHalves(mock.Get("result").Str()))))
 }
 
 // perform has the work of a Task state done. It gives what the trial makes of the

@@ -165,7 +165,7 @@ func (a *api) forkExecution(ctx context.Context, r *awsjson.Request) ([]byte, er
 	req := engine.ForkRequest{ARN: in.ExecutionArn, At: in.Event, Name: in.Name, Definition: in.Definition}
 	if in.Input != "" {
 		var err error
-		if req.Input, err = value.ParseDoc([]byte(in.Input)); err != nil {
+		if req.Input, err = value.ParseText(in.Input); err != nil {
 			return nil, awsjson.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+value.JacksonMessage([]byte(in.Input))+"'")
 		}
 	}

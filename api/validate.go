@@ -6,6 +6,7 @@ import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/integration/awssdk"
 	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/value"
 )
 
 // maxDiagnostic bounds the message and the location of a diagnostic, in bytes.
@@ -17,7 +18,7 @@ func (a *api) offer() asl.Offer {
 }
 
 func (a *api) validateStateMachineDefinition(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	text := []byte(r.Str("definition"))
+	text := []byte(value.EscapeHalves(r.Str("definition")))
 	var report asl.Report
 	err := a.inTurn(ctx, len(text), func() {
 		report = asl.Validate(text, asl.ValidateOptions{

@@ -2,9 +2,7 @@ package asl
 
 import (
 	"errors"
-	"strings"
 	"time"
-	"unicode/utf16"
 
 	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/query"
@@ -109,28 +107,7 @@ func compareTimestamps(_ *meter.Meter, a, b value.Value) int {
 // compareJava compares as Java does, by UTF-16 units.
 func compareJava(m *meter.Meter, a, b string) int {
 	m.Work(int64(len(a)+len(b)) / 32)
-	if isASCII(a) && isASCII(b) {
-		return strings.Compare(a, b)
-	}
-	m.Work(int64(len(a)+len(b)) / 8)
-	m.Hold(6 * int64(len(a)+len(b)))
-	defer m.Release(6 * int64(len(a)+len(b)))
-	x, y := utf16.Encode([]rune(a)), utf16.Encode([]rune(b))
-	for i := range min(len(x), len(y)) {
-		if x[i] != y[i] {
-			return int(x[i]) - int(y[i])
-		}
-	}
-	return len(x) - len(y)
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
+	return value.CompareUTF16(a, b)
 }
 
 // longestTimestamp is more than a timestamp with any fraction of use has.

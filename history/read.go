@@ -268,7 +268,7 @@ func (r *Reader) doc(to **value.Doc) (bool, error) {
 	if *to = r.docs[text]; *to != nil {
 		return true, nil
 	}
-	d, err := value.ParseDoc([]byte(text))
+	d, err := value.ParseText(text)
 	switch {
 	case err != nil && r.Lax:
 		d = value.DocOf(v)

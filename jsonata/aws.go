@@ -51,6 +51,10 @@ func partition(e *evaluation, args []val) value.Value {
 	return value.Arr(chunks...)
 }
 
+// maxStepRange is how many numbers the range function makes: the service makes as many,
+// and not one more. What the range operator makes is bounded by its bytes.
+const maxStepRange = 360_145
+
 func rangeFunction(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[1].IsUndefined() || args[2].IsUndefined() {
 		return value.Value{}
@@ -60,7 +64,10 @@ func rangeFunction(e *evaluation, args []val) value.Value {
 	if step == 0 || size <= 0 || math.IsNaN(size) {
 		return value.Value{}
 	}
-	e.charge(8 * int64(min(size, 1<<40)))
+	if size > maxStepRange {
+		panic(&Error{Code: limitCode, Message: errMemory})
+	}
+	e.charge(8 * int64(size))
 	e.tick(int(min(size, 1<<30)))
 	e.items(int(size))
 	items := make([]value.Value, 0, int(size))
@@ -79,7 +86,7 @@ func hashFunction(e *evaluation, args []val) value.Value {
 	}
 	e.texts(len(args[0].Str()))
 	e.tick(len(args[0].Str()) / 8)
-	data := []byte(args[0].Str())
+	data := value.JavaBytes(args[0].Str())
 	if args[0].Kind() != value.String {
 		data = []byte(e.stringOf(args[0].Value, false))
 	}

@@ -66,7 +66,7 @@ func (e *evaluation) formatTime(at int64, picture, zone value.Value) value.Value
 		}
 		b.WriteString(e.formatPart(part, t, hours, minutes))
 	}
-	return value.Str(b.String())
+	return value.Str(value.Joined(b.String()))
 }
 
 // leadingInteger is what parseInt reads of a text.

@@ -32,6 +32,10 @@ func (e *Error) Error() string {
 	return e.Code + ": " + e.Message
 }
 
+// Limit reports whether the evaluation has reached one of its [Limits]: that is no
+// error of the language, and the service shows no code of it.
+func (e *Error) Limit() bool { return e.Code == limitCode }
+
 // messages are the reference implementation's, with what they show in braces.
 var messages = map[string]string{
 	"S0101": "String literal must be terminated by a matching quote",

@@ -3,6 +3,7 @@ package jsonata
 import (
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/regex"
@@ -225,7 +226,8 @@ func (e *evaluation) operand(n *node, input *val, f *frame) *value.Value {
 func (e *evaluation) overrun(n *node) {
 	e.tick(0)
 	if e.depth > e.limits.Depth {
-		failAt("U1001", n, "", value.Value{})
+		panic(&Error{Code: limitCode, Position: n.at, Message: messages[limitCode] +
+			" Depth=" + strconv.Itoa(e.limits.Depth+1) + " max=" + strconv.Itoa(e.limits.Depth)})
 	}
 }
 
@@ -394,7 +396,11 @@ func (e *evaluation) truth(v value.Value) bool {
 	case value.String:
 		return v.Str() != ""
 	case value.Number:
-		return v.Float64() != 0
+		f := v.Float64()
+		if math.IsInf(f, 0) {
+			e.throw("D1001", v)
+		}
+		return f != 0 && !math.IsNaN(f)
 	case value.Array:
 		e.tick(1)
 		return slices.ContainsFunc(v.Items(), e.truth)

@@ -70,7 +70,7 @@ func (e *evaluation) integerPicture(text string) *integerPicture {
 func (e *evaluation) digitPattern(p *integerPicture) {
 	e.texts(4 * len(p.text))
 	e.tick(2 * len(p.text))
-	chars := []rune(p.text)
+	chars := value.Runes(p.text)
 	zero, position := rune(-1), 0
 	for _, c := range slices.Backward(chars) {
 		family := rune(-1)
@@ -92,7 +92,7 @@ func (e *evaluation) digitPattern(p *integerPicture) {
 			position++
 		default:
 			e.grown(1)
-			p.groups = append(p.groups, grouping{position, string(c)})
+			p.groups = append(p.groups, grouping{position, value.OfRune(c)})
 		}
 	}
 	if p.mandatory == 0 {
@@ -161,21 +161,21 @@ func (e *evaluation) decimal(p *integerPicture, n float64) string {
 	e.meter.Hold(int64(8*separators) * int64(8+separators/8))
 	text = strings.Repeat("0", max(p.mandatory-len(text), 0)) + text
 	plain := text
-	chars := []rune(text)
+	chars := value.Runes(text)
 	for i, c := range chars {
 		chars[i] = c - '0' + p.zero
 	}
 	switch {
 	case p.regular > 0:
 		for at := (len(text) - 1) / p.regular; at > 0; at-- {
-			chars = slices.Insert(chars, len(text)-at*p.regular+(len(chars)-len(text)), []rune(p.separator)...)
+			chars = slices.Insert(chars, len(text)-at*p.regular+(len(chars)-len(text)), value.Runes(p.separator)...)
 		}
 	default:
 		for _, g := range slices.Backward(p.groups) {
 			chars = insertFromEnd(chars, g)
 		}
 	}
-	text = string(chars)
+	text = value.OfRunes(chars)
 	if p.ordinal {
 		text += ordinalSuffix(plain)
 	}
@@ -190,7 +190,7 @@ func insertFromEnd(chars []rune, g grouping) []rune {
 	if at < 0 {
 		tail = chars[max(len(chars)+at, 0):]
 	}
-	return slices.Concat(head, []rune(g.separator), tail)
+	return slices.Concat(head, value.Runes(g.separator), tail)
 }
 
 func ordinalSuffix(digits string) string {
@@ -245,7 +245,7 @@ var romanValues = map[rune]float64{'m': 1000, 'd': 500, 'c': 100, 'l': 50, 'x': 
 // fromRoman reads a roman number: a digit before a greater one is taken off. It
 // is false for text that is none.
 func fromRoman(text string) (float64, bool) {
-	digits := []rune(strings.ToLower(text))
+	digits := value.Runes(strings.ToLower(text))
 	n, greatest := 0.0, 1.0
 	for _, digit := range slices.Backward(digits) {
 		v, ok := romanValues[digit]
@@ -394,7 +394,7 @@ func (e *evaluation) parseInteger(text string, p *integerPicture) (float64, bool
 			first = 'A'
 		}
 		n, place := 0.0, 1.0
-		for _, c := range slices.Backward([]rune(text)) {
+		for _, c := range slices.Backward(value.Runes(text)) {
 			n += float64(c-first+1) * place
 			place *= 26
 		}

@@ -17,7 +17,6 @@ package jsonata
 
 import (
 	"errors"
-	"unicode/utf8"
 
 	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/regex"
@@ -84,12 +83,12 @@ var ErrFunction = errors.New("jsonata: the result is a function")
 
 // Compile reads an expression. The error is an [*Error].
 func Compile(text string, o Options) (x *Expr, err error) {
-	if !utf8.ValidString(text) {
+	if !value.Valid(text) {
 		return nil, &Error{Code: "S0201", Message: "The expression is not valid UTF-8"}
 	}
 	defer func() {
 		if e := thrown(recover()); e != nil {
-			e.Position = utf8.RuneCountInString(text[:min(e.Position, len(text))])
+			e.Position = value.RuneCount(text[:min(e.Position, len(text))])
 			e.complete()
 			x, err = nil, e
 		}
@@ -110,7 +109,7 @@ func (x *Expr) Eval(env *Env) (result value.Value, err error) {
 	e := begin(x, env)
 	defer func() {
 		if t := ended(recover()); t != nil {
-			t.Position = utf8.RuneCountInString(x.text[:min(t.Position, len(x.text))])
+			t.Position = value.RuneCount(x.text[:min(t.Position, len(x.text))])
 			t.complete()
 			result, err = value.Value{}, t
 		}
@@ -133,9 +132,9 @@ func (x *Expr) Eval(env *Env) (result value.Value, err error) {
 func ended(r any) *Error {
 	if stop, ok := r.(*meter.Stop); ok && !stop.Interrupted {
 		if errors.Is(stop, meter.ErrWork) {
-			return &Error{Code: "U1001", Message: errTimeout}
+			return &Error{Code: limitCode, Message: errTimeout}
 		}
-		return &Error{Code: "U1001", Message: errMemory}
+		return &Error{Code: limitCode, Message: errMemory}
 	}
 	return thrown(r)
 }

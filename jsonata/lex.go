@@ -4,8 +4,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/steppehq/steppe/value"
 )
@@ -132,7 +130,7 @@ func (l *lexer) quoted(quote byte) lexeme {
 		switch c {
 		case quote:
 			l.at++
-			return lexeme{kind: stringToken, text: b.String(), at: l.at}
+			return lexeme{kind: stringToken, text: value.Joined(b.String()), at: l.at}
 		case '\\':
 			l.at++
 			l.escape(&b)
@@ -155,29 +153,12 @@ func (l *lexer) escape(b *strings.Builder) {
 		return
 	}
 	if c != 'u' {
-		_, size := utf8.DecodeRuneInString(l.text[l.at:])
+		_, size := value.DecodeRune(l.text[l.at:])
 		l.fail("S0103", l.text[l.at:l.at+size], l.at)
 	}
 	unit := l.hex(l.at + 1)
 	l.at += 4
-	if utf16.IsSurrogate(rune(unit)) && strings.HasPrefix(l.text[l.at+1:], "\\u") && len(l.text) >= l.at+7 {
-		if r := utf16.DecodeRune(rune(unit), rune(l.hex(l.at+3))); r != utf8.RuneError {
-			l.at += 6
-			b.WriteRune(r)
-			return
-		}
-	}
-	writeUnit(b, rune(unit))
-}
-
-// writeUnit writes a UTF-16 unit; half of a surrogate pair becomes the three
-// bytes that UTF-8 would have for it, so that it is not lost.
-func writeUnit(b *strings.Builder, unit rune) {
-	if utf16.IsSurrogate(unit) {
-		b.Write([]byte{0xE0 | byte(unit>>12), 0x80 | byte(unit>>6)&0x3F, 0x80 | byte(unit)&0x3F})
-		return
-	}
-	b.WriteRune(unit)
+	b.Write(value.AppendRune(nil, rune(unit)))
 }
 
 func (l *lexer) hex(at int) uint64 {

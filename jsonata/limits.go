@@ -1,5 +1,9 @@
 package jsonata
 
+// limitCode is the code of what has reached a limit. The service's messages leave
+// it out.
+const limitCode = "U1001"
+
 const (
 	errMemory  = "Expression evaluation memory limit exceeded: Check for excessive memory usage"
 	errTimeout = "Expression evaluation timeout: Check for infinite loop"
@@ -35,7 +39,7 @@ func (e *evaluation) texts(n int) {
 func (e *evaluation) charge(bytes int64) {
 	e.held += bytes
 	if bytes > e.limits.Bytes || e.held > totalFactor*e.limits.Bytes {
-		panic(&Error{Code: "U1001", Message: errMemory})
+		panic(&Error{Code: limitCode, Message: errMemory})
 	}
 }
 
@@ -58,7 +62,7 @@ const stepsTold = 256
 // look holds the steps against the limit and tells the meter of them.
 func (e *evaluation) look() {
 	if e.steps > e.limits.Steps {
-		panic(&Error{Code: "U1001", Message: errTimeout})
+		panic(&Error{Code: limitCode, Message: errTimeout})
 	}
 	e.meter.Work(e.steps - e.told)
 	e.told, e.next = e.steps, e.limits.Steps

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/steppehq/steppe/value"
 )
@@ -34,12 +33,12 @@ func symbolsOf(e *evaluation, options value.Value) symbols {
 
 // isDigit tells whether a character is of the family of the zero digit.
 func (s *symbols) isDigit(c rune) bool {
-	zero, size := utf8.DecodeRuneInString(s.zero)
+	zero, size := value.DecodeRune(s.zero)
 	return size > 0 && c >= zero && c <= zero+9
 }
 
 func (s *symbols) isActive(c rune) bool {
-	text := string(c)
+	text := value.OfRune(c)
 	return s.isDigit(c) || text == s.decimal || text == s.grouping || text == s.exponent || text == s.digit || text == s.separator
 }
 
@@ -51,7 +50,7 @@ func (s *symbols) digits(part string) (mandatory, all int) {
 		if s.isDigit(c) {
 			mandatory++
 			all++
-		} else if string(c) == s.digit {
+		} else if value.OfRune(c) == s.digit {
 			all++
 		}
 	}
@@ -75,16 +74,16 @@ func (s *symbols) parse(e *evaluation, text string) subPicture {
 	e.texts(8 * len(text))
 	e.tick(4 * len(text))
 	p := subPicture{text: text}
-	chars := []rune(text)
-	first := slices.IndexFunc(chars, func(c rune) bool { return s.isActive(c) && string(c) != s.exponent })
+	chars := value.Runes(text)
+	first := slices.IndexFunc(chars, func(c rune) bool { return s.isActive(c) && value.OfRune(c) != s.exponent })
 	last := len(chars) - 1
-	for last >= 0 && (!s.isActive(chars[last]) || string(chars[last]) == s.exponent) {
+	for last >= 0 && (!s.isActive(chars[last]) || value.OfRune(chars[last]) == s.exponent) {
 		last--
 	}
 	if first < 0 {
 		first, last = 0, len(chars)-1
 	}
-	p.prefix, p.suffix, p.active = string(chars[:first]), string(chars[last+1:]), string(chars[first:last+1])
+	p.prefix, p.suffix, p.active = value.OfRunes(chars[:first]), value.OfRunes(chars[last+1:]), value.OfRunes(chars[first:last+1])
 	var mantissa string
 	mantissa, p.exponent, p.hasExponent = strings.Cut(p.active, s.exponent)
 	p.hasExponent = p.hasExponent || strings.HasPrefix(p.suffix, s.exponent)
@@ -265,7 +264,7 @@ func (s *symbols) zeros(n int) string {
 	return strings.Repeat(s.zero, n)
 }
 
-func runes(s string) int { return len([]rune(s)) }
+func runes(s string) int { return len(value.Runes(s)) }
 
 // scaled gives mantissa and exponent for a number of integer digits.
 func scaled(n float64, scale int) (mantissa float64, exponent int) {
@@ -286,7 +285,7 @@ func scaled(n float64, scale int) (mantissa float64, exponent int) {
 
 // translate writes digits of another family.
 func (s *symbols) translate(text string) string {
-	zero := []rune(s.zero)
+	zero := value.Runes(s.zero)
 	if s.zero == "0" || len(zero) == 0 {
 		return text
 	}
@@ -299,7 +298,7 @@ func (s *symbols) translate(text string) string {
 }
 
 func (s *symbols) group(p *subPicture, integer string) string {
-	chars := []rune(integer)
+	chars := value.Runes(integer)
 	at := p.integerGroups
 	if p.regular > 0 {
 		at = nil
@@ -326,7 +325,7 @@ func (s *symbols) groupFraction(p *subPicture, fraction string) string {
 	}
 	var b strings.Builder
 	s.e.texts(4 * len(fraction))
-	for i, c := range []rune(fraction) {
+	for i, c := range value.Runes(fraction) {
 		s.e.tick(1 + len(p.fracsGroups)/16)
 		if slices.Contains(p.fracsGroups, i) {
 			s.e.texts(len(s.grouping))

@@ -106,7 +106,7 @@ func (e *evaluation) concatenation(n *node, input *val, f *frame) value.Value {
 			e.depth--
 		}
 	}
-	text := string(e.joined[start:])
+	text := value.Joined(string(e.joined[start:]))
 	e.joined = e.joined[:start]
 	return value.Str(text)
 }
@@ -195,8 +195,11 @@ func number(n *node, v value.Value, code string) (float64, bool) {
 		failAt(code, n, n.text, v)
 	}
 	x := v.Float64()
-	if math.IsInf(x, 0) {
+	switch {
+	case math.IsInf(x, 0):
 		failAt("D1001", n, "", v)
+	case math.IsNaN(x):
+		failAt(code, n, n.text, v)
 	}
 	return x, true
 }
@@ -254,10 +257,7 @@ func (e *evaluation) arithmetic(n *node, left, right *value.Value) value.Value {
 		r = math.Mod(a.float, b.float)
 	default:
 	}
-	if !finite(r) && !e.expr.options.StepFunctions {
-		failAt("D1001", n, "", value.Float(r))
-	}
-	return numberOf(r)
+	return numberOf(r) // of what is no number of JSON, an operator complains that is given it
 }
 
 // exact computes with whole numbers as long as they fit.
@@ -288,7 +288,7 @@ func numberOf(f float64) value.Value {
 	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
 		return value.Int(int64(f))
 	}
-	return value.Float(f)
+	return value.AnyFloat(f)
 }
 
 func (e *evaluation) ordered(n *node, left, right *value.Value) value.Value {
@@ -336,7 +336,9 @@ func (e *evaluation) negate(n *node, input *val, f *frame) value.Value {
 	case value.Undefined:
 		return v
 	case value.Number:
-		return negate(v)
+		if _, ok := number(n, v, "D1002"); ok {
+			return negate(v)
+		}
 	default:
 		failAt("D1002", n, n.text, v)
 	}

@@ -23,7 +23,6 @@ type recorded struct {
 // differences are the expressions for which the recording is not met, with the
 // reason.
 var differences = map[string]string{
-	"0 / 0": notJSON, "-2.5 / 0": notJSON, "id / 0": notJSON, "0 % 0": notJSON, "1/0": notJSON, "0/0": notJSON,
 	"(/b/)('abc')":                      "a regular expression may stand wherever an operand may",
 	`$formatInteger(999999999, "I")`:    "the reference overflows its stack",
 	`$formatInteger(999999999, "i")`:    "the reference overflows its stack",
@@ -31,10 +30,7 @@ var differences = map[string]string{
 	"$toMillis('2017-11-07T25:00:00Z')": notATime,
 }
 
-const (
-	notJSON  = "JSON has no such number: it fails at once, not where it is used"
-	notATime = "the reference gives NaN, which becomes null"
-)
+const notATime = "the reference gives NaN, which becomes null"
 
 // TestOracle holds results, and the codes of errors, against a recording.
 func TestOracle(t *testing.T) {
@@ -93,6 +89,10 @@ func (r *recorded) compare(input value.Value, t *testing.T) string {
 	case r.Undefined:
 		if !got.IsUndefined() {
 			return "got " + short(got) + ", want undefined"
+		}
+	case got.Kind() == value.Number && got.Float64()-got.Float64() != 0:
+		if string(r.Result) != "null" { // what JSON.stringify makes of what is no number of JSON
+			return "got " + short(got) + ", want " + string(r.Result)
 		}
 	case !same(decode(t, r.Result), got):
 		return "got " + short(got) + ", want " + string(r.Result)

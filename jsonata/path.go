@@ -253,10 +253,10 @@ func position(v value.Value, n int) int {
 	if f < 0 {
 		f += float64(n)
 	}
-	if f < 0 || f >= float64(n) {
-		return -1
+	if f >= 0 && f < float64(n) {
+		return int(f)
 	}
-	return int(f)
+	return -1
 }
 
 // times is how often an item is picked: once by a condition or its place, as

@@ -2,7 +2,8 @@ package jsonata
 
 import (
 	"slices"
-	"unicode/utf8"
+
+	"github.com/steppehq/steppe/value"
 )
 
 // Reference is a name that an expression refers to.
@@ -56,7 +57,7 @@ type referrer struct {
 }
 
 func (r *referrer) reference(n *node, name string, steps []*node) Reference {
-	ref := Reference{Name: name, Position: utf8.RuneCountInString(r.x.text[:min(n.at, len(r.x.text))])}
+	ref := Reference{Name: name, Position: value.RuneCount(r.x.text[:min(n.at, len(r.x.text))])}
 	for _, step := range steps {
 		if step.kind != nameNode {
 			break

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/steppehq/steppe/regex"
@@ -61,8 +62,7 @@ func translateRegex(pattern string) string {
 			case next == '/' || next == '-' && !class:
 				b.WriteByte(next)
 			case next == 'u' && i+4 < len(pattern):
-				b.WriteString(`\x{` + pattern[i+1:i+5] + `}`)
-				i += 4
+				i += escapedUnits(&b, pattern[i-1:]) - 2
 			case next == 'c' && i+1 < len(pattern):
 				i++
 				b.WriteString(`\x{` + strconv.FormatInt(int64(pattern[i]&31), 16) + `}`)
@@ -102,6 +102,21 @@ func translateRegex(pattern string) string {
 		}
 	}
 	return b.String()
+}
+
+// escapedUnits writes the character of \uXXXX, or of the two of them that are a
+// pair, at the beginning of a pattern, and gives how much of it that is.
+func escapedUnits(b *strings.Builder, pattern string) int {
+	digits, size := pattern[2:6], 6
+	if len(pattern) >= 12 && pattern[6:8] == `\u` {
+		high, errHigh := strconv.ParseUint(digits, 16, 16)
+		low, errLow := strconv.ParseUint(pattern[8:12], 16, 16)
+		if whole := utf16.DecodeRune(rune(high), rune(low)); errHigh == nil && errLow == nil && whole != utf8.RuneError {
+			digits, size = strconv.FormatInt(int64(whole), 16), 12
+		}
+	}
+	b.WriteString(`\x{` + digits + `}`)
+	return size
 }
 
 // spaceClass is \s, which in JavaScript has more than RE2's.
@@ -147,7 +162,7 @@ func (r *pattern) after(e *evaluation, before *found) *found {
 		if before.end == len(text) {
 			return nil
 		}
-		_, width := utf8.DecodeRuneInString(text[before.end:])
+		_, width := value.DecodeRune(text[before.end:])
 		loc = e.search.Find(r.re, e.meter, text, before.end+width)
 	}
 	if loc == nil {
@@ -156,7 +171,7 @@ func (r *pattern) after(e *evaluation, before *found) *found {
 	e.meter.Hold(int64(matchBytes + 40*len(loc)))
 	e.tick(4 + (loc[1]-before.start)/32)
 	m := &found{text: text, start: loc[0], end: loc[1]}
-	m.unit = before.unit + utf16Length(text[before.start:m.start])
+	m.unit = before.unit + value.UTF16Len(text[before.start:m.start])
 	if m.start == m.end {
 		e.throw("D1004", value.Str(r.source))
 	}
@@ -210,16 +225,15 @@ func (e *evaluation) foundOf(v val, text string) *found {
 
 // byteIndex turns a place in UTF-16 units into one in bytes.
 func byteIndex(s string, unit int) int {
-	n := 0
-	for i, c := range s {
-		if n >= unit {
-			return i
-		}
-		if n++; c >= 0x10000 {
+	n, i := 0, 0
+	for i < len(s) && n < unit {
+		c, size := value.DecodeRune(s[i:])
+		if n++; c > 0xFFFF {
 			n++
 		}
+		i += size
 	}
-	return len(s)
+	return i
 }
 
 // value is the match as an object with the function that finds the next one.
@@ -240,7 +254,7 @@ func (m *found) value(e *evaluation) value.Value {
 	return value.Obj(
 		value.Member{Name: "match", Value: value.Str(m.text[m.start:m.end])},
 		value.Member{Name: "start", Value: value.Int(int64(m.unit))},
-		value.Member{Name: "end", Value: value.Int(int64(m.unit + utf16Length(m.text[m.start:m.end])))},
+		value.Member{Name: "end", Value: value.Int(int64(m.unit + value.UTF16Len(m.text[m.start:m.end])))},
 		value.Member{Name: "groups", Value: value.Arr(groups...)},
 		value.Member{Name: "next", Value: e.functionValue(next)},
 	)

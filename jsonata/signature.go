@@ -127,7 +127,7 @@ func symbol(v *value.Value) byte {
 func (e *evaluation) validate(fn *function, args []val, context val) []val {
 	params := fn.signature.params
 	for i := range args {
-		if args[i].Kind() == value.Number && infinite(args[i].Value) {
+		if i < len(params) && params[i].name == "n" && args[i].Kind() == value.Number && infinite(args[i].Value) {
 			e.throw("D1001", args[i].Value)
 		}
 	}

@@ -2,7 +2,6 @@ package jsonata
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/steppehq/steppe/value"
 )
@@ -130,23 +129,5 @@ func compare(a, b value.Value) int {
 	if a.Kind() == value.Number {
 		return value.CompareNumbers(a, b)
 	}
-	return compareStrings(a.Str(), b.Str())
-}
-
-// compareStrings orders strings by UTF-16 units, as JavaScript and Java do.
-func compareStrings(a, b string) int {
-	for i := 0; i < len(a) && i < len(b); i++ {
-		if a[i] != b[i] {
-			// Above the surrogates, UTF-16 and UTF-8 order differently.
-			x, y := a[i], b[i]
-			if x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0) {
-				if x >= 0xF0 {
-					return -1
-				}
-				return 1
-			}
-			return int(x) - int(y)
-		}
-	}
-	return strings.Compare(a, b)
+	return value.CompareUTF16(a.Str(), b.Str())
 }

@@ -2,9 +2,9 @@ package jsonata
 
 import (
 	"encoding/base64"
+	"iter"
 	"math"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/steppehq/steppe/value"
@@ -15,8 +15,8 @@ var textFunctions = []entry{
 	{"substring", "<s-nn?:s>", substring},
 	{"substringBefore", "<s-s:s>", substringBefore},
 	{"substringAfter", "<s-s:s>", substringAfter},
-	{"lowercase", "<s-:s>", onText(strings.ToLower)},
-	{"uppercase", "<s-:s>", onText(upper)},
+	{"lowercase", "<s-:s>", onText(func(s string) string { return value.BetweenHalves(s, strings.ToLower) })},
+	{"uppercase", "<s-:s>", onText(func(s string) string { return value.BetweenHalves(s, upper) })},
 	{"trim", "<s-:s>", onText(trim)},
 	{"length", "<s-:n>", length},
 	{"pad", "<s-ns?:s>", pad},
@@ -93,6 +93,9 @@ func (w *writer) value(v value.Value, depth int) {
 	w.e.texts(len(v.Str()) + v.Digits() + 2)
 	switch {
 	case v.Kind() == value.Number:
+		if math.IsInf(v.Float64(), 0) {
+			w.e.throw("D1001", v)
+		}
 		w.dst = appendJSNumber(w.dst, v)
 	case v.Kind() == value.String:
 		w.dst = appendJSString(w.dst, v.Str())
@@ -135,15 +138,12 @@ func (w *writer) composite(v value.Value, depth int) {
 // appendJSString writes a string as JSON.stringify does.
 func appendJSString(dst []byte, s string) []byte { return value.AppendString(dst, s) }
 
-// units are the characters that a text is made of.
-func units(s string) []rune { return []rune(s) }
-
 func length(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
 	}
 	e.tick(len(args[0].Str()) / 64)
-	return value.Int(int64(utf8.RuneCountInString(args[0].Str())))
+	return value.Int(int64(value.RuneCount(args[0].Str())))
 }
 
 func substring(e *evaluation, args []val) value.Value {
@@ -151,7 +151,7 @@ func substring(e *evaluation, args []val) value.Value {
 		return value.Value{}
 	}
 	e.texts(2 * len(args[0].Str())) // its characters, too
-	chars := units(args[0].Str())
+	chars := value.Runes(args[0].Str())
 	n := len(chars)
 	if args[1].IsUndefined() && len(args) > 2 && !args[2].IsUndefined() {
 		return value.Str("") // the reference's slice up to no number
@@ -179,7 +179,7 @@ func substring(e *evaluation, args []val) value.Value {
 	if start >= end {
 		return value.Str("")
 	}
-	return value.Str(string(chars[start:end]))
+	return value.Str(value.OfRunes(chars[start:end]))
 }
 
 func substringBefore(e *evaluation, args []val) value.Value {
@@ -187,8 +187,9 @@ func substringBefore(e *evaluation, args []val) value.Value {
 		return args[0].Value
 	}
 	e.tick(len(args[0].Str()) / 32)
-	before, _, _ := strings.Cut(args[0].Str(), args[1].Str())
-	return value.Str(before)
+	text, mark := comparable(args[0].Str(), args[1].Str())
+	before, _, _ := strings.Cut(text, mark)
+	return value.Str(value.Joined(before))
 }
 
 func substringAfter(e *evaluation, args []val) value.Value {
@@ -196,11 +197,21 @@ func substringAfter(e *evaluation, args []val) value.Value {
 		return args[0].Value
 	}
 	e.tick(len(args[0].Str()) / 32)
-	_, after, found := strings.Cut(args[0].Str(), args[1].Str())
+	text, mark := comparable(args[0].Str(), args[1].Str())
+	_, after, found := strings.Cut(text, mark)
 	if !found {
 		return args[0].Value
 	}
-	return value.Str(after)
+	return value.Str(value.Joined(after))
+}
+
+// comparable gives a text and one to be found in it in a form in which half of a
+// character is found, too. What is cut out of the text is to be joined.
+func comparable(text, part string) (comparableText, comparablePart string) {
+	if !value.HasHalves(part) {
+		return text, part
+	}
+	return value.Halved(text), value.Halved(part)
 }
 
 // upper is strings.ToUpper, with the characters that become several.
@@ -228,22 +239,22 @@ func pad(e *evaluation, args []val) value.Value {
 		fill = args[2].Str()
 	}
 	width := intArg(args[1])
-	missing := max(width, -width) - utf8.RuneCountInString(text)
+	missing := max(width, -width) - value.RuneCount(text)
 	if missing <= 0 {
 		return value.Str(text)
 	}
 	e.charge(int64(missing) + int64(len(text)))
 	e.tick((missing + len(text) + len(fill)) / 16)
 	e.meter.Hold(12*int64(missing) + 4*int64(len(fill)) + int64(len(text)))
-	chars := units(fill)
+	chars := value.Runes(fill)
 	padding := make([]rune, missing)
 	for i := range padding {
 		padding[i] = chars[i%len(chars)]
 	}
 	if width > 0 {
-		return value.Str(text + string(padding))
+		return value.Str(value.Joined(text + value.OfRunes(padding)))
 	}
-	return value.Str(string(padding) + text)
+	return value.Str(value.Joined(value.OfRunes(padding) + text))
 }
 
 func contains(e *evaluation, args []val) value.Value {
@@ -255,7 +266,8 @@ func contains(e *evaluation, args []val) value.Value {
 		return value.Of(e.matches(fn, text) != nil)
 	}
 	e.tick(len(text) / 32)
-	return value.Of(strings.Contains(text, args[1].Str()))
+	text, part := comparable(text, args[1].Str())
+	return value.Of(strings.Contains(text, part))
 }
 
 func split(e *evaluation, args []val) value.Value {
@@ -286,8 +298,8 @@ func split(e *evaluation, args []val) value.Value {
 	}
 	if fn == nil {
 		e.tick(len(text) / 32)
-		for part := range strings.SplitSeq(text, args[1].Str()) {
-			if !add(part) {
+		for part := range parted(text, args[1].Str()) {
+			if !add(value.Joined(part)) {
 				break
 			}
 		}
@@ -303,6 +315,22 @@ func split(e *evaluation, args []val) value.Value {
 	}
 	add(text[start:])
 	return value.Arr(parts...)
+}
+
+// parted splits a text as JavaScript and Java do: at nothing, into UTF-16 units.
+func parted(text, separator string) iter.Seq[string] {
+	if separator != "" {
+		return strings.SplitSeq(comparable(text, separator))
+	}
+	return func(yield func(string) bool) {
+		for rest := value.Halved(text); rest != ""; {
+			_, size := value.DecodeRune(rest)
+			if !yield(rest[:size]) {
+				return
+			}
+			rest = rest[size:]
+		}
+	}
 }
 
 func join(e *evaluation, args []val) value.Value {
@@ -323,7 +351,7 @@ func join(e *evaluation, args []val) value.Value {
 		b.WriteString(item.Str())
 	}
 	e.charge(int64(b.Len()))
-	return value.Str(b.String())
+	return value.Str(value.Joined(b.String()))
 }
 
 func replace(e *evaluation, args []val) value.Value {
@@ -347,7 +375,7 @@ func replace(e *evaluation, args []val) value.Value {
 	}
 	if pattern == nil {
 		if fnLike(args[2].Value) {
-			if !strings.Contains(text, args[1].Str()) {
+			if text, part := comparable(text, args[1].Str()); !strings.Contains(text, part) {
 				return args[0].Value
 			}
 			e.argument("T0410", args[2].Value, 3, "")
@@ -357,14 +385,15 @@ func replace(e *evaluation, args []val) value.Value {
 			by = "undefined" // as the reference has it
 		}
 		e.tick(len(text) / 16)
-		count := strings.Count(text, args[1].Str())
+		text, part := comparable(text, args[1].Str())
+		count := strings.Count(text, part)
 		if limit >= 0 {
 			count = min(count, limit)
 		}
-		size := int64(len(text)) + int64(count)*int64(len(by)-len(args[1].Str()))
+		size := int64(len(text)) + int64(count)*int64(len(by)-len(part))
 		e.charge(size)
 		e.texts(int(size))
-		return value.Str(strings.Replace(text, args[1].Str(), by, limit))
+		return value.Str(value.Joined(strings.Replace(text, part, by, limit)))
 	}
 	replacement := e.function(args[2].Value)
 	var b strings.Builder
@@ -391,7 +420,7 @@ func replace(e *evaluation, args []val) value.Value {
 	e.texts(len(text) - start)
 	b.WriteString(text[start:])
 	e.charge(int64(b.Len()))
-	return value.Str(b.String())
+	return value.Str(value.Joined(b.String()))
 }
 
 // base64encode encodes characters up to U+00FF as one byte each, as btoa does;
@@ -402,10 +431,10 @@ func base64encode(e *evaluation, args []val) value.Value {
 	}
 	text := args[0].Str()
 	e.texts(3 * len(text))
-	raw := []byte(text)
+	raw := value.JavaBytes(text)
 	if !e.expr.options.StepFunctions {
 		raw = raw[:0:0]
-		for _, c := range utf16.Encode([]rune(text)) {
+		for _, c := range value.UTF16(text) {
 			raw = append(raw, byte(c))
 		}
 	}
@@ -429,7 +458,7 @@ func base64decode(e *evaluation, args []val) value.Value {
 		raw = looseBase64(args[0].Str())
 	}
 	if e.expr.options.StepFunctions {
-		return value.Str(strings.ToValidUTF8(string(raw), "\uFFFD"))
+		return value.Str(value.OfBytes(raw))
 	}
 	chars := make([]rune, len(raw))
 	for i, c := range raw {
@@ -474,8 +503,8 @@ func encodeURL(keep string) native {
 		}
 		text := args[0].Str()
 		e.texts(4 * len(text))
-		if !utf8.ValidString(text) { // half of a surrogate pair
-			e.throw("D3140", value.Str(strings.ToValidUTF8(text, "\uFFFD")))
+		if value.HasHalves(text) {
+			e.throw("D3140", args[0].Value)
 		}
 		var b strings.Builder
 		for i := range len(text) {
@@ -501,28 +530,36 @@ func decodeURL(keep string) native {
 		}
 		text := args[0].Str()
 		e.texts(2 * len(text))
-		var raw []byte
-		for i := 0; i < len(text); i++ {
-			if text[i] != '%' {
-				raw = append(raw, text[i])
-				continue
-			}
-			if i+2 >= len(text) || !isHexDigit(text[i+1]) || !isHexDigit(text[i+2]) {
+		return value.Str(value.BetweenHalves(text, func(part string) string {
+			decoded, ok := unescaped(part, keep)
+			if !ok {
 				e.throw("D3140", args[0].Value)
 			}
-			c := unhex(text[i+1])<<4 | unhex(text[i+2])
-			if strings.IndexByte(keep, c) >= 0 {
-				raw = append(raw, text[i:i+3]...)
-			} else {
-				raw = append(raw, c)
-			}
-			i += 2
-		}
-		if !utf8.Valid(raw) {
-			e.throw("D3140", args[0].Value)
-		}
-		return value.Str(string(raw))
+			return decoded
+		}))
 	}
+}
+
+// unescaped is false where a text has what is no %XX, or no UTF-8.
+func unescaped(text, keep string) (decoded string, ok bool) {
+	var raw []byte
+	for i := 0; i < len(text); i++ {
+		if text[i] != '%' {
+			raw = append(raw, text[i])
+			continue
+		}
+		if i+2 >= len(text) || !isHexDigit(text[i+1]) || !isHexDigit(text[i+2]) {
+			return "", false
+		}
+		c := unhex(text[i+1])<<4 | unhex(text[i+2])
+		if strings.IndexByte(keep, c) >= 0 {
+			raw = append(raw, text[i:i+3]...)
+		} else {
+			raw = append(raw, c)
+		}
+		i += 2
+	}
+	return string(raw), utf8.Valid(raw)
 }
 
 func isHexDigit(c byte) bool {
@@ -537,14 +574,4 @@ func unhex(c byte) byte {
 		return c - 'a' + 10
 	}
 	return c - 'A' + 10
-}
-
-// utf16Length is the length of a text in UTF-16 units, in which matches show
-// places.
-func utf16Length(s string) int {
-	n := 0
-	for _, c := range s {
-		n += utf16.RuneLen(c)
-	}
-	return n
 }

@@ -1,7 +1,6 @@
 package jsonpath
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 	"strconv"
@@ -181,7 +180,7 @@ func compare(left, right value.Value) (order int, comparable bool, err error) {
 	switch k := right.Kind(); left.Kind() {
 	case value.String:
 		if k == value.String {
-			return compareText(left.Str(), strings.ReplaceAll(right.Str(), `\'`, `'`)), true, nil
+			return value.CompareUTF16(left.Str(), strings.ReplaceAll(right.Str(), `\'`, `'`)), true, nil
 		}
 	case value.Number:
 		number := right
@@ -214,20 +213,6 @@ func boolOrder(a, b bool) int {
 		return -1
 	}
 	return 1
-}
-
-// compareText compares by UTF-16 units, as Java does. That is the order of the
-// bytes, but that what needs two units comes before U+E000.
-func compareText(a, b string) int {
-	for i := range min(len(a), len(b)) {
-		if x, y := a[i], b[i]; x != y {
-			if x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0) {
-				x, y = y, x
-			}
-			return cmp.Compare(x, y)
-		}
-	}
-	return cmp.Compare(len(a), len(b))
 }
 
 // tooLong reports whether v is an integer beyond 64 bits, which Jayway does not

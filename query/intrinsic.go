@@ -132,7 +132,7 @@ func format(a *application, args []value.Value) (value.Value, error) {
 	if len(rest) > 0 {
 		return value.Value{}, errPlaces
 	}
-	return value.Str(b.String()), nil
+	return value.Str(value.Joined(b.String())), nil
 }
 
 var errPlaces = errors.New("Invalid arguments in States.Format: number of arguments do not match the occurrences of {}.") //nolint:revive,staticcheck // AWS's words
@@ -260,17 +260,17 @@ func arrayUnique(a *application, args []value.Value) (value.Value, error) {
 
 func base64Encode(a *application, args []value.Value) (value.Value, error) {
 	a.encoded(args[0])
-	if args[0].Kind() != value.String || utf8.RuneCountInString(args[0].Str()) > maxEncoded {
+	if args[0].Kind() != value.String || value.RuneCount(args[0].Str()) > maxEncoded {
 		return value.Value{}, errArguments
 	}
-	return value.Str(base64.StdEncoding.EncodeToString([]byte(args[0].Str()))), nil
+	return value.Str(base64.StdEncoding.EncodeToString(value.JavaBytes(args[0].Str()))), nil
 }
 
 // base64Decode takes what is not Base64, too: AWS passes over characters that it
 // does not know and stops at the first =.
 func base64Decode(a *application, args []value.Value) (value.Value, error) {
 	a.encoded(args[0])
-	if args[0].Kind() != value.String || utf8.RuneCountInString(args[0].Str()) > maxEncoded {
+	if args[0].Kind() != value.String || value.RuneCount(args[0].Str()) > maxEncoded {
 		return value.Value{}, errArguments
 	}
 	text, _, _ := strings.Cut(args[0].Str(), "=")
@@ -292,7 +292,7 @@ func base64Decode(a *application, args []value.Value) (value.Value, error) {
 	if err != nil {
 		return value.Value{}, errArguments
 	}
-	return value.Str(strings.ToValidUTF8(string(decoded), "\uFFFD")), nil
+	return value.Str(value.OfBytes(decoded)), nil
 }
 
 func hash(a *application, args []value.Value) (value.Value, error) {
@@ -306,11 +306,11 @@ func hash(a *application, args []value.Value) (value.Value, error) {
 		}
 		data = string(text)
 	}
-	if utf8.RuneCountInString(data) > maxDigest {
+	if value.RuneCount(data) > maxDigest {
 		return value.Value{}, errArguments
 	}
 	var sum []byte
-	switch b := []byte(data); args[1].Str() {
+	switch b := value.JavaBytes(data); args[1].Str() {
 	case "MD5":
 		s := md5.Sum(b) //nolint:gosec // asked for by name
 		sum = s[:]
@@ -389,14 +389,26 @@ func stringSplit(a *application, args []value.Value) (value.Value, error) {
 	a.meter().Work(int64(len(args[0].Str())+len(args[1].Str())) / 4)
 	a.meter().Hold(int64(len(args[1].Str())) * 8) // those that are all different take more
 	separators := make(map[rune]bool)
-	for _, c := range args[1].Str() {
+	for _, c := range value.Runes(args[1].Str()) {
 		separators[c] = true
 	}
 	var parts []value.Value
-	for part := range strings.FieldsFuncSeq(args[0].Str(), func(c rune) bool { return separators[c] }) {
-		a.made(1)
-		parts = append(parts, value.Str(part))
+	add := func(part string) {
+		if part != "" {
+			a.made(1)
+			parts = append(parts, value.Str(part))
+		}
 	}
+	text, start := args[0].Str(), 0
+	for i := 0; i < len(text); {
+		c, size := value.DecodeRune(text[i:])
+		if separators[c] {
+			add(text[start:i])
+			start = i + size
+		}
+		i += size
+	}
+	add(text[start:])
 	return value.Arr(parts...), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/big"
+	"unicode/utf16"
 
 	"github.com/steppehq/steppe/meter"
 	"github.com/steppehq/steppe/value"
@@ -60,11 +61,12 @@ func bucketOrder(items []int, size int, hash func(item int) uint32) []int {
 // javaStringHash is the hash code of a java.lang.String: over UTF-16 units.
 func javaStringHash(s string) uint32 {
 	var h uint32
-	for _, c := range s {
-		if c >= 0x10000 {
-			c -= 0x10000
-			h = 31*h + uint32(0xD800+c>>10)
-			c = 0xDC00 + c&0x3FF
+	for i := 0; i < len(s); {
+		c, size := value.DecodeRune(s[i:])
+		if i += size; c > 0xFFFF {
+			var high rune
+			high, c = utf16.EncodeRune(c)
+			h = 31*h + uint32(high)
 		}
 		h = 31*h + uint32(c)
 	}

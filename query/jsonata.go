@@ -167,9 +167,9 @@ func (x *expression) eval(s *Scope) (value.Value, error) {
 }
 
 // thrownText is how a message goes on with an error: a code has a sentence of
-// its own.
+// its own. That of limits is not shown.
 func thrownText(err error) string {
-	if e, ok := errors.AsType[*jsonata.Error](err); ok && e.Code == "" {
+	if e, ok := errors.AsType[*jsonata.Error](err); ok && (e.Code == "" || e.Limit()) {
 		return ": " + e.Message
 	}
 	return ". " + err.Error()
@@ -198,7 +198,7 @@ func (s *Scope) states(context bool) value.Value {
 }
 
 // normal writes the numbers that went through an expression as AWS does: 1.0
-// becomes 1, and 1e2 100.
+// becomes 1, 1e2 100, and what JSON cannot hold a string: "Infinity", "NaN".
 func (s *Scope) normal(v value.Value) value.Value {
 	s.Meter.Work(1)
 	switch v.Kind() {

@@ -88,7 +88,7 @@ func (a *application) javaText(v value.Value) string {
 	}
 	t := a.writer()
 	t.java(v)
-	return t.String()
+	return value.Joined(t.String())
 }
 
 // javaKey is a text that two values share when Java's equals says so of their

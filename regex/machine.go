@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/steppehq/steppe/meter"
+	"github.com/steppehq/steppe/value"
 )
 
 // Machine is the memory of searches. It is for one search at a time; the zero
@@ -78,7 +79,7 @@ func (k *Machine) search(r *Regex, m *meter.Meter, text string, from, caps int) 
 	k.prepare(r, m, caps)
 	pos, before := from, rune(-1)
 	if r.looks && from > 0 {
-		before, _ = utf8.DecodeLastRuneInString(text[:from])
+		before, _ = value.DecodeLastRune(text[:from])
 	}
 	c, width := decode(text, pos)
 	for {
@@ -95,7 +96,7 @@ func (k *Machine) search(r *Regex, m *meter.Meter, text string, from, caps int) 
 				m.Work(int64(skip) / 32)
 				if skip > 0 {
 					pos += skip
-					before, _ = utf8.DecodeLastRuneInString(text[:pos])
+					before, _ = value.DecodeLastRune(text[:pos])
 					c, width = decode(text, pos)
 				}
 			}
@@ -142,7 +143,7 @@ func decode(text string, pos int) (c rune, width int) {
 	case text[pos] < utf8.RuneSelf:
 		return rune(text[pos]), 1
 	}
-	return utf8.DecodeRuneInString(text[pos:])
+	return value.DecodeRune(text[pos:])
 }
 
 func (k *Machine) clear(q *queue) {

@@ -14,8 +14,11 @@ import (
 	"fmt"
 	"regexp/syntax"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/steppehq/steppe/meter"
+	"github.com/steppehq/steppe/value"
 )
 
 // Limits of what is compiled, in instructions.
@@ -48,7 +51,7 @@ type Regex struct {
 // Compile reads an expression. The error says what is wrong in the words of
 // package regexp/syntax, or that the expression is larger than [MaxSize].
 func Compile(text string) (*Regex, error) {
-	tree, err := syntax.Parse(text, syntax.Perl)
+	tree, err := syntax.Parse(escapeHalves(text), syntax.Perl)
 	if err != nil {
 		return nil, fail(err)
 	}
@@ -66,11 +69,33 @@ func Compile(text string) (*Regex, error) {
 	if r.starts == 0 {
 		r.prefix, r.whole = prog.Prefix()
 		r.whole = r.whole && caps == 0
+		if strings.ContainsRune(r.prefix, utf8.RuneError) {
+			r.prefix, r.whole = "", false // it may stand for half of a surrogate pair
+		}
 	}
 	for i := range prog.Inst {
 		r.looks = r.looks || prog.Inst[i].Op == syntax.InstEmptyWidth
 	}
 	return r, nil
+}
+
+// escapeHalves writes halves of surrogate pairs, which the parser does not take, as
+// escapes. See [value.Joined].
+func escapeHalves(text string) string {
+	if !value.HasHalves(text) {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		r, size := value.DecodeRune(text[i:])
+		if utf16.IsSurrogate(r) {
+			fmt.Fprintf(&b, `\x{%x}`, r)
+		} else {
+			b.WriteString(text[i : i+size])
+		}
+		i += size
+	}
+	return b.String()
 }
 
 func fail(err error) error {

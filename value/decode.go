@@ -35,8 +35,8 @@ func (e *SyntaxError) Unwrap() error { return e.err }
 
 // Decode reads one JSON text (RFC 8259) that fills b but for white space.
 // Member order and number text are kept; where a name occurs twice in an
-// object the last value stands, at the place of the first, as in Jackson.
-// Invalid UTF-8, control characters in strings, a second value and nesting
+// object the last value stands, at the place of the first, as in Jackson. Half
+// of a surrogate pair is kept, too: see [Joined]. Invalid UTF-8, control characters in strings, a second value and nesting
 // beyond [MaxDepth] are refused with a [*SyntaxError]. b is not kept.
 func Decode(b []byte) (Value, error) {
 	d := newDecoder(b)
@@ -50,8 +50,8 @@ func Decode(b []byte) (Value, error) {
 	return v, nil
 }
 
-// DecodeString is [Decode] of a string.
-func DecodeString(s string) (Value, error) { return Decode([]byte(s)) }
+// DecodeString is [Decode] of a string, in which halves may stand as they are.
+func DecodeString(s string) (Value, error) { return Decode([]byte(EscapeHalves(s))) }
 
 // Costs of decoding, in bytes.
 const (
@@ -88,10 +88,17 @@ type decoder struct {
 	dec  jsontext.Decoder
 	text bytes.Buffer // what dec reads
 	size int
+	// given is the text that has halves of surrogate pairs, of which dec reads a
+	// copy without; nil where there are none.
+	given []byte
 }
 
 func newDecoder(b []byte) *decoder {
-	d := &decoder{text: *bytes.NewBuffer(b), size: len(b)}
+	d := &decoder{size: len(b)}
+	if masked := maskHalves(b); masked != nil {
+		b, d.given = masked, b
+	}
+	d.text = *bytes.NewBuffer(b)
 	d.dec.Reset(&d.text, jsontext.AllowDuplicateNames(true))
 	return d
 }
@@ -133,7 +140,7 @@ func (d *decoder) value(depth int) (Value, error) {
 	case 't', 'f':
 		return Of(tok.Bool()), nil
 	case '"':
-		return Str(tok.String()), nil
+		return Str(d.str(tok)), nil
 	case '0':
 		return Num(tok.String()), nil
 	case '[':
@@ -173,7 +180,7 @@ func (d *decoder) object(depth int) (Value, error) {
 		if err != nil {
 			return Value{}, err
 		}
-		key := name.String()
+		key := d.str(name)
 		item, err := d.value(depth)
 		if err != nil {
 			return Value{}, err

@@ -30,6 +30,10 @@ func ParseDoc(raw []byte) (*Doc, error) {
 	return &Doc{raw: raw, tree: tree, decoded: true}, nil
 }
 
+// ParseText is [ParseDoc] of a string, in which halves may stand as they are: its
+// bytes have their escapes.
+func ParseText(text string) (*Doc, error) { return ParseDoc([]byte(EscapeHalves(text))) }
+
 // DocOf makes a document of a value; it is encoded when its bytes are first
 // asked for. Undefined becomes null.
 func DocOf(v Value) *Doc {

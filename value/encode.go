@@ -82,7 +82,8 @@ const hex = "0123456789ABCDEF"
 
 // AppendString writes s as a JSON string the way Jackson does: short escapes
 // where JSON has them, \u00XX for other control characters, everything else as
-// it is. Bytes that are no UTF-8 become U+FFFD.
+// it is. A half of a surrogate pair is an escape; other bytes that are no UTF-8
+// become U+FFFD.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
@@ -95,8 +96,8 @@ func AppendString(dst []byte, s string) []byte {
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])
 			if r == utf8.RuneError && size == 1 {
-				dst = append(append(dst, s[start:i]...), "\uFFFD"...)
-				start = i + 1
+				dst, size = appendNoUTF8(append(dst, s[start:i]...), s[i:])
+				start = i + size
 			}
 			i += size
 			continue
@@ -107,6 +108,14 @@ func AppendString(dst []byte, s string) []byte {
 		start = i
 	}
 	return append(append(dst, s[start:]...), '"')
+}
+
+// appendNoUTF8 writes what s begins with and is no UTF-8, and gives its length.
+func appendNoUTF8(dst []byte, s string) (all []byte, size int) {
+	if isHalf(s, 0) {
+		return appendHalf(dst, half(s, 0)), halfSize
+	}
+	return append(dst, "\uFFFD"...), 1
 }
 
 func appendEscape(dst []byte, c byte) []byte {

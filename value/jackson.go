@@ -13,11 +13,11 @@ import (
 // for a text that is JSON. The words and places are those of Jackson 2.14,
 // recorded in testdata/jackson.txt.
 func JacksonMessage(text []byte) string {
-	_, err := Decode(text)
+	_, err := DecodeString(string(text))
 	if err == nil {
 		return ""
 	}
-	s := jackson{text: utf16.Encode([]rune(string(text)))}
+	s := jackson{text: UTF16(string(text))}
 	switch {
 	case len(strings.Trim(string(text), " \t\r\n")) == 0:
 		return "No content to map due to end-of-input\n at " + s.source(1, 0)
@@ -28,7 +28,7 @@ func JacksonMessage(text []byte) string {
 	if !s.failed() { // it is one document, and more
 		s.trailing()
 	}
-	if !s.failed() { // or half of a surrogate pair, which Jackson takes
+	if !s.failed() { // Jackson takes it
 		s.fail("%v", err)
 	}
 	return s.message
@@ -82,15 +82,15 @@ func (s *jackson) source(line, column int) string {
 	if n := len(shown) - maxSource; n > 0 {
 		shown, cut = shown[:maxSource], fmt.Sprintf("[truncated %d chars]", n)
 	}
-	var b strings.Builder
-	for _, c := range utf16.Decode(shown) {
-		if unicode.IsControl(c) && c != '\r' && c != '\n' {
-			fmt.Fprintf(&b, "\\u%04X", c)
+	var b []byte
+	for _, c := range shown {
+		if unicode.IsControl(rune(c)) && c != '\r' && c != '\n' {
+			b = fmt.Appendf(b, "\\u%04X", c)
 			continue
 		}
-		b.WriteRune(c)
+		b = AppendRune(b, rune(c))
 	}
-	return fmt.Sprintf(`[Source: (String)"%s"%s; line: %d, column: %d]`, b.String(), cut, line, column)
+	return fmt.Sprintf(`[Source: (String)"%s"%s; line: %d, column: %d]`, Joined(string(b)), cut, line, column)
 }
 
 func (s *jackson) unexpected(c int, comment string) {
@@ -347,7 +347,7 @@ func (s *jackson) invalidToken(read string) {
 			break
 		}
 	}
-	s.fail("Unrecognized token '%s': was expecting %s", string(utf16.Decode(token)), jacksonValue)
+	s.fail("Unrecognized token '%s': was expecting %s", OfUTF16(token), jacksonValue)
 }
 
 // isIdentifier is Java's isJavaIdentifierPart, or isJavaIdentifierStart.

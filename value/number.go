@@ -35,6 +35,12 @@ func Float(f float64) Value {
 	return Value{kind: Number, form: floatForm, bits: math.Float64bits(f)}
 }
 
+// AnyFloat is Float that keeps what JSON cannot hold a number, for those who compute
+// with it: it is encoded as the string.
+func AnyFloat(f float64) Value {
+	return Value{kind: Number, form: floatForm, bits: math.Float64bits(f)}
+}
+
 // Num makes a number of its JSON text, which the caller has checked. The text
 // is kept: 1.0 stays 1.0, and integers of any size stay exact.
 func Num(text string) Value {
@@ -178,7 +184,7 @@ func (v Value) IsInteger() bool {
 }
 
 // CompareNumbers compares two numbers by value, exactly also where a float64
-// would round: -1, 0 or 1.
+// would round: -1, 0 or 1. A NaN equals nothing.
 func CompareNumbers(a, b Value) int {
 	if i, ok := a.exactInt(); ok {
 		if j, ok := b.exactInt(); ok {
@@ -193,6 +199,8 @@ func CompareNumbers(a, b Value) int {
 	}
 	f, g := a.Float64(), b.Float64()
 	switch {
+	case math.IsNaN(f) || math.IsNaN(g):
+		return 1
 	case f < g:
 		return -1
 	case f > g:
@@ -241,7 +249,11 @@ func (v Value) appendNumber(dst []byte) []byte {
 		return strconv.AppendInt(dst, int64(v.bits), 10)
 	case floatForm:
 	}
-	return AppendFloat(dst, math.Float64frombits(v.bits))
+	f := math.Float64frombits(v.bits)
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return AppendString(dst, Float(f).text)
+	}
+	return AppendFloat(dst, f)
 }
 
 // AppendFloat writes a finite float as AWS does: integral ones that fit an

@@ -42,7 +42,7 @@ func (s *Scanner) Object(member func(name string) error) error {
 		if err != nil {
 			return s.d.fail(err)
 		}
-		return member(name.String())
+		return member(s.d.str(name))
 	})
 }
 
@@ -86,7 +86,7 @@ func (s *Scanner) Raw() ([]byte, error) {
 	if err != nil {
 		return nil, s.d.fail(err)
 	}
-	return raw, nil
+	return s.d.raw(raw), nil
 }
 
 // End tells whether nothing follows what was read.

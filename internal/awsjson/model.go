@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/steppehq/steppe/value"
 )
@@ -233,7 +232,7 @@ func (c *checker) fail(path, shown, constraint string) {
 func (c *checker) text(path string, f *Field, s string) {
 	length := int64(len(s))
 	if f.Max < 100000 {
-		length = int64(len(utf16.Encode([]rune(s)))) // payloads are bounded in bytes
+		length = int64(value.UTF16Len(s)) // payloads are bounded in bytes
 	}
 	switch {
 	case f.Enum != nil:
@@ -291,7 +290,7 @@ func (c *checker) texts(path string, f *Field, v value.Value) error {
 		if item.Kind() != value.String {
 			return Fail("SerializationException", typeName(item)+" can not be converted to String")
 		}
-		n := len(utf16.Encode([]rune(item.Str())))
+		n := value.UTF16Len(item.Str())
 		items, broken = append(items, item.Str()), broken || f.EachMax > 0 && (n < f.EachMin || n > f.EachMax)
 	}
 	if broken {
