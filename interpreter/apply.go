@@ -89,10 +89,11 @@ func (x *Execution) applyInside(b *branch, ev *history.Event) {
 	switch ev.Type {
 	case history.ActivityStarted:
 		b.prev = ev.ID
-		b.task.start(ev.Millis)
+		b.task.clock(ev.Millis)
+		b.task.handOver(ev.Millis)
 	case history.TaskSubmitted:
 		b.prev = ev.ID
-		b.task.started = true
+		b.task.handOver(ev.Millis)
 	case history.TaskStarted, history.LambdaFunctionStarted:
 		x.dequeue(b)
 		b.prev, b.phase = ev.ID, tasking
@@ -166,22 +167,28 @@ func (x *Execution) schedule(b *branch, ev *history.Event) {
 		scheduled: ev.ID, resource: resource, input: ev.Input, name: b.state.Base().Name,
 		timeout: ev.Timeout, heartbeat: ev.Heartbeat, creds: ev.Credentials,
 	}
-	// The clocks of an activity's task begin when a worker has taken it.
+	// TimeoutSeconds of an activity's task count from when a worker has taken it.
 	if resource.Kind != asl.ActivityResource {
-		b.task.clocks(ev.Millis)
+		b.task.clock(ev.Millis)
 		x.enqueue(b, starting)
 	}
 }
 
-func (t *task) start(now int64) {
-	t.started = true
-	t.clocks(now)
-}
-
-func (t *task) clocks(now int64) {
+// clock begins to count the task's TimeoutSeconds.
+func (t *task) clock(now int64) {
 	if t.timeout > 0 {
 		t.due = now + t.timeout*1000
 	}
+}
+
+// handOver tells that somebody has the task who can give signs of life: a worker
+// of an activity, a job, or whoever was sent the task token. HeartbeatSeconds count
+// from here: "the heartbeat timeout doesn't start counting until after the Lambda
+// function has completed executing and returned a result" (developer guide, "Invoke
+// an AWS Lambda function with Step Functions"). A task that is done when its
+// service answers is never handed over.
+func (t *task) handOver(now int64) {
+	t.started = true
 	if t.heartbeat > 0 {
 		t.beat = now + t.heartbeat*1000
 	}

@@ -220,7 +220,7 @@ type task struct {
 	timeout   int64 // seconds, 0: none
 	heartbeat int64
 	due       int64 // when it times out
-	beat      int64 // when it must have given a sign of life
+	beat      int64 // when it must have given a sign of life; 0 while nobody can
 	creds     *value.Doc
 	name      string
 }
@@ -259,12 +259,16 @@ func (t *task) effect(token func(int64) string) Effect {
 	return e
 }
 
+// silent reports whether the task must give a sign of life before its time is
+// over.
+func (t *task) silent() bool { return t.beat != 0 && (t.due == 0 || t.beat < t.due) }
+
 func (b *branch) wake() int64 {
 	switch b.phase {
 	case waiting, retrying:
 		return b.due
 	case tasking, starting:
-		if b.task.beat != 0 && (b.task.due == 0 || b.task.beat < b.task.due) {
+		if b.task.silent() {
 			return b.task.beat
 		}
 		return b.task.due

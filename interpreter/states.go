@@ -73,7 +73,10 @@ func (s *step) pathText(b *branch, t *asl.Text, field string) (*string, error) {
 	return new(v.Str()), nil
 }
 
-const noChoiceMatched = "Failed to transition out of the state. The state's input does not match any of the Choice Rules, and there is no default transition."
+// noChoiceMatched is the cause of a Choice state that finds no way on. The
+// specification has States.NoChoiceMatched for it; the service fails with
+// States.Runtime, which no Catcher of what is around the state sees.
+const noChoiceMatched = "Failed to transition out of the state. The state does not point to a next state."
 
 // choose leaves a Choice state by the first rule that holds.
 func (s *step) choose(b *branch, st *asl.Choice) {
@@ -97,7 +100,7 @@ func (s *step) choose(b *branch, st *asl.Choice) {
 		}
 	}
 	if st.Default == "" {
-		s.fail(b, s.raised(b, "States.NoChoiceMatched", noChoiceMatched))
+		s.fail(b, s.raised(b, "States.Runtime", noChoiceMatched))
 		return
 	}
 	s.leave(b, &st.Flow, effective, st.Default)

@@ -422,8 +422,10 @@ func (s *step) due(b *branch) {
 		s.endWait(b)
 	case retrying:
 		s.perform(b)
+	case starting: // its time is over before the step went on
+		s.started(b)
 	case tasking:
 		s.timeOut(b)
-	case arriving, spawning, starting, inside, joining, ended, redoing, ending:
+	case arriving, spawning, inside, joining, ended, redoing, ending:
 	}
 }

@@ -194,7 +194,7 @@ func (s *step) timeOut(b *branch) {
 	case asl.ServiceResource:
 	}
 	f := failure{ErrorOutput: history.ErrorOutput{Error: new("States.Timeout")}, event: &ev, task: true}
-	if t.due == 0 || t.due > s.now {
+	if t.silent() {
 		f.also = "States.HeartbeatTimeout"
 	}
 	s.cancel(t)

@@ -262,7 +262,7 @@ func (t *Trial) choice(st *asl.Choice) *TrialResult {
 		}
 	}
 	if st.Default == "" {
-		return t.failure(t.s.raised(t.b, "States.NoChoiceMatched", noChoiceMatched))
+		return t.failure(t.s.raised(t.b, "States.Runtime", noChoiceMatched))
 	}
 	return t.leave(&st.Flow, effective, st.Default, false)
 }
