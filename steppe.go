@@ -94,8 +94,13 @@ type Config struct {
 	// and the workers of activities.
 	Mock integration.Answerer
 	// VirtualTime has the clock jump to the next timer whenever nothing else is
-	// under way: a Wait of a year takes no time.
+	// under way: a Wait of a year takes no time. The clock stands while somebody owes
+	// an answer, so that a program can give it: who has a task token, the workers of
+	// activities, functions. [Server.Advance] has such time pass.
 	VirtualTime bool
+	// Unattended tells that activities have no workers: their tasks do not hold a
+	// virtual clock, and time out.
+	Unattended bool
 	// AcceptLoss opens a data directory that does not hold all that was
 	// acknowledged, after telling the logger what is lost. Otherwise Open gives a
 	// *pebble.LossError.
@@ -182,16 +187,15 @@ func Open(cfg Config) (*Server, error) {
 	if cfg.Mock != nil {
 		registry.Mock(cfg.Mock)
 	}
-	clock := engine.NewVirtualClock(time.Now())
 	ec := engine.Config{
 		Store: s.store, Integrations: &registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
-		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: ownedKeys(&cfg), Memory: cfg.Memory,
+		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: ownedKeys(&cfg), Memory: cfg.Memory, Unattended: cfg.Unattended,
 	}
 	if db, ok := s.store.(*pebble.DB); ok {
 		ec.Marks = db.Marks()
 	}
 	if cfg.VirtualTime {
-		ec.Clock = clock.Now
+		ec.Virtual = engine.NewVirtualClock(time.Now())
 	}
 	if cfg.Mock != nil {
 		ec.Concurrency = 1 // mocks answer in the order in which tasks are scheduled
@@ -205,13 +209,7 @@ func Open(cfg Config) (*Server, error) {
 	}
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.done.Go(func() {
-		if cfg.VirtualTime {
-			s.engine.RunVirtual(run, clock)
-			return
-		}
-		s.engine.Run(run)
-	})
+	s.done.Go(func() { s.engine.Run(run) })
 	return s, nil
 }
 
@@ -268,6 +266,13 @@ func openStore(cfg *Config) (store.Store, error) {
 		cache = max(cfg.Memory, smallestCache)
 	}
 	return pebble.Open(cfg.Dir, pebble.Options{Logger: cfg.Logger, AcceptLoss: cfg.AcceptLoss, OpenFiles: cfg.OpenFiles, CacheSize: cache})
+}
+
+// Advance lets time pass where time is virtual ([Config.VirtualTime]), also while
+// somebody owes an answer, and gives the time then. What becomes due on the way,
+// and what that brings about, is done when it returns.
+func (s *Server) Advance(ctx context.Context, by time.Duration) (time.Time, error) {
+	return s.engine.Advance(ctx, by)
 }
 
 // Handler answers the API.

@@ -41,7 +41,7 @@ type serveCommand struct {
 	MaxConnections        int      `help:"Connections at once; idle ones make room for more. Half of them may serve one account." default:"10000" placeholder:"N"`
 	Insecure              bool     `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
 	AcceptLoss            bool     `help:"Go on with a data directory that has lost what was acknowledged; the log says what. Copy the directory first."`
-	Time                  string   `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
+	Time                  string   `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way and nobody owes an answer (see steppe clock)." enum:"real,virtual" default:"real"`
 	JSON                  bool     `help:"Write the log as JSON." name:"json"`
 }
 
