@@ -75,8 +75,9 @@ type Config struct {
 	// nil: none. Close closes it if it is an io.Closer.
 	Audit io.Writer
 	// Functions are the Lambda functions run on this machine. Open performs the
-	// tasks again that were under way when the data directory was last open: what
-	// they call stands here.
+	// tasks again that were under way when the data directory was last open. Those
+	// that call a function which was called before and is not here wait for it, also
+	// in a later life of the data directory (see [Function.Removed]).
 	Functions []Function
 	// LambdaEndpoint is the URL of a server with Lambda's Invoke operation, for
 	// the functions that are not among Functions; "" for none.
@@ -168,14 +169,19 @@ func Open(cfg Config) (*Server, error) {
 	if cfg.Region == "" {
 		cfg.Region = DefaultRegion
 	}
-	functions, err := openFunctions(&cfg, homes)
+	db, err := openStore(&cfg)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{functions: functions, account: cfg.Account, region: cfg.Region, homes: homes}
-	if s.store, err = openStore(&cfg); err != nil {
-		return nil, errors.Join(err, functions.Close())
+	memory, err := openFunctionMemory(context.Background(), db)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
+	functions, err := openFunctions(&cfg, homes, memory)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s := &Server{functions: functions, store: db, account: cfg.Account, region: cfg.Region, homes: homes}
 	var registry integration.Registry
 	if cfg.Perform != nil {
 		registry.Register("*", cfg.Perform)

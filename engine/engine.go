@@ -129,6 +129,7 @@ type Engine struct {
 	queued     atomic.Int64
 	under      underWay
 	virtual    virtual
+	absences   absences
 	pacer      *pacer
 	residency  residency
 	usage      usage

@@ -63,7 +63,7 @@ func (u *underWay) end() {
 // virtual is what an engine with a virtual clock knows.
 type virtual struct {
 	clock *VirtualClock // nil: time is real
-	owing atomic.Int64  // executions that somebody owes an answer
+	owing atomic.Int64  // for how much somebody owes an answer
 	asked chan *advance
 }
 
@@ -81,8 +81,15 @@ func (e *Engine) owes(r *resident, owing bool) {
 		return
 	}
 	if owing {
-		e.virtual.owing.Add(1)
-	} else if e.virtual.owing.Add(-1) == 0 {
+		e.owing(1)
+	} else {
+		e.owing(-1)
+	}
+}
+
+// owing counts answers that are owed.
+func (e *Engine) owing(n int64) {
+	if e.virtual.owing.Add(n) == 0 {
 		e.timers.poke()
 	}
 }
