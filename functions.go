@@ -22,6 +22,9 @@ type Function struct {
 	// if it were not there. "" stands for the server's own account, and for that of
 	// the keys if these have only one and Config.Account is not set; "*" for all.
 	Account string
+	// Removed tells that the function was given up: tasks that call it fail with
+	// Lambda.ResourceNotFoundException, and do not wait for it to come back.
+	Removed bool
 
 	code lambda.Function
 }
@@ -46,10 +49,11 @@ func (s *Server) FunctionARN(name string) string {
 
 // RegisterFunction makes a [GoFunction] available to a server that is open, as
 // one of the server's account.
-// Tasks that Open took up may have called it before, and failed: give functions
-// whose tasks outlive the server in [Config.Functions].
+// Tasks that have called it before, in this or an earlier life of the data
+// directory, and wait for it are performed then.
 func RegisterFunction[In, Out any](s *Server, name string, fn func(ctx context.Context, in In) (Out, error)) {
 	s.functions.Add(name, GoFunction(name, fn).code, s.homes...)
+	s.engine.Retry(context.Background())
 }
 
 // IdempotencyKey gives the code of a [GoFunction], by the context that it is
@@ -101,8 +105,9 @@ func accountsOf(cfg *Config, homes []string, what, account string) ([]string, er
 }
 
 // openFunctions makes the set of a server's functions.
-func openFunctions(cfg *Config, homes []string) (*lambda.Functions, error) {
+func openFunctions(cfg *Config, homes []string, memory *functionMemory) (*lambda.Functions, error) {
 	set := lambda.NewFunctions()
+	set.Remember(memory)
 	if cfg.LambdaEndpoint != "" {
 		others, err := lambda.Endpoint(cfg.LambdaEndpoint)
 		if err != nil {
@@ -118,6 +123,12 @@ func openFunctions(cfg *Config, homes []string) (*lambda.Functions, error) {
 		accounts, err := accountsOf(cfg, homes, "function "+f.Name, f.Account)
 		if err != nil {
 			return nil, errors.Join(err, set.Close())
+		}
+		if f.Removed {
+			if err := memory.forget(context.Background(), f.Name, accounts); err != nil {
+				return nil, errors.Join(err, set.Close())
+			}
+			continue
 		}
 		made, err := openFunction(cfg, f)
 		if err != nil {

@@ -76,8 +76,9 @@ type Config struct {
 	// nil: none. Close closes it if it is an io.Closer.
 	Audit io.Writer
 	// Functions are the Lambda functions run on this machine. Open performs the
-	// tasks again that were under way when the data directory was last open: what
-	// they call stands here.
+	// tasks again that were under way when the data directory was last open. Those
+	// that call a function which was called before and is not here wait for it, also
+	// in a later life of the data directory (see [Function.Removed]).
 	Functions []Function
 	// LambdaEndpoint is the URL of a server with Lambda's Invoke operation, for
 	// the functions that are not among Functions; "" for none.
@@ -101,8 +102,13 @@ type Config struct {
 	// nothing (Dir).
 	TestCases func(machine, testCase string) TestCase
 	// VirtualTime has the clock jump to the next timer whenever nothing else is
-	// under way: a Wait of a year takes no time.
+	// under way: a Wait of a year takes no time. The clock stands while somebody owes
+	// an answer, so that a program can give it: who has a task token, the workers of
+	// activities, functions. [Server.Advance] has such time pass.
 	VirtualTime bool
+	// Unattended tells that activities have no workers: their tasks do not hold a
+	// virtual clock, and time out.
+	Unattended bool
 	// AcceptLoss opens a data directory that does not hold all that was
 	// acknowledged, after telling the logger what is lost. Otherwise Open gives a
 	// *pebble.LossError.
@@ -175,29 +181,33 @@ func Open(cfg Config) (*Server, error) {
 	if cfg.Region == "" {
 		cfg.Region = DefaultRegion
 	}
-	functions, err := openFunctions(&cfg, homes)
+	db, err := openStore(&cfg)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{functions: functions, account: cfg.Account, region: cfg.Region, homes: homes}
-	if s.store, err = openStore(&cfg); err != nil {
-		return nil, errors.Join(err, functions.Close())
+	memory, err := openFunctionMemory(context.Background(), db)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
+	functions, err := openFunctions(&cfg, homes, memory)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s := &Server{functions: functions, store: db, account: cfg.Account, region: cfg.Region, homes: homes}
 	if cfg.TestCases != nil {
 		s.testCases = &testCases{find: cfg.TestCases}
 	}
 	registry := performers(&cfg, functions, s.testCases)
 	s.registry = registry
-	clock := engine.NewVirtualClock(time.Now())
 	ec := engine.Config{
 		Store: s.store, Integrations: registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
-		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: ownedKeys(&cfg), Memory: cfg.Memory,
+		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: ownedKeys(&cfg), Memory: cfg.Memory, Unattended: cfg.Unattended,
 	}
 	if db, ok := s.store.(*pebble.DB); ok {
 		ec.Marks = db.Marks()
 	}
 	if cfg.VirtualTime {
-		ec.Clock = clock.Now
+		ec.Virtual = engine.NewVirtualClock(time.Now())
 	}
 	if cfg.Mock != nil {
 		ec.Concurrency = 1 // mocks answer in the order in which tasks are scheduled
@@ -211,13 +221,7 @@ func Open(cfg Config) (*Server, error) {
 	}
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.done.Go(func() {
-		if cfg.VirtualTime {
-			s.engine.RunVirtual(run, clock)
-			return
-		}
-		s.engine.Run(run)
-	})
+	s.done.Go(func() { s.engine.Run(run) })
 	return s, nil
 }
 
@@ -314,6 +318,13 @@ func (s *Server) ready() error {
 		return store.ErrFull
 	}
 	return nil
+}
+
+// Advance lets time pass where time is virtual ([Config.VirtualTime]), also while
+// somebody owes an answer, and gives the time then. What becomes due on the way,
+// and what that brings about, is done when it returns.
+func (s *Server) Advance(ctx context.Context, by time.Duration) (time.Time, error) {
+	return s.engine.Advance(ctx, by)
 }
 
 // Handler answers the API.

@@ -11,8 +11,14 @@ import (
 
 // held adds why an execution is held to what is told of it.
 func (a *api) held(o *awsjson.Object, d *engine.Description) *awsjson.Object {
-	if x := a.Engine.Suspected(d.ID); x != nil && x.Held && d.Status == store.Running {
-		o.Str("held", x.Reason)
+	if d.Status != store.Running {
+		return o
+	}
+	if x := a.Engine.Suspected(d.ID); x != nil && x.Held {
+		return o.Str("held", x.Reason)
+	}
+	if what := a.Engine.Absent(d.ID); what != "" {
+		o.Str("awaits", "the "+what+" is missing; it goes on when the server is started with it")
 	}
 	return o
 }

@@ -28,6 +28,8 @@ func (a *api) v1(mux *http.ServeMux, s *awsjson.Server) {
 		"GET /api/v1/executions/{arn...}":   a.showExecution,
 		"POST /api/v1/forks":                a.forkExecution,
 		"POST /api/v1/resumptions":          a.resumeExecution,
+		"GET /api/v1/clock":                 a.showClock,
+		"POST /api/v1/clock":                a.advanceClock,
 		"GET /api/v1/alias-shifts":          a.listShifts,
 		"POST /api/v1/alias-shifts":         a.beginShift,
 		"GET /api/v1/alias-shifts/{arn}":    a.showShift,

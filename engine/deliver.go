@@ -503,6 +503,7 @@ func (st *stepping) settle() {
 	} else {
 		wake := x.Wake()
 		e.timers.set(r, wake)
+		e.owes(r, e.virtual.clock != nil && e.isOwed(x))
 		switch {
 		case x.Ready():
 		case e.parks(r, wake, effects):

@@ -70,6 +70,12 @@ type Config struct {
 	Quotas Quotas
 	// Clock gives the time, the wall clock by default.
 	Clock func() time.Time
+	// Virtual, where it is set, is the clock: Run has it jump from one timer to the
+	// next (see [Engine.Advance]).
+	Virtual *VirtualClock
+	// Unattended tells that nobody polls activities: their tasks in line do not hold
+	// a virtual clock, and time out.
+	Unattended bool
 	// Random gives the bytes of ids and keys, crypto/rand by default.
 	Random io.Reader
 	// Go starts concurrent work, by default in a goroutine that does nothing else
@@ -122,6 +128,8 @@ type Engine struct {
 	shifts     shifts
 	queued     atomic.Int64
 	under      underWay
+	virtual    virtual
+	absences   absences
 	pacer      *pacer
 	residency  residency
 	usage      usage
@@ -146,6 +154,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e.timers.init(e.cfg.Clock)
 	e.under.init()
+	e.virtual = virtual{clock: e.cfg.Virtual, asked: make(chan *advance)}
 	e.residency.limit = int(e.cfg.Memory / 2)
 	e.pacer = newPacer(e.cfg.Memory, e.cfg.Limits.Bytes+int64(e.cfg.Limits.RunAheadBytes))
 	e.pools.init(e)
@@ -203,6 +212,9 @@ func (cfg Config) withDefaults() Config {
 	if cfg.Memory == 0 {
 		cfg.Memory = DefaultMemory
 	}
+	if cfg.Virtual != nil {
+		cfg.Clock = cfg.Virtual.Now
+	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
@@ -242,8 +254,13 @@ func (e *Engine) loadKey(ctx context.Context) error {
 // jump on, and timers sleep by another one.
 const longestSleep = time.Second
 
-// Run does what becomes due until the context ends.
+// Run does what becomes due until the context ends. With a virtual clock nothing
+// is waited for but what is under way, and those who owe an answer.
 func (e *Engine) Run(ctx context.Context) {
+	if e.virtual.clock != nil {
+		e.runVirtual(ctx)
+		return
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

@@ -90,10 +90,19 @@ func (p *pools) begins(t *laneTask) {
 func (p *pools) ends(t *laneTask) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.tasks, t.id)
+	if p.tasks[t.id] == t {
+		delete(p.tasks, t.id)
+	}
 	if p.byExec[t.id.execution]--; p.byExec[t.id.execution] == 0 {
 		delete(p.byExec, t.id.execution)
 	}
+}
+
+// letGo has a task be neither in line nor being performed.
+func (p *pools) letGo(t *laneTask) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.tasks, t.id)
 }
 
 func (p *pools) cancel(id effectID) {
@@ -161,6 +170,7 @@ func (e *Engine) perform(r *resident, m meta, effect *interpreter.Effect) {
 	switch {
 	case effect.Kind == interpreter.Cancel:
 		e.pools.cancel(id)
+		e.forgetAbsent(id.execution, id.event)
 		e.activities.cancel(effect.Resource.ARN, id)
 		return
 	case effect.Resource.Kind == asl.ActivityResource && e.mockOf(m, effect) == nil:
@@ -241,13 +251,22 @@ func (e *Engine) performTask(t *laneTask) {
 	if effect.Resource.Kind == asl.ActivityResource { // of a mock
 		e.report(t.r, interpreter.Message{Kind: interpreter.TaskStarted, Cause: effect.Cause, Worker: "mock"})
 	}
-	msg := e.answer(ctx, t.m, effect, t.id)
+	began := e.absences.turn.Load()
+	msg, absent := e.answer(ctx, t.m, effect, t.id)
+	for absent != nil && t.r.express == nil && ctx.Err() == nil {
+		if e.heldAbsent(t, began, absent) {
+			return
+		}
+		began = e.absences.turn.Load()
+		msg, absent = e.answer(ctx, t.m, effect, t.id)
+	}
 	if ctx.Err() != nil {
 		return // nobody waits; or the time is over, which a timer says
 	}
 	e.report(t.r, msg)
 	if mock := e.mockOf(t.m, &effect); mock != nil && msg.Kind == interpreter.TaskSubmitted {
-		e.report(t.r, e.outcome(ctx, t.m, effect, t.id, mock.Answer))
+		msg, _ = e.outcome(ctx, t.m, effect, t.id, mock.Answer)
+		e.report(t.r, msg)
 	}
 }
 
@@ -269,8 +288,9 @@ func (e *Engine) pickUp(ctx context.Context, t *laneTask) bool {
 	return err == nil && t.effect != nil
 }
 
-// answer performs a task and gives the message that tells how it went.
-func (e *Engine) answer(ctx context.Context, m meta, effect interpreter.Effect, id effectID) interpreter.Message {
+// answer performs a task and gives the message that tells how it went. absent
+// tells that what it calls is missing.
+func (e *Engine) answer(ctx context.Context, m meta, effect interpreter.Effect, id effectID) (msg interpreter.Message, absent *integration.AbsentError) {
 	var i integration.Integration
 	var err error
 	if mock := e.mockOf(m, &effect); mock != nil {
@@ -279,25 +299,26 @@ func (e *Engine) answer(ctx context.Context, m meta, effect interpreter.Effect, 
 		failed := integration.Failed("States.Runtime", err.Error())
 		return e.outcome(ctx, m, effect, id, func(context.Context, integration.Task) (*value.Doc, error) { return nil, failed })
 	}
-	msg := e.outcome(ctx, m, effect, id, i.Perform)
+	msg, absent = e.outcome(ctx, m, effect, id, i.Perform)
 	if msg.Kind == interpreter.TaskSucceeded && effect.Resource.Pattern == asl.WaitForTaskToken {
 		msg.Kind = interpreter.TaskSubmitted
 	}
-	return msg
+	return msg, absent
 }
 
 // outcome has a task performed and gives the message of its end.
 func (e *Engine) outcome(
 	ctx context.Context, m meta, effect interpreter.Effect, id effectID, perform func(context.Context, integration.Task) (*value.Doc, error),
-) interpreter.Message {
+) (interpreter.Message, *integration.AbsentError) {
 	output, err := perform(ctx, e.taskOf(m, &effect, id))
 	if err == nil {
-		return interpreter.Message{Kind: interpreter.TaskSucceeded, Cause: effect.Cause, Output: output}
+		return interpreter.Message{Kind: interpreter.TaskSucceeded, Cause: effect.Cause, Output: output}, nil
 	}
+	absent, _ := errors.AsType[*integration.AbsentError](err)
 	f := integration.FailureOf(err)
 	return interpreter.Message{
 		Kind: interpreter.TaskFailed, Cause: effect.Cause, Failure: history.ErrorOutput{Error: &f.Error, Cause: &f.Cause},
-	}
+	}, absent
 }
 
 // taskOf is a task as an integration is handed it.

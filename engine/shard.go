@@ -157,7 +157,8 @@ func (e *Engine) takeUp(s *shard, running *store.RunningRecord) {
 	if !running.Wake.IsZero() {
 		e.timers.set(r, running.Wake.UnixMilli())
 	}
-	if running.Busy {
+	// Who owes what is known of those alone that were replayed.
+	if running.Busy || e.virtual.clock != nil {
 		e.pools.resumes.start(func() { e.resume(r) })
 	}
 }
@@ -172,6 +173,7 @@ func (e *Engine) lost(s *shard, handle store.Shard) {
 	s.owned = nil
 	for id, r := range s.residents {
 		e.timers.clear(r)
+		e.owes(r, false)
 		if !r.forget() { // whoever is at work on it takes it out
 			delete(s.residents, id)
 		}
@@ -218,6 +220,8 @@ func (s *shard) add(r *resident) {
 func (e *Engine) remove(s *shard, r *resident) {
 	e.timers.clear(r)
 	e.residency.gone(r)
+	e.owes(r, false)
+	e.forgetAbsent(r.id, 0)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.residents[r.id] == r {
@@ -230,6 +234,7 @@ func (e *Engine) remove(s *shard, r *resident) {
 type resident struct {
 	id    store.ExecutionID
 	timer timer
+	owed  atomic.Bool // somebody owes it an answer; in virtual time
 
 	mu      sync.Mutex
 	busy    bool       // a goroutine is at work on it

@@ -264,7 +264,7 @@ func TestShiftSurvives(t *testing.T) {
 // TestShiftInVirtualTime: the clock jumps from step to step.
 func TestShiftInVirtualTime(t *testing.T) {
 	clock := engine.NewVirtualClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	e, err := engine.Open(t.Context(), engine.Config{Store: memory.New(memory.Options{}), Integrations: new(integration.Registry), Clock: clock.Now})
+	e, err := engine.Open(t.Context(), engine.Config{Store: memory.New(memory.Options{}), Integrations: new(integration.Registry), Virtual: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestShiftInVirtualTime(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		e.RunVirtual(ctx, clock)
+		e.Run(ctx)
 	}()
 	if _, err := e.BeginShift(t.Context(), m, "prod", 2, engine.ShiftPlan{First: 1, Step: 1, Every: 24 * time.Hour}); err != nil {
 		t.Fatal(err)

@@ -104,10 +104,27 @@ type failureError struct{ Failure }
 // Error gives Error Name and cause.
 func (f *failureError) Error() string { return f.Failure.Error + ": " + f.Cause }
 
+// AbsentError is the error of a task whose target is not there any more: it was,
+// when this or another server performed a task by it. The task is not failed, but
+// held until the target is there again ([engine.Engine.Retry]) or its own time is
+// over, as a worker that comes back would do it.
+type AbsentError struct {
+	// What is not there, as in "function charge of account 000000000000".
+	What string
+	// Failure is that of the task where it cannot be held.
+	Failure Failure
+}
+
+// Error names what is not there.
+func (e *AbsentError) Error() string { return "the " + e.What + " is missing" }
+
 // FailureOf gives the Error Output that an error of Perform stands for.
 func FailureOf(err error) Failure {
 	if f, ok := errors.AsType[*failureError](err); ok {
 		return f.Failure
+	}
+	if absent, ok := errors.AsType[*AbsentError](err); ok {
+		return absent.Failure
 	}
 	return Failure{"States.TaskFailed", err.Error()}
 }

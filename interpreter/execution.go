@@ -148,6 +148,17 @@ func (x *Execution) Tokens() (n int) {
 	return n
 }
 
+// Activities tells how many tasks of activities wait for a worker, or are worked
+// on.
+func (x *Execution) Activities() (n int) {
+	for _, b := range x.live {
+		if t := b.task; t != nil && t.resource.Kind == asl.ActivityResource {
+			n++
+		}
+	}
+	return n
+}
+
 // Pending gives the effects whose outcome is not recorded: what must be
 // performed again when the execution is taken over. token makes task tokens as
 // in [Env].

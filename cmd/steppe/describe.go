@@ -37,7 +37,7 @@ func (c *describeCommand) Run(con *console) error {
 	}
 	fmt.Fprintln(con.out, x.line())
 	for _, part := range []struct{ name, text string }{
-		{"arn", x.ARN}, {"held", x.Held}, {"cause", x.Cause}, {"input", x.Input}, {"output", x.Output},
+		{"arn", x.ARN}, {"held", x.Held}, {"awaits", x.Awaits}, {"cause", x.Cause}, {"input", x.Input}, {"output", x.Output},
 	} {
 		if part.text != "" {
 			fmt.Fprintf(con.out, "  %-7s %s\n", part.name, part.text)

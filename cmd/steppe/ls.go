@@ -26,6 +26,7 @@ type foundExecution struct {
 	Stop    *float64 `json:"stopDate"`
 	Error   string   `json:"error"`
 	Held    string   `json:"held"`
+	Awaits  string   `json:"awaits"`
 
 	raw json.RawMessage
 }
@@ -63,6 +64,8 @@ func (x *foundExecution) line() string {
 	took, why := "running", x.Error
 	if x.Held != "" {
 		took, why = "held", x.Held
+	} else if x.Awaits != "" {
+		took, why = "waits", x.Awaits
 	}
 	if x.Stop != nil {
 		took = seconds(*x.Stop).Sub(start).Round(time.Millisecond).String()

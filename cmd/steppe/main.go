@@ -42,6 +42,7 @@ type cli struct {
 	ChaosServe chaosServeCommand `cmd:"" hidden:""`
 	Soak       soakCommand       `cmd:"" help:"Have a server under full mixed load, with kills and failing tasks, and check that reads stay fast and nothing leaks."`
 	Hostile    hostileCommand    `cmd:"" help:"Attack a server with executions that take more than they should get, and see what another tenant notices."`
+	Clock      clockCommand      `cmd:"" help:"Show the time of a server, and have a virtual clock go on."`
 	Approve    approveCommand    `cmd:"" help:"End a task that waits for its task token."`
 	Env        envCommand        `cmd:"" help:"Write the environment variables with which AWS's CLI and SDKs call a server."`
 	Version    versionCommand    `cmd:"" help:"Show the version."`

@@ -28,7 +28,7 @@ type runCommand struct {
 	Account string `help:"Account of the execution and of the functions: that of the definition's ARNs." default:"000000000000" placeholder:"ID"`
 	Approve bool   `help:"Approve every task that waits for a task token, with {\"approved\":true}."`
 	Addr    string `help:"Where task tokens are taken while an execution waits." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
-	Time    string `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
+	Time    string `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way and nobody owes an answer." enum:"real,virtual" default:"real"`
 	substitutionFlags
 	Full bool `help:"Show inputs and outputs in full, also where a line of the terminal is too short."`
 	JSON bool `help:"Write the events as JSON, one a line." name:"json"`
@@ -71,7 +71,7 @@ func (c *runCommand) Run(con *console) error {
 		con.width = 0
 	}
 	r := &runner{command: c, con: con, tree: newTree(con), events: make(chan engine.Step, 1024)}
-	cfg := steppe.Config{Account: c.Account, VirtualTime: c.Time == "virtual", Observe: func(s engine.Step) { r.events <- s }, FunctionLog: r.functionLog}
+	cfg := steppe.Config{Account: c.Account, VirtualTime: c.Time == "virtual", Unattended: true, Observe: func(s engine.Step) { r.events <- s }, FunctionLog: r.functionLog}
 	if c.Config != "" {
 		cfg.Functions, err = loadConfig(c.Config)
 	} else {
@@ -233,7 +233,7 @@ func (r *runner) tokens(ctx context.Context, step engine.Step) error {
 		if r.command.Approve {
 			output := value.NewDoc([]byte(`{"approved":true}`))
 			err := r.server.Engine().SendTask(ctx, token, interpreter.Message{Kind: interpreter.TaskSucceeded, Output: output})
-			if err != nil {
+			if err != nil && !errors.Is(err, engine.ErrStale) { // it is over: its time, or the execution
 				return err
 			}
 			continue
@@ -278,4 +278,7 @@ func (r *runner) explain(token string) {
 	fmt.Fprintf(w, "\nThe execution waits for an approval. In another terminal, either of\n\n")
 	fmt.Fprintf(w, "  aws stepfunctions send-task-success --endpoint-url %s --task-token %s --task-output '{\"approved\":true}'\n\n", endpoint, token)
 	fmt.Fprintf(w, "  steppe approve --endpoint %s %s\n\n", endpoint, token)
+	if r.command.Time == "virtual" {
+		fmt.Fprintf(w, "The clock stands until then. To let time pass instead:\n\n  steppe clock --advance 1h --endpoint %s\n\n", endpoint)
+	}
 }

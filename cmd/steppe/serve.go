@@ -43,7 +43,7 @@ type serveCommand struct {
 	Insecure              bool     `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
 	AcceptLoss            bool     `help:"Go on with a data directory that has lost what was acknowledged; the log says what. Copy the directory first."`
 	MockConfig            string   `help:"MockConfigFile.json of Step Functions Local: StartExecution takes the ARN of a state machine with #TESTCASE behind it. Needs --ephemeral." placeholder:"FILE"`
-	Time                  string   `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way." enum:"real,virtual" default:"real"`
+	Time                  string   `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way and nobody owes an answer (see steppe clock)." enum:"real,virtual" default:"real"`
 	JSON                  bool     `help:"Write the log as JSON." name:"json"`
 }
 

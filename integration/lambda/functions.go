@@ -22,6 +22,24 @@ type Functions struct {
 	byName map[owned]Function
 	others map[string]Function // those that stand for all other names, by account
 	closed []Function          // what Close ends
+	memory Memory
+}
+
+// Memory remembers the functions that tasks were performed by, beyond the life of
+// a server. Its methods are called by many goroutines at once.
+type Memory interface {
+	// Called notes a function of an account, durably.
+	Called(ctx context.Context, account, name string) error
+	// WasCalled reports whether it was noted.
+	WasCalled(account, name string) bool
+}
+
+// Remember has tasks wait for functions that are missing and were there before:
+// those that m knows.
+func (f *Functions) Remember(m Memory) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.memory = m
 }
 
 // owned is the name of a function of an account.
@@ -104,7 +122,7 @@ func (f *Functions) find(n functionName, caller string) (function Function, acco
 func (f *Functions) invoke(ctx context.Context, t integration.Task, name, qualifier string, in Invocation) (*Response, error) {
 	in.Idempotency, in.TraceHeader, in.MaxBytes = t.Idempotency, t.TraceHeader, t.MaxBytes
 	var response *Response
-	function, err := f.called(t, name, qualifier, &in)
+	function, err := f.called(ctx, t, name, qualifier, &in)
 	if err == nil {
 		response, err = function.Invoke(ctx, in)
 	}
@@ -115,7 +133,7 @@ func (f *Functions) invoke(ctx context.Context, t integration.Task, name, qualif
 }
 
 // called gives the function that is called, and completes the call.
-func (f *Functions) called(t integration.Task, name, qualifier string, in *Invocation) (Function, error) {
+func (f *Functions) called(ctx context.Context, t integration.Task, name, qualifier string, in *Invocation) (Function, error) {
 	n, err := parseName(name, t.Account, t.Region)
 	if err != nil {
 		return nil, err
@@ -127,17 +145,42 @@ func (f *Functions) called(t integration.Task, name, qualifier string, in *Invoc
 	}
 	in.FunctionARN, in.Qualifier = n.arn(), n.qualifier
 	function, _ := f.find(n, t.Account)
+	f.mu.RLock()
+	memory := f.memory
+	f.mu.RUnlock()
 	if function == nil {
 		if qualifier = n.qualifier; qualifier == "" {
 			qualifier = "$LATEST"
 		}
-		return nil, &ServiceError{
+		unknown := &ServiceError{
 			Status: http.StatusNotFound, Code: "ResourceNotFoundException",
 			Message: "Function not found: " + in.FunctionARN + ":" + qualifier,
 		}
+		if memory != nil && n.account == t.Account && memory.WasCalled(n.account, n.name) {
+			return nil, &missingError{"function " + n.name + " of account " + n.account, unknown}
+		}
+		return nil, unknown
 	}
-	return function, in.checkHeaders()
+	if err := in.checkHeaders(); err != nil {
+		return nil, err
+	}
+	if memory != nil {
+		// Before it is called: a server may die while it runs.
+		return function, memory.Called(ctx, n.account, n.name)
+	}
+	return function, nil
 }
+
+// missingError tells that a function is not there which was.
+type missingError struct {
+	what    string
+	unknown *ServiceError
+}
+
+func (e *missingError) Error() string { return e.unknown.Error() }
+
+// Unwrap gives the answer for a function that never was.
+func (e *missingError) Unwrap() error { return e.unknown }
 
 // limited is a function that runs so many invocations at once.
 type limited interface{ limit() int }

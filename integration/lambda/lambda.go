@@ -225,6 +225,9 @@ func payload(r *Response, limit int, name string) (*value.Doc, error) {
 // failure turns an error of the service into an Error Output: those of the SDK
 // for Java 1 drop "Exception" nowhere, and have "Lambda." in front.
 func failure(err error) error {
+	if missing, ok := errors.AsType[*missingError](err); ok {
+		return &integration.AbsentError{What: missing.what, Failure: integration.FailureOf(failure(missing.unknown))}
+	}
 	if service, ok := errors.AsType[*ServiceError](err); ok {
 		if service.Code == validation {
 			return integration.Failed("Lambda.AWSLambdaException", service.Error())
