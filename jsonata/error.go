@@ -197,11 +197,6 @@ func shownText(text string) string {
 	return text
 }
 
-// fail throws an error, which ends the evaluation.
-func fail(code string, values ...value.Value) {
-	panic(newError(code, values...))
-}
-
 func newError(code string, values ...value.Value) *Error {
 	e := &Error{Code: code}
 	if len(values) > 0 {
