@@ -127,7 +127,7 @@ func TestExceptions(t *testing.T) {
 		{"SendTaskSuccess", `{"taskToken":"x","output":"{"}`, "InvalidOutput", ""},
 		{"GetActivityTask", `{"activityArn":"arn:aws:states:us-east-1:000000000000:activity:a"}`, "ActivityDoesNotExist", "Activity Does Not Exist: 'arn:aws:states:us-east-1:000000000000:activity:a'"},
 		{"TagResource", `{"resourceArn":"` + nobody + `","tags":[]}`, "ResourceNotFound", "Resource not found: '" + nobody + "'"},
-		{"UpdateStateMachine", `{"stateMachineArn":"` + arn + `"}`, "MissingRequiredParameter", ""},
+		{"UpdateStateMachine", `{"stateMachineArn":"` + arn + `"}`, "MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, the EncryptionConfiguration or the TracingConfiguration must be specified"},
 		{"RedriveExecution", `{"executionArn":"x"}`, "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: x'"},
 		{"RedriveExecution", `{"executionArn":"arn:aws:states:us-east-1:000000000000:express:m:a:b"}`, "InvalidArn", "Invalid Arn: 'Resource type not valid in this context: express'"},
 		{"RedriveExecution", `{"executionArn":"` + ended + `"}`, "ExecutionNotRedrivable", "Execution is not redrivable: 'Execution is SUCCEEDED and cannot be redriven'"},

@@ -218,7 +218,7 @@ func (a *api) update(ctx context.Context, r *awsjson.Request, old *engine.Machin
 func (a *api) updated(ctx context.Context, r *awsjson.Request, old *engine.Machine) (engine.Machine, *asl.StateMachine, error) {
 	m, parsed := *old, old.Parsed()
 	if !r.Has("definition") && !r.Has("roleArn") && !r.Has("loggingConfiguration") && !r.Has("tracingConfiguration") && !r.Has("encryptionConfiguration") {
-		return m, nil, awsjson.Fail("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, the TracingConfiguration or the EncryptionConfiguration must be specified")
+		return m, nil, awsjson.Fail("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, the EncryptionConfiguration or the TracingConfiguration must be specified")
 	}
 	if err := configuration(r, &m); err != nil {
 		return m, nil, err

@@ -97,7 +97,7 @@ func (a *api) trialSpec(r *awsjson.Request) (interpreter.TrialSpec, error) {
 			ARN: t.ARN("express", machine+":"+name), Name: name, StateMachineARN: t.ARN("stateMachine", machine), MachineName: machine,
 			RoleARN: r.Str("roleArn"), Region: t.Region, Express: true, Seed: uint64(a.Engine.Now().UnixNano()),
 		},
-		Env: interpreter.Env{Now: a.Engine.Now(), Limits: interpreter.AWSLimits},
+		Env: interpreter.Env{Now: a.Engine.Now(), Limits: interpreter.AWSLimits, Token: func(int64) string { return name }},
 	}
 	var err error
 	if spec.State, spec.Iterated, err = testedState(r); err != nil {
@@ -252,6 +252,8 @@ func checkMock(st asl.State, r *awsjson.Request, mock value.Value) error {
 		return invalid("A test mock should have only one of the following fields: [result, errorOutput].")
 	case !given(text) && !given(failed):
 		return invalid("A test mock must have one of the following fields: [result, errorOutput].")
+	case !given(text) && !given(failed.Get("error")):
+		return invalid("A mocked errorOutput must have the following field: [error].")
 	case !given(text):
 		return nil
 	}

@@ -175,6 +175,26 @@ func TestTestState(t *testing.T) {
 			`{"output":1,"inspectionData":{"afterParameters":{"v":5,"i":0},"result":1},"status":"SUCCEEDED"}`,
 		},
 		{
+			"a task token stands wherever the task's fields are evaluated",
+			`{"definition":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke.waitForTaskToken","QueryLanguage":"JSONata","Arguments":{"FunctionName":"f","Payload":{"t":"{% $length($states.context.Task.Token) > 0 %}"}},"End":true},"input":{},"inspectionLevel":"DEBUG","mock":{"result":1}}`,
+			`{"output":1,"inspectionData":{"afterArguments":{"FunctionName":"f","Payload":{"t":true}},"result":1},"status":"SUCCEEDED"}`,
+		},
+		{
+			"a task token that the context has",
+			`{"definition":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke.waitForTaskToken","Parameters":{"FunctionName":"f","Payload":{"t.$":"$$.Task.Token"}},"End":true},"input":{},"inspectionLevel":"DEBUG","mock":{"result":1},"context":{"Task":{"Token":"tt"}}}`,
+			`{"output":1,"inspectionData":{"afterParameters":{"FunctionName":"f","Payload":{"t":"tt"}},"result":1},"status":"SUCCEEDED"}`,
+		},
+		{
+			"a state that fails has its variables, too",
+			`{"definition":{"Type":"Fail","Error":"E"},"input":{},"variables":{"a":1},"inspectionLevel":"TRACE"}`,
+			`{"error":"E","inspectionData":{"variables":{"a":1}},"status":"FAILED"}`,
+		},
+		{
+			"and one that would be tried again",
+			`{"definition":` + task + `,"input":{},"inspectionLevel":"DEBUG","variables":{"a":1},"mock":{"errorOutput":{"error":"B"}}}`,
+			`{"error":"B","inspectionData":{"afterParameters":{},"errorDetails":{"retryIndex":1,"retryBackoffIntervalSeconds":3},"variables":{"a":1}},"status":"RETRIABLE"}`,
+		},
+		{
 			"variables come and go",
 			`{"definition":{"Type":"Pass","QueryLanguage":"JSONata","Output":"{% $a + 1 %}","Assign":{"b":"{% $a %}"},"End":true},"input":{},"variables":{"a":1},"inspectionLevel":"DEBUG"}`,
 			`{"output":2,"inspectionData":{"variables":{"a":1,"b":1}},"status":"SUCCEEDED"}`,
@@ -194,6 +214,7 @@ func TestTestStateRefuses(t *testing.T) {
 	const fan = `{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Pass","End":true}}}}`
 	tests := []struct{ members, typ, want string }{
 		{`{"definition":` + task + `,"mock":{}}`, "ValidationException", "A test mock must have one of the following fields: [result, errorOutput]."},
+		{`{"definition":` + task + `,"mock":{"errorOutput":{"cause":"c"}}}`, "ValidationException", "A mocked errorOutput must have the following field: [error]."},
 		{`{"definition":` + task + `,"mock":{"result":1},"revealSecrets":true}`, "ValidationException", "RevealSecrets is not supported when a mock is specified"},
 		{`{"definition":` + fan + `,"input":[],"mock":{"errorOutput":{"error":"E"}},"stateConfiguration":{"errorCausedByState":"Z"}}`, "ValidationException", "State not found in definition"},
 		{`{"definition":` + fan + `,"input":[],"mock":{"result":{}}}`, "ValidationException", "Mocked result must be an array."},

@@ -150,7 +150,7 @@ func (t *Trial) stopped(r any) *TrialResult {
 		return &TrialResult{Interrupted: stop.Err}
 	}
 	f, _ := t.s.unevaluated(t.b, stop)
-	return t.end(TrialResult{Status: "FAILED", Failure: f.ErrorOutput})
+	return &TrialResult{Status: "FAILED", Failure: f.ErrorOutput, Inspection: t.seen.Value()}
 }
 
 func (t *Trial) begin() (*Effect, *TrialResult) {
@@ -208,12 +208,9 @@ func (t *Trial) task(st *asl.Task) (*Effect, *TrialResult) {
 	resource, _ := asl.ParseResource(st.Resource)
 	if resource.Pattern == asl.WaitForTaskToken {
 		t.s.token = 1
-		if t.s.env.Token == nil {
-			t.s.env.Token = func(int64) string { return "" }
-		}
+		defer func() { t.s.token = 0 }()
 	}
 	args, err := t.arguments(&st.Common, true)
-	t.s.token = 0
 	if err != nil {
 		return nil, t.failed(err)
 	}
@@ -354,10 +351,10 @@ func (t *Trial) leave(flow *query.Flow, result value.Value, next string, shown b
 	return t.end(TrialResult{Status: "SUCCEEDED", Output: t.s.document(t.b, output), Next: next})
 }
 
-// assign shows the variables as the state leaves them.
+// assign assigns variables, as the state leaves them.
 func (t *Trial) assign(flow *query.Flow, selected value.Value) error {
 	assigned, err := flow.AssignVariables(t.scope(), selected)
-	if err != nil || len(assigned) == 0 && len(t.b.vars) == 0 {
+	if err != nil || len(assigned) == 0 {
 		return err
 	}
 	vars, ok := t.s.assignable(t.b, assigned)
@@ -366,15 +363,20 @@ func (t *Trial) assign(flow *query.Flow, selected value.Value) error {
 		return &query.Error{Name: *limit.Error, Cause: *limit.Cause}
 	}
 	t.s.x.assign(t.b, vars)
-	all := value.NewObject(len(t.b.vars))
-	for _, v := range t.b.vars {
-		all.Set(v.Name, v.Value.Value())
-	}
-	t.see("variables", all.Value())
 	return nil
 }
 
+// end ends the trial. The variables are shown as they are then, also of a state that
+// fails: "the set will include variables assigned in the state and variables set up
+// as test state input" (API reference, "InspectionData").
 func (t *Trial) end(r TrialResult) *TrialResult {
+	if len(t.b.vars) > 0 {
+		all := value.NewObject(len(t.b.vars))
+		for _, v := range t.b.vars {
+			all.Set(v.Name, v.Value.Value())
+		}
+		t.see("variables", all.Value())
+	}
 	r.Inspection = t.seen.Value()
 	return &r
 }

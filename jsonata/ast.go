@@ -41,6 +41,26 @@ const (
 	fieldNode // a path that is one name
 )
 
+// kindNames are what the reference implementation calls them in errors.
+var kindNames = map[kind]string{
+	literalNode: "value", nameNode: "name", stringNode: "string", variableNode: "variable", wildcardNode: "wildcard", descendantNode: "descendant",
+	parentNode: "parent", regexNode: "regex", pathNode: "path", fieldNode: "path", negateNode: "unary", arrayNode: "unary", objectNode: "unary", blockNode: "block",
+	conditionNode: "condition", bindNode: "bind", callNode: "function", partialNode: "partial", lambdaNode: "lambda", applyNode: "apply", transformNode: "transform",
+	sortNode: "sort", placeholderNode: "operator",
+}
+
+// typeName is the type that the reference implementation's errors show.
+func (n *node) typeName() string {
+	name, ok := kindNames[n.kind]
+	switch {
+	case !ok:
+		return "binary"
+	case n.value.Kind() == value.Number:
+		return "number"
+	}
+	return name
+}
+
 // node is a part of an expression. Which fields it uses is told by its kind.
 type node struct {
 	kind  kind

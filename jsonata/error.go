@@ -22,6 +22,8 @@ type Error struct {
 	Value, Value2 value.Value
 	// Index is the number of the argument concerned, from 1; 0 for none.
 	Index int
+
+	literal value.Value // the token, where it is a number, true, false or null
 }
 
 // Error gives code and message.
@@ -160,6 +162,9 @@ func (e *Error) complete() {
 func (e *Error) shown(name string) string {
 	switch name {
 	case "token", "functionName":
+		if !e.literal.IsUndefined() {
+			return encodeForMessage(e.literal)
+		}
 		return encodeForMessage(value.Str(e.Token))
 	case "value":
 		return encodeForMessage(e.Value)
@@ -190,11 +195,6 @@ func shownText(text string) string {
 		return strings.ToValidUTF8(text[:maxShown], "") + "…"
 	}
 	return text
-}
-
-// fail throws an error, which ends the evaluation.
-func fail(code string, values ...value.Value) {
-	panic(newError(code, values...))
 }
 
 func newError(code string, values ...value.Value) *Error {

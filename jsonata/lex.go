@@ -145,7 +145,7 @@ func (l *lexer) quoted(quote byte) lexeme {
 // escape reads what follows a backslash.
 func (l *lexer) escape(b *strings.Builder) {
 	if l.at >= len(l.text) {
-		l.fail("S0101", "", l.at)
+		l.fail("S0103", "", l.at) // nothing is no escape, either
 	}
 	c := l.text[l.at]
 	if text, ok := escapes[c]; ok {
@@ -162,6 +162,9 @@ func (l *lexer) escape(b *strings.Builder) {
 }
 
 func (l *lexer) hex(at int) uint64 {
+	if rest := l.text[at:]; rest != "" && len(rest) < 4 && strings.Trim(rest, "0123456789abcdefABCDEF") == "" {
+		l.fail("S0101", "", len(l.text))
+	}
 	if at+4 <= len(l.text) {
 		if n, err := strconv.ParseUint(l.text[at:at+4], 16, 16); err == nil {
 			return n
@@ -204,7 +207,7 @@ func (l *lexer) number() lexeme {
 	literal := text[start:l.at]
 	f, err := strconv.ParseFloat(literal, 64)
 	if err != nil || math.IsInf(f, 0) {
-		l.fail("S0102", literal, l.at)
+		l.fail("S0102", literal, start)
 	}
 	v := value.Float(f)
 	if i, err := strconv.ParseInt(literal, 10, 64); err == nil {

@@ -28,7 +28,7 @@ func table(entries []entry) map[string]*function {
 		fn := e.fn
 		made := &function{name: e.name, native: func(e *evaluation, args []val, _ val) val { return plainResult(fn(e, args)) }}
 		if e.signature != "" {
-			made.signature = parseSignature(e.signature)
+			made.signature = parseSignature(e.signature, 0)
 		}
 		functions[e.name] = made
 	}
@@ -46,12 +46,12 @@ func init() { // functions call functions: the tables refer to themselves
 	}
 	for _, s := range sequenceFunctions {
 		fn := s.fn
-		builtins[s.name] = &function{name: s.name, signature: parseSignature(s.signature), native: func(e *evaluation, args []val, _ val) val {
+		builtins[s.name] = &function{name: s.name, signature: parseSignature(s.signature, 0), native: func(e *evaluation, args []val, _ val) val {
 			return fn(e, args)
 		}}
 	}
 	builtins["string"].arity = 1 // what is handed to it beside the value is no choice of form
-	builtins["eval"] = &function{name: "eval", signature: parseSignature("<sx?:x>"), native: evalFunction}
+	builtins["eval"] = &function{name: "eval", signature: parseSignature("<sx?:x>", 0), native: evalFunction}
 }
 
 // builtinNamed gives a function of a dialect, nil when there is none.

@@ -173,7 +173,7 @@ func (e *evaluation) transform(n *node, f *frame) *function {
 	}}
 }
 
-var transformSignature = parseSignature("<(oa):o>")
+var transformSignature = parseSignature("<(oa):o>", 0)
 
 // tagName names the member that numbers each object of a copy. It is no UTF-8.
 const tagName = "\xfftag"

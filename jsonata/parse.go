@@ -1,8 +1,6 @@
 package jsonata
 
 import (
-	"strconv"
-
 	"github.com/steppehq/steppe/regex"
 	"github.com/steppehq/steppe/value"
 )
@@ -26,20 +24,38 @@ var powers = map[string]int{
 	"and": 30, "or": 25, "in": 40, "&": 50, "?:": 40, "??": 40,
 }
 
+// isOperand tells the operators that stand for an operand by themselves, or end one:
+// what is behind them is no regular expression.
+var isOperand = map[string]bool{")": true, "]": true, "}": true, "*": true, "**": true, "%": true, "and": true, "or": true, "in": true}
+
 func (p *parser) fail(code, token string, v value.Value) {
 	e := newError(code, v)
-	e.Token, e.Position = token, p.tok.at
+	e.Token, e.Position, e.literal = token, p.tok.at, p.tok.value
+	if p.tok.kind == endToken {
+		e.Token = endText
+	}
 	panic(e)
 }
+
+// endText is the token that messages show for the end of an expression.
+const endText = "(end)"
 
 func failAt(code string, n *node, token string, v value.Value) {
 	e := newError(code, v)
 	e.Token, e.Position = token, n.at
+	if n.kind == literalNode && token == n.text {
+		e.literal = n.value
+	}
 	panic(e)
 }
 
 // advance goes on to the next token.
-func (p *parser) advance(operand bool) { p.tok = p.lex.next(operand) }
+func (p *parser) advance(operand bool) {
+	p.tok = p.lex.next(operand)
+	if p.is("!") || p.is("~") {
+		p.fail("S0204", p.tok.text, value.Value{}) // they only begin operators
+	}
+}
 
 // expect passes over an operator that must stand here.
 func (p *parser) expect(op string, operand bool) {
@@ -78,7 +94,7 @@ func (p *parser) expression(power int) *node {
 		p.fail("U1001", "", value.Value{})
 	}
 	tok := p.tok
-	p.advance(tok.kind == operatorToken && tok.text != ")" && tok.text != "]" && tok.text != "}" && tok.text != "*" && tok.text != "**" && tok.text != "%")
+	p.advance(tok.kind == operatorToken && !isOperand[tok.text])
 	left := p.operand(tok)
 	for power < p.power() {
 		tok = p.tok
@@ -116,8 +132,6 @@ func (p *parser) prefix(n *node) {
 	switch n.text {
 	case "and", "or", "in":
 		n.kind = operatorNode
-	case "?":
-		n.kind = operatorNode
 	case "-":
 		n.kind, n.left = negateNode, p.expression(70)
 	case "*":
@@ -134,9 +148,6 @@ func (p *parser) prefix(n *node) {
 		n.kind, n.pairs = objectNode, p.object()
 	case "|":
 		p.transform(n)
-	case ")", "]", "}", ",", ";", ":", "..":
-		// They end what they stand in; here there is nothing.
-		n.kind = endNode
 	default:
 		failAt("S0211", n, n.text, value.Value{})
 	}
@@ -315,12 +326,12 @@ func (p *parser) call(n *node) *node {
 func (p *parser) lambda(n *node) {
 	for i, arg := range n.items {
 		if arg.kind != variableNode {
-			failAt("S0208", arg, arg.text, value.Str(strconv.Itoa(i+1)))
+			failAt("S0208", arg, arg.text, value.Int(int64(i+1)))
 		}
 	}
 	n.kind = lambdaNode
 	if p.is("<") {
-		depth, text := 1, "<"
+		depth, text, at := 1, "<", p.tok.at
 		for depth > 0 && !p.is("{") && p.tok.kind != endToken {
 			p.advance(false)
 			if p.is(">") {
@@ -331,7 +342,7 @@ func (p *parser) lambda(n *node) {
 			text += p.tok.text
 		}
 		p.expect(">", false)
-		n.signature = parseSignature(text)
+		n.signature = parseSignature(text, at)
 	}
 	p.expect("{", true)
 	n.right = p.expression(0)

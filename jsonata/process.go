@@ -19,7 +19,7 @@ func process(n *node) *node {
 	p := &processor{}
 	n = p.node(n)
 	if n.kind == parentNode || len(n.seeking) > 0 {
-		failAt("S0217", n, "parent", value.Value{})
+		failAt("S0217", n, n.typeName(), value.Value{})
 	}
 	return n
 }
@@ -82,9 +82,6 @@ func (p *processor) name(n *node) *node {
 
 // word is and, or, in where an operand stands: a name.
 func (p *processor) word(n *node) *node {
-	if n.text == "?" {
-		failAt("S0201", n, n.text, value.Value{})
-	}
 	n.kind = nameNode
 	return p.name(n)
 }
@@ -190,7 +187,7 @@ func lastStep(n *node) *node {
 func (p *processor) filter(n *node) *node {
 	result := p.node(n.left)
 	step := lastStep(result)
-	if step.grouped || result.grouped {
+	if step.grouped { // of a path, the step before the group is meant
 		failAt("S0209", n, "", value.Value{})
 	}
 	predicate := p.node(n.right)
@@ -201,10 +198,11 @@ func (p *processor) filter(n *node) *node {
 			s.level--
 		}
 	}
-	if predicate.kind == parentNode {
+	parent := predicate.kind == parentNode && (step.kind == nameNode || step.kind == wildcardNode) // of others there is none
+	if parent {
 		seekParent(step, predicate.slot)
 	}
-	if len(predicate.seeking) > 0 || predicate.kind == parentNode {
+	if len(predicate.seeking) > 0 || parent {
 		seek(step, predicate)
 	}
 	filter := stage{expr: predicate, at: n.at}
@@ -313,7 +311,7 @@ func seekParent(n *node, s *slot) {
 			seekParent(n.items[i], s)
 		}
 	default:
-		failAt("S0217", n, n.text, value.Value{})
+		failAt("S0217", n, n.typeName(), value.Value{})
 	}
 }
 

@@ -25,8 +25,9 @@ var typeNames = map[byte]string{
 	'a': "arrays", 'b': "booleans", 'f': "functions", 'n': "numbers", 'o': "objects", 's': "strings",
 }
 
-// parseSignature reads a signature with its angle brackets.
-func parseSignature(text string) *signature {
+// parseSignature reads a signature with its angle brackets. Its errors count from a
+// place in the expression.
+func parseSignature(text string, at int) *signature {
 	s := &signature{}
 	text = strings.TrimPrefix(text, "<")
 	for i := 0; i < len(text) && text[i] != ':' && text[i] != '>'; i++ {
@@ -61,14 +62,14 @@ func parseSignature(text string) *signature {
 			end := closing(text, i, '(', ')')
 			choice := text[i+1 : max(end, i+1)]
 			if strings.Contains(choice, "<") {
-				fail("S0402", value.Str(choice))
+				failSignature("S0402", choice, at+1+i)
 			}
 			s.params = append(s.params, param{types: choice + "m", name: "(" + choice + ")"})
 			i = end
 		case '<':
 			end := closing(text, i, '<', '>')
 			if last == nil || last.name != "a" && last.name != "f" {
-				fail("S0401", value.Str(text))
+				failSignature("S0401", text, at+1+i)
 			}
 			if last.name == "a" && end > i+1 {
 				last.item = text[i+1]
@@ -77,6 +78,12 @@ func parseSignature(text string) *signature {
 		}
 	}
 	return s
+}
+
+func failSignature(code, text string, at int) {
+	e := newError(code, value.Str(text))
+	e.Position = at
+	panic(e)
 }
 
 // closing finds the bracket that closes the one at i; the end when there is

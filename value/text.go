@@ -1,6 +1,7 @@
 package value
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -117,16 +118,14 @@ func OfRune(r rune) string { return string(AppendRune(nil, r)) }
 
 // OfRunes makes a string of characters and halves.
 func OfRunes(runes []rune) string {
-	for _, r := range runes {
-		if utf16.IsSurrogate(r) {
-			var dst []byte
-			for _, r := range runes {
-				dst = AppendRune(dst, r)
-			}
-			return Joined(string(dst))
-		}
+	if !slices.ContainsFunc(runes, utf16.IsSurrogate) {
+		return string(runes)
 	}
-	return string(runes)
+	var dst []byte
+	for _, r := range runes {
+		dst = AppendRune(dst, r)
+	}
+	return Joined(string(dst))
 }
 
 // RuneCount is the number of characters of s; a half counts as one.

@@ -1,6 +1,7 @@
 package value_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -53,7 +54,7 @@ func TestHalvesAreDecodedAndEncoded(t *testing.T) {
 func TestHalvesInTextThatIsRefused(t *testing.T) {
 	for text, offset := range map[string]int64{`["\ud83d",}`: 9, `"\ud83d`: 7, `{"\ud83d":"\ud83"}`: 11, `"\ud83d\`: 8, "\"\\ud83d\xff\"": 7} {
 		_, err := value.Decode([]byte(text))
-		syntax, ok := err.(*value.SyntaxError)
+		syntax, ok := errors.AsType[*value.SyntaxError](err)
 		if !ok || syntax.Offset != offset {
 			t.Errorf("%s: %v, want one at %d", text, err, offset)
 		}

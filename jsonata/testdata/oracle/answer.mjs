@@ -1,5 +1,6 @@
 // Evaluates expressions as they come: a line of JSON {expr, input} on standard
-// input gives a line {result}, {undefined} or {code} on standard output.
+// input gives a line {result}, {undefined} or {code} on standard output. With
+// "compile" they are compiled only.
 import {createInterface} from 'node:readline';
 import {readFileSync} from 'node:fs';
 import jsonata from 'jsonata';
@@ -13,14 +14,15 @@ globalThis.Date = class extends OriginalDate {
 };
 const hidden = (_, v) => (typeof v === 'function' || v && v._jsonata_lambda || v && v._jsonata_function ? undefined : v);
 for await (const line of createInterface({input: process.stdin})) {
-  const {expr} = JSON.parse(line);
+  const {expr, compile} = JSON.parse(line);
   let answer;
   try {
-    const result = await jsonata(expr).evaluate(JSON.parse(documents));
+    const compiled = jsonata(expr);
+    const result = compile ? true : await compiled.evaluate(JSON.parse(documents));
     const text = JSON.stringify(result, hidden);
     answer = text === undefined ? '{"undefined":true}' : '{"result":' + text + '}';
   } catch (e) {
-    answer = JSON.stringify({code: e.code || 'none', message: e.message});
+    answer = JSON.stringify({code: e.code || 'none', message: e.message, position: e.position, token: e.token});
   }
   process.stdout.write(answer + '\n');
 }
