@@ -43,19 +43,6 @@ func parse(definition []byte) (m *StateMachine, diagnostics []Diagnostic, wrong 
 		}
 		return nil, []Diagnostic{d}, true
 	}
-	return parseValue(v)
-}
-
-// ParseValue is [Parse] of a decoded definition.
-func ParseValue(v value.Value) (*StateMachine, []Diagnostic) {
-	m, diagnostics, wrong := parseValue(v)
-	if wrong {
-		return nil, diagnostics
-	}
-	return m, diagnostics
-}
-
-func parseValue(v value.Value) (m *StateMachine, diagnostics []Diagnostic, wrong bool) {
 	p := newParser()
 	m = p.machine(v)
 	diagnostics, wrong = p.result()

@@ -17,7 +17,7 @@ type envCommand struct {
 
 // Run writes what has AWS's CLI and SDKs call the server. Credentials that are there
 // stay: the server may know them.
-func (c *envCommand) Run(con *console) error {
+func (c *envCommand) Run(con *console) error { //nolint:unparam // as kong calls it
 	shell := c.Shell
 	if shell == "" && filepath.Base(os.Getenv("SHELL")) == "fish" {
 		shell = "fish"
