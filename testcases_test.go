@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,12 +19,7 @@ import (
 type answers []string
 
 func (a answers) States(name string) bool {
-	for _, known := range a {
-		if known == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(a, name)
 }
 
 func (answers) Supports(asl.Resource) bool { return true }
@@ -52,7 +48,7 @@ func TestTestCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer server.Close() //nolint:errcheck // nothing is kept
+	defer server.Close()
 	call := func(operation, body string) (int, value.Value) {
 		t.Helper()
 		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1/", strings.NewReader(body))

@@ -94,7 +94,7 @@ func TestWelcome(t *testing.T) {
 	if status, header, body := sendAs(t, h, "", "GET", "/", "", ""); status != 200 || header.Get("Content-Type") != "text/plain; charset=utf-8" || !strings.HasPrefix(body, "This is Steppe.") {
 		t.Errorf("%d %v %s", status, header, body)
 	}
-	r := httptest.NewRequest("GET", "http://127.0.0.1:8083/", nil)
+	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8083/", nil)
 	r.Host = "127.0.0.1:8083\"<script>"
 	w := httptest.NewRecorder()
 	r.Header.Set("Accept", "text/html")

@@ -71,6 +71,9 @@ func (l *linter) warn(code Code, path []string, help, format string, args ...any
 // didYouMean is the help for a name that nothing has, when there is one near it.
 // prefix stands before both.
 func didYouMean(prefix, name string, names []string) string {
+	if len(names) > maxLint {
+		return ""
+	}
 	if near := Nearest(name, names); near != "" {
 		return "did you mean " + prefix + near + "?"
 	}
@@ -171,7 +174,7 @@ func (l *linter) expression(text string, path []string) {
 
 // variable warns of a variable that no state assigns.
 func (l *linter) variable(name string, path []string) {
-	if l.variables[name] {
+	if l.variables[name] || len(l.found) == maxLint {
 		return
 	}
 	names := make([]string, 0, len(l.variables))

@@ -38,6 +38,9 @@ func TestLint(t *testing.T) {
 		{invoke(`"Catch":[{"ErrorEquals":["state.timeout"],"Next":"B"}],"Parameters":{"FunctionName":"f"}`), "UNKNOWN_ERROR_NAME /States/A/Catch[0]/ErrorEquals[0] did you mean States.Timeout?"},
 		{invoke(`"Parameters":{"FunctionNam":"f","Payload.$":"$","payload":{}}`), "UNKNOWN_PARAMETER /States/A/Parameters/FunctionNam did you mean FunctionName?\nUNKNOWN_PARAMETER /States/A/Parameters/payload did you mean Payload?"},
 		{`{"StartAt":"A","StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Fail"},"B":{"Type":"Succeed"}}}`, "DUPLICATE_MEMBER /StartAt take one of them out, or give it another name\nDUPLICATE_MEMBER /States/B take one of them out, or give it another name"},
+		{`{"StartAt":"A","States":{"A":{"Type":"Task","Resorce":"x","End":true}}}`, "SCHEMA_VALIDATION_FAILED /States/A\nSCHEMA_VALIDATION_FAILED /States/A did you mean Resource?"},
+		{`{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"Charge2"},"Charge":{"Type":"Succeed"}}}`, "MISSING_TRANSITION_TARGET /States/A/Next did you mean Charge?\nMISSING_TRANSITION_TARGET /States/Charge"},
+		{`{"StartAt":"A","States":{"A":{"Type":"Pass"}}}`, `SCHEMA_VALIDATION_FAILED /States/A say what follows: "Next": "STATE", or "End": true`},
 		// What is an error is told beside what is none.
 		{`{"StartAt":"A","States":{"A":{"Type":"Pass","Parameters":{"a":"$.x"},"Next":"Z"}}}`, "NO_DOLLAR /States/A/Parameters/a\nMISSING_TRANSITION_TARGET /States/A/Next"},
 		{onata(`"A":{"Type":"Pass","Output":"{% $foo(1) %}","Next":"Z"}`), "MISSING_TRANSITION_TARGET /States/A/Next\nUNKNOWN_FUNCTION /States/A/Output"},

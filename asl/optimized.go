@@ -1,6 +1,9 @@
 package asl
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // optimized has the optimized integrations and their actions (Step Functions
 // Developer Guide, "Integrating optimized services"); nil where the actions are
@@ -38,12 +41,7 @@ func (r Resource) Optimized() bool {
 	if !ok || r.Kind != ServiceResource {
 		return false
 	}
-	for _, action := range actions {
-		if action == r.Action {
-			return true
-		}
-	}
-	return actions == nil
+	return actions == nil || slices.Contains(actions, r.Action)
 }
 
 // nearestOptimized gives the resource that was meant by one that nobody has: the

@@ -2,6 +2,7 @@ package asl
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -43,19 +44,6 @@ func parse(definition []byte) (m *StateMachine, diagnostics []Diagnostic, wrong 
 		}
 		return nil, []Diagnostic{d}, true
 	}
-	return parseValue(v)
-}
-
-// ParseValue is [Parse] of a decoded definition.
-func ParseValue(v value.Value) (*StateMachine, []Diagnostic) {
-	m, diagnostics, wrong := parseValue(v)
-	if wrong {
-		return nil, diagnostics
-	}
-	return m, diagnostics
-}
-
-func parseValue(v value.Value) (m *StateMachine, diagnostics []Diagnostic, wrong bool) {
 	p := newParser()
 	m = p.machine(v)
 	diagnostics, wrong = p.result()
@@ -95,6 +83,18 @@ func (p *parser) diagnose(d Diagnostic) {
 	}
 	d.Message, d.Path = shortened(d.Message), slices.Clone(d.Path)
 	p.diagnostics = append(p.diagnostics, d)
+}
+
+// nearFor bounds the errors of a definition for which names are compared with those
+// that may have been meant: each comparison takes time.
+const nearFor = 20
+
+// near is the help for a name that is not among some.
+func (p *parser) near(name string, among func() []string) string {
+	if p.told[SeverityError] >= nearFor {
+		return ""
+	}
+	return didYouMean("", name, among())
 }
 
 func shortened(text string) string {
@@ -245,7 +245,7 @@ func (o *object) unsupported(field string) {
 func (o *object) unknown(field string) {
 	o.p.diagnose(Diagnostic{
 		Severity: SeverityError, Code: SchemaValidationFailed, Message: "Field '" + field + "' is not supported",
-		Location: location(o.path), Path: o.at(field),
+		Location: location(o.path), Path: o.at(field), Help: o.p.near(field, func() []string { return slices.DeleteFunc(slices.Clone(o.known), o.has) }),
 	})
 }
 
@@ -334,7 +334,10 @@ func (p *parser) link(group *States, o *object, complete bool) {
 	target := func(from State, name string, path []string) State {
 		st := group.byName[name]
 		if st == nil && complete {
-			p.report(SeverityError, MissingTransitionTarget, path, "Missing 'Next' target: "+name)
+			p.diagnose(Diagnostic{
+				Severity: SeverityError, Code: MissingTransitionTarget, Message: "Missing 'Next' target: " + name,
+				Location: location(path), Path: path, Help: p.near(name, func() []string { return slices.Collect(maps.Keys(group.byName)) }),
+			})
 		}
 		leads[from] = append(leads[from], st)
 		return st

@@ -87,7 +87,10 @@ func (o *object) next(b *Common) {
 	case o.has("Next") && end.Bool():
 		o.p.fail(o.path, "There should only be one of the following fields: [Next, End]")
 	case !o.has("Next") && !end.Bool() && (ok || !o.has("End")):
-		o.p.fail(o.path, "This object should have only one of the following fields: [Next, End]")
+		o.p.diagnose(Diagnostic{
+			Severity: SeverityError, Code: SchemaValidationFailed, Message: "This object should have only one of the following fields: [Next, End]",
+			Location: location(o.path), Path: o.path, Help: `say what follows: "Next": "STATE", or "End": true`,
+		})
 	}
 }
 

@@ -44,7 +44,7 @@ func (o Offer) has(r Resource) (why string, ok bool) {
 
 // recognized tells whether AWS has a resource, or the server has it.
 func (o Offer) recognized(r Resource) bool {
-	if o.Recognized == nil || o.Recognized(r) {
+	if r.offered() && (o.Recognized == nil || o.Recognized(r)) {
 		return true
 	}
 	_, performed := o.has(r)

@@ -17,16 +17,14 @@ type envCommand struct {
 
 // Run writes what has AWS's CLI and SDKs call the server. Credentials that are there
 // stay: the server may know them.
-func (c *envCommand) Run(con *console) error {
+func (c *envCommand) Run(con *console) error { //nolint:unparam // as kong calls it
 	shell := c.Shell
 	if shell == "" && filepath.Base(os.Getenv("SHELL")) == "fish" {
 		shell = "fish"
 	}
 	for _, v := range clientVariables(c.Endpoint, c.Region) {
-		if strings.HasPrefix(v.name, "AWS_ACCESS") || strings.HasPrefix(v.name, "AWS_SECRET") {
-			if os.Getenv("AWS_ACCESS_KEY_ID") != "" {
-				continue
-			}
+		if v.credential && os.Getenv("AWS_ACCESS_KEY_ID") != "" {
+			continue
 		}
 		switch shell {
 		case "fish":
@@ -41,19 +39,22 @@ func (c *envCommand) Run(con *console) error {
 }
 
 // variable is an environment variable.
-type variable struct{ name, value string }
+type variable struct {
+	name, value string
+	credential  bool
+}
 
 // clientVariables have AWS's CLI and SDKs call a server for Step Functions, and for
 // the question who they are. Without credentials they call nobody; with the prefix
 // "sync-" before its host they do not find it for StartSyncExecution and TestState.
 func clientVariables(endpoint, region string) []variable {
 	return []variable{
-		{"AWS_ENDPOINT_URL_SFN", endpoint},
-		{"AWS_ENDPOINT_URL_STS", endpoint},
-		{"AWS_DISABLE_HOST_PREFIX_INJECTION", "true"},
-		{"AWS_REGION", region},
-		{"AWS_DEFAULT_REGION", region},
-		{"AWS_ACCESS_KEY_ID", steppe.DefaultAccount},
-		{"AWS_SECRET_ACCESS_KEY", "local"},
+		{name: "AWS_ENDPOINT_URL_SFN", value: endpoint},
+		{name: "AWS_ENDPOINT_URL_STS", value: endpoint},
+		{name: "AWS_DISABLE_HOST_PREFIX_INJECTION", value: "true"},
+		{name: "AWS_REGION", value: region},
+		{name: "AWS_DEFAULT_REGION", value: region},
+		{name: "AWS_ACCESS_KEY_ID", value: steppe.DefaultAccount, credential: true},
+		{name: "AWS_SECRET_ACCESS_KEY", value: "local", credential: true},
 	}
 }

@@ -11,7 +11,7 @@ import (
 type versionFlag bool
 
 // BeforeReset shows the version.
-func (versionFlag) BeforeReset(app *kong.Kong) error {
+func (versionFlag) BeforeReset(app *kong.Kong) error { //nolint:unparam // as kong calls it
 	fmt.Fprintln(app.Stdout, "steppe", version())
 	app.Exit(0)
 	return nil

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -125,7 +126,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return int(code)
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "steppe:", err)
+		fmt.Fprintln(stderr, "steppe:", strings.TrimPrefix(err.Error(), "steppe: "))
 		return 1
 	}
 	return 0

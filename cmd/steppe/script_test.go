@@ -103,7 +103,7 @@ func throttledInScript(ts *testscript.TestScript, _ bool, args []string) {
 func getInScript(ts *testscript.TestScript, _ bool, args []string) {
 	response, err := http.Get(ts.Getenv("ENDPOINT") + args[0])
 	ts.Check(err)
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	ts.Check(err)
 	fmt.Fprintf(ts.Stdout(), "%s", text)

@@ -211,6 +211,9 @@ func (c *serveCommand) greet(con *console, endpoint string) {
 	fmt.Fprintf(con.out, "steppe %s answers the Step Functions API at %s, %s\n", version(), endpoint, kept)
 	fmt.Fprintf(con.out, "for the AWS CLI and SDKs: eval \"$(steppe env%s)\", or\n", envFlags(endpoint))
 	for _, v := range clientVariables(endpoint, c.Region) {
+		if c.Keys != "" && v.credential {
+			continue // the callers have theirs
+		}
 		fmt.Fprintf(con.out, "  export %s=%s\n", v.name, v.value)
 	}
 	fmt.Fprintf(con.out, "  aws stepfunctions list-state-machines --endpoint-url %s\n", endpoint)

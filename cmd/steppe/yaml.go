@@ -76,7 +76,7 @@ func fill(n *yaml.Node, into reflect.Value, what string) error {
 	case into.Type() == durationType:
 		return fillDuration(n, into, what)
 	}
-	if own, ok := into.Addr().Interface().(yaml.Unmarshaler); ok {
+	if own, ok := reflect.TypeAssert[yaml.Unmarshaler](into.Addr()); ok {
 		if err := own.UnmarshalYAML(n); err != nil {
 			return wrong(n, what, "%w", err)
 		}
