@@ -66,6 +66,15 @@ func (r Resource) offered() bool {
 	return true
 }
 
+// ResultName is how the service names the task of the resource whose result is too
+// large: the ARN of a function or an activity (recorded), else the service.
+func (r Resource) ResultName() string {
+	if r.Kind == ServiceResource {
+		return r.Service
+	}
+	return r.ARN
+}
+
 // ParseResource reads the Resource field of a Task. It is false when the text
 // is no ARN of a function, an activity or a service integration.
 func ParseResource(arn string) (Resource, bool) {

@@ -87,7 +87,7 @@ func (i byARN) Perform(ctx context.Context, t integration.Task) (*value.Doc, err
 	if err != nil {
 		return nil, failure(err)
 	}
-	doc, err := payload(response, t.MaxBytes, t.Resource.ARN)
+	doc, err := payload(response, t.MaxBytes, t.Resource.ResultName())
 	if f := new(functionError); errors.As(err, &f) {
 		return nil, integration.Failed(f.name, string(response.Payload))
 	}
@@ -125,7 +125,7 @@ func (i optimized) Perform(ctx context.Context, t integration.Task) (*value.Doc,
 	if err != nil {
 		return nil, failure(err)
 	}
-	result, err := payload(response, t.MaxBytes, t.StateName)
+	result, err := payload(response, t.MaxBytes, t.Resource.ResultName())
 	if f := new(functionError); errors.As(err, &f) {
 		return nil, integration.Failed(f.name, f.payload.String())
 	}
