@@ -91,11 +91,25 @@ func ParseResource(arn string) (Resource, bool) {
 	case service == "states" && strings.HasPrefix(rest, "activity:"):
 		r.Kind = ActivityResource
 		return r, len(rest) > len("activity:")
-	case service == "states" && parts[3] == "" && parts[4] == "":
+	case service == "states" && integrationScope(parts[3], parts[4], rest):
 		return r.integration(rest)
 	}
 	return r, false
 }
+
+// integrationScope reports whether an integration's ARN may have these in the
+// places of region and account: both or neither. Published definitions have both,
+// where the ARN may also name what Step Functions itself has, which no Task calls.
+func integrationScope(region, account, rest string) bool {
+	if region == "" || account == "" {
+		return region == account
+	}
+	kind, _, _ := strings.Cut(rest, ":")
+	return !named[kind]
+}
+
+// named are the kinds of what Step Functions has by name.
+var named = map[string]bool{"stateMachine": true, "execution": true, "express": true, "mapRun": true, "activity": true}
 
 // integration reads service:action[.pattern] of an integration's ARN.
 func (r Resource) integration(rest string) (Resource, bool) {
