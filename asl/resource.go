@@ -87,7 +87,8 @@ func ParseResource(arn string) (Resource, bool) {
 	switch service := parts[2]; {
 	case service == "lambda" && strings.HasPrefix(rest, "function:"):
 		r.Kind = FunctionResource
-		return r, len(rest) > len("function:")
+		name, qualifier, qualified := strings.Cut(rest[len("function:"):], ":")
+		return r, name != "" && (!qualified || validQualifier(qualifier))
 	case service == "states" && strings.HasPrefix(rest, "activity:"):
 		r.Kind = ActivityResource
 		return r, len(rest) > len("activity:")
@@ -95,6 +96,21 @@ func ParseResource(arn string) (Resource, bool) {
 		return r.integration(rest)
 	}
 	return r, false
+}
+
+// validQualifier reports whether a text may name a version or an alias of a function
+// (Lambda API, Qualifier).
+func validQualifier(text string) bool {
+	if text == "$LATEST" || text == "$LATEST.PUBLISHED" {
+		return true
+	}
+	for i := range len(text) {
+		c := text[i] | 0x20 // lower case
+		if (c < 'a' || c > 'z') && (text[i] < '0' || text[i] > '9') && text[i] != '-' && text[i] != '_' {
+			return false
+		}
+	}
+	return text != "" && len(text) <= 128
 }
 
 // integrationScope reports whether an integration's ARN may have these in the

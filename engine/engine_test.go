@@ -196,13 +196,13 @@ func (slow) Perform(ctx context.Context, task integration.Task) (*value.Doc, err
 	return nil, ctx.Err()
 }
 
-// activity makes an activity, and gives its ARN.
-func activity(t testing.TB, e *engine.Engine, name string) string {
+// activity makes the activity a, and gives its ARN.
+func activity(t testing.TB, e *engine.Engine) string {
 	t.Helper()
-	if err := e.PutActivity(t.Context(), engine.Activity{Tenant: tenant, Name: name}); err != nil {
+	if err := e.PutActivity(t.Context(), engine.Activity{Tenant: tenant, Name: "a"}); err != nil {
 		t.Fatal(err)
 	}
-	return tenant.ARN("activity", name)
+	return tenant.ARN("activity", "a")
 }
 
 // TestActivityGone: a task of an activity that is not there, or another tenant's,
@@ -232,7 +232,7 @@ func TestActivityGone(t *testing.T) {
 		}
 		gone("never", tenant.ARN("activity", "never"))
 		gone("foreign", engine.Tenant{Account: "111122223333", Region: tenant.Region}.ARN("activity", "a"))
-		arn := activity(t, e, "a")
+		arn := activity(t, e)
 		waiting := start("waits", arn)
 		a, err := e.Activity(t.Context(), tenant, "a")
 		if err != nil {
@@ -258,7 +258,7 @@ func TestActivityGone(t *testing.T) {
 func TestActivity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t, engine.Config{})
-		arn := activity(t, e, "a")
+		arn := activity(t, e)
 		m := create(t, e, engine.Standard, fmt.Sprintf(`{"StartAt":"A","States":{"A":{"Type":"Task","Resource":%q,"HeartbeatSeconds":60,"End":true}}}`, arn))
 		poll, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -305,7 +305,7 @@ func TestHeartbeats(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := memory.New(memory.Options{})
 			e := open(t, engine.Config{Store: s})
-			arn := activity(t, e, "a")
+			arn := activity(t, e)
 			started, err := e.Start(t.Context(), engine.StartRequest{Machine: create(t, e, engine.Standard, fmt.Sprintf(definition, arn)), Input: doc("{}")})
 			if err != nil {
 				t.Fatal(err)

@@ -31,8 +31,10 @@ func TestInvocationType(t *testing.T) {
 		runs    bool
 		version string
 	}{
-		{`"RequestResponse"`, "200", true, `"$LATEST"`}, {`null`, "200", true, `"$LATEST"`},
-		{`"Event"`, "202", true, ""}, {`"DryRun"`, "204", false, `"$LATEST"`},
+		{`"RequestResponse"`, "200", true, `"$LATEST"`},
+		{`null`, "200", true, `"$LATEST"`},
+		{`"Event"`, "202", true, ""},
+		{`"DryRun"`, "204", false, `"$LATEST"`},
 	} {
 		for _, name := range []string{"go", "url", "any"} {
 			out, err := set.Optimized().Perform(t.Context(), invokeTask(t, `{"FunctionName":"`+name+`","InvocationType":`+tt.kind+`}`))
