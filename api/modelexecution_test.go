@@ -215,6 +215,10 @@ func (x *execution) schedule(m *model) {
 	x.task = &task{of: x, stage: st}
 	if st.kind == "Activity" {
 		x.task.activity = arnOf(x.account(), "activity", st.activity)
+		if m.activities[x.task.activity] == nil {
+			x.gone(m)
+			return
+		}
 		m.lines[x.task.activity] = append(m.lines[x.task.activity], x.task)
 		x.record(m, "ActivityScheduled")
 		return
@@ -222,6 +226,20 @@ func (x *execution) schedule(m *model) {
 	x.record(m, "TaskScheduled", "TaskStarted", "TaskSubmitted")
 	m.asking = append(m.asking, x.task)
 	x.task.clocks(m)
+}
+
+// gone ends an execution whose activity is not there.
+func (x *execution) gone(m *model) {
+	entered := 0
+	for i := range x.events {
+		if x.events[i].kind == "TaskStateEntered" {
+			entered = i + 1
+		}
+	}
+	cause := fmt.Sprintf("An error occurred while executing the state 'S%d' (entered at the event id #%d). Internal Error. "+
+		"The activity '%s' does not exist in the account and region of the execution.", x.at, entered, x.task.activity)
+	x.record(m, "ActivityScheduled", "ActivityScheduleFailed")
+	x.fail(m, new("States.Runtime"), &cause)
 }
 
 // clocks start when a worker takes the task of an activity, and when any other

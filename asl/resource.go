@@ -66,6 +66,15 @@ func (r Resource) offered() bool {
 	return true
 }
 
+// ResultName is how the service names the task of the resource whose result is too
+// large: the ARN of a function or an activity (recorded), else the service.
+func (r Resource) ResultName() string {
+	if r.Kind == ServiceResource {
+		return r.Service
+	}
+	return r.ARN
+}
+
 // ParseResource reads the Resource field of a Task. It is false when the text
 // is no ARN of a function, an activity or a service integration.
 func ParseResource(arn string) (Resource, bool) {
@@ -78,15 +87,45 @@ func ParseResource(arn string) (Resource, bool) {
 	switch service := parts[2]; {
 	case service == "lambda" && strings.HasPrefix(rest, "function:"):
 		r.Kind = FunctionResource
-		return r, len(rest) > len("function:")
+		name, qualifier, qualified := strings.Cut(rest[len("function:"):], ":")
+		return r, name != "" && (!qualified || validQualifier(qualifier))
 	case service == "states" && strings.HasPrefix(rest, "activity:"):
 		r.Kind = ActivityResource
 		return r, len(rest) > len("activity:")
-	case service == "states" && parts[3] == "" && parts[4] == "":
+	case service == "states" && integrationScope(parts[3], parts[4], rest):
 		return r.integration(rest)
 	}
 	return r, false
 }
+
+// validQualifier reports whether a text may name a version or an alias of a function
+// (Lambda API, Qualifier).
+func validQualifier(text string) bool {
+	if text == "$LATEST" || text == "$LATEST.PUBLISHED" {
+		return true
+	}
+	for i := range len(text) {
+		c := text[i] | 0x20 // lower case
+		if (c < 'a' || c > 'z') && (text[i] < '0' || text[i] > '9') && text[i] != '-' && text[i] != '_' {
+			return false
+		}
+	}
+	return text != "" && len(text) <= 128
+}
+
+// integrationScope reports whether an integration's ARN may have these in the
+// places of region and account: both or neither. Published definitions have both,
+// where the ARN may also name what Step Functions itself has, which no Task calls.
+func integrationScope(region, account, rest string) bool {
+	if region == "" || account == "" {
+		return region == account
+	}
+	kind, _, _ := strings.Cut(rest, ":")
+	return !named[kind]
+}
+
+// named are the kinds of what Step Functions has by name.
+var named = map[string]bool{"stateMachine": true, "execution": true, "express": true, "mapRun": true, "activity": true}
 
 // integration reads service:action[.pattern] of an integration's ARN.
 func (r Resource) integration(rest string) (Resource, bool) {

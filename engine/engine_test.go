@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -195,12 +196,69 @@ func (slow) Perform(ctx context.Context, task integration.Task) (*value.Doc, err
 	return nil, ctx.Err()
 }
 
+// activity makes the activity a, and gives its ARN.
+func activity(t testing.TB, e *engine.Engine) string {
+	t.Helper()
+	if err := e.PutActivity(t.Context(), engine.Activity{Tenant: tenant, Name: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	return tenant.ARN("activity", "a")
+}
+
+// TestActivityGone: a task of an activity that is not there, or another tenant's,
+// fails the execution at once; one that is in line stays there.
+func TestActivityGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t, engine.Config{})
+		start := func(name, resource string) string {
+			t.Helper()
+			definition := fmt.Sprintf(`{"StartAt":"A","States":{"A":{"Type":"Task","Resource":%q,"Catch":[{"ErrorEquals":["States.ALL"],"Next":"B"}],"End":true},"B":{"Type":"Pass","End":true}}}`, resource)
+			m, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: name, Type: engine.Standard, Definition: definition}, parse(t, definition))
+			if err != nil {
+				t.Fatal(err)
+			}
+			started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return started.ARN
+		}
+		gone := func(name, resource string) {
+			t.Helper()
+			d := end(t, e, start(name, resource), store.Failed)
+			if *d.Failure.Error != "States.Runtime" || d.Stop != d.Start || !strings.Contains(*d.Failure.Cause, "Internal Error. The activity '"+resource+"' does not exist") {
+				t.Errorf("%s: %v %q after %v", resource, *d.Failure.Error, *d.Failure.Cause, d.Stop.Sub(d.Start))
+			}
+		}
+		gone("never", tenant.ARN("activity", "never"))
+		gone("foreign", engine.Tenant{Account: "111122223333", Region: tenant.Region}.ARN("activity", "a"))
+		arn := activity(t, e)
+		waiting := start("waits", arn)
+		a, err := e.Activity(t.Context(), tenant, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.DeleteActivity(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		gone("deleted", arn)
+		token, _, err := e.ActivityTask(t.Context(), arn, "w")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.SendTask(t.Context(), token, interpreter.Message{Kind: interpreter.TaskSucceeded, Output: doc("1")}); err != nil {
+			t.Fatal(err)
+		}
+		end(t, e, waiting, store.Succeeded)
+	})
+}
+
 // TestActivity: a worker polls, beats and answers; a poll without work ends
 // empty after its time.
 func TestActivity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t, engine.Config{})
-		arn := tenant.ARN("activity", "a")
+		arn := activity(t, e)
 		m := create(t, e, engine.Standard, fmt.Sprintf(`{"StartAt":"A","States":{"A":{"Type":"Task","Resource":%q,"HeartbeatSeconds":60,"End":true}}}`, arn))
 		poll, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -247,7 +305,7 @@ func TestHeartbeats(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := memory.New(memory.Options{})
 			e := open(t, engine.Config{Store: s})
-			arn := tenant.ARN("activity", "a")
+			arn := activity(t, e)
 			started, err := e.Start(t.Context(), engine.StartRequest{Machine: create(t, e, engine.Standard, fmt.Sprintf(definition, arn)), Input: doc("{}")})
 			if err != nil {
 				t.Fatal(err)

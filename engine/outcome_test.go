@@ -97,7 +97,7 @@ func TestLostAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var between func()
 		e, s := interrupted(t, &between, memory.LoseBefore)
-		arn := tenant.ARN("activity", "a")
+		arn := activity(t, e)
 		m := create(t, e, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"`+arn+`","End":true}}}`)
 		started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
 		if err != nil {
@@ -304,7 +304,7 @@ func TestTakenBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	arn := tenant.ARN("activity", "a")
+	arn := activity(t, e)
 	m := create(t, e, engine.Standard, `{"StartAt":"A","States":{
 		"A":{"Type":"Task","Resource":"arn:aws:states:::moody:work","Catch":[{"ErrorEquals":["States.ALL"],"Next":"B"}],"Next":"B"},
 		"B":{"Type":"Task","Resource":"`+arn+`","End":true}}}`)

@@ -174,8 +174,8 @@ func (e *Engine) perform(r *resident, m meta, effect *interpreter.Effect) {
 		e.activities.cancel(effect.Resource.ARN, id)
 		return
 	case effect.Resource.Kind == asl.ActivityResource && e.mockOf(m, effect) == nil:
-		if name, ok := ParseARN(effect.Resource.ARN); !ok || name.Tenant != m.tenant() {
-			e.spawn(func() { e.report(r, foreignActivity(effect)) })
+		if e.activityGone(m, effect) {
+			e.spawn(func() { e.report(r, goneActivity(effect)) })
 			return
 		}
 		e.activities.add(effect.Resource.ARN, activityTask{id: id, token: effect.Token})
@@ -192,11 +192,26 @@ func (e *Engine) mockOf(m meta, effect *interpreter.Effect) integration.Answerer
 	return e.cfg.Integrations.MockOf(m.executionARN(), effect.StateName)
 }
 
-// foreignActivity fails a task whose activity is another tenant's: its workers
-// are not for this one.
-func foreignActivity(effect *interpreter.Effect) interpreter.Message {
-	cause := "The activity " + effect.Resource.ARN + " is not of the account and region of the execution."
-	return interpreter.Message{Kind: interpreter.TaskFailed, Cause: effect.Cause, Failure: history.ErrorOutput{Error: new("States.Runtime"), Cause: &cause}}
+// activityGone reports whether the activity of a task is none of the tenant's when the
+// task is scheduled. A task that was in line before stays there when its activity
+// is deleted: it may be created anew.
+func (e *Engine) activityGone(m meta, effect *interpreter.Effect) bool {
+	name, ok := ParseARN(effect.Resource.ARN)
+	if !ok || name.Tenant != m.tenant() {
+		return true
+	}
+	if effect.Again {
+		return false
+	}
+	_, err := e.store.Get(e.closing, activityKey(name.Tenant, name.Path[0]))
+	return errors.Is(err, store.ErrNotFound)
+}
+
+// goneActivity fails the execution whose task nobody can take. The service has
+// States.Runtime with "Internal Error" for it.
+func goneActivity(effect *interpreter.Effect) interpreter.Message {
+	cause := "Internal Error. The activity '" + effect.Resource.ARN + "' does not exist in the account and region of the execution."
+	return interpreter.Message{Kind: interpreter.TaskUnscheduled, Cause: effect.Cause, Failure: history.ErrorOutput{Cause: &cause}}
 }
 
 // lambdaService invokes functions that parameters name.

@@ -175,7 +175,18 @@ func newSimulation(ctx context.Context, seed uint64, prepare func(*simulation)) 
 		s.base = memory.New(memory.Options{Shards: simulatedShards})
 	}
 	s.nodes[0] = s.open()
+	s.makeActivity()
 	return s
+}
+
+// makeActivity makes the activity that all machines have tasks for.
+func (s *simulation) makeActivity() {
+	calm := s.calm
+	s.calm = true
+	defer func() { s.calm = calm }()
+	if err := s.nodes[0].PutActivity(s.ctx, engine.Activity{Tenant: tenant, Name: "a"}); err != nil {
+		panic(err)
+	}
 }
 
 // moves makes things happen until something is wrong.

@@ -92,8 +92,8 @@ type Failure struct {
 // Failed makes a failure as an error value.
 func Failed(name, cause string) error { return &failureError{Failure{name, cause}} }
 
-// TooLarge is the failure of a task whose result has too many bytes; name is
-// the state's, or the ARN of a function that the state names directly.
+// TooLarge is the failure of a task whose result has too many bytes; name is what
+// [asl.Resource.ResultName] gives.
 func TooLarge(name string) error {
 	return Failed("States.DataLimitExceeded", "The state/task '"+name+
 		"' returned a result with a size exceeding the maximum number of bytes service limit.")

@@ -166,7 +166,9 @@ func (x *Execution) Pending(token func(event int64) string) []Effect {
 	var pending []Effect
 	for _, b := range x.live {
 		if t := b.task; t != nil && !t.started {
-			pending = append(pending, t.effect(token))
+			effect := t.effect(token)
+			effect.Again = true
+			pending = append(pending, effect)
 		}
 	}
 	return pending

@@ -185,6 +185,8 @@ func (s *script) do(words []string, line string) {
 		s.step(msg)
 	case "fail":
 		s.step(interpreter.Message{Kind: interpreter.TaskFailed, Cause: s.task(words[1]), Failure: failure(words[2:])})
+	case "gone":
+		s.step(interpreter.Message{Kind: interpreter.TaskUnscheduled, Cause: s.task(words[1]), Failure: failure([]string{"", "It is gone."})})
 	case "start":
 		s.step(interpreter.Message{Kind: interpreter.TaskStarted, Cause: s.task(words[1]), Worker: words[2]})
 	case "redrive":

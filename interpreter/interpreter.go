@@ -129,6 +129,8 @@ const (
 	TaskFailed
 	// TaskHeartbeat: the task is alive.
 	TaskHeartbeat
+	// TaskUnscheduled: the activity is not there; Failure.Cause tells of that.
+	TaskUnscheduled
 	// Stop: somebody ends the execution.
 	Stop
 	// Redrive: an execution that ended without success is to go on from
@@ -198,6 +200,8 @@ type Effect struct {
 	Credentials        *value.Doc
 	// StateName names the Task state.
 	StateName string
+	// Again tells that the effect was handed out before ([Execution.Pending]).
+	Again bool
 }
 
 // expressLimit is how long an Express execution may run, in milliseconds,
@@ -239,7 +243,7 @@ func Step(x *Execution, msg Message, env Env) Outcome {
 	case Continue, Redrive:
 	case Stop:
 		s.end(&history.Event{Type: history.ExecutionAborted, Failure: msg.Failure})
-	case TaskStarted, TaskSubmitted, TaskSucceeded, TaskFailed, TaskHeartbeat:
+	case TaskStarted, TaskSubmitted, TaskSucceeded, TaskFailed, TaskHeartbeat, TaskUnscheduled:
 		s.taskMessage(msg)
 	}
 	if !s.out.Stale && s.out.Interrupted == nil {

@@ -1,8 +1,12 @@
 package interpreter
 
 import (
+	"errors"
+	"strings"
+
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/history"
+	"github.com/steppehq/steppe/query"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -25,7 +29,7 @@ func (s *step) schedule(b *branch, st *asl.Task) {
 			defer func() { s.token = 0 }()
 		}
 	}
-	if err := s.arguments(b, st, &ev); err != nil {
+	if err := s.arguments(b, st, resource, &ev); err != nil {
 		s.fail(b, s.evaluation(b, err))
 		return
 	}
@@ -49,11 +53,14 @@ func (s *step) started(b *branch) {
 }
 
 // arguments evaluates what a task is scheduled with.
-func (s *step) arguments(b *branch, st *asl.Task, ev *history.Event) error {
+func (s *step) arguments(b *branch, st *asl.Task, resource asl.Resource, ev *history.Event) error {
 	scope := s.scopeOf(b)
 	_, args, err := st.Flow.Arguments(scope)
 	if err != nil {
 		return err
+	}
+	if refused := resource.Refused(args); refused != nil {
+		return refusal(st, args, refused)
 	}
 	ev.Input = s.document(b, args)
 	if ev.Timeout, err = s.seconds(b, st.Timeout, "TimeoutSeconds"); err != nil {
@@ -72,6 +79,16 @@ func (s *step) arguments(b *branch, st *asl.Task, ev *history.Event) error {
 		}
 	}
 	return nil
+}
+
+// refusal is the error of a task whose service integration does not take its
+// parameters.
+func refusal(st *asl.Task, args value.Value, refused []string) error {
+	field := "Parameters"
+	if st.Language == query.JSONata {
+		field = "Arguments"
+	}
+	return errors.New("The " + field + " '" + args.Shown(maxCause/2) + "' could not be used to start the Task: [" + strings.Join(refused, ", ") + "]")
 }
 
 // tasked gives the branch that awaits the task that an event scheduled.
@@ -106,6 +123,8 @@ func (s *step) taskMessage(msg Message) {
 			s.taskSucceeded(b, msg)
 		case TaskFailed:
 			s.taskFailed(b, msg.Failure)
+		case TaskUnscheduled:
+			s.taskUnscheduled(b, msg.Failure)
 		case TaskHeartbeat:
 			s.x.Alive(msg.Cause, s.now)
 		case Wake, Continue, Stop, Redrive:
@@ -131,7 +150,7 @@ func (s *step) taskSubmitted(b *branch, msg Message) {
 		return
 	}
 	if s.tooLarge(msg.Output) {
-		s.taskFailed(b, dataLimit(b.state.Base().Name).ErrorOutput)
+		s.taskFailed(b, dataLimit(b.task.resource.ResultName()).ErrorOutput)
 		return
 	}
 	ev := b.task.event(history.TaskSubmitted, msg.Output)
@@ -151,11 +170,7 @@ func (t *task) event(typ history.Type, output *value.Doc) history.Event {
 func (s *step) taskSucceeded(b *branch, msg Message) {
 	st, t := b.state.(*asl.Task), b.task
 	if s.tooLarge(msg.Output) {
-		name := st.Name
-		if t.resource.Kind != asl.ServiceResource {
-			name = st.Resource
-		}
-		s.taskFailed(b, dataLimit(name).ErrorOutput)
+		s.taskFailed(b, dataLimit(t.resource.ResultName()).ErrorOutput)
 		return
 	}
 	ev := t.event(history.TaskSucceeded, msg.Output)
@@ -180,6 +195,14 @@ func (s *step) taskFailed(b *branch, output history.ErrorOutput) {
 	case asl.ServiceResource:
 	}
 	s.fail(b, failure{ErrorOutput: output, event: &ev, task: true})
+}
+
+// taskUnscheduled fails a task whose resource is not there, which no Retrier and
+// no Catcher sees.
+func (s *step) taskUnscheduled(b *branch, output history.ErrorOutput) {
+	f := s.raised(b, "States.Runtime", *output.Cause)
+	f.event = &history.Event{Type: history.ActivityScheduleFailed}
+	s.fail(b, f)
 }
 
 // timeOut fails a task whose time is over, or that gave no sign of life.

@@ -215,7 +215,7 @@ func (t *Trial) task(st *asl.Task) (*Effect, *TrialResult) {
 		return nil, t.failed(err)
 	}
 	ev := history.Event{}
-	if err := t.s.arguments(t.b, st, &ev); err != nil {
+	if err := t.s.arguments(t.b, st, resource, &ev); err != nil {
 		return nil, t.failed(err)
 	}
 	return &Effect{

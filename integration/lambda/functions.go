@@ -23,6 +23,8 @@ type Functions struct {
 	others map[string]Function // those that stand for all other names, by account
 	closed []Function          // what Close ends
 	memory Memory
+
+	events events
 }
 
 // Memory remembers the functions that tasks were performed by, beyond the life of
@@ -86,6 +88,7 @@ func (f *Functions) Names() []string {
 
 // Close ends all functions.
 func (f *Functions) Close() error {
+	f.events.stop()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var failed error
@@ -118,18 +121,48 @@ func (f *Functions) find(n functionName, caller string) (function Function, acco
 }
 
 // invoke calls the function that a task means by a name. A qualifier that is
-// given beside the name counts more than the name's own.
+// given beside the name must be the name's own, if that has one.
 func (f *Functions) invoke(ctx context.Context, t integration.Task, name, qualifier string, in Invocation) (*Response, error) {
 	in.Idempotency, in.TraceHeader, in.MaxBytes = t.Idempotency, t.TraceHeader, t.MaxBytes
 	var response *Response
 	function, err := f.called(ctx, t, name, qualifier, &in)
 	if err == nil {
-		response, err = function.Invoke(ctx, in)
+		response, err = f.perform(ctx, function, in)
 	}
 	if service, ok := errors.AsType[*ServiceError](err); ok && service.RequestID == "" {
 		service.RequestID = in.Idempotency
 	}
 	return response, err
+}
+
+// whole is a function that is called with all that the Invoke operation has: all
+// others know of RequestResponse only.
+type whole interface{ invokes() }
+
+// perform has a function invoked as the invocation's type says. A call that is not
+// waited for is given no client context (Lambda API, Invoke).
+func (f *Functions) perform(ctx context.Context, function Function, in Invocation) (*Response, error) {
+	if _, ok := function.(whole); ok {
+		return function.Invoke(ctx, in)
+	}
+	if _, ok := in.clientContext(); !ok {
+		return nil, badRequest("Client context must be a valid Base64-encoded JSON object.")
+	}
+	accepted := &Response{RequestID: requestID(in.Idempotency)}
+	switch in.Type {
+	case DryRun:
+		accepted.Status, accepted.Version = http.StatusNoContent, in.version()
+	case Event:
+		in.ClientContext = ""
+		if err := f.events.run(ctx, function, in); err != nil {
+			return nil, err
+		}
+		accepted.Status = http.StatusAccepted
+	default:
+		return function.Invoke(ctx, in)
+	}
+	accepted.Header = header(accepted.RequestID, accepted.Version, 0)
+	return accepted, nil
 }
 
 // called gives the function that is called, and completes the call.
@@ -138,10 +171,22 @@ func (f *Functions) called(ctx context.Context, t integration.Task, name, qualif
 	if err != nil {
 		return nil, err
 	}
+	switch in.Type {
+	case "", RequestResponse, Event, DryRun:
+	default:
+		return nil, invalid("invocationType", string(in.Type), "Member must satisfy enum value set: [Event, RequestResponse, DryRun]")
+	}
 	if qualifier != "" {
-		if n.qualifier = qualifier; !isQualifier(qualifier) {
+		if !isQualifier(qualifier) {
 			return nil, invalid("qualifier", qualifier, patternOfQualifier)
 		}
+		if n.qualifier != "" && n.qualifier != qualifier {
+			return nil, &ServiceError{
+				Status: http.StatusBadRequest, Code: "InvalidParameterValueException",
+				Message: "The derived qualifier from the function name does not match the specified qualifier.",
+			}
+		}
+		n.qualifier = qualifier
 	}
 	in.FunctionARN, in.Qualifier = n.arn(), n.qualifier
 	function, _ := f.find(n, t.Account)

@@ -12,7 +12,7 @@ import (
 // error becomes a FunctionError whose errorType is the name of the error's
 // type, or what its ErrorType method says.
 func GoFunction(fn func(ctx context.Context, input json.RawMessage) (any, error)) Function {
-	return goFunction{fn}
+	return &goFunction{fn}
 }
 
 type idempotencyKey struct{}
@@ -30,13 +30,13 @@ type goFunction struct {
 }
 
 // Invoke calls the code in the caller's goroutine. A panic is an error of it.
-func (g goFunction) Invoke(ctx context.Context, in Invocation) (r *Response, err error) {
-	r = &Response{Status: http.StatusOK, Version: "$LATEST", RequestID: in.Idempotency}
+func (g *goFunction) Invoke(ctx context.Context, in Invocation) (r *Response, err error) {
+	r = &Response{Status: http.StatusOK, Version: in.version(), RequestID: in.Idempotency}
 	defer func() {
 		if p := recover(); p != nil {
 			r.fail("Runtime.Panic", fmt.Sprint(p))
 		}
-		r.Header = header(r.RequestID, len(r.Payload))
+		r.Header = header(r.RequestID, r.Version, len(r.Payload))
 	}()
 	if len(in.Payload) == 0 {
 		in.Payload = []byte("{}") // as Lambda has it of a call without one
@@ -52,7 +52,7 @@ func (g goFunction) Invoke(ctx context.Context, in Invocation) (r *Response, err
 }
 
 // Close does nothing.
-func (goFunction) Close() error { return nil }
+func (*goFunction) Close() error { return nil }
 
 // fail makes r the answer of a function that failed.
 func (r *Response) fail(errorType, message string) {

@@ -11,6 +11,7 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,14 +33,48 @@ type Invocation struct {
 	// ClientContext is base64, as in the API. Idempotency and TraceHeader are
 	// the task's.
 	ClientContext, Idempotency, TraceHeader string
-	// Event asks for an answer as soon as the call is accepted.
-	Event bool
+	// Type tells what is waited for, RequestResponse when "".
+	Type InvocationType
 	// Tail asks for the end of the function's log.
 	Tail bool
 	// MaxBytes is how much of an answer is of use: one byte more is read, no
 	// more. 0 stands for the service's own limit.
 	MaxBytes int
 }
+
+// qualifiedARN is the ARN by which the function was called, which its context has.
+func (in *Invocation) qualifiedARN() string {
+	if in.Qualifier == "" {
+		return in.FunctionARN
+	}
+	return in.FunctionARN + ":" + in.Qualifier
+}
+
+// version is the version of the function that is run. There is one code only: it is
+// what a number stands for, and $LATEST for all aliases.
+func (in *Invocation) version() string {
+	for i := range len(in.Qualifier) {
+		if !isDigit(in.Qualifier[i]) {
+			return latest
+		}
+	}
+	return cmp.Or(in.Qualifier, latest)
+}
+
+const latest = "$LATEST"
+
+// InvocationType tells what an invocation waits for (Lambda API, Invoke).
+type InvocationType string
+
+// The invocation types.
+const (
+	// RequestResponse waits for the function's answer.
+	RequestResponse InvocationType = "RequestResponse"
+	// Event waits until the call is accepted.
+	Event InvocationType = "Event"
+	// DryRun has the call checked, and runs nothing.
+	DryRun InvocationType = "DryRun"
+)
 
 // Response is what a function answered.
 type Response struct {
@@ -48,9 +83,12 @@ type Response struct {
 	// "Unhandled": then Payload describes the error.
 	FunctionError string
 	Version       string
-	Status        int
-	RequestID     string
-	Header        http.Header
+	// LogResult is the end of the function's log in base64, "" where it was not asked
+	// for.
+	LogResult string
+	Status    int
+	RequestID string
+	Header    http.Header
 }
 
 // Function is something that can be invoked. Its errors are [*ServiceError],
@@ -87,7 +125,7 @@ func (i byARN) Perform(ctx context.Context, t integration.Task) (*value.Doc, err
 	if err != nil {
 		return nil, failure(err)
 	}
-	doc, err := payload(response, t.MaxBytes, t.Resource.ARN)
+	doc, err := payload(response, t.MaxBytes, t.Resource.ResultName())
 	if f := new(functionError); errors.As(err, &f) {
 		return nil, integration.Failed(f.name, string(response.Payload))
 	}
@@ -117,15 +155,18 @@ func (i optimized) Perform(ctx context.Context, t integration.Task) (*value.Doc,
 	}
 	in := Invocation{
 		ClientContext: params.Get("ClientContext").Str(),
-		Event:         params.Get("InvocationType").Str() == "Event",
+		Type:          InvocationType(params.Get("InvocationType").Str()),
 		Tail:          params.Get("LogType").Str() == "Tail",
+	}
+	if logType := params.Get("LogType").Str(); logType != "" && logType != "None" && !in.Tail {
+		return nil, failure(invalid("logType", logType, "Member must satisfy enum value set: [None, Tail]"))
 	}
 	in.Payload = requestPayload(params.Get("Payload"))
 	response, err := i.functions.invoke(ctx, t, name, params.Get("Qualifier").Str(), in)
 	if err != nil {
 		return nil, failure(err)
 	}
-	result, err := payload(response, t.MaxBytes, t.StateName)
+	result, err := payload(response, t.MaxBytes, t.Resource.ResultName())
 	if f := new(functionError); errors.As(err, &f) {
 		return nil, integration.Failed(f.name, f.payload.String())
 	}
@@ -161,7 +202,12 @@ func invokeResult(r *Response, payload *value.Doc) *value.Doc {
 		single.Set(name, list[0])
 	}
 	out := value.NewObject(6)
-	out.Set("ExecutedVersion", value.Str(r.Version))
+	if r.Version != "" {
+		out.Set("ExecutedVersion", value.Str(r.Version))
+	}
+	if r.LogResult != "" {
+		out.Set("LogResult", value.Str(r.LogResult))
+	}
 	out.Set("Payload", payload.Value())
 	out.Set("SdkHttpMetadata", value.Obj(
 		value.Member{Name: "AllHttpHeaders", Value: all.Value()},
@@ -239,13 +285,16 @@ func failure(err error) error {
 
 // header makes the headers of a response that a local function gave, as the
 // Lambda service has them.
-func header(requestID string, size int) http.Header {
-	return http.Header{
-		"X-Amz-Executed-Version":         {"$LATEST"},
+func header(requestID, version string, size int) http.Header {
+	h := http.Header{
 		"x-amzn-Remapped-Content-Length": {"0"},
 		"Connection":                     {"keep-alive"},
 		"x-amzn-RequestId":               {requestID},
 		"Content-Length":                 {strconv.Itoa(size)},
 		"Content-Type":                   {"application/json"},
 	}
+	if version != "" {
+		h["X-Amz-Executed-Version"] = []string{version}
+	}
+	return h
 }

@@ -60,9 +60,6 @@ type processes struct {
 	idle    []*worker
 	all     map[*worker]bool
 	stopped bool
-	// events are the invocations that nobody waits for.
-	events     int
-	eventBytes int64
 }
 
 // NewProcess makes a function of code on this machine. It starts no process
@@ -153,37 +150,8 @@ func (f *processes) Invoke(ctx context.Context, in Invocation) (*Response, error
 	if !ok {
 		return nil, badRequest("Client context must be a valid Base64-encoded JSON object.")
 	}
-	t := &runtimeTask{in: in, context: told}
-	if !in.Event {
-		return f.invoke(ctx, t)
-	}
-	size := int64(len(in.Payload))
-	f.mu.Lock()
-	full := f.events == maxEvents || f.eventBytes+size > maxEventBytes
-	if !full {
-		f.events++
-		f.eventBytes += size
-	}
-	f.mu.Unlock()
-	if full {
-		return nil, &ServiceError{Status: http.StatusTooManyRequests, Code: "TooManyRequestsException", Message: "Rate Exceeded.", RequestID: in.Idempotency}
-	}
-	go func() {
-		_, _ = f.invoke(context.WithoutCancel(ctx), t) // nobody is told
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.events--
-		f.eventBytes -= size
-	}()
-	return &Response{Status: http.StatusAccepted, Version: "$LATEST", RequestID: in.Idempotency, Header: header(in.Idempotency, 0)}, nil
+	return f.invoke(ctx, &runtimeTask{in: in, context: told})
 }
-
-// Bounds of the invocations of a function that nobody waits for and that have
-// not ended: how many, and the bytes of their payloads.
-const (
-	maxEvents     = 1000
-	maxEventBytes = 16 << 20
-)
 
 func (f *processes) invoke(ctx context.Context, t *runtimeTask) (*Response, error) {
 	select {
@@ -194,19 +162,19 @@ func (f *processes) invoke(ctx context.Context, t *runtimeTask) (*Response, erro
 		return nil, errStopped
 	}
 	defer func() { <-f.slots }()
-	r := &Response{Status: http.StatusOK, Version: "$LATEST", RequestID: requestID(t.in.Idempotency)}
+	r := &Response{Status: http.StatusOK, Version: t.in.version(), RequestID: requestID(t.in.Idempotency)}
 	w, err := f.worker(ctx)
 	if err != nil {
 		if failed, ok := err.(*initError); ok { //nolint:errorlint // worker returns it bare
 			r.FunctionError, r.Payload = "Unhandled", failed.payload
-			r.Header = header(r.RequestID, len(r.Payload))
+			r.Header = header(r.RequestID, r.Version, len(r.Payload))
 			return r, nil
 		}
 		return nil, err
 	}
 	ok := w.invoke(ctx, t, r, f.Timeout)
 	f.release(w, ok)
-	r.Header = header(r.RequestID, len(r.Payload))
+	r.Header = header(r.RequestID, r.Version, len(r.Payload))
 	return r, nil
 }
 

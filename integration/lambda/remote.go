@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -102,13 +103,13 @@ func (u *urlFunction) Invoke(ctx context.Context, in Invocation) (*Response, err
 	if err != nil {
 		return nil, err
 	}
-	r := &Response{Payload: body, Status: http.StatusOK, Version: "$LATEST", RequestID: in.Idempotency}
+	r := &Response{Payload: body, Status: http.StatusOK, Version: in.version(), RequestID: in.Idempotency}
 	if status >= http.StatusBadRequest && !describesError(body) {
 		r.fail(fmt.Sprintf("HTTP.%d", status), strings.TrimSpace(string(body)))
 	} else if status >= http.StatusBadRequest {
 		r.FunctionError = "Handled"
 	}
-	r.Header = header(r.RequestID, len(r.Payload))
+	r.Header = header(r.RequestID, r.Version, len(r.Payload))
 	return r, nil
 }
 
@@ -164,6 +165,8 @@ type endpoint struct {
 	client *http.Client
 }
 
+func (*endpoint) invokes() {}
+
 // Invoke calls the Invoke operation.
 func (e *endpoint) Invoke(ctx context.Context, in Invocation) (*Response, error) {
 	target := e.base + "/2015-03-31/functions/" + url.PathEscape(in.FunctionARN) + "/invocations"
@@ -184,17 +187,13 @@ func (e *endpoint) Invoke(ctx context.Context, in Invocation) (*Response, error)
 	}
 	return &Response{
 		Payload: body, FunctionError: head.Get("X-Amz-Function-Error"),
-		Version: head.Get("X-Amz-Executed-Version"), Status: status, RequestID: head.Get("X-Amzn-Requestid"),
+		Version: head.Get("X-Amz-Executed-Version"), LogResult: head.Get("X-Amz-Log-Result"), Status: status, RequestID: head.Get("X-Amzn-Requestid"),
 		Header: awsCase(head),
 	}, nil
 }
 
 func (e *endpoint) headers(req *http.Request, in *Invocation) {
-	kind := "RequestResponse"
-	if in.Event {
-		kind = "Event"
-	}
-	req.Header.Set("X-Amz-Invocation-Type", kind)
+	req.Header.Set("X-Amz-Invocation-Type", string(cmp.Or(in.Type, RequestResponse)))
 	if in.Tail {
 		req.Header.Set("X-Amz-Log-Type", "Tail")
 	}

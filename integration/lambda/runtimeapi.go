@@ -92,7 +92,7 @@ func (t *runtimeTask) describe(h http.Header) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Lambda-Runtime-Aws-Request-Id", t.id)
 	h.Set("Lambda-Runtime-Deadline-Ms", milliseconds(t.deadline))
-	h.Set("Lambda-Runtime-Invoked-Function-Arn", t.in.FunctionARN)
+	h.Set("Lambda-Runtime-Invoked-Function-Arn", t.in.qualifiedARN())
 	if t.in.TraceHeader != "" {
 		h.Set("Lambda-Runtime-Trace-Id", t.in.TraceHeader)
 	}

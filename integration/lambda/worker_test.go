@@ -5,7 +5,6 @@ package lambda_test
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/integration/lambda"
 	"github.com/steppehq/steppe/value"
 )
@@ -235,12 +235,15 @@ func TestDescriptors(t *testing.T) {
 // as the service does.
 func TestEvents(t *testing.T) {
 	fn := python(t, lambda.Process{Concurrency: 1}, `os.read(os.open(event["fifo"], os.O_RDONLY), 1)`)
+	set := lambda.NewFunctions()
+	defer set.Close()
+	set.Add("f", fn, own)
 	fifo := mkfifo(t)
 	var throttled int
 	for range 1200 {
-		_, err := fn.Invoke(t.Context(), lambda.Invocation{Event: true, Payload: []byte(`{"fifo":"` + fifo + `"}`), Idempotency: key})
+		_, err := set.Optimized().Perform(t.Context(), invokeTask(t, `{"FunctionName":"f","InvocationType":"Event","Payload":{"fifo":"`+fifo+`"}}`))
 		if err != nil {
-			if e, ok := errors.AsType[*lambda.ServiceError](err); !ok || e.Status != http.StatusTooManyRequests || e.Code != "TooManyRequestsException" {
+			if f := integration.FailureOf(err); f.Error != "Lambda.TooManyRequestsException" || !strings.Contains(f.Cause, "Status Code: 429") {
 				t.Fatal(err)
 			}
 			throttled++

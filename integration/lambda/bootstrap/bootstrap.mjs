@@ -48,11 +48,13 @@ async function load() {
 
 function context(headers) {
   const deadline = Number(headers['lambda-runtime-deadline-ms']);
+  const arn = headers['lambda-runtime-invoked-function-arn'];
+  const qualifier = (arn ?? '').split(':')[7] ?? '';
   return {
     awsRequestId: headers['lambda-runtime-aws-request-id'],
-    invokedFunctionArn: headers['lambda-runtime-invoked-function-arn'],
+    invokedFunctionArn: arn,
     functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
-    functionVersion: process.env.AWS_LAMBDA_FUNCTION_VERSION,
+    functionVersion: /^[0-9]+$/.test(qualifier) ? qualifier : process.env.AWS_LAMBDA_FUNCTION_VERSION,
     memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
     logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
     logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,

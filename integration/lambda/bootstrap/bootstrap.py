@@ -38,7 +38,9 @@ class Context:
         self.invoked_function_arn = headers.get("Lambda-Runtime-Invoked-Function-Arn")
         self.deadline = int(headers.get("Lambda-Runtime-Deadline-Ms") or 0)
         self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
-        self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
+        qualifier = (self.invoked_function_arn or "").split(":")[7:]
+        numbered = qualifier and qualifier[0].isdigit()
+        self.function_version = qualifier[0] if numbered else os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
         self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
         self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
         self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
