@@ -79,6 +79,9 @@ type Config struct {
 	// that call a function which was called before and is not here wait for it, also
 	// in a later life of the data directory (see [Function.Removed]).
 	Functions []Function
+	// FindFunction, where it is set, is asked for functions that tasks call and that
+	// are not among Functions: they may have come since.
+	FindFunction func(name string) (Function, bool)
 	// LambdaEndpoint is the URL of a server with Lambda's Invoke operation, for
 	// the functions that are not among Functions; "" for none.
 	LambdaEndpoint string
@@ -130,6 +133,8 @@ type Config struct {
 	Observe func(engine.Step)
 	// FunctionLog is told what functions print, line by line; nil logs it.
 	FunctionLog func(function, line string)
+
+	functionKeys map[string]Key // what functions call the server with, by account
 }
 
 // Key is an access key: what a caller signs requests with.
@@ -212,6 +217,9 @@ func Open(cfg Config) (*Server, error) {
 	}
 	if s.handler, err = s.open(&cfg, &registry); err != nil {
 		return nil, errors.Join(err, s.engine.Close(context.Background()), s.store.Close(), functions.Close())
+	}
+	if cfg.FindFunction != nil {
+		functions.Find(func(name string) (lambda.Function, []string) { return s.find(&cfg, name) })
 	}
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -309,8 +317,16 @@ func (s *Server) Compact(ctx context.Context) error {
 // closeTimeout bounds how long Close waits for tasks under way.
 const closeTimeout = 10 * time.Second
 
-// Close stops the server. Executions that run are taken up again by the next
-// Open.
+// Shutdown stops the server gently: no task begins any more, those under way may
+// end until the context does, and then it closes. What is cut is told to the
+// logger. Give callers of [Server.Handler] their answers first.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.engine.Drain(ctx)
+	return s.Close()
+}
+
+// Close stops the server. Tasks under way are cut, and executions that run taken up
+// again by the next Open (see [Server.Shutdown]).
 func (s *Server) Close() error {
 	s.stop()
 	s.done.Wait()

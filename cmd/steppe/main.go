@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -117,7 +118,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return int(code)
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "steppe:", err)
+		fmt.Fprintln(stderr, "steppe:", strings.TrimPrefix(err.Error(), "steppe: ")) // the library's prefix is the same
 		return 1
 	}
 	return 0

@@ -23,6 +23,36 @@ type Functions struct {
 	others map[string]Function // those that stand for all other names, by account
 	closed []Function          // what Close ends
 	memory Memory
+	finder func(name string) (Function, []string)
+	find1  sync.Mutex // one looks at a time
+}
+
+// Find has functions looked for that are not in the set: finder gives one, and
+// whose it is, or nil.
+func (f *Functions) Find(finder func(name string) (function Function, accounts []string)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.finder = finder
+}
+
+// look finds a function that is not in the set, and adds it.
+func (f *Functions) look(n functionName, caller string) Function {
+	f.mu.RLock()
+	finder := f.finder
+	f.mu.RUnlock()
+	if finder == nil || n.account != caller {
+		return nil
+	}
+	f.find1.Lock()
+	defer f.find1.Unlock()
+	if function, _ := f.find(n, caller); function != nil {
+		return function // somebody was faster
+	}
+	if made, accounts := finder(n.name); made != nil {
+		f.Add(n.name, made, accounts...)
+	}
+	function, _ := f.find(n, caller)
+	return function
 }
 
 // Memory remembers the functions that tasks were performed by, beyond the life of
@@ -120,7 +150,7 @@ func (f *Functions) find(n functionName, caller string) (function Function, acco
 // invoke calls the function that a task means by a name. A qualifier that is
 // given beside the name counts more than the name's own.
 func (f *Functions) invoke(ctx context.Context, t integration.Task, name, qualifier string, in Invocation) (*Response, error) {
-	in.Idempotency, in.TraceHeader, in.MaxBytes = t.Idempotency, t.TraceHeader, t.MaxBytes
+	in.Idempotency, in.TraceHeader, in.MaxBytes, in.Task = t.Idempotency, t.TraceHeader, t.MaxBytes, &t
 	var response *Response
 	function, err := f.called(ctx, t, name, qualifier, &in)
 	if err == nil {
@@ -145,6 +175,9 @@ func (f *Functions) called(ctx context.Context, t integration.Task, name, qualif
 	}
 	in.FunctionARN, in.Qualifier = n.arn(), n.qualifier
 	function, _ := f.find(n, t.Account)
+	if function == nil {
+		function = f.look(n, t.Account)
+	}
 	f.mu.RLock()
 	memory := f.memory
 	f.mu.RUnlock()

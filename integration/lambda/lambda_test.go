@@ -104,7 +104,7 @@ func TestProcesses(t *testing.T) {
 			var log []string
 			fn, err := lambda.NewProcess(lambda.Process{
 				Name: "f", Runtime: h.runtime, Handler: "h.handler", Dir: dir, Env: map[string]string{"COLOR": "red"}, Timeout: 2 * time.Second, Concurrency: 2,
-				Log: func(line string) { mu.Lock(); log = append(log, line); mu.Unlock() },
+				Log: func(line lambda.Line) { mu.Lock(); log = append(log, line.Text); mu.Unlock() },
 			})
 			if err != nil {
 				t.Fatal(err)
