@@ -14,11 +14,7 @@ package steppe
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -28,7 +24,6 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/api"
-	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/integration/lambda"
@@ -37,7 +32,6 @@ import (
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
 	"github.com/steppehq/steppe/store/pebble"
-	"github.com/steppehq/steppe/value"
 )
 
 // Defaults of what a caller's credentials do not tell.
@@ -338,92 +332,4 @@ func (s *Server) Close() error {
 		err = errors.Join(err, s.audit.Close())
 	}
 	return err
-}
-
-// ExecutionError is the end of an execution that did not succeed.
-type ExecutionError struct {
-	// Status is FAILED, TIMED_OUT or ABORTED.
-	Status string
-	// Name and Cause are its Error Output, "" where it has none.
-	Name, Cause string
-}
-
-// Error gives status, Error Name and cause.
-func (e *ExecutionError) Error() string {
-	return strings.TrimSuffix("execution "+e.Status+": "+e.Name+": "+e.Cause, ": ")
-}
-
-// Execute runs a definition to its end and gives its output as JSON. The input
-// is encoded as JSON. An execution that does not succeed gives an
-// [*ExecutionError]; it goes on when the context ends before it does.
-func (s *Server) Execute(ctx context.Context, definition string, input any) (json.RawMessage, error) {
-	encoded, err := json.Marshal(input)
-	if err != nil {
-		return nil, fmt.Errorf("steppe: input: %w", err)
-	}
-	doc, err := value.ParseDoc(encoded)
-	if err != nil {
-		return nil, fmt.Errorf("steppe: input: %w", err)
-	}
-	sum := sha256.Sum256([]byte(definition))
-	m, err := s.StateMachine(ctx, "execute-"+hex.EncodeToString(sum[:8]), engine.Standard, definition)
-	if err != nil {
-		return nil, err
-	}
-	started, err := s.engine.Start(ctx, engine.StartRequest{Machine: m, Input: doc})
-	if err != nil {
-		return nil, err
-	}
-	d, err := s.engine.Wait(ctx, started.ARN)
-	if err != nil {
-		return nil, err
-	}
-	if d.Status != store.Succeeded {
-		failed := &ExecutionError{Status: d.Status.String()}
-		if d.Failure.Error != nil {
-			failed.Name = *d.Failure.Error
-		}
-		if d.Failure.Cause != nil {
-			failed.Cause = *d.Failure.Cause
-		}
-		return nil, failed
-	}
-	return json.RawMessage(d.Output.Raw()), nil
-}
-
-// StateMachine gives the state machine of that name, created when it is not
-// there. One that is there must have the same type and definition: running
-// programs are changed on purpose, by the operation UpdateStateMachine.
-func (s *Server) StateMachine(ctx context.Context, name string, kind engine.MachineType, definition string) (*engine.Machine, error) {
-	m := engine.Machine{
-		Tenant: engine.Tenant{Account: s.account, Region: s.region}, Name: name, Type: kind,
-		RoleARN: "arn:aws:iam::" + s.account + ":role/steppe", Definition: definition, Created: s.engine.Now(), Updated: s.engine.Now(),
-	}
-	known, err := s.engine.Machine(ctx, m.ARN())
-	if errors.Is(err, store.ErrNotFound) {
-		if known, err = s.create(ctx, m); errors.Is(err, store.ErrVersion) { // somebody was faster
-			known, err = s.engine.Machine(ctx, m.ARN())
-		}
-	}
-	if err == nil {
-		err = known.Locked()
-	}
-	if err == nil && (known.Definition != definition || known.Type != kind) {
-		err = fmt.Errorf("steppe: the state machine %s has another definition or type; change it with UpdateStateMachine", name)
-	}
-	return known, err
-}
-
-func (s *Server) create(ctx context.Context, m engine.Machine) (*engine.Machine, error) {
-	parsed, diagnostics := asl.Parse([]byte(m.Definition))
-	if parsed != nil {
-		diagnostics = append(diagnostics, asl.Unsupported(parsed)...)
-		if m.Type == engine.Express {
-			diagnostics = append(diagnostics, asl.ExpressUnsupported(parsed)...)
-		}
-	}
-	if message := asl.InvalidDefinition(diagnostics); message != "" {
-		return nil, fmt.Errorf("steppe: %s", message)
-	}
-	return s.engine.CreateMachine(ctx, m, parsed)
 }

@@ -331,6 +331,7 @@ func (e *Engine) taskOf(m meta, effect *interpreter.Effect, id effectID) integra
 		Resource: effect.Resource, Input: effect.Input, Idempotency: idempotency(id.execution, id.event),
 		ExecutionARN: m.executionARN(), StateMachineARN: m.machineARN(), StateName: effect.StateName, Event: id.event,
 		Account: m.Account, Region: m.Region, TimeoutSeconds: effect.Timeout,
+		Retry: effect.Retry, Token: effect.Token,
 		Credentials: effect.Credentials, MaxBytes: e.cfg.Limits.PayloadBytes, TraceHeader: m.TraceHeader,
 	}
 }
