@@ -64,6 +64,13 @@ func RegisterFunction[In, Out any](s *Server, name string, fn func(ctx context.C
 // contexts.
 func IdempotencyKey(ctx context.Context) string { return lambda.IdempotencyKey(ctx) }
 
+// CheckFunctions loads the code of the functions that are processes of this
+// machine, as their first invocations would, and tells of each that fails. keep
+// leaves the processes for these.
+func (s *Server) CheckFunctions(ctx context.Context, keep bool, failed func(name string, err error)) {
+	s.functions.Check(ctx, keep, failed)
+}
+
 // homeAccounts are those whose functions are that say nothing else. A server
 // whose keys are all of one account has no other callers than its own program and
 // that account's.

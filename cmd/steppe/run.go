@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/steppehq/steppe"
@@ -81,6 +82,12 @@ func (c *runCommand) Run(con *console) error {
 	if r.server, err = steppe.Open(cfg); err != nil {
 		return err
 	}
+	var told sync.Mutex
+	r.server.CheckFunctions(context.Background(), true, func(name string, err error) {
+		told.Lock()
+		defer told.Unlock()
+		fmt.Fprintf(con.err, "function %s cannot be loaded: %v\n", name, err)
+	})
 	status, err := r.run(d, parsed, input)
 	if err := errors.Join(err, r.server.Close()); err != nil {
 		return err

@@ -84,6 +84,13 @@ func (c *serveCommand) Run(con *console) error {
 	c.greet(con, scheme+listener.Addr().String())
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
+	checked := make(chan struct{})
+	go func() {
+		defer close(checked)
+		server.CheckFunctions(ctx, false, func(name string, err error) {
+			log.Warn("a function cannot be loaded; tasks that call it fail", slog.String("function", name), slog.Any("error", err))
+		})
+	}()
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
@@ -93,6 +100,7 @@ func (c *serveCommand) Run(con *console) error {
 	err = serveHTTP(ctx, listener, server.Handler(), log)
 	stop()
 	<-drained
+	<-checked
 	return errors.Join(err, server.Close())
 }
 

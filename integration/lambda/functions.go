@@ -114,6 +114,32 @@ func (f *Functions) Names() []string {
 	return slices.Compact(names)
 }
 
+// Check loads the code of all functions, a few at once, and tells of each that
+// fails; keep leaves their workers for the first invocations.
+func (f *Functions) Check(ctx context.Context, keep bool, failed func(name string, err error)) {
+	const atOnce = 4
+	f.mu.RLock()
+	functions := make(map[*processes]string, len(f.byName))
+	for key, function := range f.byName {
+		if p, ok := function.(*processes); ok {
+			functions[p] = key.name
+		}
+	}
+	f.mu.RUnlock()
+	slots := make(chan struct{}, atOnce)
+	var all sync.WaitGroup
+	for function, name := range functions {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			if err := function.check(ctx, keep); err != nil && ctx.Err() == nil && !errors.Is(err, errStopped) {
+				failed(name, err)
+			}
+		})
+	}
+	all.Wait()
+}
+
 // Close ends all functions.
 func (f *Functions) Close() error {
 	f.mu.Lock()

@@ -60,8 +60,6 @@ type runtimeAnswer struct {
 // initError: the function could not be started.
 type initError struct{ payload []byte }
 
-func (e *initError) Error() string { return "lambda: the function could not be started" }
-
 func startWorker(f *processes) (*worker, error) {
 	w := &worker{
 		function: f, mark: rand.Text(), done: make(chan struct{}),
