@@ -122,8 +122,10 @@ func TestGrace(t *testing.T) {
 	}
 	first := serveIn(t, dir, data)
 	first.says("1 function: slow")
-	machine := first.api("CreateStateMachine", map[string]string{"name": "m", "roleArn": "arn:aws:iam::000000000000:role/r",
-		"definition": `{"StartAt":"F","States":{"F":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:slow","End":true}}}`})["stateMachineArn"]
+	machine := first.api("CreateStateMachine", map[string]string{
+		"name": "m", "roleArn": "arn:aws:iam::000000000000:role/r",
+		"definition": `{"StartAt":"F","States":{"F":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:slow","End":true}}}`,
+	})["stateMachineArn"]
 	ends := first.api("StartExecution", map[string]any{"stateMachineArn": machine, "name": "ends"})["executionArn"]
 	hasBegun()
 	first.signal(syscall.SIGHUP)

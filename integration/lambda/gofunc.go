@@ -119,7 +119,7 @@ func errorType(err error) string {
 // errorTypeIn looks through the chain of an error as errors.As does. inner is the
 // first name of a type that is not exported.
 func errorTypeIn(err error, inner *string) string {
-	if named, ok := err.(interface{ ErrorType() string }); ok { //nolint:errorlint // the chain is walked
+	if named, ok := err.(interface{ ErrorType() string }); ok {
 		return named.ErrorType()
 	}
 	t := reflect.TypeOf(err)
@@ -134,7 +134,7 @@ func errorTypeIn(err error, inner *string) string {
 			*inner = t.Name()
 		}
 	}
-	switch wrap := err.(type) { //nolint:errorlint // as above
+	switch wrap := err.(type) { //nolint:errorlint // the chain is walked
 	case interface{ Unwrap() error }:
 		if next := wrap.Unwrap(); next != nil {
 			return errorTypeIn(next, inner)
