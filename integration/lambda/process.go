@@ -124,7 +124,7 @@ func (f *processes) limit() int { return f.Concurrency }
 func (f *processes) prepare() error {
 	switch {
 	case strings.HasPrefix(f.Runtime, "python"):
-		return f.interpreted("bootstrap.py", slices.Compact([]string{f.Runtime, "python3", "python"})...)
+		return f.interpreted("bootstrap.py", "python3", "python")
 	case strings.HasPrefix(f.Runtime, "nodejs"):
 		return f.interpreted("bootstrap.mjs", "node")
 	case strings.HasPrefix(f.Runtime, "provided"):
