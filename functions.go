@@ -2,10 +2,12 @@ package steppe
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 
@@ -62,6 +64,13 @@ func RegisterFunction[In, Out any](s *Server, name string, fn func(ctx context.C
 // contexts.
 func IdempotencyKey(ctx context.Context) string { return lambda.IdempotencyKey(ctx) }
 
+// CheckFunctions loads the code of the functions that are processes of this
+// machine, as their first invocations would, and tells of each that fails. keep
+// leaves the processes for these.
+func (s *Server) CheckFunctions(ctx context.Context, keep bool, failed func(name string, err error)) {
+	s.functions.Check(ctx, keep, failed)
+}
+
 // homeAccounts are those whose functions are that say nothing else. A server
 // whose keys are all of one account has no other callers than its own program and
 // that account's.
@@ -108,10 +117,11 @@ func accountsOf(cfg *Config, homes []string, what, account string) ([]string, er
 func openFunctions(cfg *Config, homes []string, memory *functionMemory) (*lambda.Functions, error) {
 	set := lambda.NewFunctions()
 	set.Remember(memory)
+	addFunctionKeys(cfg)
 	if cfg.LambdaEndpoint != "" {
 		others, err := lambda.Endpoint(cfg.LambdaEndpoint)
 		if err != nil {
-			return nil, fmt.Errorf("steppe: %w", err)
+			return nil, err
 		}
 		accounts, err := accountsOf(cfg, homes, "the Lambda endpoint", cfg.LambdaEndpointAccount)
 		if err != nil {
@@ -130,16 +140,64 @@ func openFunctions(cfg *Config, homes []string, memory *functionMemory) (*lambda
 			}
 			continue
 		}
-		made, err := openFunction(cfg, f)
+		made, err := openFunction(cfg, homes, f)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("steppe: %w", err), set.Close())
+			return nil, errors.Join(err, set.Close())
 		}
 		set.Add(f.Name, made, accounts...)
 	}
 	return set, nil
 }
 
-func openFunction(cfg *Config, f Function) (lambda.Function, error) {
+// addFunctionKeys makes a key for each account that has one: by it the functions of
+// the account call the server. It is good in this life of the server.
+func addFunctionKeys(cfg *Config) {
+	keys := make(map[string]Key)
+	for _, k := range cfg.Keys {
+		if _, made := keys[k.Account]; !made && k.Account != "" {
+			keys[k.Account] = Key{ID: "FUNCTION" + rand.Text(), Secret: rand.Text(), Account: k.Account}
+		}
+	}
+	cfg.functionKeys = keys
+	cfg.Keys = slices.Clone(cfg.Keys)
+	for _, account := range slices.Sorted(maps.Keys(keys)) {
+		cfg.Keys = append(cfg.Keys, keys[account])
+	}
+}
+
+// credentials are what a function calls the server with, as one of the account that
+// it belongs to: where no keys are checked the account is the ID.
+func credentials(cfg *Config, homes []string, account string) (id, secret string) {
+	if account == "" || account == lambda.AllAccounts {
+		account = homes[len(homes)-1]
+	}
+	if len(cfg.Keys) == 0 {
+		return account, "none"
+	}
+	k := cfg.functionKeys[account]
+	return k.ID, k.Secret
+}
+
+// find asks for a function that is not in the set.
+func (s *Server) find(cfg *Config, name string) (lambda.Function, []string) {
+	f, ok := cfg.FindFunction(name)
+	if !ok {
+		return nil, nil
+	}
+	accounts, err := accountsOf(cfg, s.homes, "function "+name, f.Account)
+	if err == nil {
+		var made lambda.Function
+		if made, err = openFunction(cfg, s.homes, f); err == nil {
+			cfg.Logger.Info("a function has come", slog.String("function", name))
+			s.engine.Retry(context.Background())
+			return made, accounts
+		}
+	}
+	cfg.Logger.Error("a function was found and cannot be used", slog.String("function", name), slog.Any("error", err))
+	return nil, nil
+}
+
+func openFunction(cfg *Config, homes []string, f Function) (lambda.Function, error) {
 	if f.code != nil {
 		return f.code, nil
 	}
@@ -154,13 +212,20 @@ func openFunction(cfg *Config, f Function) (lambda.Function, error) {
 	}
 	if f.EndpointURL == "" {
 		f.EndpointURL = cfg.URL
+		f.AccessKeyID, f.SecretAccessKey = credentials(cfg, homes, f.Account)
 	}
 	return lambda.NewProcess(f.Process)
 }
 
-func functionLog(cfg *Config, name string) func(string) {
+func functionLog(cfg *Config, name string) func(lambda.Line) {
 	if cfg.FunctionLog != nil {
-		return func(line string) { cfg.FunctionLog(name, line) }
+		return func(line lambda.Line) { cfg.FunctionLog(name, line.Text) }
 	}
-	return func(line string) { cfg.Logger.Info(line, slog.String("function", name)) }
+	return func(line lambda.Line) {
+		attributes := []any{slog.String("function", name)}
+		if line.RequestID != "" {
+			attributes = append(attributes, slog.String("executionArn", line.ExecutionARN), slog.String("requestId", line.RequestID))
+		}
+		cfg.Logger.Info(line.Text, attributes...)
+	}
 }

@@ -14,11 +14,7 @@ package steppe
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -38,7 +34,6 @@ import (
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
 	"github.com/steppehq/steppe/store/pebble"
-	"github.com/steppehq/steppe/value"
 )
 
 // Defaults of what a caller's credentials do not tell.
@@ -80,6 +75,9 @@ type Config struct {
 	// that call a function which was called before and is not here wait for it, also
 	// in a later life of the data directory (see [Function.Removed]).
 	Functions []Function
+	// FindFunction, where it is set, is asked for functions that tasks call and that
+	// are not among Functions: they may have come since.
+	FindFunction func(name string) (Function, bool)
 	// LambdaEndpoint is the URL of a server with Lambda's Invoke operation, for
 	// the functions that are not among Functions; "" for none.
 	LambdaEndpoint string
@@ -137,6 +135,8 @@ type Config struct {
 	Observe func(engine.Step)
 	// FunctionLog is told what functions print, line by line; nil logs it.
 	FunctionLog func(function, line string)
+
+	functionKeys map[string]Key // what functions call the server with, by account
 }
 
 // Key is an access key: what a caller signs requests with.
@@ -218,6 +218,9 @@ func Open(cfg Config) (*Server, error) {
 	}
 	if s.handler, err = s.open(&cfg, registry); err != nil {
 		return nil, errors.Join(err, s.engine.Close(context.Background()), s.store.Close(), functions.Close())
+	}
+	if cfg.FindFunction != nil {
+		functions.Find(func(name string) (lambda.Function, []string) { return s.find(&cfg, name) })
 	}
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -358,8 +361,16 @@ func (s *Server) Compact(ctx context.Context) error {
 // closeTimeout bounds how long Close waits for tasks under way.
 const closeTimeout = 10 * time.Second
 
-// Close stops the server. Executions that run are taken up again by the next
-// Open.
+// Shutdown stops the server gently: no task begins any more, those under way may
+// end until the context does, and then it closes. What is cut is told to the
+// logger. Give callers of [Server.Handler] their answers first.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.engine.Drain(ctx)
+	return s.Close()
+}
+
+// Close stops the server. Tasks under way are cut, and executions that run taken up
+// again by the next Open (see [Server.Shutdown]).
 func (s *Server) Close() error {
 	s.stop()
 	s.done.Wait()
@@ -371,86 +382,4 @@ func (s *Server) Close() error {
 		err = errors.Join(err, s.audit.Close())
 	}
 	return err
-}
-
-// ExecutionError is the end of an execution that did not succeed.
-type ExecutionError struct {
-	// Status is FAILED, TIMED_OUT or ABORTED.
-	Status string
-	// Name and Cause are its Error Output, "" where it has none.
-	Name, Cause string
-}
-
-// Error gives status, Error Name and cause.
-func (e *ExecutionError) Error() string {
-	return strings.TrimSuffix("execution "+e.Status+": "+e.Name+": "+e.Cause, ": ")
-}
-
-// Execute runs a definition to its end and gives its output as JSON. The input
-// is encoded as JSON. An execution that does not succeed gives an
-// [*ExecutionError]; it goes on when the context ends before it does.
-func (s *Server) Execute(ctx context.Context, definition string, input any) (json.RawMessage, error) {
-	encoded, err := json.Marshal(input)
-	if err != nil {
-		return nil, fmt.Errorf("steppe: input: %w", err)
-	}
-	doc, err := value.ParseDoc(encoded)
-	if err != nil {
-		return nil, fmt.Errorf("steppe: input: %w", err)
-	}
-	sum := sha256.Sum256([]byte(definition))
-	m, err := s.StateMachine(ctx, "execute-"+hex.EncodeToString(sum[:8]), engine.Standard, definition)
-	if err != nil {
-		return nil, err
-	}
-	started, err := s.engine.Start(ctx, engine.StartRequest{Machine: m, Input: doc})
-	if err != nil {
-		return nil, err
-	}
-	d, err := s.engine.Wait(ctx, started.ARN)
-	if err != nil {
-		return nil, err
-	}
-	if d.Status != store.Succeeded {
-		failed := &ExecutionError{Status: d.Status.String()}
-		if d.Failure.Error != nil {
-			failed.Name = *d.Failure.Error
-		}
-		if d.Failure.Cause != nil {
-			failed.Cause = *d.Failure.Cause
-		}
-		return nil, failed
-	}
-	return json.RawMessage(d.Output.Raw()), nil
-}
-
-// StateMachine gives the state machine of that name, created when it is not
-// there. One that is there must have the same type and definition: running
-// programs are changed on purpose, by the operation UpdateStateMachine.
-func (s *Server) StateMachine(ctx context.Context, name string, kind engine.MachineType, definition string) (*engine.Machine, error) {
-	m := engine.Machine{
-		Tenant: engine.Tenant{Account: s.account, Region: s.region}, Name: name, Type: kind,
-		RoleARN: "arn:aws:iam::" + s.account + ":role/steppe", Definition: definition, Created: s.engine.Now(), Updated: s.engine.Now(),
-	}
-	known, err := s.engine.Machine(ctx, m.ARN())
-	if errors.Is(err, store.ErrNotFound) {
-		if known, err = s.create(ctx, m); errors.Is(err, store.ErrVersion) { // somebody was faster
-			known, err = s.engine.Machine(ctx, m.ARN())
-		}
-	}
-	if err == nil {
-		err = known.Locked()
-	}
-	if err == nil && (known.Definition != definition || known.Type != kind) {
-		err = fmt.Errorf("steppe: the state machine %s has another definition or type; change it with UpdateStateMachine", name)
-	}
-	return known, err
-}
-
-func (s *Server) create(ctx context.Context, m engine.Machine) (*engine.Machine, error) {
-	parsed, diagnostics := asl.Runnable([]byte(m.Definition), m.Type == engine.Express, offer(s.registry))
-	if parsed == nil {
-		return nil, fmt.Errorf("steppe: %s", asl.InvalidDefinition(diagnostics))
-	}
-	return s.engine.CreateMachine(ctx, m, parsed)
 }

@@ -51,7 +51,7 @@ func TestExecute(t *testing.T) {
 			name: "fails", definition: buy, input: 4,
 			failed: &steppe.ExecutionError{Status: "FAILED", Name: "Shop.SoldOut", Cause: `{"errorMessage":"nothing left","errorType":"Shop.SoldOut"}`},
 		},
-		{name: "no such input", definition: buy, input: "two", message: "execution FAILED: wrapError: "},
+		{name: "no such input", definition: buy, input: "two", message: "execution FAILED: UnmarshalTypeError: "},
 		{name: "no definition", definition: `{"StartAt": "A"}`, message: "These fields are required: [States] at /"},
 		{name: "no JSON", definition: buy, input: func() {}, message: "steppe: input: "},
 	}

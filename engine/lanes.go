@@ -112,8 +112,9 @@ func (l *lanes) take(of *lane) {
 // run performs a task, and those whose turn comes then.
 func (l *lanes) run(t *laneTask) {
 	for t != nil {
-		l.e.pools.begins(t)
-		l.e.performTask(t)
+		if l.e.pools.begins(t) {
+			l.e.performTask(t)
+		}
 		t = l.next(t.lane)
 	}
 }

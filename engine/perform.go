@@ -32,6 +32,10 @@ type pools struct {
 	// tasks are those in line or being performed.
 	tasks  map[effectID]*laneTask
 	byExec map[store.ExecutionID]int // how many of them are being performed
+	// performed are those that are; drained, where somebody waits for their end, is
+	// closed then: no task begins any more.
+	performed map[*laneTask]bool
+	drained   chan struct{}
 }
 
 func (p *pools) init(e *Engine) {
@@ -41,6 +45,7 @@ func (p *pools) init(e *Engine) {
 	p.services = make(map[string]*lanes)
 	p.tasks = make(map[effectID]*laneTask)
 	p.byExec = make(map[store.ExecutionID]int)
+	p.performed = make(map[*laneTask]bool)
 }
 
 // service gives the lanes of an integration.
@@ -80,11 +85,17 @@ func (p *pools) enter(t *laneTask) bool {
 	return true
 }
 
-// begins notes that a task is being performed.
-func (p *pools) begins(t *laneTask) {
+// begins notes that a task is being performed. It is false when no task may begin
+// any more: the next engine performs it.
+func (p *pools) begins(t *laneTask) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.drained != nil {
+		return false
+	}
 	p.byExec[t.id.execution]++
+	p.performed[t] = true
+	return true
 }
 
 func (p *pools) ends(t *laneTask) {
@@ -92,6 +103,10 @@ func (p *pools) ends(t *laneTask) {
 	defer p.mu.Unlock()
 	if p.tasks[t.id] == t {
 		delete(p.tasks, t.id)
+	}
+	delete(p.performed, t)
+	if p.drained != nil && len(p.performed) == 0 {
+		close(p.drained)
 	}
 	if p.byExec[t.id.execution]--; p.byExec[t.id.execution] == 0 {
 		delete(p.byExec, t.id.execution)
@@ -342,6 +357,7 @@ func (e *Engine) taskOf(m meta, effect *interpreter.Effect, id effectID) integra
 		Resource: effect.Resource, Input: effect.Input, Idempotency: idempotency(id.execution, id.event),
 		ExecutionARN: m.executionARN(), StateMachineARN: m.machineARN(), StateName: effect.StateName, Event: id.event,
 		Account: m.Account, Region: m.Region, TimeoutSeconds: effect.Timeout,
+		Retry: effect.Retry, Token: effect.Token,
 		Credentials: effect.Credentials, MaxBytes: e.cfg.Limits.PayloadBytes, TraceHeader: m.TraceHeader,
 	}
 }

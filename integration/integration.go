@@ -37,6 +37,10 @@ type Task struct {
 	// Region where it is.
 	ExecutionARN, StateMachineARN, StateName string
 	Account, Region                          string
+	// Retry counts the attempts before this one, as $$.State.RetryCount does. Token is
+	// the task token of a task that waits for one, "" of others.
+	Retry int64
+	Token string
 	// Event is the event of the execution that scheduled the task.
 	Event int64
 	// TimeoutSeconds bounds the task, 0 for no bound. The context has the

@@ -165,7 +165,7 @@ func (x *Execution) schedule(b *branch, ev *history.Event) {
 	b.prev, b.phase, b.due = ev.ID, tasking, 0
 	b.task = &task{
 		scheduled: ev.ID, resource: resource, input: ev.Input, name: b.state.Base().Name,
-		timeout: ev.Timeout, heartbeat: ev.Heartbeat, creds: ev.Credentials,
+		timeout: ev.Timeout, heartbeat: ev.Heartbeat, creds: ev.Credentials, retry: b.retries,
 	}
 	// TimeoutSeconds of an activity's task count from when a worker has taken it.
 	if resource.Kind != asl.ActivityResource {

@@ -236,6 +236,7 @@ type task struct {
 	beat      int64 // when it must have given a sign of life; 0 while nobody can
 	creds     *value.Doc
 	name      string
+	retry     int64 // 0: it is the first attempt
 }
 
 // join is the inside of a Parallel or Map state.
@@ -264,7 +265,7 @@ type item struct {
 func (t *task) effect(token func(int64) string) Effect {
 	e := Effect{
 		Kind: Invoke, Cause: t.scheduled, Resource: t.resource, Input: t.input,
-		Timeout: t.timeout, Heartbeat: t.heartbeat, Credentials: t.creds, StateName: t.name,
+		Timeout: t.timeout, Heartbeat: t.heartbeat, Credentials: t.creds, StateName: t.name, Retry: t.retry,
 	}
 	if t.resource.Kind == asl.ActivityResource || t.resource.Pattern == asl.WaitForTaskToken {
 		e.Token = token(t.scheduled)

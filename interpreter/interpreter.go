@@ -198,8 +198,9 @@ type Effect struct {
 	// Timeout is in seconds, 0 for none. Heartbeat likewise.
 	Timeout, Heartbeat int64
 	Credentials        *value.Doc
-	// StateName names the Task state.
+	// StateName names the Task state. Retry counts the attempts before this one.
 	StateName string
+	Retry     int64
 	// Again tells that the effect was handed out before ([Execution.Pending]).
 	Again bool
 }

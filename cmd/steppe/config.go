@@ -1,13 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/steppehq/steppe"
@@ -32,78 +29,38 @@ type functionConfig struct {
 	Env         map[string]string `yaml:"env"`
 	PassEnv     []string          `yaml:"passEnv"`
 	Account     string            `yaml:"account"`
+	Interpreter string            `yaml:"interpreter"`
+	Removed     bool              `yaml:"removed"`
 }
 
-// loadConfig reads a configuration file and gives its functions, in the order
-// of their names. Directories are relative to the file.
-func loadConfig(path string) ([]steppe.Function, error) {
+// loadConfig reads a configuration file and gives its functions by name.
+// Directories are relative to the file. What says neither runtime nor url takes
+// that of the folder's function of its name.
+func loadConfig(path string, folder map[string]steppe.Function) (map[string]steppe.Function, error) {
 	var c configFile
 	if err := readYAML(path, &c); err != nil {
 		return nil, err
 	}
-	names := make([]string, 0, len(c.Functions))
-	for name := range c.Functions {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	functions := make([]steppe.Function, 0, len(names))
-	for _, name := range names {
+	functions := make(map[string]steppe.Function, len(c.Functions))
+	for _, name := range slices.Sorted(maps.Keys(c.Functions)) {
 		fc := c.Functions[name]
-		if (fc.URL == "") == (fc.Runtime == "") {
-			return nil, fmt.Errorf("%s: function %s: give either a runtime or a url", path, name)
-		}
-		dir := fc.Dir
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(filepath.Dir(path), dir)
-		}
-		functions = append(functions, steppe.Function{
-			URL: fc.URL, Account: fc.Account,
-			Process: lambda.Process{
-				Name: name, Runtime: fc.Runtime, Handler: fc.Handler, Dir: dir,
-				Env: fc.Env, PassEnv: fc.PassEnv, Timeout: fc.Timeout, Concurrency: fc.Concurrency,
-			},
-		})
-	}
-	return functions, nil
-}
-
-// findFunctions looks for functions beside a definition: those of steppe.yaml,
-// or else the files of the folder functions: NAME.py with a function handler,
-// NAME.mjs or NAME.js that exports one, and executables.
-func findFunctions(dir string) ([]steppe.Function, error) {
-	functions, err := loadConfig(filepath.Join(dir, "steppe.yaml"))
-	if !errors.Is(err, fs.ErrNotExist) {
-		return functions, err
-	}
-	folder := filepath.Join(dir, "functions")
-	entries, err := os.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, entry := range entries {
-		extension := filepath.Ext(entry.Name())
-		name := strings.TrimSuffix(entry.Name(), extension)
-		p := lambda.Process{Name: name, Dir: folder, Handler: name + ".handler", Timeout: 30 * time.Second}
-		info, err := entry.Info()
-		if err != nil {
-			return nil, err
+		base, inFolder := folder[name]
+		p := lambda.Process{Name: name, Runtime: fc.Runtime, Handler: fc.Handler, Dir: fc.Dir}
+		if !filepath.IsAbs(p.Dir) {
+			p.Dir = filepath.Join(filepath.Dir(path), p.Dir)
 		}
 		switch {
-		case entry.IsDir():
-			continue
-		case extension == ".py":
-			p.Runtime = "python"
-		case extension == ".mjs" || extension == ".js":
-			p.Runtime = "nodejs"
-		case info.Mode()&0o111 != 0:
-			p.Runtime, p.Handler = "provided", entry.Name()
-		default:
-			continue
+		case fc.Removed:
+		case fc.URL == "" && fc.Runtime == "" && inFolder && fc.Dir == "":
+			p.Runtime, p.Dir = base.Runtime, base.Dir
+			if p.Handler == "" {
+				p.Handler = base.Handler
+			}
+		case (fc.URL == "") == (fc.Runtime == ""):
+			return nil, fmt.Errorf("%s: function %s: give either a runtime or a url", path, name)
 		}
-		functions = append(functions, steppe.Function{Process: p})
+		p.Env, p.PassEnv, p.Timeout, p.Concurrency, p.Interpreter = fc.Env, fc.PassEnv, fc.Timeout, fc.Concurrency, fc.Interpreter
+		functions[name] = steppe.Function{URL: fc.URL, Account: fc.Account, Removed: fc.Removed, Process: p}
 	}
 	return functions, nil
 }

@@ -126,7 +126,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return int(code)
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "steppe:", strings.TrimPrefix(err.Error(), "steppe: "))
+		fmt.Fprintln(stderr, "steppe:", strings.TrimPrefix(err.Error(), "steppe: ")) // the library's prefix is the same
 		return 1
 	}
 	return 0

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/steppehq/steppe"
@@ -24,7 +25,7 @@ import (
 type runCommand struct {
 	File    string `arg:"" help:"Definition (JSON or YAML), or a folder that holds one."`
 	Input   string `help:"Input as JSON, or @FILE; - is standard input. Default: input.json beside the definition, or {}." placeholder:"JSON"`
-	Config  string `help:"Configuration file; otherwise functions are found beside the definition." placeholder:"FILE"`
+	Config  string `help:"Configuration file; steppe.yaml beside the definition when there is one. Functions of the folder functions are found beside the definition, too." placeholder:"FILE"`
 	Account string `help:"Account of the execution and of the functions: that of the definition's ARNs." default:"000000000000" placeholder:"ID"`
 	Approve bool   `help:"Approve every task that waits for a task token, with {\"approved\":true}."`
 	Addr    string `help:"Where task tokens are taken while an execution waits." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
@@ -72,17 +73,25 @@ func (c *runCommand) Run(con *console) error {
 	}
 	r := &runner{command: c, con: con, tree: newTree(con), events: make(chan engine.Step, 1024)}
 	cfg := steppe.Config{Account: c.Account, VirtualTime: c.Time == "virtual", Unattended: true, Observe: func(s engine.Step) { r.events <- s }, FunctionLog: r.functionLog}
-	if c.Config != "" {
-		cfg.Functions, err = loadConfig(c.Config)
-	} else {
-		cfg.Functions, err = findFunctions(filepath.Dir(d.file))
-	}
+	functions, err := findFunctions(filepath.Dir(d.file), c.Config)
 	if err != nil {
 		return err
+	}
+	cfg.Functions = functions.functions
+	if !c.JSON {
+		for _, passed := range functions.passed {
+			fmt.Fprintln(con.err, "passed over:", passed)
+		}
 	}
 	if r.server, err = steppe.Open(cfg); err != nil {
 		return err
 	}
+	var told sync.Mutex
+	r.server.CheckFunctions(context.Background(), true, func(name string, err error) {
+		told.Lock()
+		defer told.Unlock()
+		fmt.Fprintf(con.err, "function %s cannot be loaded: %v\n", name, err)
+	})
 	status, err := r.run(d, parsed, input)
 	if err := errors.Join(err, r.server.Close()); err != nil {
 		return err

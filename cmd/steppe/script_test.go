@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 //	serve [flags]       starts a server and sets ENDPOINT and ADDR; it logs into server.log
 //	get PATH STATUS     asks it for a path, which it must answer with that status
 //	interrupt           ends it, cleanly
+//	await ARN           waits until an execution has ended and writes its history
 //	api OPERATION JSON  calls it; members of the answer that are text become variables
 //	certificate C K     writes a certificate of this machine and its key into files
 //	throttled OP JSON N calls it until it is throttled, which must be after N calls
@@ -51,7 +52,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serveInScript, "interrupt": interruptInScript, "api": apiInScript, "status": statusInScript,
-			"certificate": certificateInScript, "throttled": throttledInScript, "get": getInScript,
+			"certificate": certificateInScript, "throttled": throttledInScript, "await": awaitInScript, "get": getInScript,
 		},
 	})
 }
@@ -76,6 +77,20 @@ func serveInScript(ts *testscript.TestScript, _ bool, args []string) {
 
 func interruptInScript(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(ts.Value(serverKey{}).(*server).stop())
+}
+
+func awaitInScript(ts *testscript.TestScript, _ bool, args []string) {
+	for {
+		out, status, err := call(ts.Getenv("ENDPOINT"), "DescribeExecution", map[string]string{"executionArn": args[0]})
+		ts.Check(err)
+		if status != http.StatusOK {
+			ts.Fatalf("%v", out)
+		}
+		if out["status"] != "RUNNING" {
+			break
+		}
+	}
+	ts.Check(ts.Exec("steppe", "history", "--endpoint", ts.Getenv("ENDPOINT"), args[0]))
 }
 
 func certificateInScript(ts *testscript.TestScript, _ bool, args []string) {

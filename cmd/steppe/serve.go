@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -19,32 +21,33 @@ import (
 )
 
 type serveCommand struct {
-	Addr                  string   `help:"Address to listen on." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
-	Data                  string   `help:"Data directory." default:"steppe-data" placeholder:"DIR"`
-	Ephemeral             bool     `help:"Keep nothing: everything is gone when the server stops."`
-	Config                string   `help:"Configuration file; steppe.yaml of the working directory when there is one." placeholder:"FILE"`
-	LambdaEndpoint        string   `help:"Invoke functions that are not configured at this URL (Lambda's Invoke operation)." placeholder:"URL"`
-	LambdaEndpointAccount string   `help:"Account whose functions those of --lambda-endpoint are; * is all accounts'. Default: that of --account." placeholder:"ID"`
-	Retention             string   `help:"How long executions are kept after their end (the tag steppe:retention of a state machine sets its own)." default:"90d" placeholder:"DURATION"`
-	Index                 []string `help:"Values by which executions are found fast, as in input.orderId." placeholder:"FIELD"`
-	Account               string   `help:"Account of functions, and of callers whose credentials tell none. Default: 000000000000; functions are also of the keys' account if these have only one." placeholder:"ID"`
-	Region                string   `help:"Region of callers whose credentials tell none." default:"us-east-1" placeholder:"REGION"`
-	Keys                  string   `help:"File of the access keys that requests must be signed with." placeholder:"FILE"`
-	EncryptionKeys        string   `help:"File of the keys that encryption configurations name: what is stored for them is encrypted." placeholder:"FILE"`
-	TLSCert               string   `help:"Certificate to serve HTTPS with; it is read again when it changes." placeholder:"FILE" name:"tls-cert"`
-	TLSKey                string   `help:"Private key of the certificate." placeholder:"FILE" name:"tls-key"`
-	Audit                 string   `help:"File to which a line is added for each request that changes something." placeholder:"FILE"`
-	AuditSize             int      `help:"Size in MB at which the audit file becomes FILE.1 and a new one begins." default:"100" placeholder:"MB"`
-	AuditFiles            int      `help:"Full audit files that are kept." default:"5" placeholder:"N"`
-	AllowedHosts          []string `help:"Names by which a server without keys may be called, beside localhost and its addresses; * is any." placeholder:"HOST"`
-	AllowedOrigins        []string `help:"Origins of the web pages that may call the server, as in https://console.example." placeholder:"ORIGIN"`
-	Quotas                string   `help:"Throttle callers: none, or as aws does." enum:"none,aws" default:"none"`
-	MaxConnections        int      `help:"Connections at once; idle ones make room for more. Half of them may serve one account." default:"10000" placeholder:"N"`
-	Insecure              bool     `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
-	AcceptLoss            bool     `help:"Go on with a data directory that has lost what was acknowledged; the log says what. Copy the directory first."`
-	MockConfig            string   `help:"MockConfigFile.json of Step Functions Local: StartExecution takes the ARN of a state machine with #TESTCASE behind it. Needs --ephemeral." placeholder:"FILE"`
-	Time                  string   `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way and nobody owes an answer (see steppe clock)." enum:"real,virtual" default:"real"`
-	JSON                  bool     `help:"Write the log as JSON." name:"json"`
+	Addr                  string        `help:"Address to listen on." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
+	Data                  string        `help:"Data directory." default:"steppe-data" placeholder:"DIR"`
+	Ephemeral             bool          `help:"Keep nothing: everything is gone when the server stops."`
+	Config                string        `help:"Configuration file; steppe.yaml of the working directory when there is one." placeholder:"FILE"`
+	LambdaEndpoint        string        `help:"Invoke functions that are not configured at this URL (Lambda's Invoke operation)." placeholder:"URL"`
+	LambdaEndpointAccount string        `help:"Account whose functions those of --lambda-endpoint are; * is all accounts'. Default: that of --account." placeholder:"ID"`
+	Retention             string        `help:"How long executions are kept after their end (the tag steppe:retention of a state machine sets its own)." default:"90d" placeholder:"DURATION"`
+	Index                 []string      `help:"Values by which executions are found fast, as in input.orderId." placeholder:"FIELD"`
+	Account               string        `help:"Account of functions, and of callers whose credentials tell none. Default: 000000000000; functions are also of the keys' account if these have only one." placeholder:"ID"`
+	Region                string        `help:"Region of callers whose credentials tell none." default:"us-east-1" placeholder:"REGION"`
+	Keys                  string        `help:"File of the access keys that requests must be signed with." placeholder:"FILE"`
+	EncryptionKeys        string        `help:"File of the keys that encryption configurations name: what is stored for them is encrypted." placeholder:"FILE"`
+	TLSCert               string        `help:"Certificate to serve HTTPS with; it is read again when it changes." placeholder:"FILE" name:"tls-cert"`
+	TLSKey                string        `help:"Private key of the certificate." placeholder:"FILE" name:"tls-key"`
+	Audit                 string        `help:"File to which a line is added for each request that changes something." placeholder:"FILE"`
+	AuditSize             int           `help:"Size in MB at which the audit file becomes FILE.1 and a new one begins." default:"100" placeholder:"MB"`
+	AuditFiles            int           `help:"Full audit files that are kept." default:"5" placeholder:"N"`
+	AllowedHosts          []string      `help:"Names by which a server without keys may be called, beside localhost and its addresses; * is any." placeholder:"HOST"`
+	AllowedOrigins        []string      `help:"Origins of the web pages that may call the server, as in https://console.example." placeholder:"ORIGIN"`
+	Quotas                string        `help:"Throttle callers: none, or as aws does." enum:"none,aws" default:"none"`
+	MaxConnections        int           `help:"Connections at once; idle ones make room for more. Half of them may serve one account." default:"10000" placeholder:"N"`
+	Insecure              bool          `help:"Allow an address that is not of the loopback interface, although no keys are checked."`
+	AcceptLoss            bool          `help:"Go on with a data directory that has lost what was acknowledged; the log says what. Copy the directory first."`
+	MockConfig            string        `help:"MockConfigFile.json of Step Functions Local: StartExecution takes the ARN of a state machine with #TESTCASE behind it. Needs --ephemeral." placeholder:"FILE"`
+	Time                  string        `help:"Real, or virtual: the clock jumps to the next timer whenever nothing else is under way and nobody owes an answer (see steppe clock)." enum:"real,virtual" default:"real"`
+	Grace                 time.Duration `help:"How long tasks under way may go on after SIGTERM or SIGINT; none begin then. A second signal ends at once." default:"20s" placeholder:"DURATION"`
+	JSON                  bool          `help:"Write the log as JSON." name:"json"`
 }
 
 // Run serves until it is interrupted.
@@ -57,36 +60,88 @@ func (c *serveCommand) Run(con *console) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := c.config(log)
-	if err != nil {
-		return err
-	}
-	cfg.MaxRequests, cfg.OpenFiles = max(connections/2, 1), files
-	certificate, err := c.certificate()
-	if err != nil {
-		return err
-	}
-	server, err := steppe.Open(cfg)
-	if err != nil {
-		return err
-	}
-	startFacts(log, &cfg, server)
 	listener, err := net.Listen("tcp", c.Addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("%w: another program (another steppe serve?) listens there; give another --addr, as in --addr 127.0.0.1:0", err)
 	}
 	if err != nil {
-		return errors.Join(err, server.Close())
+		return err
 	}
-	ctx, stop := interrupted()
-	defer stop()
+	cfg, err := c.config(log, listener.Addr().String())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	cfg.MaxRequests, cfg.OpenFiles = max(connections/2, 1), files
+	certificate, err := c.certificate()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server, err := steppe.Open(cfg)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	startFacts(log, &cfg, server)
 	listener = door.Limit(listener, connections, log)
 	scheme := "http://"
 	if certificate != nil {
 		scheme, listener = "https://", tls.NewListener(listener, certificate)
 	}
 	c.greet(con, scheme+listener.Addr().String())
-	return errors.Join(serveHTTP(ctx, listener, server.Handler(), log), server.Close())
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	checked := make(chan struct{})
+	go func() {
+		defer close(checked)
+		server.CheckFunctions(ctx, false, func(name string, err error) {
+			log.Warn("a function cannot be loaded; tasks that call it fail", slog.String("function", name), slog.Any("error", err))
+		})
+	}()
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		c.awaitEnd(ctx, log, server)
+		stop() // callers are answered until here: functions may be among them
+	}()
+	err = serveHTTP(ctx, listener, server.Handler(), log)
+	stop()
+	<-drained
+	<-checked
+	return errors.Join(err, server.Close())
+}
+
+// awaitEnd waits until the process is asked to end, and then for tasks under way:
+// for the time of grace, or until it is asked again.
+func (c *serveCommand) awaitEnd(ctx context.Context, log *slog.Logger, server *steppe.Server) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	asked := func() bool {
+		for {
+			select {
+			case got := <-signals:
+				if got != syscall.SIGHUP { // who rotates files sends it; the audit log listens to it
+					return true
+				}
+				log.Info("SIGHUP: certificates and functions that have changed are read again when they are needed")
+			case <-ctx.Done():
+				return false
+			}
+		}
+	}
+	if !asked() {
+		return
+	}
+	grace, cancel := context.WithTimeout(ctx, c.Grace)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if asked() {
+			cancel()
+		}
+	}()
+	server.Engine().Drain(grace)
+	cancel()
 }
 
 // checkAddress keeps a server that checks no keys off the network.
@@ -107,14 +162,14 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func (c *serveCommand) config(log *slog.Logger) (steppe.Config, error) {
+func (c *serveCommand) config(log *slog.Logger, address string) (steppe.Config, error) {
 	cfg := steppe.Config{Dir: c.Data, LambdaEndpoint: c.LambdaEndpoint, VirtualTime: c.Time == "virtual", Index: c.Index, Logger: log, AcceptLoss: c.AcceptLoss, Memory: keepWithin(log)}
 	if c.Ephemeral {
 		cfg.Dir = ""
 	}
 	cfg.AllowedHosts, cfg.AllowedOrigins = c.AllowedHosts, c.AllowedOrigins
 	cfg.Account, cfg.Region, cfg.Quotas = c.Account, c.Region, c.Quotas == "aws"
-	cfg.LambdaEndpointAccount, cfg.URL = c.LambdaEndpointAccount, c.url()
+	cfg.LambdaEndpointAccount, cfg.URL = c.LambdaEndpointAccount, c.url(address)
 	var err error
 	if c.Keys != "" {
 		if cfg.Keys, err = loadKeys(c.Keys); err != nil {
@@ -143,19 +198,24 @@ func (c *serveCommand) config(log *slog.Logger) (steppe.Config, error) {
 	if cfg.Retention, err = engine.ParseDays(c.Retention); err != nil || cfg.Retention <= 0 {
 		return cfg, fmt.Errorf("--retention %s: it is given as in 36h or 90d", c.Retention)
 	}
+	dir := "."
 	if c.Config != "" {
-		cfg.Functions, err = loadConfig(c.Config)
-	} else {
-		cfg.Functions, err = findFunctions(".")
+		dir = filepath.Dir(c.Config)
 	}
-	return cfg, err
+	functions, err := findFunctions(dir, c.Config)
+	if err != nil {
+		return cfg, err
+	}
+	functions.tell(log)
+	cfg.Functions, cfg.FindFunction = functions.functions, functions.find
+	return cfg, nil
 }
 
-// url is that of the server as programs of this machine can call it, "" when the
-// system chooses its port.
-func (c *serveCommand) url() string {
-	host, port, err := net.SplitHostPort(c.Addr)
-	if err != nil || port == "0" {
+// url is that of a server with this address as programs of this machine can call
+// it.
+func (c *serveCommand) url(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
 		return ""
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {

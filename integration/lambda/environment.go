@@ -32,6 +32,9 @@ func (f *processes) environment(w *worker) []string {
 	if f.EndpointURL != "" {
 		env["AWS_ENDPOINT_URL_SFN"] = f.EndpointURL
 	}
+	if f.AccessKeyID != "" && f.ownCredentials() {
+		env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"] = f.AccessKeyID, f.SecretAccessKey
+	}
 	for _, name := range f.PassEnv {
 		if text, ok := os.LookupEnv(name); ok {
 			env[name] = text
@@ -47,6 +50,16 @@ func (f *processes) environment(w *worker) []string {
 		list = append(list, name+"="+env[name])
 	}
 	return list
+}
+
+// ownCredentials reports whether nobody gives the function others.
+func (p *Process) ownCredentials() bool {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"} {
+		if _, given := p.Env[name]; given || slices.Contains(p.PassEnv, name) {
+			return false
+		}
+	}
+	return true
 }
 
 // reserved are the variables that only a worker's start can know.

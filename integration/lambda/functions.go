@@ -23,8 +23,37 @@ type Functions struct {
 	others map[string]Function // those that stand for all other names, by account
 	closed []Function          // what Close ends
 	memory Memory
-
+	finder func(name string) (Function, []string)
+	find1  sync.Mutex // one looks at a time
 	events events
+}
+
+// Find has functions looked for that are not in the set: finder gives one, and
+// whose it is, or nil.
+func (f *Functions) Find(finder func(name string) (function Function, accounts []string)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.finder = finder
+}
+
+// look finds a function that is not in the set, and adds it.
+func (f *Functions) look(n functionName, caller string) Function {
+	f.mu.RLock()
+	finder := f.finder
+	f.mu.RUnlock()
+	if finder == nil || n.account != caller {
+		return nil
+	}
+	f.find1.Lock()
+	defer f.find1.Unlock()
+	if function, _ := f.find(n, caller); function != nil {
+		return function // somebody was faster
+	}
+	if made, accounts := finder(n.name); made != nil {
+		f.Add(n.name, made, accounts...)
+	}
+	function, _ := f.find(n, caller)
+	return function
 }
 
 // Memory remembers the functions that tasks were performed by, beyond the life of
@@ -86,6 +115,32 @@ func (f *Functions) Names() []string {
 	return slices.Compact(names)
 }
 
+// Check loads the code of all functions, a few at once, and tells of each that
+// fails; keep leaves their workers for the first invocations.
+func (f *Functions) Check(ctx context.Context, keep bool, failed func(name string, err error)) {
+	const atOnce = 4
+	f.mu.RLock()
+	functions := make(map[*processes]string, len(f.byName))
+	for key, function := range f.byName {
+		if p, ok := function.(*processes); ok {
+			functions[p] = key.name
+		}
+	}
+	f.mu.RUnlock()
+	slots := make(chan struct{}, atOnce)
+	var all sync.WaitGroup
+	for function, name := range functions {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			if err := function.check(ctx, keep); err != nil && ctx.Err() == nil && !errors.Is(err, errStopped) {
+				failed(name, err)
+			}
+		})
+	}
+	all.Wait()
+}
+
 // Close ends all functions.
 func (f *Functions) Close() error {
 	f.events.stop()
@@ -123,7 +178,7 @@ func (f *Functions) find(n functionName, caller string) (function Function, acco
 // invoke calls the function that a task means by a name. A qualifier that is
 // given beside the name must be the name's own, if that has one.
 func (f *Functions) invoke(ctx context.Context, t integration.Task, name, qualifier string, in Invocation) (*Response, error) {
-	in.Idempotency, in.TraceHeader, in.MaxBytes = t.Idempotency, t.TraceHeader, t.MaxBytes
+	in.Idempotency, in.TraceHeader, in.MaxBytes, in.Task = t.Idempotency, t.TraceHeader, t.MaxBytes, &t
 	var response *Response
 	function, err := f.called(ctx, t, name, qualifier, &in)
 	if err == nil {
@@ -190,6 +245,9 @@ func (f *Functions) called(ctx context.Context, t integration.Task, name, qualif
 	}
 	in.FunctionARN, in.Qualifier = n.arn(), n.qualifier
 	function, _ := f.find(n, t.Account)
+	if function == nil {
+		function = f.look(n, t.Account)
+	}
 	f.mu.RLock()
 	memory := f.memory
 	f.mu.RUnlock()

@@ -4,8 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"go/token"
 	"net/http"
+	"path/filepath"
 	"reflect"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
 )
 
 // GoFunction makes a function of Go code. Its input and output are JSON. An
@@ -15,14 +21,23 @@ func GoFunction(fn func(ctx context.Context, input json.RawMessage) (any, error)
 	return &goFunction{fn}
 }
 
-type idempotencyKey struct{}
+type invocationKey struct{}
+
+// InvocationOf gives the code of a [GoFunction], by the context that it is given,
+// the call that it performs; nil for other contexts.
+func InvocationOf(ctx context.Context) *Invocation {
+	in, _ := ctx.Value(invocationKey{}).(*Invocation)
+	return in
+}
 
 // IdempotencyKey gives what tells the attempts of tasks apart to the code of a
 // [GoFunction], by the context that it is given: the same each time that the same
 // attempt of the same task is performed. It is "" for other contexts.
 func IdempotencyKey(ctx context.Context) string {
-	key, _ := ctx.Value(idempotencyKey{}).(string)
-	return key
+	if in := InvocationOf(ctx); in != nil {
+		return in.Idempotency
+	}
+	return ""
 }
 
 type goFunction struct {
@@ -34,14 +49,14 @@ func (g *goFunction) Invoke(ctx context.Context, in Invocation) (r *Response, er
 	r = &Response{Status: http.StatusOK, Version: in.version(), RequestID: in.Idempotency}
 	defer func() {
 		if p := recover(); p != nil {
-			r.fail("Runtime.Panic", fmt.Sprint(p))
+			r.fail("Runtime.Panic", fmt.Sprint(p), stackTrace()...)
 		}
 		r.Header = header(r.RequestID, r.Version, len(r.Payload))
 	}()
 	if len(in.Payload) == 0 {
 		in.Payload = []byte("{}") // as Lambda has it of a call without one
 	}
-	out, err := g.fn(context.WithValue(ctx, idempotencyKey{}, in.Idempotency), in.Payload)
+	out, err := g.fn(context.WithValue(ctx, invocationKey{}, &in), in.Payload)
 	if err == nil {
 		r.Payload, err = json.Marshal(out)
 	}
@@ -55,21 +70,99 @@ func (g *goFunction) Invoke(ctx context.Context, in Invocation) (r *Response, er
 func (*goFunction) Close() error { return nil }
 
 // fail makes r the answer of a function that failed.
-func (r *Response) fail(errorType, message string) {
+func (r *Response) fail(errorType, message string, stack ...string) {
 	r.FunctionError = "Unhandled"
-	r.Payload, _ = json.Marshal(struct { // two plain strings
-		ErrorMessage string `json:"errorMessage"`
-		ErrorType    string `json:"errorType"`
-	}{message, errorType})
+	r.Payload, _ = json.Marshal(struct { // plain strings
+		ErrorMessage string   `json:"errorMessage"`
+		ErrorType    string   `json:"errorType"`
+		StackTrace   []string `json:"stackTrace,omitempty"`
+	}{message, errorType, stack})
 }
 
+// maxFrames bounds what is told of a stack.
+const maxFrames = 32
+
+// stackTrace tells where a panic that was recovered came from: a line for each
+// frame, the innermost first, up to the code that called the function.
+func stackTrace() []string {
+	pcs := make([]uintptr, maxFrames+8)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)]) // this one, and who recovered, are of no use
+	var stack []string
+	for more := true; more && len(stack) < maxFrames; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		if strings.HasSuffix(f.Function, "lambda.goFunction.Invoke") {
+			break
+		}
+		if !strings.HasPrefix(f.Function, "runtime.") {
+			stack = append(stack, fmt.Sprintf("%s (%s:%d)", f.Function, filepath.Base(f.File), f.Line))
+		}
+	}
+	return stack
+}
+
+// errorType is the Error Name of an error: what the first in its chain says of
+// itself by the method ErrorType() string, or whose type's name is exported. Where
+// there is none, it is the first type's that is not of the standard library's own
+// (errors.New, fmt.Errorf), or "Error".
 func errorType(err error) string {
+	inner := ""
+	if name := errorTypeIn(err, &inner); name != "" {
+		return name
+	}
+	if inner != "" {
+		return inner
+	}
+	return "Error"
+}
+
+// errorTypeIn looks through the chain of an error as errors.As does. inner is the
+// first name of a type that is not exported.
+func errorTypeIn(err error, inner *string) string {
 	if named, ok := err.(interface{ ErrorType() string }); ok {
 		return named.ErrorType()
 	}
 	t := reflect.TypeOf(err)
-	if t.Kind() == reflect.Pointer {
+	if t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	return t.Name()
+	if t != nil && t.Name() != "" {
+		if token.IsExported(t.Name()) {
+			return t.Name()
+		}
+		if *inner == "" && !isStandard(t.PkgPath()) {
+			*inner = t.Name()
+		}
+	}
+	switch wrap := err.(type) { //nolint:errorlint // the chain is walked
+	case interface{ Unwrap() error }:
+		if next := wrap.Unwrap(); next != nil {
+			return errorTypeIn(next, inner)
+		}
+	case interface{ Unwrap() []error }:
+		for _, next := range wrap.Unwrap() {
+			if name := errorTypeIn(next, inner); name != "" {
+				return name
+			}
+		}
+	}
+	return ""
 }
+
+// isStandard reports whether a package is of the standard library: those of modules
+// have a dot in the first part of their path, or are the program's own.
+func isStandard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	if path == "main" || strings.Contains(first, ".") {
+		return false
+	}
+	own := mainModule()
+	return own == "" || path != own && !strings.HasPrefix(path, own+"/")
+}
+
+var mainModule = sync.OnceValue(func() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Path
+	}
+	return ""
+})

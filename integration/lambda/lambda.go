@@ -40,6 +40,8 @@ type Invocation struct {
 	// MaxBytes is how much of an answer is of use: one byte more is read, no
 	// more. 0 stands for the service's own limit.
 	MaxBytes int
+	// Task is the task that calls; nil for a call by nobody's.
+	Task *integration.Task
 }
 
 // qualifiedARN is the ARN by which the function was called, which its context has.

@@ -104,7 +104,7 @@ func TestProcesses(t *testing.T) {
 			var log []string
 			fn, err := lambda.NewProcess(lambda.Process{
 				Name: "f", Runtime: h.runtime, Handler: "h.handler", Dir: dir, Env: map[string]string{"COLOR": "red"}, Timeout: 2 * time.Second, Concurrency: 2,
-				Log: func(line string) { mu.Lock(); log = append(log, line); mu.Unlock() },
+				Log: func(line lambda.Line) { mu.Lock(); log = append(log, line.Text); mu.Unlock() },
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -144,7 +144,12 @@ func TestInitErrors(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "bad.py", "import nothing_like_this\n")
 	write(t, dir, "empty.py", "x = 1\n")
-	for handler, name := range map[string]string{"bad.handler": "Runtime.ImportModuleError", "empty.handler": "Runtime.HandlerNotFound", "none.handler": "Runtime.ImportModuleError"} {
+	write(t, dir, "wrong.py", "def handler(event, context)\n    return 1\n")
+	write(t, dir, "raises.py", "raise ValueError('no')\n")
+	for handler, name := range map[string]string{
+		"bad.handler": "Runtime.ImportModuleError", "empty.handler": "Runtime.HandlerNotFound", "none.handler": "Runtime.ImportModuleError",
+		"wrong.handler": "Runtime.UserCodeSyntaxError", "raises.handler": "ValueError",
+	} {
 		fn, err := lambda.NewProcess(lambda.Process{Name: "f", Runtime: "python", Handler: handler, Dir: dir})
 		if err != nil {
 			t.Fatal(err)
@@ -153,6 +158,11 @@ func TestInitErrors(t *testing.T) {
 		set.Add("f", fn, own)
 		if _, failed := perform(t, set, byName+"f", `{}`); failed.Error != name {
 			t.Errorf("%s: %+v", handler, failed)
+		}
+		told := ""
+		set.Check(t.Context(), false, func(function string, err error) { told = function + ": " + err.Error() })
+		if !strings.HasPrefix(told, "f: "+name+": ") {
+			t.Errorf("%s: it is told: %s", handler, told)
 		}
 		if err := set.Close(); err != nil {
 			t.Error(err)

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -36,12 +35,30 @@ type Process struct {
 	// Region is told to the function. EndpointURL is that of the Step Functions
 	// API, for SDKs that the function uses; "" leaves it out.
 	Region, EndpointURL string
-	// Timeout bounds an invocation, 3 s (Lambda's default) when 0.
+	// AccessKeyID and SecretAccessKey are good for that endpoint, "" for none. Env
+	// and PassEnv overrule them.
+	AccessKeyID, SecretAccessKey string
+	// Interpreter is the program that runs the code, "" for the one of a virtual
+	// environment (.venv, venv) in Dir or the folder above, or else of the PATH.
+	Interpreter string
+	// Timeout bounds an invocation, [DefaultTimeout] when 0.
 	Timeout time.Duration
 	// Concurrency bounds the workers, 10 when 0. More invocations wait.
 	Concurrency int
 	// Log is told what the function prints, line by line, and may be nil.
-	Log func(line string)
+	Log func(line Line)
+}
+
+// DefaultTimeout bounds an invocation of a process that says nothing else. Lambda's
+// own default is 3 s, which its tools set to more in every template.
+const DefaultTimeout = 30 * time.Second
+
+// Line is a line that a function printed.
+type Line struct {
+	Text string
+	// RequestID and ExecutionARN are those of the invocation that the process had
+	// last; "" before the first.
+	RequestID, ExecutionARN string
 }
 
 //go:embed bootstrap
@@ -56,6 +73,8 @@ type processes struct {
 	slots   chan struct{}
 	closing chan struct{}
 
+	code code
+
 	mu      sync.Mutex
 	idle    []*worker
 	all     map[*worker]bool
@@ -66,7 +85,7 @@ type processes struct {
 // before the first invocation.
 func NewProcess(p Process) (Function, error) {
 	if p.Timeout == 0 {
-		p.Timeout = 3 * time.Second
+		p.Timeout = DefaultTimeout
 	}
 	if p.Concurrency == 0 {
 		p.Concurrency = 10
@@ -129,7 +148,11 @@ func (f *processes) interpreted(bootstrap string, interpreters ...string) error 
 	if err != nil {
 		return fmt.Errorf("lambda: %w", err)
 	}
-	for _, name := range interpreters {
+	candidates := append(f.virtualEnvironments(), interpreters...)
+	if f.Interpreter != "" {
+		candidates = []string{f.Interpreter}
+	}
+	for _, name := range candidates {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			continue
@@ -141,7 +164,25 @@ func (f *processes) interpreted(bootstrap string, interpreters ...string) error 
 		f.command = []string{path, file}
 		return nil
 	}
-	return fmt.Errorf("lambda: function %s: %s is not installed", f.Name, interpreters[0])
+	return fmt.Errorf("lambda: function %s: no interpreter is installed; looked for %s", f.Name, strings.Join(candidates, ", "))
+}
+
+// virtualEnvironments are the interpreters of virtual environments that belong to
+// the code.
+func (f *processes) virtualEnvironments() []string {
+	if !strings.HasPrefix(f.Runtime, "python") {
+		return nil
+	}
+	var paths []string
+	for _, dir := range []string{f.Dir, filepath.Dir(f.Dir)} {
+		for _, name := range []string{".venv", "venv"} {
+			path := filepath.Join(dir, name, "bin", "python")
+			if _, err := os.Stat(filepath.Join(dir, name, "pyvenv.cfg")); err == nil {
+				paths = append(paths, path)
+			}
+		}
+	}
+	return paths
 }
 
 // Invoke hands the payload to an idle worker, or to a new one.
@@ -189,6 +230,7 @@ func requestID(key string) string {
 
 // worker gives an idle worker, or starts one.
 func (f *processes) worker(ctx context.Context) (*worker, error) {
+	f.retire()
 	f.mu.Lock()
 	if f.stopped {
 		f.mu.Unlock()
@@ -225,6 +267,7 @@ func (f *processes) worker(ctx context.Context) (*worker, error) {
 
 // release puts a worker back, or ends one that is of no use any more.
 func (f *processes) release(w *worker, useful bool) {
+	useful = useful && w.version == f.code.current()
 	f.mu.Lock()
 	if useful && !f.stopped {
 		f.idle = append(f.idle, w)
@@ -250,30 +293,6 @@ func (f *processes) Close() error {
 	}
 	endMarked(f.files.mark)
 	return f.files.remove()
-}
-
-// logLines passes what a worker prints to the log, line by line.
-func (f *processes) logLines(r io.Reader) {
-	const longest = 64 << 10
-	buf := make([]byte, 0, 4096)
-	chunk := make([]byte, 4096)
-	for {
-		n, err := r.Read(chunk)
-		for _, c := range chunk[:n] {
-			if c != '\n' && len(buf) < longest {
-				buf = append(buf, c)
-				continue
-			}
-			f.Log(string(buf))
-			buf = buf[:0]
-		}
-		if err != nil {
-			if len(buf) > 0 {
-				f.Log(string(buf))
-			}
-			return
-		}
-	}
 }
 
 func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 2, 64) }

@@ -36,8 +36,11 @@ type worker struct {
 	tasks  chan *runtimeTask // what it is given
 	failed chan []byte       // it could not start: the error's payload
 
+	version uint64 // of the code
+
 	mu      sync.Mutex
 	current *runtimeTask
+	latest  *runtimeTask // which current was or is
 }
 
 // runtimeTask is an invocation on its way through the Runtime API.
@@ -57,12 +60,10 @@ type runtimeAnswer struct {
 // initError: the function could not be started.
 type initError struct{ payload []byte }
 
-func (e *initError) Error() string { return "lambda: the function could not be started" }
-
 func startWorker(f *processes) (*worker, error) {
 	w := &worker{
 		function: f, mark: rand.Text(), done: make(chan struct{}),
-		asked: make(chan struct{}, 1), tasks: make(chan *runtimeTask), failed: make(chan []byte, 1),
+		version: f.code.current(), asked: make(chan struct{}, 1), tasks: make(chan *runtimeTask), failed: make(chan []byte, 1),
 	}
 	w.dir = filepath.Join(f.files.path, w.mark)
 	if err := os.Mkdir(w.dir, 0o700); err != nil {
@@ -79,7 +80,7 @@ func startWorker(f *processes) (*worker, error) {
 	if f.Log != nil {
 		out, in := io.Pipe()
 		w.cmd.Stdout, w.cmd.Stderr = in, in
-		go f.logLines(out)
+		go w.logLines(out)
 		w.cmd.WaitDelay = time.Second
 	}
 	if err := start(w.cmd); err != nil {

@@ -35,7 +35,7 @@ async function load() {
   const base = path.resolve(process.env.LAMBDA_TASK_ROOT, handler.slice(0, dot));
   const file = ['.mjs', '.js', '.cjs'].map((ending) => base + ending).find((name) => fs.existsSync(name));
   if (!file) {
-    throw Object.assign(new Error(`Cannot find module '${handler.slice(0, dot)}'`), { name: 'Runtime.ImportModuleError' });
+    throw Object.assign(new Error(`Cannot find module '${handler.slice(0, dot)}' (looked for ${base} with .mjs, .js and .cjs)`), { name: 'Runtime.ImportModuleError' });
   }
   const module = await import(pathToFileURL(file));
   const name = handler.slice(dot + 1);
@@ -81,6 +81,8 @@ try {
   handler = await load();
 } catch (error) {
   console.error(error);
+  if (error?.code === 'ERR_MODULE_NOT_FOUND' || error?.code === 'MODULE_NOT_FOUND') error.name = 'Runtime.ImportModuleError';
+  else if (error instanceof SyntaxError) error.name = 'Runtime.UserCodeSyntaxError';
   await call('POST', '/init/error', failure(error));
   process.exit(1);
 }

@@ -68,10 +68,19 @@ def failure(error, request_id=None):
     return json.dumps(told).encode()
 
 
+class HandlerNotFound(Exception):
+    """The module has no such function."""
+
+
 def load():
     sys.path.insert(0, ROOT)
     module, _, name = os.environ["_HANDLER"].rpartition(".")
-    return getattr(importlib.import_module(module.replace("/", ".")), name)
+    loaded = importlib.import_module(module.replace("/", "."))
+    if not callable(getattr(loaded, name, None)):
+        others = [n for n in ("handler", "lambda_handler") if callable(getattr(loaded, n, None))]
+        hint = "; it has " + others[0] if others else ""
+        raise HandlerNotFound("Handler '%s' missing on module '%s'%s" % (name, module, hint))
+    return getattr(loaded, name)
 
 
 def main():
@@ -79,14 +88,22 @@ def main():
     try:
         handler = load()
     except BaseException as error:
+        message = str(error)
+        module = os.environ["_HANDLER"].rpartition(".")[0]
         if isinstance(error, ImportError):
             kind = "Runtime.ImportModuleError"
-        elif isinstance(error, AttributeError):
+            message = "Unable to import module '%s': %s" % (module, error)
+            if isinstance(error, ModuleNotFoundError) and error.name == module.replace("/", "."):
+                message += " (looked for %s.py in %s)" % (module, ROOT)
+        elif isinstance(error, HandlerNotFound):
             kind = "Runtime.HandlerNotFound"
+        elif isinstance(error, SyntaxError):
+            kind = "Runtime.UserCodeSyntaxError"
+            message = "Syntax error in module '%s': %s" % (module, error)
         else:
             kind = type(error).__name__
         told = json.loads(failure(error))
-        told["errorType"] = kind
+        told["errorType"], told["errorMessage"] = kind, message
         call(connection, "POST", "/init/error", json.dumps(told).encode())
         traceback.print_exc()
         sys.exit(1)

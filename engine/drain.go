@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+)
+
+// Drain has no task begin any more and waits until those that are being performed
+// have ended, and what they bring about is durable, or the context ends: what is
+// under way then is told to operators, and performed again by the next engine, as
+// is what has not begun. All else goes on; Close follows.
+func (e *Engine) Drain(ctx context.Context) {
+	p := &e.pools
+	p.mu.Lock()
+	if p.drained == nil {
+		p.drained = make(chan struct{})
+		if len(p.performed) == 0 {
+			close(p.drained)
+		}
+	}
+	drained, n := p.drained, len(p.performed)
+	p.mu.Unlock()
+	if n > 0 {
+		e.log.Info("waiting for tasks under way", slog.Int("tasks", n))
+	}
+	select {
+	case <-drained:
+		return
+	case <-ctx.Done():
+	}
+	for _, t := range e.pools.underWay() {
+		e.log.Warn("a task is cut; the next server performs it again, with the same idempotency key",
+			slog.String("executionArn", t.m.executionARN()), slog.Int64("event", t.id.event),
+			slog.String("idempotencyKey", idempotency(t.id.execution, t.id.event)))
+	}
+}
+
+// underWay gives the tasks that are being performed.
+func (p *pools) underWay() []*laneTask {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	tasks := make([]*laneTask, 0, len(p.performed))
+	for t := range p.performed {
+		tasks = append(tasks, t)
+	}
+	slices.SortFunc(tasks, func(a, b *laneTask) int {
+		return strings.Compare(a.m.executionARN(), b.m.executionARN())
+	})
+	return tasks
+}
