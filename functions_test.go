@@ -113,3 +113,37 @@ func TestSlowFunction(t *testing.T) {
 	cancel()
 	waiting.Wait()
 }
+
+// TestARNsOfOthers: where nobody has said whose functions are, definitions from AWS
+// come with ARNs of some account; where somebody has, these name nothing.
+func TestARNsOfOthers(t *testing.T) {
+	const alice = "111111111111"
+	fn := steppe.GoFunction("f", func(context.Context, any) (bool, error) { return true, nil })
+	for what, tt := range map[string]struct {
+		cfg    steppe.Config
+		called bool
+	}{
+		"nothing said": {steppe.Config{}, true},
+		"an account":   {steppe.Config{Account: alice}, false},
+		"keys":         {steppe.Config{Keys: []steppe.Key{{ID: "A", Secret: "s", Account: alice}}}, false},
+	} {
+		tt.cfg.Functions = []steppe.Function{fn}
+		server, err := steppe.Open(tt.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, resource := range []string{
+			`"Resource": "arn:aws:lambda:us-east-1:999999999999:function:f"`,
+			`"Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "arn:aws:lambda:us-east-1:999999999999:function:f:live"}, "OutputPath": "$.Payload"`,
+		} {
+			out, err := server.Execute(t.Context(), `{"StartAt": "F", "States": {"F": {"Type": "Task", `+resource+`, "End": true}}}`, 1)
+			failed := new(steppe.ExecutionError)
+			if tt.called != (string(out) == "true") || !tt.called && (!errors.As(err, &failed) || failed.Name != "Lambda.ResourceNotFoundException") {
+				t.Errorf("%s: %s, %v", what, out, err)
+			}
+		}
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

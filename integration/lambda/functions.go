@@ -23,9 +23,25 @@ type Functions struct {
 	others map[string]Function // those that stand for all other names, by account
 	closed []Function          // what Close ends
 	memory Memory
+	anyARN bool // accounts of ARNs are not looked at
 	finder func(name string) (Function, []string)
 	find1  sync.Mutex // one looks at a time
 	events events
+}
+
+// AnyARN has ARNs of all accounts name the functions of the caller's: for servers
+// on which nobody has said whose they are.
+func (f *Functions) AnyARN() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.anyARN = true
+}
+
+// own reports whether somebody of an account may mean functions by a name.
+func (f *Functions) own(n functionName, caller string) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return n.account == caller || f.anyARN
 }
 
 // Find has functions looked for that are not in the set: finder gives one, and
@@ -41,7 +57,7 @@ func (f *Functions) look(n functionName, caller string) Function {
 	f.mu.RLock()
 	finder := f.finder
 	f.mu.RUnlock()
-	if finder == nil || n.account != caller {
+	if finder == nil || !f.own(n, caller) {
 		return nil
 	}
 	f.find1.Lock()
@@ -157,7 +173,7 @@ func (f *Functions) Close() error {
 // whose it stands in the set; nil for one that is another account's or is not
 // there, which nobody can tell apart.
 func (f *Functions) find(n functionName, caller string) (function Function, account string) {
-	if n.account != caller {
+	if !f.own(n, caller) {
 		return nil, ""
 	}
 	f.mu.RLock()
@@ -259,8 +275,8 @@ func (f *Functions) called(ctx context.Context, t integration.Task, name, qualif
 			Status: http.StatusNotFound, Code: "ResourceNotFoundException",
 			Message: "Function not found: " + in.FunctionARN + ":" + qualifier,
 		}
-		if memory != nil && n.account == t.Account && memory.WasCalled(n.account, n.name) {
-			return nil, &missingError{"function " + n.name + " of account " + n.account, unknown}
+		if memory != nil && f.own(n, t.Account) && memory.WasCalled(t.Account, n.name) {
+			return nil, &missingError{"function " + n.name + " of account " + t.Account, unknown}
 		}
 		return nil, unknown
 	}
@@ -269,7 +285,7 @@ func (f *Functions) called(ctx context.Context, t integration.Task, name, qualif
 	}
 	if memory != nil {
 		// Before it is called: a server may die while it runs.
-		return function, memory.Called(ctx, n.account, n.name)
+		return function, memory.Called(ctx, t.Account, n.name)
 	}
 	return function, nil
 }
