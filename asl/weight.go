@@ -9,12 +9,11 @@ import (
 
 // What parts of a definition hold when they are parsed, in bytes of memory.
 const (
-	weightOfValue  = 60  // in its array or object
-	weightOfName   = 60  // and its place in an index
-	weightOfState  = 500 // with its flow, and its places in its group
-	weightOfPath   = 400
-	weightOfToken  = 12  // each byte of a path
-	weightOfSource = 100 // each byte of JSONata
+	weightOfValue = 60  // in its array or object
+	weightOfName  = 60  // and its place in an index
+	weightOfState = 500 // with its flow, and its places in its group
+	weightOfPath  = 400
+	weightOfToken = 12 // each byte of a path
 )
 
 // weight is about what a definition holds when it is parsed: its values, and the
@@ -22,8 +21,7 @@ const (
 func weight(v value.Value) int64 {
 	bytes := int64(weightOfValue + len(v.Str()) + v.Digits())
 	switch text := v.Str(); {
-	case query.IsExpression(v):
-		bytes += weightOfSource * int64(len(text))
+	case query.IsExpression(v): // the compiler counts its tree
 	case strings.HasPrefix(text, "$"), strings.HasPrefix(text, "States."):
 		bytes += weightOfPath + weightOfToken*int64(len(text))
 	}

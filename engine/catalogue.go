@@ -25,6 +25,7 @@ type catalogue struct {
 	// changes counts what was written: what was read before a change must not
 	// be kept after it.
 	changes uint64
+	parsing sync.Mutex // held while a large definition is parsed
 }
 
 func newCatalogue(s store.Store) *catalogue {
@@ -64,6 +65,13 @@ func (c *catalogue) known(key revisionKey) *asl.StateMachine {
 func (c *catalogue) parse(key revisionKey, definition string) (*asl.StateMachine, []asl.Diagnostic) {
 	if parsed := c.known(key); parsed != nil {
 		return parsed, nil
+	}
+	if len(definition) >= turnBytes { // many may ask at once for what takes long, and much memory
+		c.parsing.Lock()
+		defer c.parsing.Unlock()
+		if parsed := c.known(key); parsed != nil {
+			return parsed, nil
+		}
 	}
 	parsed, diagnostics := asl.Parse([]byte(definition))
 	if parsed != nil {

@@ -155,7 +155,12 @@ func (e *Engine) Machine(ctx context.Context, arn string) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	done, err := e.Turn(ctx, len(entry.Value))
+	if err != nil {
+		return nil, err
+	}
 	m, err = e.decodeMachine(entry)
+	done()
 	if err != nil {
 		return nil, err
 	}

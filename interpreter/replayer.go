@@ -48,9 +48,17 @@ func Unread(info Info, last, redrives, redriven int64) *Execution {
 // Execution is what the events so far add up to.
 func (r *Replayer) Execution() *Execution { return r.x }
 
-// Held estimates the memory, in bytes, that the payloads of the execution hold.
+// largeDefinition is the weight, in bytes of memory, from which on an execution
+// answers for its definition, too, though others may share it.
+const largeDefinition = 8 << 20
+
+// Held estimates the memory, in bytes, that the payloads of the execution hold, and
+// its definition when that is a large one.
 func (x *Execution) Held() int {
 	w := holding{seen: make(map[*value.Doc]bool, 8)}
+	if x.machine != nil && x.machine.Weight() > largeDefinition {
+		w.bytes = int(x.machine.Weight())
+	}
 	w.add(x.input, x.output)
 	for _, branches := range [][]*branch{x.live, x.over} {
 		for _, b := range branches {

@@ -139,23 +139,23 @@ type slot struct {
 }
 
 // copied gives a copy of a node, all parts included, as the parser made it.
-func (n *node) copied() *node {
+func (p *parser) copied(n *node) *node {
 	if n == nil {
 		return nil
 	}
-	c := *n
-	c.left, c.right, c.other = n.left.copied(), n.right.copied(), n.other.copied()
+	c := p.part(*n)
+	c.left, c.right, c.other = p.copied(n.left), p.copied(n.right), p.copied(n.other)
 	c.items = nil
 	for _, item := range n.items {
-		c.items = append(c.items, item.copied())
+		c.items = append(c.items, p.copied(item))
 	}
 	c.pairs = nil
-	for _, p := range n.pairs {
-		c.pairs = append(c.pairs, pair{p.key.copied(), p.value.copied()})
+	for _, both := range n.pairs {
+		c.pairs = append(c.pairs, pair{p.copied(both.key), p.copied(both.value)})
 	}
 	c.terms = nil
 	for _, t := range n.terms {
-		c.terms = append(c.terms, term{t.expr.copied(), t.descending})
+		c.terms = append(c.terms, term{p.copied(t.expr), t.descending})
 	}
-	return &c
+	return c
 }

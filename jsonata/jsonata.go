@@ -34,6 +34,9 @@ type Options struct {
 	// Regexes are the regular expressions that those of the expression are to be
 	// among; nil for none.
 	Regexes *regex.Set
+	// Parts counts the parts of the expression with those of others; nil for its own
+	// alone.
+	Parts *Parts
 }
 
 // Expr is a compiled expression. It is immutable and may be used by many
@@ -93,10 +96,13 @@ func Compile(text string, o Options) (x *Expr, err error) {
 			x, err = nil, e
 		}
 	}()
-	p := &parser{lex: lexer{text: text, coalescing: o.Coalescing}, regexes: o.Regexes}
+	p := &parser{lex: lexer{text: text, coalescing: o.Coalescing}, regexes: o.Regexes, parts: o.Parts}
+	if p.parts == nil {
+		p.parts = new(Parts)
+	}
 	root := process(p.parse())
 	prepare(root, o)
-	o.Regexes = nil // what is compiled later is not among them
+	o.Regexes, o.Parts = nil, nil // what is compiled later is not among them
 	return &Expr{text: text, root: root, options: o}, nil
 }
 

@@ -1,6 +1,8 @@
 package jsonata
 
 import (
+	"strconv"
+
 	"github.com/steppehq/steppe/regex"
 	"github.com/steppehq/steppe/value"
 )
@@ -15,6 +17,29 @@ type parser struct {
 	depth int
 
 	regexes *regex.Set
+	parts   *Parts
+}
+
+// MaxParts is how many parts, that is names, literals and operators, expressions may
+// have that are compiled together. Each takes some 900 bytes of memory.
+const MaxParts = 50_000
+
+// Parts counts the parts of the expressions of one definition, which have [MaxParts]
+// together. It is for one goroutine.
+type Parts struct{ n int }
+
+// Weight is about how many bytes of memory the parts hold.
+func (c *Parts) Weight() int64 { return int64(c.n) * partBytes }
+
+// partBytes is what a part takes, with its place in another one.
+const partBytes = 880
+
+// part makes a part.
+func (p *parser) part(n node) *node {
+	if p.parts.n++; p.parts.n > MaxParts {
+		panic(&Error{Code: "U1001", Position: n.at, Token: n.text, Message: "The expressions that are compiled together have more than " + strconv.Itoa(MaxParts) + " parts"})
+	}
+	return &n
 }
 
 // powers are the binding powers of operators behind an operand.
@@ -107,7 +132,7 @@ func (p *parser) expression(power int) *node {
 
 // operand reads what begins with a token.
 func (p *parser) operand(tok lexeme) *node {
-	n := &node{at: tok.at, text: tok.text}
+	n := p.part(node{at: tok.at, text: tok.text})
 	switch tok.kind {
 	case endToken:
 		n.kind = endNode
@@ -171,7 +196,7 @@ func (p *parser) array(n *node) {
 		for {
 			item := p.expression(0)
 			if p.is("..") {
-				r := &node{kind: rangeNode, at: p.tok.at, text: "..", left: item}
+				r := p.part(node{kind: rangeNode, at: p.tok.at, text: "..", left: item})
 				p.advance(true)
 				r.right = p.expression(0)
 				item = r
@@ -217,7 +242,7 @@ func (p *parser) transform(n *node) {
 
 // behind reads what an operator behind an operand begins.
 func (p *parser) behind(tok lexeme, left *node) *node {
-	n := &node{kind: binaryNode, at: tok.at, text: tok.text, left: left}
+	n := p.part(node{kind: binaryNode, at: tok.at, text: tok.text, left: left})
 	switch tok.text {
 	case "(":
 		return p.call(n)
@@ -250,9 +275,9 @@ func (p *parser) behind(tok lexeme, left *node) *node {
 			n.other = p.expression(0)
 		}
 	case "?:":
-		n.kind, n.right, n.other = conditionNode, left.copied(), p.expression(0)
+		n.kind, n.right, n.other = conditionNode, p.copied(left), p.expression(0)
 	case "??":
-		exists := &node{kind: callNode, at: tok.at, left: &node{kind: variableNode, at: tok.at, text: "exists"}, items: []*node{left.copied()}}
+		exists := p.part(node{kind: callNode, at: tok.at, left: p.part(node{kind: variableNode, at: tok.at, text: "exists"}), items: []*node{p.copied(left)}})
 		n.kind, n.left, n.right, n.other = conditionNode, exists, left, p.expression(0)
 	case ".":
 		n.kind, n.right = dotNode, p.expression(75)
@@ -305,7 +330,7 @@ func (p *parser) call(n *node) *node {
 		for {
 			if p.is("?") {
 				n.kind = partialNode
-				n.items = append(n.items, &node{kind: placeholderNode, at: p.tok.at, text: "?"})
+				n.items = append(n.items, p.part(node{kind: placeholderNode, at: p.tok.at, text: "?"}))
 				p.advance(false)
 			} else {
 				n.items = append(n.items, p.expression(0))

@@ -54,10 +54,25 @@ func (s *scope) has(name string) bool {
 type referrer struct {
 	x     *Expr
 	found References
+	// bytes and runes are the place of the last reference: the next one is counted
+	// from there.
+	bytes, runes int
+}
+
+// position is the number of characters before a byte of the expression.
+func (r *referrer) position(at int) int {
+	at = min(at, len(r.x.text))
+	if at < r.bytes {
+		r.runes -= value.RuneCount(r.x.text[at:r.bytes])
+	} else {
+		r.runes += value.RuneCount(r.x.text[r.bytes:at])
+	}
+	r.bytes = at
+	return r.runes
 }
 
 func (r *referrer) reference(n *node, name string, steps []*node) Reference {
-	ref := Reference{Name: name, Position: value.RuneCount(r.x.text[:min(n.at, len(r.x.text))])}
+	ref := Reference{Name: name, Position: r.position(n.at)}
 	for _, step := range steps {
 		if step.kind != nameNode {
 			break

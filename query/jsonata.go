@@ -92,7 +92,7 @@ func (c *Compiler) expressions(field string, v value.Value, path, states []strin
 func (c *Compiler) expression(field, text string, path, states []string) (*expression, error) {
 	code := &expression{text: strings.TrimSpace(text[2 : len(text)-2]), field: field}
 	var err error
-	code.expr, err = jsonata.Compile(code.text, jsonata.Options{StepFunctions: true, Regexes: &c.regexes})
+	code.expr, err = jsonata.Compile(code.text, jsonata.Options{StepFunctions: true, Regexes: &c.regexes, Parts: &c.parts})
 	if err != nil {
 		return nil, &ExpressionError{Path: path, Message: syntaxMessage(err)}
 	}

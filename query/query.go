@@ -62,11 +62,15 @@ type Scope struct {
 }
 
 // Compiler compiles the expressions of one definition, whose regular expressions
-// are shared and bounded together.
-type Compiler struct{ regexes regex.Set }
+// are shared, and bounded together, as the parts of JSONata are.
+type Compiler struct {
+	regexes regex.Set
+	parts   jsonata.Parts
+}
 
-// Weight is about how many bytes of memory the regular expressions hold.
-func (c *Compiler) Weight() int64 { return c.regexes.Weight() }
+// Weight is about how many bytes of memory the regular expressions and the trees of
+// JSONata hold.
+func (c *Compiler) Weight() int64 { return c.regexes.Weight() + c.parts.Weight() }
 
 // Error is an evaluation that failed.
 type Error struct {
