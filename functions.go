@@ -117,7 +117,7 @@ func accountsOf(cfg *Config, homes []string, what, account string) ([]string, er
 func openFunctions(cfg *Config, homes []string, memory *functionMemory) (*lambda.Functions, error) {
 	set := lambda.NewFunctions()
 	set.Remember(memory)
-	if cfg.Account == "" && len(cfg.Keys) == 0 {
+	if cfg.anyARN {
 		set.AnyARN() // callers are believed, and definitions come with ARNs of accounts on AWS
 	}
 	addFunctionKeys(cfg)

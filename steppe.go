@@ -136,6 +136,7 @@ type Config struct {
 	// FunctionLog is told what functions print, line by line; nil logs it.
 	FunctionLog func(function, line string)
 
+	anyARN       bool           // ARNs of all accounts name the functions of the server
 	functionKeys map[string]Key // what functions call the server with, by account
 }
 
@@ -175,6 +176,7 @@ func Open(cfg Config) (*Server, error) {
 		return nil, errors.New("steppe: a server with test cases keeps nothing: after a restart their executions would go on without mocks")
 	}
 	homes := homeAccounts(&cfg)
+	cfg.anyARN = cfg.Account == "" && len(cfg.Keys) == 0
 	if cfg.Account == "" {
 		cfg.Account = DefaultAccount
 	}

@@ -71,8 +71,8 @@ func TestHalvesInTests(t *testing.T) {
 		{`{"definition":"{\"Type\":\"Pass\",\"End\":true}","input":"\"\ud83d\""}`, `{"output":"\"\\ud83d\"","status":"SUCCEEDED"}`},
 		{`{"definition":"{\"Type\":\"Pass\",\"Result\":\"\ud83d\",\"End\":true}"}`, `{"output":"\"\\ud83d\"","status":"SUCCEEDED"}`},
 		{`{"definition":"{\"Type\":\"Pass\",\"QueryLanguage\":\"JSONata\",\"Output\":\"{% $v & '\\\\ude00' %}\",\"End\":true}","variables":"{\"v\":\"\\ud83d\"}"}`, `{"output":"\"😀\"","status":"SUCCEEDED"}`},
-		{`{"definition":"{\"Type\":\"Task\",\"Resource\":\"arn:aws:states:::lambda:invoke\",\"End\":true}","mock":{"result":"{\"Payload\":\"\ud83d\"}"}}`, `{"output":"{\"Payload\":\"\\ud83d\"}","status":"SUCCEEDED"}`},
-		{`{"definition":"{\"Type\":\"Task\",\"Resource\":\"arn:aws:states:::lambda:invoke\",\"End\":true}","mock":{"errorOutput":{"error":"\ud83d","cause":"\ud83d"}}}`, `{"error":"\ud83d","cause":"\ud83d","status":"FAILED"}`},
+		{`{"definition":"{\"Type\":\"Task\",\"Resource\":\"arn:aws:states:::lambda:invoke\",\"Parameters\":{\"FunctionName\":\"f\"},\"End\":true}","mock":{"result":"{\"Payload\":\"\ud83d\"}"}}`, `{"output":"{\"Payload\":\"\\ud83d\"}","status":"SUCCEEDED"}`},
+		{`{"definition":"{\"Type\":\"Task\",\"Resource\":\"arn:aws:states:::lambda:invoke\",\"Parameters\":{\"FunctionName\":\"f\"},\"End\":true}","mock":{"errorOutput":{"error":"\ud83d","cause":"\ud83d"}}}`, `{"error":"\ud83d","cause":"\ud83d","status":"FAILED"}`},
 	}
 	for _, tt := range tests {
 		if got := must(t, h, "TestState", tt.members).String(); got != tt.want {

@@ -106,12 +106,12 @@ func reading(config, fields string) string {
 // TestTrialErrors: what keeps a state from going on is told in the words that an
 // execution has.
 func TestTrialErrors(t *testing.T) {
-	for _, tt := range []struct{ definition, cause string }{
-		{`{"Type":"Choice","Choices":[{"Variable":"$.n","NumericEquals":1,"Next":"B"}]}`, "Failed to transition out of the state. The state does not point to a next state."},
-		{`{"Type":"Choice","QueryLanguage":"JSONata","Choices":[{"Condition":"{% $states.input.n = 1 %}","Next":"B"}]}`, "Failed to transition out of the state. The state does not point to a next state."},
-		{`{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"f","payload":1},"End":true}`, `could not be used to start the Task: [The field "payload" is not supported by Step Functions]`},
+	for _, tt := range []struct{ definition, mock, cause string }{
+		{`{"Type":"Choice","Choices":[{"Variable":"$.n","NumericEquals":1,"Next":"B"}]}`, "", "Failed to transition out of the state. The state does not point to a next state."},
+		{`{"Type":"Choice","QueryLanguage":"JSONata","Choices":[{"Condition":"{% $states.input.n = 1 %}","Next":"B"}]}`, "", "Failed to transition out of the state. The state does not point to a next state."},
+		{`{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"f","payload":1},"End":true}`, `,"mock":{"result":{"Payload":"{}"}}`, `could not be used to start the Task: [The field "payload" is not supported by Step Functions]`},
 	} {
-		_, answer := try(t, `{"definition":`+tt.definition+`,"input":{"n":2},"roleArn":"arn:aws:iam::123456789012:role/r"}`)
+		_, answer := try(t, `{"definition":`+tt.definition+`,"input":{"n":2},"roleArn":"arn:aws:iam::123456789012:role/r"`+tt.mock+`}`)
 		if answer.Get("status").Str() != "FAILED" || answer.Get("error").Str() != "States.Runtime" || !strings.HasSuffix(answer.Get("cause").Str(), tt.cause) {
 			t.Errorf("%s: %v", tt.definition, answer)
 		}

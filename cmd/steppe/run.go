@@ -147,14 +147,37 @@ func (r *runner) functionLog(name, line string) {
 	}
 }
 
+// account is the execution's.
+func (r *runner) account() string { return cmp.Or(r.command.Account, steppe.DefaultAccount) }
+
+// makeActivities makes the activities whose workers are to perform tasks of the
+// definition: who runs one has not called CreateActivity.
+func (r *runner) makeActivities(ctx context.Context, parsed *asl.StateMachine) (err error) {
+	made := make(map[string]bool)
+	parsed.Walk(func(st asl.State) {
+		task, ok := st.(*asl.Task)
+		if !ok || made[task.Resource] {
+			return
+		}
+		if name, ok := engine.ParseARN(task.Resource); ok && name.Kind == "activity" && len(name.Path) == 1 {
+			made[task.Resource] = true
+			err = errors.Join(err, r.server.Engine().PutActivity(ctx, engine.Activity{Tenant: name.Tenant, Name: name.Path[0], Created: time.Now()}))
+		}
+	})
+	return err
+}
+
 func (r *runner) run(d *definition, parsed *asl.StateMachine, input *value.Doc) (error, error) { //nolint:revive // the first is the exit status
 	ctx, stop := interrupted()
 	defer stop()
 	m, err := r.server.Engine().CreateMachine(ctx, engine.Machine{
-		Tenant: engine.Tenant{Account: r.command.Account, Region: steppe.DefaultRegion}, Name: runName, Type: engine.Standard,
-		RoleARN: "arn:aws:iam::" + r.command.Account + ":role/" + runName, Definition: string(d.json), Created: time.Now(), Updated: time.Now(),
+		Tenant: engine.Tenant{Account: r.account(), Region: steppe.DefaultRegion}, Name: runName, Type: engine.Standard,
+		RoleARN: "arn:aws:iam::" + r.account() + ":role/" + runName, Definition: string(d.json), Created: time.Now(), Updated: time.Now(),
 	}, parsed)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.makeActivities(ctx, parsed); err != nil {
 		return nil, err
 	}
 	started, err := r.server.Engine().Start(ctx, engine.StartRequest{Machine: m, Input: input})

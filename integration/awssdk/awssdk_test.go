@@ -245,7 +245,8 @@ func TestRecognizer(t *testing.T) {
 		"arn:aws:states:::aws-sdk:sqs:sendMesage":                   false,
 		"arn:aws:states:::aws-sdk:SQS:sendMessage":                  false,
 		"arn:aws:states:::aws-sdk:cloudfront:createDistribution":    true,
-		"arn:aws:states:::anything:goes":                            true,
+		"arn:aws:states:::sqs:sendMessage":                          true,
+		"arn:aws:states:::anything:goes":                            false,
 		"arn:aws:lambda:us-east-1:123456789012:function:f":          true,
 	} {
 		resource, ok := asl.ParseResource(arn)
