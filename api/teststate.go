@@ -116,6 +116,7 @@ func (a *api) trialSpec(r *awsjson.Request) (interpreter.TrialSpec, error) {
 	if spec.Context, err = testedContext(r); err != nil {
 		return spec, err
 	}
+	spec.Mocked = r.Has("mock")
 	configuration := r.Input.Get("stateConfiguration")
 	spec.Retries, _ = configuration.Get("retrierRetryCount").Int64()
 	spec.Failures, _ = configuration.Get("mapIterationFailureCount").Int64()

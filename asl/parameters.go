@@ -42,10 +42,19 @@ func (r Resource) Refused(params value.Value) []string {
 			refused = append(refused, "The value of the field '"+name+"' has an invalid format")
 		}
 	}
-	for _, name := range required[action] {
+	return refused
+}
+
+// Missing tells in the same way what a task of the resource must have and these
+// parameters have not.
+func (r Resource) Missing(params value.Value) (missing []string) {
+	if r.Kind != ServiceResource {
+		return nil
+	}
+	for _, name := range required[r.Service+":"+r.Action] {
 		if kind := params.Get(name).Kind(); kind == value.Undefined || kind == value.Null {
-			refused = append(refused, "The field '"+name+"' is required but was missing")
+			missing = append(missing, "The field '"+name+"' is required but was missing")
 		}
 	}
-	return refused
+	return missing
 }

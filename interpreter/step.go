@@ -24,6 +24,7 @@ type step struct {
 	at     *branch       // the branch whose context object scope gives
 	token  int64         // the event that schedules the task whose token it has; 0: none
 	item   *iteration
+	mocked bool // a mock stands for the task that is tried
 	meter  meter.Meter
 	// whole is how many events and effects there were before the turn under way.
 	whole struct{ events, effects int }

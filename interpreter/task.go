@@ -59,7 +59,11 @@ func (s *step) arguments(b *branch, st *asl.Task, resource asl.Resource, ev *his
 	if err != nil {
 		return err
 	}
-	if refused := resource.Refused(args); refused != nil {
+	refused := resource.Refused(args)
+	if !s.mocked { // what stands for the task needs nothing
+		refused = append(refused, resource.Missing(args)...)
+	}
+	if refused != nil {
 		return refusal(st, args, refused)
 	}
 	ev.Input = s.document(b, args)

@@ -39,7 +39,9 @@ type TrialSpec struct {
 	Failures int64
 	// ReaderData is what an ItemReader finds, as text; nil for nothing known.
 	ReaderData *string
-	Env        Env
+	// Mocked tells that a mock stands for the task.
+	Mocked bool
+	Env    Env
 }
 
 // TrialResult is the end of a trial.
@@ -75,6 +77,7 @@ func NewTrial(spec TrialSpec) *Trial {
 		t.s.scope.Context = func() value.Value { return given }
 		t.s.scope.Entropy = &t.s.random
 	}
+	t.s.mocked = spec.Mocked
 	t.see("input", spec.Input.Value())
 	return t
 }
