@@ -18,6 +18,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -60,6 +61,11 @@ type Config struct {
 	// AllowedOrigins are those of the web pages that may call the server, as in
 	// "https://console.example"; its own may always.
 	AllowedOrigins []string
+	// SignedSince is from when on requests that change something must be signed, for
+	// a server with keys and a data directory; what was signed before, the server
+	// before may have taken. It is that of [SignedSince] when it is zero: a server to
+	// which callers connect before Open returns gives what that was then.
+	SignedSince time.Time
 	// MaxRequests is how many requests of a tenant may be performed at once, long
 	// polls among them; 0: any number.
 	MaxRequests int
@@ -183,6 +189,9 @@ func Open(cfg Config) (*Server, error) {
 	if cfg.Region == "" {
 		cfg.Region = DefaultRegion
 	}
+	if len(cfg.Keys) > 0 && cfg.SignedSince.IsZero() {
+		cfg.SignedSince = SignedSince(cfg.Dir)
+	}
 	db, err := openStore(&cfg)
 	if err != nil {
 		return nil, err
@@ -280,12 +289,21 @@ func (s *Server) open(cfg *Config, registry *integration.Registry) (http.Handler
 		if err != nil {
 			return nil, err
 		}
-		// What was signed in this second may have been received by the server before
-		// this one: signatures tell no more of their time.
-		ac.Memory, ac.Since = memory, time.Now().Truncate(time.Second).Add(time.Second)
+		ac.Memory, ac.Since = memory, cfg.SignedSince
 		time.Sleep(time.Until(ac.Since))
 	}
 	return api.New(ac)
+}
+
+// SignedSince is from when on requests must be signed that a server with this data
+// directory takes: what was signed in this second may have been received by the
+// server before it, for signatures tell no more of their time. It is zero where none
+// was before.
+func SignedSince(dir string) time.Time {
+	if entries, err := os.ReadDir(dir); dir == "" || err != nil || len(entries) == 0 {
+		return time.Time{}
+	}
+	return time.Now().Truncate(time.Second).Add(time.Second)
 }
 
 // ownedKeys are the encryption keys with the accounts that they belong to.

@@ -60,6 +60,7 @@ func (c *serveCommand) Run(con *console) error {
 	if err != nil {
 		return err
 	}
+	since := c.signedSince()
 	listener, err := net.Listen("tcp", c.Addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("%w: another program (another steppe serve?) listens there; give another --addr, as in --addr 127.0.0.1:0", err)
@@ -71,7 +72,7 @@ func (c *serveCommand) Run(con *console) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	cfg.MaxRequests, cfg.OpenFiles = max(connections/2, 1), files
+	cfg.MaxRequests, cfg.OpenFiles, cfg.SignedSince = max(connections/2, 1), files, since
 	certificate, err := c.certificate()
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -107,6 +108,17 @@ func (c *serveCommand) Run(con *console) error {
 	<-drained
 	<-checked
 	return errors.Join(err, server.Close())
+}
+
+// signedSince waits until nobody can sign a request that the server before may have
+// taken: before callers can connect, so that none is refused.
+func (c *serveCommand) signedSince() time.Time {
+	if c.Keys == "" || c.Ephemeral {
+		return time.Time{}
+	}
+	since := steppe.SignedSince(c.Data)
+	time.Sleep(time.Until(since))
+	return since
 }
 
 // awaitEnd waits until the process is asked to end, and then for tasks under way:
