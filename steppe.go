@@ -61,11 +61,6 @@ type Config struct {
 	// AllowedOrigins are those of the web pages that may call the server, as in
 	// "https://console.example"; its own may always.
 	AllowedOrigins []string
-	// SignedSince is from when on requests that change something must be signed, for
-	// a server with keys and a data directory; what was signed before, the server
-	// before may have taken. It is that of [SignedSince] when it is zero: a server to
-	// which callers connect before Open returns gives what that was then.
-	SignedSince time.Time
 	// MaxRequests is how many requests of a tenant may be performed at once, long
 	// polls among them; 0: any number.
 	MaxRequests int
@@ -142,6 +137,7 @@ type Config struct {
 	// FunctionLog is told what functions print, line by line; nil logs it.
 	FunctionLog func(function, line string)
 
+	signedSince  time.Time      // requests that change something, where there are keys
 	anyARN       bool           // ARNs of all accounts name the functions of the server
 	functionKeys map[string]Key // what functions call the server with, by account
 }
@@ -189,9 +185,7 @@ func Open(cfg Config) (*Server, error) {
 	if cfg.Region == "" {
 		cfg.Region = DefaultRegion
 	}
-	if len(cfg.Keys) > 0 && cfg.SignedSince.IsZero() {
-		cfg.SignedSince = SignedSince(cfg.Dir)
-	}
+	cfg.signedSince = signedSince(cfg.Dir)
 	db, err := openStore(&cfg)
 	if err != nil {
 		return nil, err
@@ -289,17 +283,17 @@ func (s *Server) open(cfg *Config, registry *integration.Registry) (http.Handler
 		if err != nil {
 			return nil, err
 		}
-		ac.Memory, ac.Since = memory, cfg.SignedSince
+		ac.Memory, ac.Since = memory, cfg.signedSince
 		time.Sleep(time.Until(ac.Since))
 	}
 	return api.New(ac)
 }
 
-// SignedSince is from when on requests must be signed that a server with this data
-// directory takes: what was signed in this second may have been received by the
+// signedSince is from when on requests must be signed that a server with this data
+// directory takes, which begins then: what was signed in this second may have been received by the
 // server before it, for signatures tell no more of their time. It is zero where none
 // was before.
-func SignedSince(dir string) time.Time {
+func signedSince(dir string) time.Time {
 	if entries, err := os.ReadDir(dir); dir == "" || err != nil || len(entries) == 0 {
 		return time.Time{}
 	}

@@ -60,28 +60,29 @@ func (c *serveCommand) Run(con *console) error {
 	if err != nil {
 		return err
 	}
-	since := c.signedSince()
-	listener, err := net.Listen("tcp", c.Addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		err = fmt.Errorf("%w: another program (another steppe serve?) listens there; give another --addr, as in --addr 127.0.0.1:0", err)
+	// Callers connect when the data directory is open. The number of a free port is
+	// needed before, and nobody else knows it.
+	var listener net.Listener
+	address := c.Addr
+	if _, port, _ := net.SplitHostPort(c.Addr); port == "0" {
+		if listener, err = listen(c.Addr); err != nil {
+			return err
+		}
+		address = listener.Addr().String()
+	}
+	server, cfg, certificate, err := c.open(log, address, connections, files)
+	if err == nil && listener == nil {
+		if listener, err = listen(c.Addr); err != nil {
+			return errors.Join(err, server.Close())
+		}
 	}
 	if err != nil {
+		if listener != nil {
+			err = errors.Join(err, listener.Close())
+		}
 		return err
 	}
-	cfg, err := c.config(log, listener.Addr().String())
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	cfg.MaxRequests, cfg.OpenFiles, cfg.SignedSince = max(connections/2, 1), files, since
-	certificate, err := c.certificate()
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	server, err := steppe.Open(cfg)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	startFacts(log, &cfg, server)
+	startFacts(log, cfg, server)
 	listener = door.Limit(listener, connections, log)
 	scheme := "http://"
 	if certificate != nil {
@@ -110,15 +111,27 @@ func (c *serveCommand) Run(con *console) error {
 	return errors.Join(err, server.Close())
 }
 
-// signedSince waits until nobody can sign a request that the server before may have
-// taken: before callers can connect, so that none is refused.
-func (c *serveCommand) signedSince() time.Time {
-	if c.Keys == "" || c.Ephemeral {
-		return time.Time{}
+// open opens the server, and what its connections need.
+func (c *serveCommand) open(log *slog.Logger, address string, connections, files int) (*steppe.Server, *steppe.Config, *tls.Config, error) {
+	cfg, err := c.config(log, address)
+	if err != nil {
+		return nil, nil, nil, err
 	}
-	since := steppe.SignedSince(c.Data)
-	time.Sleep(time.Until(since))
-	return since
+	cfg.MaxRequests, cfg.OpenFiles = max(connections/2, 1), files
+	certificate, err := c.certificate()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	server, err := steppe.Open(cfg)
+	return server, &cfg, certificate, err
+}
+
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w: another program (another steppe serve?) listens there; give another --addr, as in --addr 127.0.0.1:0", err)
+	}
+	return listener, err
 }
 
 // awaitEnd waits until the process is asked to end, and then for tasks under way:
