@@ -3,6 +3,7 @@ package pebble
 import (
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -24,7 +25,7 @@ type pause struct {
 	mu    sync.Mutex
 	next  time.Duration // 0 when nothing fails
 	told  time.Time
-	found map[string]time.Time // when a damaged file was told of
+	found map[string]bool // damaged files that were told of
 }
 
 // wait waits for as long as it has been failing, at most lastPause.
@@ -56,17 +57,20 @@ func (p *pause) report(err error) {
 	p.tell("", err)
 }
 
-// damaged tells of a file that cannot be read, once in a while.
+// damaged tells of a table that cannot be read, once.
 func (p *pause) damaged(name string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now := time.Now(); now.Sub(p.found[name]) >= tellEvery {
-		if p.found == nil {
-			p.found = make(map[string]time.Time)
-		}
-		p.found[name] = now
-		p.log.Error("a file of the data directory is damaged: what stands in the damaged part cannot be read; restore a backup", slog.String("file", name), slog.String("error", err.Error()))
+	number := filepath.Base(name) // Pebble and who looks by himself may name different paths
+	if p.found[number] {
+		return
 	}
+	if p.found == nil {
+		p.found = make(map[string]bool)
+	}
+	p.found[number] = true
+	p.log.Error("a table of the data directory is damaged: what stands in the damaged part cannot be read, and executions that need it do not go on; "+
+		"stop the server, have `steppe check` name all that is damaged, and restore a backup", slog.String("file", name), slog.String("error", err.Error()))
 }
 
 // tell logs an error of the background, if the last one is some time ago. The mutex

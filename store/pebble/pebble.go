@@ -70,6 +70,7 @@ type DB struct {
 	db     *cockroach.DB
 	tables *polite // writes db's
 	guard  *guard
+	reader sstable.ReaderOptions // by which tables are read for themselves
 	// findings is what was wrong with the directory when it was opened.
 	findings []string
 	sync     *cockroach.WriteOptions
@@ -79,7 +80,7 @@ type DB struct {
 	stalled atomic.Bool
 	lag     lag
 	space   space
-	// counting ends before the database is closed.
+	// counting is what reads in the background. It ends before the database is closed.
 	counting sync.WaitGroup
 	oldest   atomic.Int64 // no execution expires before it, in milliseconds
 	closed   atomic.Bool
@@ -189,7 +190,11 @@ func (s *DB) openDirectory(dir string, opts *Options) (err error) {
 	if s.marks, err = openMarks(s.guard, dir, len(s.shards)); err != nil {
 		return err
 	}
-	return s.guard.ready()
+	if err := s.guard.ready(); err != nil {
+		return err
+	}
+	s.scrub()
+	return nil
 }
 
 // Findings is what was wrong with the directory when it was opened: what it had
@@ -198,8 +203,11 @@ func (s *DB) Findings() []string { return s.findings }
 
 func (s *DB) open(dir string, opts *Options) (err error) {
 	s.tables = &polite{FS: s.guard}
-	s.db, err = cockroach.Open(dir, s.options(opts))
+	o := s.options(opts)
+	s.db, err = cockroach.Open(dir, o)
 	s.tables.db.Store(s.db)
+	o.EnsureDefaults()
+	s.reader = o.MakeReaderOptions()
 	return err
 }
 
