@@ -14,8 +14,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -222,13 +222,13 @@ func checkDirectory(dir string, readOnly bool) error {
 	if err != nil {
 		return fmt.Errorf("store: read the data directory: %w", err)
 	}
-	if len(entries) == 0 {
+	if len(entries) == 0 || slices.ContainsFunc(entries, func(e os.DirEntry) bool { _, ok := manifestNumber(e.Name()); return ok }) {
 		return nil
 	}
-	if found, _ := filepath.Glob(filepath.Join(dir, "MANIFEST-*")); len(found) == 0 {
-		return fmt.Errorf("store: %s is not empty and is no data directory; give another with --data", dir)
+	if t, _, err := readTrail(vfs.Default, dir); err == nil && t != nil {
+		return nil // one that was being made, or all but the trail is lost, which it tells
 	}
-	return nil
+	return fmt.Errorf("store: %s is not empty and is no data directory; give another with --data", dir)
 }
 
 // l0Compaction is at how many sublevels of L0 they are compacted. Memtables are
