@@ -396,14 +396,14 @@ func (s *DB) end() error {
 	return errors.Join(s.marks.close(), s.guard.seal())
 }
 
-// get reads a value. store.ErrNotFound.
+// get reads a value. store.ErrNotFound, store.ErrDamaged.
 func (s *DB) get(key []byte) ([]byte, error) {
 	v, closer, err := s.db.Get(key)
 	if errors.Is(err, cockroach.ErrNotFound) {
 		return nil, store.ErrNotFound
 	}
 	if err != nil {
-		return nil, fmt.Errorf("store: read: %w", err)
+		return nil, readError(err)
 	}
 	v = bytes.Clone(v)
 	return v, closer.Close()
@@ -413,9 +413,13 @@ func (s *DB) get(key []byte) ([]byte, error) {
 func (s *DB) scan(lower, upper []byte, reverse bool, visit func(key, v []byte) (bool, error)) (err error) {
 	it, err := s.db.NewIter(&cockroach.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
-		return fmt.Errorf("store: read: %w", err)
+		return readError(err)
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
+	defer func() {
+		if failed := it.Close(); failed != nil && err == nil {
+			err = readError(failed)
+		}
+	}()
 	first, next := it.First, it.Next
 	if reverse {
 		first, next = it.Last, it.Prev
@@ -423,13 +427,24 @@ func (s *DB) scan(lower, upper []byte, reverse bool, visit func(key, v []byte) (
 	for ok := first(); ok; ok = next() {
 		v, err := it.ValueAndErr()
 		if err != nil {
-			return fmt.Errorf("store: read: %w", err)
+			return readError(err)
 		}
 		if more, err := visit(it.Key(), v); err != nil || !more {
 			return err
 		}
 	}
-	return it.Error()
+	if err := it.Error(); err != nil {
+		return readError(err)
+	}
+	return nil
+}
+
+// readError is a failed read. store.ErrDamaged.
+func readError(err error) error {
+	if cockroach.IsCorruptionError(err) {
+		return fmt.Errorf("%w: %w", store.ErrDamaged, err)
+	}
+	return fmt.Errorf("store: read: %w", err)
 }
 
 // Shards is the number of shards.
