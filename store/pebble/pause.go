@@ -4,9 +4,12 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	cockroach "github.com/cockroachdb/pebble/v2"
 )
 
 const (
@@ -70,7 +73,7 @@ func (p *pause) damaged(name string, err error) {
 	}
 	p.found[number] = true
 	p.log.Error("a table of the data directory is damaged: what stands in the damaged part cannot be read, and executions that need it do not go on; "+
-		"stop the server, have `steppe check` name all that is damaged, and restore a backup", slog.String("file", name), slog.String("error", err.Error()))
+		"stop the server, have `steppe check` name all that is damaged, and restore a backup", slog.String("file", name), slog.String("error", firstLine(err)))
 }
 
 // tell logs an error of the background, if the last one is some time ago. The mutex
@@ -79,11 +82,20 @@ func (p *pause) tell(name string, err error) {
 	if now := time.Now(); now.Sub(p.told) >= tellEvery {
 		p.told = now
 		text := "the data directory cannot be written; it is tried again"
-		if errors.Is(err, syscall.ENOSPC) {
+		switch {
+		case errors.Is(err, syscall.ENOSPC):
 			text = "the disk of the data directory is full; what runs waits for space"
+		case cockroach.IsCorruptionError(err):
+			text = "tables of the data directory cannot be compacted, for one is damaged; it is tried again"
 		}
-		p.log.Error(text, slog.String("file", name), slog.String("error", err.Error()), slog.Duration("pause", p.next))
+		p.log.Error(text, slog.String("file", name), slog.String("error", firstLine(err)), slog.Duration("pause", p.next))
 	}
+}
+
+// firstLine is an error without the details that Pebble adds.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }
 
 // done tells that it works again.

@@ -110,7 +110,7 @@ func TestCheckNamesTables(t *testing.T) {
 		replace(t, disk, name, text)
 	}
 	s := open(t, "data", pebble.Options{FS: disk, ReadOnly: true})
-	defer s.Close() //nolint:errcheck // it was only read
+	defer s.Close()
 	var problems []string
 	_, err := s.Check(t.Context(), func(store.Record, []store.Chunk) {}, func(text string) { problems = append(problems, text) })
 	for _, name := range tables {
@@ -146,4 +146,35 @@ func TestScrubYields(t *testing.T) {
 	if err := errors.Join(s.Close(), <-ended); err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Errorf("after the end: %v", err)
 	}
+}
+
+// TestDamagedCompaction: where a damaged table cannot be compacted, that is what is
+// said, and commits go on.
+func TestDamagedCompaction(t *testing.T) {
+	disk, tables := tabled(t)
+	for _, name := range tables {
+		text := contents(t, disk, name)
+		text[len(text)/3] ^= 1
+		replace(t, disk, name, text)
+	}
+	told := new(lines)
+	s := open(t, "data", pebble.Options{FS: disk, Logger: told.logger()})
+	h, err := s.Acquire(t.Context(), 0, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Compact(t.Context()); err == nil {
+		t.Error("a damaged table was compacted")
+	}
+	if err := h.Commit(t.Context(), bulky(nth(1000))); err != nil {
+		t.Error(err)
+	}
+	s.Scrubbed()
+	if got := told.with("cannot be compacted"); len(got) != 1 {
+		t.Errorf("told %q", got)
+	}
+	if got := told.with("cannot be written"); len(got) != 0 {
+		t.Errorf("told %q", got)
+	}
+	_ = s.Close() // what is damaged may not be closed well
 }
