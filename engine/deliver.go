@@ -570,7 +570,8 @@ const retryDelivery = time.Second
 
 // deliveryFailed sees to it that a message that nobody waits for is not lost
 // with the error: the execution is woken again, and then resumed. One whose key
-// is missing is resumed by the next engine, which may have it.
+// is missing is resumed by the next engine, which may have it, and so is one that is
+// damaged, whose directory may have been restored.
 func (e *Engine) deliveryFailed(r *resident, err error) {
 	switch {
 	case errors.Is(err, ErrNotRunning), errors.Is(err, ErrStale), errors.Is(err, ErrNotOwner), errors.Is(err, ErrHeld), e.closing.Err() != nil:
@@ -578,6 +579,10 @@ func (e *Engine) deliveryFailed(r *resident, err error) {
 	}
 	if missing, ok := errors.AsType[*KeyError](err); ok {
 		e.awaitKey(missing)
+		return
+	}
+	if errors.Is(err, store.ErrDamaged) {
+		e.unreadable(r, err)
 		return
 	}
 	e.log.Error("delivery failed; trying again", slog.Any("error", err))

@@ -111,15 +111,17 @@ func (e *Engine) encodeChunk(dst []byte, with *encryption, id store.ExecutionID,
 // decodeChunk reads a chunk of an execution and appends its events to events.
 // [*KeyError].
 func (e *Engine) decodeChunk(ctx context.Context, events []history.Event, id store.ExecutionID, chunk *store.Chunk) ([]history.Event, error) {
-	if !sealed(chunk.Data) {
-		return history.Decode(events, chunk.Data)
+	data, err := chunk.Data, error(nil)
+	if sealed(data) {
+		data, err = e.keys.open(data, chunkPlace(id, chunk.First))
 	}
-	data, err := e.keys.open(chunk.Data, chunkPlace(id, chunk.First))
 	if err == nil {
-		return history.Decode(events, data)
+		if events, err = history.Decode(events, data); err == nil {
+			return events, nil
+		}
 	}
 	if !errors.Is(err, errNoKey) {
-		return events, fmt.Errorf("events %d to %d: %w", chunk.First, chunk.Last, err)
+		return events, fmt.Errorf("events %d to %d: %w", chunk.First, chunk.Last, damaged(err))
 	}
 	record, err := e.store.Execution(ctx, id)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/steppehq/steppe/history"
@@ -122,6 +123,16 @@ func (e *Engine) replay(ctx context.Context, id store.ExecutionID, m meta) (*int
 	return replay.Execution(), nil
 }
 
+// unreadable tells, once for each, of an execution that stands still because what is
+// stored of it is damaged.
+func (e *Engine) unreadable(r *resident, err error) {
+	if r.told.Swap(true) || e.closing.Err() != nil {
+		return
+	}
+	e.log.Error("an execution cannot be read, for the data is damaged: it stands still, although it counts as running; restore a backup",
+		slog.String("executionArn", e.suspects.name(e.closing, r.id)), slog.Any("error", err))
+}
+
 // replayer begins the replay of an execution.
 func (e *Engine) replayer(ctx context.Context, m *meta) (*interpreter.Replayer, error) {
 	machine, err := e.parsedRevision(ctx, revisionKey{m.Machine, m.Revision})
@@ -133,7 +144,12 @@ func (e *Engine) replayer(ctx context.Context, m *meta) (*interpreter.Replayer, 
 
 // replayStored replays what is committed of an execution.
 func (e *Engine) replayStored(ctx context.Context, id store.ExecutionID, replay *interpreter.Replayer) error {
-	return e.eachChunk(ctx, id, replay.Add)
+	return e.eachChunk(ctx, id, func(events []history.Event) error {
+		if err := replay.Add(events); err != nil {
+			return damaged(err)
+		}
+		return nil
+	})
 }
 
 // rebuild makes the execution anew after a step was interrupted: of what is
@@ -168,6 +184,9 @@ func (st *stepping) givesWay(out interpreter.Outcome) bool {
 	st.r.drop()
 	return true
 }
+
+// damaged is an error of what is stored, which reading it again does not change.
+func damaged(err error) error { return fmt.Errorf("%w: %w", store.ErrDamaged, err) }
 
 // eachChunk visits the events of an execution, those of a chunk at a time. The
 // slice is used again for the next; the payloads may be kept.

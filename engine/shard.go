@@ -235,6 +235,7 @@ type resident struct {
 	id    store.ExecutionID
 	timer timer
 	owed  atomic.Bool // somebody owes it an answer; in virtual time
+	told  atomic.Bool // that it cannot be read
 
 	mu      sync.Mutex
 	busy    bool       // a goroutine is at work on it

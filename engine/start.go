@@ -76,7 +76,7 @@ func (m *meta) expiry(stop time.Time) time.Time {
 func decodeMeta(b []byte) (meta, error) {
 	var m meta
 	if err := json.Unmarshal(b, &m); err != nil {
-		return m, fmt.Errorf("engine: record of an execution: %w", err)
+		return m, fmt.Errorf("engine: record of an execution: %w", damaged(err))
 	}
 	return m, nil
 }

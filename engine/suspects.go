@@ -258,6 +258,8 @@ func (e *Engine) resume(r *resident) {
 	_, err := e.deliver(e.closing, r, delivery{resume: true})
 	if missing, ok := errors.AsType[*KeyError](err); ok {
 		e.awaitKey(missing)
+	} else if errors.Is(err, store.ErrDamaged) {
+		e.unreadable(r, err)
 	} else if err != nil && !errors.Is(err, ErrNotRunning) && e.closing.Err() == nil {
 		e.log.Error("resume execution", slog.Any("error", err))
 	}

@@ -43,6 +43,9 @@ var (
 	// ErrVersion: a catalogue entry is not at the version the caller saw.
 	// Nothing was written.
 	ErrVersion = errors.New("store: version conflict")
+	// ErrDamaged: what is stored is not what was written. Reading it again gives no
+	// more, and nothing may be concluded from its not being there.
+	ErrDamaged = errors.New("store: damaged")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("store: closed")
 )

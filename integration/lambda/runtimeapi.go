@@ -116,6 +116,7 @@ func (a *runtimeAPI) report(rw http.ResponseWriter, r *http.Request, failed bool
 		runtimeError(rw, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 		return
 	}
+	w.tellLeftOut()
 	body, err := t.in.readAnswer(r.Body)
 	if err != nil {
 		body, failed = errorPayload("Runtime.TruncatedResponse", "The runtime sent its response only in part"), true

@@ -41,6 +41,7 @@ type worker struct {
 	mu      sync.Mutex
 	current *runtimeTask
 	latest  *runtimeTask // which current was or is
+	logged  logged       // of latest, or of the one before until it logs
 }
 
 // runtimeTask is an invocation on its way through the Runtime API.

@@ -20,16 +20,22 @@ type Checked struct {
 	Keys int
 }
 
-// Check looks at every key of a directory: what it holds must be readable, each
-// execution's history without a gap, and no key may lead nowhere or be missing.
-// visit is given each execution with its history, for checks of what it means;
-// problem is told of what is wrong, with the key. Nothing is written. Commits
-// made meanwhile are not seen.
+// Check looks at every block of the tables and every key of a directory: what it
+// holds must be readable, each execution's history without a gap, and no key may
+// lead nowhere or be missing. visit is given each execution with its history, for
+// checks of what it means; problem is told of what is wrong, with the table or the
+// key. Nothing is written. Commits made meanwhile are not seen.
 func (s *DB) Check(ctx context.Context, visit func(store.Record, []store.Chunk), problem func(string)) (Checked, error) {
 	if !s.enter() {
 		return Checked{}, store.ErrClosed
 	}
 	defer s.leave()
+	_, err := s.readTables(func(int, time.Duration) error { return ctx.Err() }, func(name string, err error) {
+		problem(fmt.Sprintf("%s: the table is damaged: %v", s.guard.PathBase(name), err))
+	})
+	if err != nil {
+		return Checked{}, fmt.Errorf("store: check: %w", err)
+	}
 	snapshot := s.db.NewSnapshot()
 	defer snapshot.Close() //nolint:errcheck // it was only read
 	c := &check{ctx: ctx, snapshot: snapshot, shards: len(s.shards), visit: visit, problem: problem, seen: make(map[store.ExecutionID]*footprint)}

@@ -2,7 +2,7 @@ package pebble
 
 import (
 	"encoding/binary"
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/steppehq/steppe/store"
@@ -127,7 +127,7 @@ type record struct {
 
 const recordVersion = 1
 
-var errCorrupt = errors.New("store: a record is corrupt")
+var errCorrupt = fmt.Errorf("%w: a record is corrupt", store.ErrDamaged)
 
 func millis(t time.Time) int64 {
 	if t.IsZero() {

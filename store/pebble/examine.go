@@ -101,7 +101,10 @@ func (x *examination) readMarker(names []string) (there bool) {
 			there, newest, x.manifest.Number = true, iteration, number
 		}
 		_, isLog := logNumber(name)
-		used = used || isLog || strings.HasSuffix(name, ".sst")
+		_, isManifest := manifestNumber(name)
+		// The first MANIFEST is there before its marker, and the trail before both.
+		made := isManifest && (x.known == nil || x.known.Current != 0)
+		used = used || isLog || made || strings.HasSuffix(name, ".sst")
 	}
 	used = used || x.known != nil && x.known.Current != 0
 	if !there && used {

@@ -29,6 +29,15 @@ func (s *DB) RunningBytes() int64 {
 	return s.space.running.Load()
 }
 
+// Scrubbed waits until all tables have been read.
+func (s *DB) Scrubbed() { s.counting.Wait() }
+
+// Yield waits as after a piece of a table.
+func (s *DB) Yield(n int, took time.Duration) error { return s.yield(n, took) }
+
+// SetAfter replaces the clock of what waits in the background.
+func (s *DB) SetAfter(after func(time.Duration) <-chan time.Time) { s.guard.pause.after = after }
+
 // Pause is a pause that tells how long it would wait.
 type Pause struct{ p pause }
 

@@ -3,9 +3,13 @@ package pebble
 import (
 	"errors"
 	"log/slog"
+	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	cockroach "github.com/cockroachdb/pebble/v2"
 )
 
 const (
@@ -24,7 +28,7 @@ type pause struct {
 	mu    sync.Mutex
 	next  time.Duration // 0 when nothing fails
 	told  time.Time
-	found map[string]time.Time // when a damaged file was told of
+	found map[string]bool // damaged files that were told of
 }
 
 // wait waits for as long as it has been failing, at most lastPause.
@@ -56,17 +60,20 @@ func (p *pause) report(err error) {
 	p.tell("", err)
 }
 
-// damaged tells of a file that cannot be read, once in a while.
+// damaged tells of a table that cannot be read, once.
 func (p *pause) damaged(name string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now := time.Now(); now.Sub(p.found[name]) >= tellEvery {
-		if p.found == nil {
-			p.found = make(map[string]time.Time)
-		}
-		p.found[name] = now
-		p.log.Error("a file of the data directory is damaged: what stands in the damaged part cannot be read; restore a backup", slog.String("file", name), slog.String("error", err.Error()))
+	number := filepath.Base(name) // Pebble and who looks by himself may name different paths
+	if p.found[number] {
+		return
 	}
+	if p.found == nil {
+		p.found = make(map[string]bool)
+	}
+	p.found[number] = true
+	p.log.Error("a table of the data directory is damaged: what stands in the damaged part cannot be read, and executions that need it do not go on; "+
+		"stop the server, have `steppe check` name all that is damaged, and restore a backup", slog.String("file", name), slog.String("error", firstLine(err)))
 }
 
 // tell logs an error of the background, if the last one is some time ago. The mutex
@@ -75,11 +82,20 @@ func (p *pause) tell(name string, err error) {
 	if now := time.Now(); now.Sub(p.told) >= tellEvery {
 		p.told = now
 		text := "the data directory cannot be written; it is tried again"
-		if errors.Is(err, syscall.ENOSPC) {
+		switch {
+		case errors.Is(err, syscall.ENOSPC):
 			text = "the disk of the data directory is full; what runs waits for space"
+		case cockroach.IsCorruptionError(err):
+			text = "tables of the data directory cannot be compacted, for one is damaged; it is tried again"
 		}
-		p.log.Error(text, slog.String("file", name), slog.String("error", err.Error()), slog.Duration("pause", p.next))
+		p.log.Error(text, slog.String("file", name), slog.String("error", firstLine(err)), slog.Duration("pause", p.next))
 	}
+}
+
+// firstLine is an error without the details that Pebble adds.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }
 
 // done tells that it works again.

@@ -14,8 +14,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,6 +70,7 @@ type DB struct {
 	db     *cockroach.DB
 	tables *polite // writes db's
 	guard  *guard
+	reader sstable.ReaderOptions // by which tables are read for themselves
 	// findings is what was wrong with the directory when it was opened.
 	findings []string
 	sync     *cockroach.WriteOptions
@@ -79,7 +80,7 @@ type DB struct {
 	stalled atomic.Bool
 	lag     lag
 	space   space
-	// counting ends before the database is closed.
+	// counting is what reads in the background. It ends before the database is closed.
 	counting sync.WaitGroup
 	oldest   atomic.Int64 // no execution expires before it, in milliseconds
 	closed   atomic.Bool
@@ -189,7 +190,11 @@ func (s *DB) openDirectory(dir string, opts *Options) (err error) {
 	if s.marks, err = openMarks(s.guard, dir, len(s.shards)); err != nil {
 		return err
 	}
-	return s.guard.ready()
+	if err := s.guard.ready(); err != nil {
+		return err
+	}
+	s.scrub()
+	return nil
 }
 
 // Findings is what was wrong with the directory when it was opened: what it had
@@ -198,8 +203,11 @@ func (s *DB) Findings() []string { return s.findings }
 
 func (s *DB) open(dir string, opts *Options) (err error) {
 	s.tables = &polite{FS: s.guard}
-	s.db, err = cockroach.Open(dir, s.options(opts))
+	o := s.options(opts)
+	s.db, err = cockroach.Open(dir, o)
 	s.tables.db.Store(s.db)
+	o.EnsureDefaults()
+	s.reader = o.MakeReaderOptions()
 	return err
 }
 
@@ -214,13 +222,13 @@ func checkDirectory(dir string, readOnly bool) error {
 	if err != nil {
 		return fmt.Errorf("store: read the data directory: %w", err)
 	}
-	if len(entries) == 0 {
+	if len(entries) == 0 || slices.ContainsFunc(entries, func(e os.DirEntry) bool { _, ok := manifestNumber(e.Name()); return ok }) {
 		return nil
 	}
-	if found, _ := filepath.Glob(filepath.Join(dir, "MANIFEST-*")); len(found) == 0 {
-		return fmt.Errorf("store: %s is not empty and is no data directory; give another with --data", dir)
+	if t, _, err := readTrail(vfs.Default, dir); err == nil && t != nil {
+		return nil // one that was being made, or all but the trail is lost, which it tells
 	}
-	return nil
+	return fmt.Errorf("store: %s is not empty and is no data directory; give another with --data", dir)
 }
 
 // l0Compaction is at how many sublevels of L0 they are compacted. Memtables are
@@ -388,14 +396,14 @@ func (s *DB) end() error {
 	return errors.Join(s.marks.close(), s.guard.seal())
 }
 
-// get reads a value. store.ErrNotFound.
+// get reads a value. store.ErrNotFound, store.ErrDamaged.
 func (s *DB) get(key []byte) ([]byte, error) {
 	v, closer, err := s.db.Get(key)
 	if errors.Is(err, cockroach.ErrNotFound) {
 		return nil, store.ErrNotFound
 	}
 	if err != nil {
-		return nil, fmt.Errorf("store: read: %w", err)
+		return nil, readError(err)
 	}
 	v = bytes.Clone(v)
 	return v, closer.Close()
@@ -405,9 +413,13 @@ func (s *DB) get(key []byte) ([]byte, error) {
 func (s *DB) scan(lower, upper []byte, reverse bool, visit func(key, v []byte) (bool, error)) (err error) {
 	it, err := s.db.NewIter(&cockroach.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
-		return fmt.Errorf("store: read: %w", err)
+		return readError(err)
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
+	defer func() {
+		if failed := it.Close(); failed != nil && err == nil {
+			err = readError(failed)
+		}
+	}()
 	first, next := it.First, it.Next
 	if reverse {
 		first, next = it.Last, it.Prev
@@ -415,13 +427,24 @@ func (s *DB) scan(lower, upper []byte, reverse bool, visit func(key, v []byte) (
 	for ok := first(); ok; ok = next() {
 		v, err := it.ValueAndErr()
 		if err != nil {
-			return fmt.Errorf("store: read: %w", err)
+			return readError(err)
 		}
 		if more, err := visit(it.Key(), v); err != nil || !more {
 			return err
 		}
 	}
-	return it.Error()
+	if err := it.Error(); err != nil {
+		return readError(err)
+	}
+	return nil
+}
+
+// readError is a failed read. store.ErrDamaged.
+func readError(err error) error {
+	if cockroach.IsCorruptionError(err) {
+		return fmt.Errorf("%w: %w", store.ErrDamaged, err)
+	}
+	return fmt.Errorf("store: read: %w", err)
 }
 
 // Shards is the number of shards.

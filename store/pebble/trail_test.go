@@ -3,9 +3,13 @@ package pebble_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -356,4 +360,136 @@ func (d *filling) Create(name string, category vfs.DiskWriteCategory) (vfs.File,
 		return nil, &injected{name, syscall.ENOSPC}
 	}
 	return d.FS.Create(name, category)
+}
+
+// TestRemnants: a directory that lost most of its files does not count as empty,
+// whichever are left, and nor does one of something else. One whose making was
+// interrupted does.
+func TestRemnants(t *testing.T) {
+	whole := t.TempDir()
+	s := open(t, whole, pebble.Options{})
+	h, err := s.Acquire(t.Context(), 0, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if err := h.Commit(t.Context(), bulky(nth(i))); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Raw().Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := make(map[string]string)
+	for _, e := range entries {
+		kinds[kind(e.Name())] = e.Name()
+	}
+	refused := func(left ...string) {
+		t.Helper()
+		dir := t.TempDir()
+		for _, name := range left {
+			text, err := os.ReadFile(filepath.Join(whole, name))
+			if err != nil {
+				text = []byte("something else")
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := pebble.Open(dir, pebble.Options{AcceptLoss: true})
+		if err == nil {
+			t.Errorf("%v: opened", left)
+			_ = s.Close()
+		} else if !strings.Contains(err.Error(), dir) {
+			t.Errorf("%v: the error does not name the directory: %v", left, err)
+		}
+	}
+	for k, name := range kinds {
+		refused(name)
+		for other, second := range kinds {
+			if k < other && !(k == "MANIFEST-#" && strings.HasPrefix(other, "marker.manifest")) {
+				refused(name, second)
+			}
+		}
+	}
+	refused("MANIFEST-000001")
+	refused("MANIFEST-1.txt")
+	refused("MANIFEST-000001", "steppe-state")
+	if len(kinds) < 8 {
+		t.Errorf("only these kinds of files: %v", kinds)
+	}
+}
+
+// TestMadeInPart: a directory whose making was interrupted, anywhere since its trail
+// was written, is made.
+func TestMadeInPart(t *testing.T) {
+	moments := &moments{FS: vfs.NewMem(), t: t}
+	s := open(t, "data", pebble.Options{FS: moments})
+	moments.mu.Lock()
+	copies := slices.Clone(moments.copies)
+	moments.mu.Unlock()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(copies) < 5 {
+		t.Errorf("%d moments", len(copies))
+	}
+	for i, dir := range copies {
+		left, err := filepath.Glob(filepath.Join(dir, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := pebble.Open(dir, pebble.Options{MemTableSize: 4 << 20, CacheSize: 4 << 20})
+		if err != nil {
+			t.Errorf("moment %d, %v: %v", i, left, err)
+			continue
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// moments is a file system that copies its directory to the disk whenever a file is
+// about to be made, from the first lock on.
+type moments struct {
+	vfs.FS
+	t      *testing.T
+	mu     sync.Mutex
+	copies []string
+}
+
+func (m *moments) copy() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	names, err := m.List("data")
+	if err != nil {
+		m.t.Error(err)
+	}
+	dir := m.t.TempDir()
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(dir, name), contents(m.t, m.FS, name), 0o600); err != nil {
+			m.t.Error(err)
+		}
+	}
+	m.copies = append(m.copies, dir)
+}
+
+// Lock locks a file.
+func (m *moments) Lock(name string) (io.Closer, error) {
+	m.copy()
+	return m.FS.Lock(name)
+}
+
+// Create creates a file.
+func (m *moments) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	m.copy()
+	return m.FS.Create(name, category)
 }
