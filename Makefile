@@ -92,6 +92,7 @@ soak: build ## Have a server under full mixed load for ten minutes, with faults,
 .PHONY: hostile
 hostile: build ## Attack servers with all that is known, and see what another tenant notices
 	bin/steppe hostile
+	bin/steppe hostile --restarts 20
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target on FUZZTIME new inputs
