@@ -1,43 +1,212 @@
 package lambda
 
-import "io"
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
 
 // longestLine is how many bytes of what a worker prints without a newline are one
 // line.
 const longestLine = 64 << 10
 
-// logLines passes what the worker prints to the log, line by line.
-func (w *worker) logLines(r io.Reader) {
-	buf := make([]byte, 0, 4096)
+// lateOutput is how long what holds a worker's output open is read after the worker
+// has ended.
+const lateOutput = time.Second
+
+// output is what a worker prints. The server writes marks between, so that each
+// line is known to be of the invocation that printed it, however late it is read.
+type output struct {
+	mark   []byte // ends a line that the server wrote
+	read   *os.File
+	ended  chan struct{} // all was read
+	report func(of *runtimeTask, text string)
+
+	writing sync.Mutex
+	write   *os.File // nil when the worker has ended
+
+	mu     sync.Mutex     // not held while something is written, which waits for the reader
+	begins []*runtimeTask // whose marks were not read yet
+	ends   []*runtimeTask
+
+	printed tail // of the start of the worker, and of an invocation that asks for it
+}
+
+// The kinds of marks.
+const beginMark, endMark = 'b', 'e'
+
+// newOutput makes the two ends of what a worker prints.
+func newOutput(report func(of *runtimeTask, text string)) (*output, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	return &output{mark: []byte("\x00" + rand.Text()), read: r, write: w, ended: make(chan struct{}), report: report}, nil
+}
+
+// begin marks where the lines of an invocation begin.
+func (o *output) begin(t *runtimeTask) { o.put(&o.begins, t, beginMark) }
+
+// end marks where they end, and waits until all before has been read: it gives the
+// last of what the invocation printed.
+func (o *output) end(ctx context.Context, t *runtimeTask) []byte {
+	t.printed = make(chan []byte, 1)
+	o.put(&o.ends, t, endMark)
+	limit := time.NewTimer(lateOutput) // the mark may have been read by the worker itself
+	defer limit.Stop()
+	select {
+	case printed := <-t.printed:
+		return printed
+	case <-o.ended:
+		select {
+		case printed := <-t.printed:
+			return printed
+		default:
+			return o.printed.last // the worker has ended
+		}
+	case <-ctx.Done():
+	case <-limit.C:
+	}
+	return nil
+}
+
+func (o *output) put(line *[]*runtimeTask, t *runtimeTask, kind byte) {
+	o.writing.Lock()
+	defer o.writing.Unlock()
+	if o.write == nil {
+		return
+	}
+	o.mu.Lock()
+	*line = append(*line, t)
+	o.mu.Unlock()
+	_, _ = o.write.Write(append(append([]byte{kind}, o.mark...), '\n')) // nobody reads any more when this fails
+}
+
+// close says that the worker has ended: what it has started may hold its output.
+func (o *output) close() {
+	o.writing.Lock()
+	defer o.writing.Unlock()
+	if o.write == nil {
+		return
+	}
+	_ = o.write.Close()                                    // nothing is kept back in it
+	_ = o.read.SetReadDeadline(time.Now().Add(lateOutput)) // what cannot have one ends with its writers
+	o.write = nil
+}
+
+// follow passes what the worker prints on, line by line, until its output ends.
+func (o *output) follow() {
+	defer close(o.ended)
+	defer o.read.Close() //nolint:errcheck // it was read
+	f := follower{output: o, collect: true}
+	var buf []byte
 	chunk := make([]byte, 4096)
 	for {
-		n, err := r.Read(chunk)
-		for _, c := range chunk[:n] {
-			if c != '\n' && len(buf) < longestLine {
-				buf = append(buf, c)
-				continue
-			}
-			w.log(buf)
-			buf = buf[:0]
-		}
+		n, err := o.read.Read(chunk)
+		all := append(buf, chunk[:n]...)
+		buf = append(all[:0], f.lines(all)...)
 		if err != nil {
 			if len(buf) > 0 {
-				w.log(buf)
+				f.pass(buf)
 			}
 			return
 		}
 	}
 }
 
-func (w *worker) log(text []byte) {
-	line := Line{Text: string(text)}
-	w.mu.Lock()
-	if t := w.latest; t != nil {
-		line.RequestID = t.id
-		if t.in.Task != nil {
-			line.ExecutionARN = t.in.Task.ExecutionARN
+// follower is what is known while output is read.
+type follower struct {
+	*output
+	of      *runtimeTask // whose lines they are
+	collect bool         // they are asked for
+}
+
+// lines passes on what is in a text, and gives the rest that is no line yet.
+func (f *follower) lines(text []byte) (rest []byte) {
+	for {
+		end := bytes.IndexByte(text, '\n')
+		if end < 0 {
+			break
+		}
+		line, kind := f.marked(text[:end])
+		if kind == 0 || len(line) > 0 {
+			f.pass(line)
+		}
+		f.passMark(kind)
+		text = text[end+1:]
+	}
+	for len(text) > longestLine+len(f.mark) { // a mark is not cut
+		f.pass(text[:longestLine])
+		text = text[longestLine:]
+	}
+	return text
+}
+
+func (f *follower) pass(text []byte) {
+	line := lineOf(text)
+	if f.collect {
+		f.printed.add(line)
+	}
+	f.report(f.of, line)
+}
+
+// passMark notes a mark of the server's. A worker that repeats one means nothing.
+func (f *follower) passMark(kind byte) {
+	switch kind {
+	case beginMark:
+		if t := f.next(&f.begins); t != nil {
+			f.of, f.collect, f.printed = t, t.in.Tail, tail{}
+		}
+	case endMark:
+		if t := f.next(&f.ends); t != nil {
+			t.printed <- f.printed.last
+			f.collect, f.printed = false, tail{}
 		}
 	}
-	w.mu.Unlock()
+}
+
+// marked cuts a mark off the end of a line; kind is 0 for a line without one.
+func (o *output) marked(line []byte) (text []byte, kind byte) {
+	text, ok := bytes.CutSuffix(line, o.mark)
+	if !ok || len(text) == 0 {
+		return line, 0
+	}
+	return text[:len(text)-1], text[len(text)-1]
+}
+
+func (o *output) next(line *[]*runtimeTask) *runtimeTask {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(*line) == 0 {
+		return nil
+	}
+	t := (*line)[0]
+	*line = (*line)[1:]
+	return t
+}
+
+// lineOf is a line as it is logged. Carriage returns stand for the newlines inside
+// of what was written at once, as Lambda's runtimes have it.
+func lineOf(text []byte) string {
+	return strings.ReplaceAll(strings.TrimSuffix(string(text), "\r"), "\r", "\n")
+}
+
+// log tells of a line that the worker printed during or after an invocation; of is
+// nil before the first.
+func (w *worker) log(of *runtimeTask, text string) {
+	if w.function.Log == nil {
+		return
+	}
+	line := Line{Text: text}
+	if of != nil {
+		line.RequestID = of.id
+		if of.in.Task != nil {
+			line.ExecutionARN = of.in.Task.ExecutionARN
+		}
+	}
 	w.function.Log(line)
 }

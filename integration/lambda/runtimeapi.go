@@ -75,7 +75,7 @@ func (a *runtimeAPI) next(rw http.ResponseWriter, r *http.Request) {
 		default:
 		}
 		w.mu.Lock()
-		w.current, w.latest = t, t
+		w.current = t
 		w.mu.Unlock()
 		t.describe(rw.Header())
 		payload := t.in.Payload
