@@ -64,6 +64,11 @@ func RegisterFunction[In, Out any](s *Server, name string, fn func(ctx context.C
 // contexts.
 func IdempotencyKey(ctx context.Context) string { return lambda.IdempotencyKey(ctx) }
 
+// ClientContext gives the code of a [GoFunction], by the context that it is given,
+// the client context with which lambda:invoke called it, as JSON (parameter
+// ClientContext; Lambda API, Invoke). It is nil where there is none.
+func ClientContext(ctx context.Context) json.RawMessage { return lambda.ClientContext(ctx) }
+
 // CheckFunctions loads the code of the functions that are processes of this
 // machine, as their first invocations would, and tells of each that fails. keep
 // leaves the processes for these.

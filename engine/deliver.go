@@ -341,6 +341,7 @@ func (st *stepping) take(out interpreter.Outcome) {
 // there are other messages: who delivers them has the branches go on, too.
 func (st *stepping) finish(ctx context.Context, once bool) error {
 	for {
+		st.unschedule()
 		recorded := len(st.events)
 		st.r.pauses(recorded)
 		err := st.commit(ctx)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -189,10 +190,6 @@ func (e *Engine) perform(r *resident, m meta, effect *interpreter.Effect) {
 		e.activities.cancel(effect.Resource.ARN, id)
 		return
 	case effect.Resource.Kind == asl.ActivityResource && e.mockOf(m, effect) == nil:
-		if e.activityGone(m, effect) {
-			e.spawn(func() { e.report(r, goneActivity(effect)) })
-			return
-		}
 		e.activities.add(effect.Resource.ARN, activityTask{id: id, token: effect.Token})
 		return
 	}
@@ -207,9 +204,27 @@ func (e *Engine) mockOf(m meta, effect *interpreter.Effect) integration.Answerer
 	return e.cfg.Integrations.MockOf(m.executionARN(), effect.StateName)
 }
 
+// unschedule fails what schedules a task of an activity that is none of the tenant's,
+// in the commit that has it scheduled: were it one of its own, a crash between the two
+// would leave the task in line as one whose activity was deleted later. Such a task
+// stays there, for the activity may be created anew.
+func (st *stepping) unschedule() {
+	for i := 0; i < len(st.effects); i++ {
+		effect := &st.effects[i]
+		if effect.Kind == interpreter.Cancel || effect.Resource.Kind != asl.ActivityResource || st.e.mockOf(st.l.meta, effect) != nil || !st.e.activityGone(st.l.meta, effect) {
+			continue
+		}
+		env := st.env()
+		env.Pace = nil // it is not interrupted: it ends the execution
+		failed := goneActivity(effect)
+		st.effects = slices.Delete(st.effects, i, i+1)
+		i--
+		st.take(interpreter.Step(st.l.x, failed, env))
+	}
+}
+
 // activityGone reports whether the activity of a task is none of the tenant's when the
-// task is scheduled. A task that was in line before stays there when its activity
-// is deleted: it may be created anew.
+// task is scheduled.
 func (e *Engine) activityGone(m meta, effect *interpreter.Effect) bool {
 	name, ok := ParseARN(effect.Resource.ARN)
 	if !ok || name.Tenant != m.tenant() {

@@ -269,6 +269,7 @@ func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameK
 		}
 		x = l.x
 	}
+	st.unschedule()
 	started = Started{ARN: m.executionARN(), At: time.UnixMilli(now.UnixMilli())}
 	if x.Status() == interpreter.Running {
 		r.loaded = l

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/steppehq/steppe"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/internal/awsjson"
 )
@@ -25,9 +25,10 @@ type serverFlags struct {
 }
 
 // client is a client of the tenant that has a resource: of an ARN, or where
-// that is "" of the flags. It signs with the credentials of AWS's variables.
+// that is "" of the region of the flags and, without credentials, of the server's own
+// account. It signs with the credentials of AWS's variables.
 func (f *serverFlags) client(arn string) client {
-	c := client{endpoint: f.Endpoint, tenant: engine.Tenant{Account: steppe.DefaultAccount, Region: f.Region}}
+	c := client{endpoint: f.Endpoint, tenant: engine.Tenant{Region: f.Region}}
 	if name, ok := engine.ParseARN(arn); ok {
 		c.tenant = name.Tenant
 	}
@@ -46,11 +47,15 @@ func (c client) sign(req *http.Request, body []byte) {
 	awsjson.Sign(req, body, c.key(), os.Getenv("AWS_SESSION_TOKEN"), c.tenant.Region, "states", time.Now())
 }
 
+// noAccount is an access key that tells no account: whose the caller is, a server
+// without keys says.
+const noAccount = "none"
+
 // key is what requests are signed with.
 func (c client) key() awsjson.Key {
 	key := awsjson.Key{ID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY")}
 	if key.ID == "" || key.Secret == "" {
-		key = awsjson.Key{ID: c.tenant.Account}
+		key = awsjson.Key{ID: cmp.Or(c.tenant.Account, noAccount)}
 	}
 	return key
 }

@@ -5,8 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/steppehq/steppe"
 )
 
 type envCommand struct {
@@ -47,6 +45,7 @@ type variable struct {
 // clientVariables have AWS's CLI and SDKs call a server for Step Functions, and for
 // the question who they are. Without credentials they call nobody; with the prefix
 // "sync-" before its host they do not find it for StartSyncExecution and TestState.
+// The credentials tell no account, so that they are of the server's.
 func clientVariables(endpoint, region string) []variable {
 	return []variable{
 		{name: "AWS_ENDPOINT_URL_SFN", value: endpoint},
@@ -54,7 +53,7 @@ func clientVariables(endpoint, region string) []variable {
 		{name: "AWS_DISABLE_HOST_PREFIX_INJECTION", value: "true"},
 		{name: "AWS_REGION", value: region},
 		{name: "AWS_DEFAULT_REGION", value: region},
-		{name: "AWS_ACCESS_KEY_ID", value: steppe.DefaultAccount, credential: true},
+		{name: "AWS_ACCESS_KEY_ID", value: "local", credential: true},
 		{name: "AWS_SECRET_ACCESS_KEY", value: "local", credential: true},
 	}
 }

@@ -22,7 +22,7 @@ func (c *forkCommand) Run(con *console) error {
 	}
 	in := map[string]any{"executionArn": arn, "event": c.At, "name": c.Name, "input": c.Input}
 	if c.Definition != "" {
-		d, err := openDefinition(c.Definition, &c.substitutionFlags, nil)
+		d, err := openDefinition(c.Definition, "", &c.substitutionFlags, nil)
 		if err != nil {
 			return err
 		}

@@ -29,17 +29,15 @@ func (f *serverFlags) execution(name string) (string, error) {
 // arn is the ARN of something of the caller's.
 func (f *serverFlags) arn(kind, name string) (string, error) {
 	c := f.client("")
-	if os.Getenv("AWS_ACCESS_KEY_ID") != "" && os.Getenv("AWS_SECRET_ACCESS_KEY") != "" {
-		account, err := c.account()
-		if err != nil {
-			return "", err
-		}
-		c.tenant.Account = account
+	account, err := c.account()
+	if err != nil {
+		return "", err
 	}
+	c.tenant.Account = account
 	return c.tenant.ARN(kind, name), nil
 }
 
-// account is whose the credentials are, which the server knows.
+// account is whose the caller is, which the server knows.
 func (c client) account() (string, error) {
 	const body = "Action=GetCallerIdentity&Version=2011-06-15"
 	req, err := http.NewRequest(http.MethodPost, c.endpoint, strings.NewReader(body))

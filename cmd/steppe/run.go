@@ -26,7 +26,7 @@ import (
 type runCommand struct {
 	File    string `arg:"" help:"Definition (JSON or YAML), or a folder that holds one."`
 	Input   string `help:"Input as JSON, or @FILE; - is standard input. Default: input.json beside the definition, or {}." placeholder:"JSON"`
-	Config  string `help:"Configuration file; steppe.yaml beside the definition when there is one. Functions of the folder functions are found beside the definition, too." placeholder:"FILE"`
+	Config  string `help:"Configuration file; its functions and substitutions; steppe.yaml beside the definition when there is one. Functions of the folder functions are found beside the definition, too." placeholder:"FILE"`
 	Account string `help:"Account of the execution and of the functions. Default: 000000000000, and ARNs of all accounts name the functions." placeholder:"ID"`
 	Approve bool   `help:"Approve every task that waits for a task token, with {\"approved\":true}."`
 	Addr    string `help:"Where task tokens are taken while an execution waits." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
@@ -49,7 +49,7 @@ const runName = "run"
 // Run runs one execution in this process. The exit status tells how it ended:
 // 0 succeeded, 1 failed, 3 timed out, 4 aborted.
 func (c *runCommand) Run(con *console) error {
-	d, err := openDefinition(c.File, &c.substitutionFlags, substitutions{"AWS::AccountId": cmp.Or(c.Account, steppe.DefaultAccount)})
+	d, err := openDefinition(c.File, c.Config, &c.substitutionFlags, substitutions{"AWS::AccountId": cmp.Or(c.Account, steppe.DefaultAccount)})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,24 +45,26 @@ func (f *substitutionFlags) read(defaults substitutions) (substitutions, error) 
 	return all, nil
 }
 
-// configured are the substitutions of steppe.yaml beside a definition.
-func configured(definition string) (substitutions, error) {
+// configured are the substitutions of a configuration file: where none is named, of
+// steppe.yaml beside a definition.
+func configured(definition, config string) (substitutions, error) {
 	var c configFile
-	err := readYAML(filepath.Join(filepath.Dir(definition), "steppe.yaml"), &c)
-	if errors.Is(err, fs.ErrNotExist) {
+	err := readYAML(cmp.Or(config, filepath.Join(filepath.Dir(definition), "steppe.yaml")), &c)
+	if config == "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	return c.Substitutions, err
 }
 
 // openDefinition reads the definition that a path means, with what stands for
-// ${NAME}: by the flags, by what is given with it, or by steppe.yaml beside it.
-func openDefinition(path string, flags *substitutionFlags, given substitutions) (*definition, error) {
+// ${NAME}: by the flags, by what is given with it, or by a configuration file
+// (steppe.yaml beside it when config is "").
+func openDefinition(path, config string, flags *substitutionFlags, given substitutions) (*definition, error) {
 	file, err := findDefinition(path)
 	if err != nil {
 		return nil, err
 	}
-	values, err := configured(file)
+	values, err := configured(file, config)
 	if err != nil {
 		return nil, err
 	}

@@ -118,7 +118,7 @@ func showOutcome(con *console, o testOutcome) {
 
 // load reads the definition of the suite.
 func (s *testSuite) load(con *console, flags *substitutionFlags) error {
-	d, err := openDefinition(s.definition, flags, s.substitutions)
+	d, err := openDefinition(s.definition, "", flags, s.substitutions)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.file, err)
 	}

@@ -34,7 +34,7 @@ type told struct {
 func (c *validateCommand) Run(con *console) error {
 	failed := false
 	for _, path := range c.Files {
-		d, err := openDefinition(path, &c.substitutionFlags, nil)
+		d, err := openDefinition(path, "", &c.substitutionFlags, nil)
 		if err != nil {
 			return err
 		}

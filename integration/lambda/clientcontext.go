@@ -9,7 +9,8 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// maxClientContext is the size of a client context, in base64.
+// maxClientContext is the most bytes of a client context, in base64 (Lambda API,
+// Invoke: "Up to 3,583 bytes of base64-encoded data").
 const maxClientContext = 3583
 
 // idempotencyMember is where a client context tells the idempotency key: it is

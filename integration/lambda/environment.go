@@ -8,6 +8,10 @@ import (
 	"strings"
 )
 
+// memorySize is what functions are told to have, in MB: Lambda's default. Nothing
+// holds them to it.
+const memorySize = "128"
+
 // environment is all that a worker sees of the world by its environment: the
 // variables that Lambda's runtimes have, those that are passed on by name, and
 // the function's own.
@@ -15,7 +19,7 @@ func (f *processes) environment(w *worker) []string {
 	env := map[string]string{
 		"AWS_DEFAULT_REGION":              f.Region,
 		"AWS_EXECUTION_ENV":               "AWS_Lambda_" + f.Runtime,
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memorySize,
 		"AWS_LAMBDA_FUNCTION_NAME":        f.Name,
 		"AWS_LAMBDA_FUNCTION_VERSION":     "$LATEST",
 		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",

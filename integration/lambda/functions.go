@@ -6,7 +6,9 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/steppehq/steppe/integration"
 )
@@ -213,6 +215,9 @@ type whole interface{ invokes() }
 // perform has a function invoked as the invocation's type says. A call that is not
 // waited for is given no client context (Lambda API, Invoke).
 func (f *Functions) perform(ctx context.Context, function Function, in Invocation) (*Response, error) {
+	if len(in.ClientContext) > maxClientContext {
+		return nil, badRequest("Client context must be up to " + strconv.Itoa(maxClientContext) + " bytes of base64-encoded data, and has " + strconv.Itoa(len(in.ClientContext)) + ".")
+	}
 	if _, ok := function.(whole); ok {
 		return function.Invoke(ctx, in)
 	}
@@ -230,7 +235,12 @@ func (f *Functions) perform(ctx context.Context, function Function, in Invocatio
 		}
 		accepted.Status = http.StatusAccepted
 	default:
-		return function.Invoke(ctx, in)
+		began := time.Now()
+		response, err := function.Invoke(ctx, in)
+		if in.Tail && err == nil {
+			response.tailLog(time.Since(began))
+		}
+		return response, err
 	}
 	accepted.Header = header(accepted.RequestID, accepted.Version, 0)
 	return accepted, nil

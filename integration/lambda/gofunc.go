@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"go/token"
@@ -40,13 +41,28 @@ func IdempotencyKey(ctx context.Context) string {
 	return ""
 }
 
+// ClientContext gives the code of a [GoFunction], by the context that it is given,
+// the client context of the call as JSON (parameter ClientContext of lambda:invoke);
+// nil for a call without one, and for other contexts.
+func ClientContext(ctx context.Context) json.RawMessage {
+	in := InvocationOf(ctx)
+	if in == nil || in.ClientContext == "" {
+		return nil
+	}
+	text, err := base64.StdEncoding.DecodeString(in.ClientContext)
+	if err != nil || !json.Valid(text) {
+		return nil
+	}
+	return text
+}
+
 type goFunction struct {
 	fn func(ctx context.Context, input json.RawMessage) (any, error)
 }
 
 // Invoke calls the code in the caller's goroutine. A panic is an error of it.
 func (g *goFunction) Invoke(ctx context.Context, in Invocation) (r *Response, err error) {
-	r = &Response{Status: http.StatusOK, Version: in.version(), RequestID: in.Idempotency}
+	r = &Response{Status: http.StatusOK, Version: in.version(), RequestID: requestID(in.Idempotency)}
 	defer func() {
 		if p := recover(); p != nil {
 			r.fail("Runtime.Panic", fmt.Sprint(p), stackTrace()...)

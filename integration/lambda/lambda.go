@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/integration"
@@ -91,6 +92,10 @@ type Response struct {
 	Status    int
 	RequestID string
 	Header    http.Header
+
+	printed   []byte        // the end of what the function printed
+	maxMemory int           // in MB; 0 where it is not known
+	timeout   time.Duration // which was over; else 0
 }
 
 // Function is something that can be invoked. Its errors are [*ServiceError],

@@ -59,7 +59,7 @@ def handler(event, context):
 			left, told = left+n, told+1
 			continue
 		}
-		if kept += len(line.Text); len(line.Text) < 64<<10 {
+		if kept += len(line.Text); len(line.Text) != 64<<10 {
 			kept++ // its newline; longer ones are cut
 		}
 		zs += strings.Count(line.Text, "z")

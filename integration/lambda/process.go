@@ -45,7 +45,9 @@ type Process struct {
 	Timeout time.Duration
 	// Concurrency bounds the workers, 10 when 0. More invocations wait.
 	Concurrency int
-	// Log is told what the function prints, line by line, and may be nil.
+	// Log is told what the function prints, line by line, and may be nil. What was
+	// printed with carriage returns in place of newlines is one line with newlines, as
+	// Lambda's runtimes write a traceback.
 	Log func(line Line)
 }
 
@@ -207,13 +209,16 @@ func (f *processes) invoke(ctx context.Context, t *runtimeTask) (*Response, erro
 	w, err := f.worker(ctx)
 	if err != nil {
 		if failed, ok := err.(*initError); ok { //nolint:errorlint // worker returns it bare
-			r.FunctionError, r.Payload = "Unhandled", failed.payload
+			r.FunctionError, r.Payload, r.printed = "Unhandled", failed.payload, failed.printed
 			r.Header = header(r.RequestID, r.Version, len(r.Payload))
 			return r, nil
 		}
 		return nil, err
 	}
 	ok := w.invoke(ctx, t, r, f.Timeout)
+	if t.in.Tail {
+		r.printed, r.maxMemory = w.output.end(ctx, t), w.maxMemory()
+	}
 	f.release(w, ok)
 	r.Header = header(r.RequestID, r.Version, len(r.Payload))
 	return r, nil
@@ -260,6 +265,9 @@ func (f *processes) worker(ctx context.Context) (*worker, error) {
 	}
 	if err := w.ready(ctx); err != nil {
 		f.release(w, false)
+		if failed, ok := err.(*initError); ok { //nolint:errorlint // ready returns it bare
+			failed.printed = w.output.printed.last
+		}
 		return nil, err
 	}
 	return w, nil

@@ -99,11 +99,12 @@ func (u *urlFunction) Invoke(ctx context.Context, in Invocation) (*Response, err
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	in.tellContext(req)
 	status, _, body, err := exchange(u.client, req, in.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
-	r := &Response{Payload: body, Status: http.StatusOK, Version: in.version(), RequestID: in.Idempotency}
+	r := &Response{Payload: body, Status: http.StatusOK, Version: in.version(), RequestID: requestID(in.Idempotency)}
 	if status >= http.StatusBadRequest && !describesError(body) {
 		r.fail(fmt.Sprintf("HTTP.%d", status), strings.TrimSpace(string(body)))
 	} else if status >= http.StatusBadRequest {
@@ -197,6 +198,11 @@ func (e *endpoint) headers(req *http.Request, in *Invocation) {
 	if in.Tail {
 		req.Header.Set("X-Amz-Log-Type", "Tail")
 	}
+	in.tellContext(req)
+}
+
+// tellContext sends the client context, with the idempotency key in it.
+func (in *Invocation) tellContext(req *http.Request) {
 	told := in.ClientContext
 	if text, ok := in.clientContext(); ok {
 		told = base64.StdEncoding.EncodeToString([]byte(text))

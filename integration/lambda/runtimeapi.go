@@ -75,7 +75,7 @@ func (a *runtimeAPI) next(rw http.ResponseWriter, r *http.Request) {
 		default:
 		}
 		w.mu.Lock()
-		w.current, w.latest = t, t
+		w.current = t
 		w.mu.Unlock()
 		t.describe(rw.Header())
 		payload := t.in.Payload
@@ -116,7 +116,6 @@ func (a *runtimeAPI) report(rw http.ResponseWriter, r *http.Request, failed bool
 		runtimeError(rw, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 		return
 	}
-	w.tellLeftOut()
 	body, err := t.in.readAnswer(r.Body)
 	if err != nil {
 		body, failed = errorPayload("Runtime.TruncatedResponse", "The runtime sent its response only in part"), true

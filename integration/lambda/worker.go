@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +23,7 @@ type worker struct {
 	function *processes
 	mark     string // tells its processes from those of other workers
 	cmd      *exec.Cmd
+	output   *output
 	api      *runtimeAPI
 	done     chan struct{} // closed when the process has ended
 	exit     error
@@ -40,8 +40,6 @@ type worker struct {
 
 	mu      sync.Mutex
 	current *runtimeTask
-	latest  *runtimeTask // which current was or is
-	logged  logged       // of latest, or of the one before until it logs
 }
 
 // runtimeTask is an invocation on its way through the Runtime API.
@@ -51,6 +49,7 @@ type runtimeTask struct {
 	context  string // JSON, or "" for none
 	deadline time.Time
 	answer   chan runtimeAnswer
+	printed  chan []byte // the end of what it printed
 }
 
 type runtimeAnswer struct {
@@ -59,7 +58,7 @@ type runtimeAnswer struct {
 }
 
 // initError: the function could not be started.
-type initError struct{ payload []byte }
+type initError struct{ payload, printed []byte }
 
 func startWorker(f *processes) (*worker, error) {
 	w := &worker{
@@ -78,12 +77,12 @@ func startWorker(f *processes) (*worker, error) {
 	w.cmd = exec.Command(f.command[0], f.command[1:]...)
 	w.cmd.Dir = f.Dir
 	w.cmd.Env = f.environment(w)
-	if f.Log != nil {
-		out, in := io.Pipe()
-		w.cmd.Stdout, w.cmd.Stderr = in, in
-		go w.logLines(out)
-		w.cmd.WaitDelay = time.Second
+	if w.output, err = newOutput(w.log); err != nil {
+		w.over()
+		return nil, fmt.Errorf("lambda: output of %s: %w", f.Name, err)
 	}
+	w.cmd.Stdout, w.cmd.Stderr = w.output.write, w.output.write
+	go w.output.follow()
 	if err := start(w.cmd); err != nil {
 		w.over()
 		return nil, fmt.Errorf("lambda: start a worker of %s: %w", f.Name, err)
@@ -108,13 +107,14 @@ func (w *worker) wait() {
 	w.ended = true
 	w.ending.Unlock()
 	w.over()
+	<-w.output.ended
 	close(w.done)
 }
 
 // over gives back what the process had.
 func (w *worker) over() {
-	if in, ok := w.cmd.Stdout.(*io.PipeWriter); ok {
-		_ = in.Close() // ends the log; never fails
+	if w.output != nil {
+		w.output.close()
 	}
 	w.api.close()
 	_ = os.RemoveAll(w.dir) // goes with the function's folder at the latest
@@ -148,16 +148,16 @@ func (w *worker) ready(ctx context.Context) error {
 		w.asked <- struct{}{} // it still waits for its answer
 		return nil
 	case payload := <-w.failed:
-		return &initError{payload}
+		return &initError{payload: payload}
 	case <-w.done:
 		select {
 		case payload := <-w.failed:
-			return &initError{payload}
+			return &initError{payload: payload}
 		default:
 		}
-		return &initError{w.crashed("")}
+		return &initError{payload: w.crashed("")}
 	case <-timer.C:
-		return &initError{errorPayload("Sandbox.Timedout", "Init timed out after "+seconds(initTimeout)+" seconds")}
+		return &initError{payload: errorPayload("Sandbox.Timedout", "Init timed out after "+seconds(initTimeout)+" seconds")}
 	case <-ctx.Done():
 		return fmt.Errorf("lambda: %w", ctx.Err())
 	}
@@ -168,6 +168,7 @@ func (w *worker) invoke(ctx context.Context, t *runtimeTask, r *Response, timeou
 	t.id, t.deadline, t.answer = r.RequestID, time.Now().Add(timeout), make(chan runtimeAnswer, 1)
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
+	w.output.begin(t)
 	select {
 	case w.tasks <- t:
 	case <-w.done:
@@ -206,7 +207,7 @@ func (r *Response) take(a runtimeAnswer) bool {
 }
 
 func (r *Response) timedOut(after time.Duration) {
-	r.FunctionError = "Unhandled"
+	r.FunctionError, r.timeout = "Unhandled", after
 	r.Payload = errorPayload("Sandbox.Timedout", "RequestId: "+r.RequestID+" Error: Task timed out after "+seconds(after)+" seconds")
 }
 

@@ -3,6 +3,7 @@
 import http from 'node:http';
 import fs from 'node:fs';
 import path from 'node:path';
+import util from 'node:util';
 import { pathToFileURL } from 'node:url';
 
 const { hostname: host, port, pathname: secret } = new URL('http://' + process.env.AWS_LAMBDA_RUNTIME_API);
@@ -76,11 +77,17 @@ function invoke(handler, event, ctx) {
   });
 }
 
+// An error is one line of the log, with carriage returns for the newlines inside
+// of it, as Lambda's own runtime has them.
+function tell(error) {
+  process.stderr.write(util.format(error).replaceAll('\n', '\r') + '\n');
+}
+
 let handler;
 try {
   handler = await load();
 } catch (error) {
-  console.error(error);
+  tell(error);
   if (error?.code === 'ERR_MODULE_NOT_FOUND' || error?.code === 'MODULE_NOT_FOUND') error.name = 'Runtime.ImportModuleError';
   else if (error instanceof SyntaxError) error.name = 'Runtime.UserCodeSyntaxError';
   await call('POST', '/init/error', failure(error));
@@ -96,7 +103,7 @@ for (;;) {
     const result = await invoke(handler, JSON.parse(body), context(headers));
     await call('POST', where + '/response', JSON.stringify(result === undefined ? null : result));
   } catch (error) {
-    console.error(error);
+    tell(error);
     await call('POST', where + '/error', failure(error));
   }
 }

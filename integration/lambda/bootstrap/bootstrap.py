@@ -2,6 +2,7 @@
 invocations, calls the handler, reports what it returned or raised."""
 import http.client
 import importlib
+import io
 import json
 import os
 import sys
@@ -11,6 +12,16 @@ import traceback
 API, _, SECRET = os.environ["AWS_LAMBDA_RUNTIME_API"].partition("/")
 BASE = "/" + SECRET + "/2018-06-01/runtime"
 ROOT = os.environ["LAMBDA_TASK_ROOT"]
+
+
+class Records(io.TextIOWrapper):
+    """Writes what is written at once as one line of the log: as Lambda's own
+    runtime does, with carriage returns for the newlines inside of it."""
+
+    def write(self, text):
+        inside = text.rstrip("\n")
+        super().write(inside.replace("\n", "\r") + text[len(inside):])
+        return len(text)
 
 
 class Named:
@@ -85,6 +96,9 @@ def load():
 
 def main():
     connection = http.client.HTTPConnection(API)
+    for name in ("stdout", "stderr"):
+        raw = getattr(sys, name).buffer
+        setattr(sys, name, Records(raw, encoding="utf-8", errors="backslashreplace", line_buffering=True))
     try:
         handler = load()
     except BaseException as error:
@@ -105,7 +119,7 @@ def main():
         told = json.loads(failure(error))
         told["errorType"], told["errorMessage"] = kind, message
         call(connection, "POST", "/init/error", json.dumps(told).encode())
-        traceback.print_exc()
+        sys.stderr.write(traceback.format_exc())
         sys.exit(1)
     while True:
         response, event = call(connection, "GET", "/invocation/next")
@@ -124,12 +138,13 @@ def main():
                 raise type("Runtime.MarshalError", (Exception,), {})(
                     "Unable to marshal response: " + str(error)
                 ) from None
-            call(connection, "POST", path + "/response", body)
+            answer = ("/response", body)
         except Exception as error:
-            traceback.print_exc()
-            call(connection, "POST", path + "/error", failure(error, context.aws_request_id))
-        sys.stdout.flush()
+            sys.stderr.write(traceback.format_exc())
+            answer = ("/error", failure(error, context.aws_request_id))
+        sys.stdout.flush()  # the log of an invocation ends with its answer
         sys.stderr.flush()
+        call(connection, "POST", path + answer[0], answer[1])
 
 
 main()
