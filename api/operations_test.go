@@ -80,6 +80,8 @@ func machineSentences() []sentence {
 		{"The idempotency check is based on TracingConfiguration", call{"CreateStateMachine", same + `,"tracingConfiguration":{"enabled":true}}`, exists}},
 		{"The check is also based on the publish parameter", call{"CreateStateMachine", same + `,"publish":true}`, exists}},
 		{"The execution has the name that was given", call{"StartExecution", `{"stateMachineArn":"SM","name":"x"}`, x + `}`}},
+		{"The provided JSON input data is not valid", call{"StartExecution", `{"stateMachineArn":"SM","name":"y","input":""}`, "InvalidExecutionInput: Invalid State Machine Execution Input: 'Invalid execution input.'"}},
+		{"The provided JSON input data is not valid", call{"StartExecution", `{"stateMachineArn":"SM","name":"y","input":" \n"}`, "InvalidExecutionInput: Invalid State Machine Execution Input: 'Invalid execution input.'"}},
 		{"With the same name and input as a running execution, the call succeeds", call{"StartExecution", `{"stateMachineArn":"SM","name":"x","input":"{}"}`, x + `}`}},
 		{"If the input is different, it returns a 400 ExecutionAlreadyExists error", call{"StartExecution", `{"stateMachineArn":"SM","name":"x","input":"[]"}`, "ExecutionAlreadyExists: Execution Already Exists: " + strings.ReplaceAll(x[len(`{"executionArn":`):], `"`, "'")}},
 		{"Running executions will continue to use the previous definition and roleArn", call{"UpdateStateMachine", `{"stateMachineArn":"SM","roleArn":"arn:aws:iam::000000000000:role/new"}`, `{"revisionId":"R"}`}},
@@ -172,6 +174,7 @@ func tagSentences() []sentence {
 		{"Tag keys are case sensitive; tags that were refused are not added", call{"ListTagsForResource", `{"resourceArn":"SM"}`, `{"tags":[{"key":"k","value":"v"}]}`}},
 		{"Add a tag to a Step Functions resource", call{"TagResource", `{"resourceArn":"SM","tags":[{"key":"k","value":"w"}]}`, `{}`}},
 		{"List tags for a given resource", call{"ListTagsForResource", `{"resourceArn":"SM"}`, `{"tags":[{"key":"k","value":"w"}]}`}},
+		{"The length of a key is at least 1", call{"TagResource", `{"resourceArn":"SM","tags":[{"value":"w"}]}`, "ValidationException: 1 validation error detected: Value null at 'tags.1.member.key' failed to satisfy constraint: Member must not be null"}},
 		{"Could not find the referenced resource", call{"TagResource", `{"resourceArn":"SM-gone","tags":[]}`, missing}},
 		{"Could not find the referenced resource", call{"UntagResource", `{"resourceArn":"SM-gone","tagKeys":[]}`, missing}},
 		{"Could not find the referenced resource", call{"ListTagsForResource", `{"resourceArn":"SM-gone"}`, missing}},
@@ -308,6 +311,8 @@ func TestSynchronousSentences(t *testing.T) {
 	for _, tt := range []struct{ says, header, body, want string }{
 		{"200 OK, even if your execution fails; output is set only if the execution succeeds", "", `,"input":"[]"`, `"status":"FAILED","error":"E","cause":"C","input":"[]","inputDetails":{"included":true},`},
 		{"The X-Ray trace header that was passed to the execution", "", `,"traceHeader":"Root=1"`, `"status":"FAILED","error":"E","cause":"C","input":"{}","inputDetails":{"included":true},"traceHeader":"Root=1",`},
+		{"The trace header has at most 256 characters of ASCII", "Root=é", `,"traceHeader":"Root=1","includedData":"METADATA_ONLY"`, `"status":"FAILED","error":"E","cause":"C","traceHeader":"Root=1",`},
+		{"The trace header has at most 256 characters of ASCII", strings.Repeat("x", 257), `,"includedData":"METADATA_ONLY"`, `"status":"FAILED","error":"E","cause":"C",`},
 		{"The header value is preferred over the value in the request body", "Root=2", `,"traceHeader":"Root=1","includedData":"METADATA_ONLY"`, `"status":"FAILED","error":"E","cause":"C","traceHeader":"Root=2",`},
 	} {
 		r := httptest.NewRequest(http.MethodPost, "http://localhost/", strings.NewReader(`{"stateMachineArn":"`+sm+`","name":"x"`+tt.body+`}`))
