@@ -3,7 +3,6 @@ package api_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -19,7 +18,7 @@ type sentence struct {
 // operation has in common with others (ARNs that are none, lengths) is held
 // elsewhere.
 func TestSentences(t *testing.T) {
-	for _, page := range [][]sentence{activitySentences(), machineSentences(), configurationSentences(), listSentences(), tagSentences(), validateSentences()} {
+	for _, page := range [][]sentence{activitySentences(), machineSentences(), configurationSentences(), listSentences(), versionSentences(), tagSentences(), validateSentences()} {
 		h := serve(t)
 		for _, s := range page {
 			if got, want := step(t, h, s.call); got != want {
@@ -159,6 +158,43 @@ func listSentences() []sentence {
 	}
 }
 
+func versionSentences() []sentence {
+	const (
+		x      = "arn:aws:states:us-east-1:000000000000:execution:m:"
+		status = `"status":"RUNNING","redriveCount":0,"redriveStatus":"NOT_REDRIVABLE","redriveStatusReason":"Execution is RUNNING and cannot be redriven"}`
+		none   = "StateMachineDoesNotExist: State Machine Does Not Exist: "
+		config = `"definition":"{}","roleArn":"%s","type":"STANDARD","loggingConfiguration":{"level":"OFF","includeExecutionData":false},"tracingConfiguration":{"enabled":false},`
+	)
+	described := func(name, more string) string {
+		return `{"executionArn":"` + x + name + `","stateMachineArn":"SM","name":"` + name + `",` + strings.Replace(status, `"redriveCount"`, more+`"redriveCount"`, 1)
+	}
+	return []sentence{
+		{"It publishes version 1 as the first revision of the state machine", call{"CreateStateMachine", `{"name":"m",` + unquoted + `,"publish":true}`, `{"stateMachineArn":"SM","stateMachineVersionArn":"SM:1"}`}},
+		{"It doesn't create a duplicate state machine version if it already exists for the current revision", call{"PublishStateMachineVersion", `{"stateMachineArn":"SM","description":"other"}`, `{"stateMachineVersionArn":"SM:1"}`}},
+		{"The state machine after the update is published", call{"UpdateStateMachine", `{"stateMachineArn":"SM","roleArn":"` + role + `2","publish":true,"versionDescription":"two"}`, `{"revisionId":"R","stateMachineVersionArn":"SM:2"}`}},
+		{"The request fails if a weight is missing", call{"CreateStateMachineAlias", `{"name":"PROD","routingConfiguration":[{"stateMachineVersionArn":"SM:1"}]}`, "ValidationException: 1 validation error detected: Value null at 'routingConfiguration.1.member.weight' failed to satisfy constraint: Member must not be null"}},
+		{"Specify a single RoutingConfig object with a weight set to 100", call{"CreateStateMachineAlias", `{"name":"PROD","routingConfiguration":[{"stateMachineVersionArn":"SM:1","weight":100}]}`, `{"stateMachineAliasArn":"SM:PROD"}`}},
+		{"The idempotency check is based on the description", call{"CreateStateMachineAlias", `{"name":"PROD","description":"d","routingConfiguration":[{"stateMachineVersionArn":"SM:1","weight":100}]}`, "ConflictException: Failed to create alias because an alias with the same name and a different routing configuration already exists."}},
+		{"Step Functions associates executions that you start with an alias ARN with that alias and the version", call{"StartExecution", `{"stateMachineArn":"SM:PROD","name":"aliased"}`, `{"executionArn":"` + x + `aliased"}`}},
+		{"DescribeExecution returns that ARN", call{"DescribeExecution", `{"executionArn":"` + x + `aliased","includedData":"METADATA_ONLY"}`, described("aliased", `"stateMachineVersionArn":"SM:1","stateMachineAliasArn":"SM:PROD",`)}},
+		{"It doesn't associate executions that you start with a version ARN with any aliases", call{"StartExecution", `{"stateMachineArn":"SM:1","name":"versioned"}`, `{"executionArn":"` + x + `versioned"}`}},
+		{"If you start with a version ARN, stateMachineAliasArn will be null", call{"DescribeExecution", `{"executionArn":"` + x + `versioned","includedData":"METADATA_ONLY"}`, described("versioned", `"stateMachineVersionArn":"SM:1",`)}},
+		{"It doesn't associate executions that you start with an unqualified ARN with a version", call{"StartExecution", `{"stateMachineArn":"SM","name":"plain"}`, `{"executionArn":"` + x + `plain"}`}},
+		{"Even if that version uses the same revision", call{"DescribeExecution", `{"executionArn":"` + x + `plain","includedData":"METADATA_ONLY"}`, described("plain", "")}},
+		{"For a state machine version: the version's ARN, description and role", call{"DescribeStateMachine", `{"stateMachineArn":"SM:2","includedData":"METADATA_ONLY"}`, `{"stateMachineArn":"SM:2","name":"m","status":"ACTIVE",` + fmt.Sprintf(config, role+"2") + `"revisionId":"R","description":"two","encryptionConfiguration":{"type":"AWS_OWNED_KEY"}}`}},
+		{"Executions of the version's definition and role are those of its revision", call{"DescribeStateMachineForExecution", `{"executionArn":"` + x + `versioned","includedData":"METADATA_ONLY"}`, `{"stateMachineArn":"SM","name":"m",` + strings.Replace(fmt.Sprintf(config, role), `"type":"STANDARD",`, "", 1) + `"encryptionConfiguration":{"type":"AWS_OWNED_KEY"}}`}},
+		{"You can't delete a state machine version currently referenced by one or more aliases", call{"DeleteStateMachineVersion", `{"stateMachineVersionArn":"SM:1"}`, "ConflictException: Version to be deleted must not be referenced by an alias. Current list of aliases referencing this version: [PROD]"}},
+		{"Either delete the aliases or update them to point to another version", call{"UpdateStateMachineAlias", `{"stateMachineAliasArn":"SM:PROD","routingConfiguration":[{"stateMachineVersionArn":"SM:2","weight":100}]}`, `{}`}},
+		{"Deletes a state machine version", call{"DeleteStateMachineVersion", `{"stateMachineVersionArn":"SM:1"}`, `{}`}},
+		{"Deleting a state machine version won't terminate its in-progress executions", call{"DescribeExecution", `{"executionArn":"` + x + `versioned","includedData":"METADATA_ONLY"}`, described("versioned", `"stateMachineVersionArn":"SM:1",`)}},
+		{"After you delete a version, you can't call StartExecution using that version's ARN", call{"StartExecution", `{"stateMachineArn":"SM:1"}`, none + "'SM:1'"}},
+		{"After you delete a version, you can't use the version with a state machine alias", call{"UpdateStateMachineAlias", `{"stateMachineAliasArn":"SM:PROD","routingConfiguration":[{"stateMachineVersionArn":"SM:1","weight":100}]}`, "ResourceNotFound: Request references a resource that does not exist."}},
+		{"Deletes a state machine alias", call{"DeleteStateMachineAlias", `{"stateMachineAliasArn":"SM:PROD"}`, `{}`}},
+		{"After you delete a state machine alias, you can't use it to start executions", call{"StartExecution", `{"stateMachineArn":"SM:PROD"}`, none + "'SM:PROD'"}},
+		{"When you delete a state machine alias, Step Functions doesn't delete the versions that it references", call{"ListStateMachineVersions", `{"stateMachineArn":"SM"}`, `{"stateMachineVersions":[{"stateMachineVersionArn":"SM:2"}]}`}},
+	}
+}
+
 func tagSentences() []sentence {
 	const missing = "ResourceNotFound: Resource not found: 'SM-gone'"
 	many := make([]string, 51)
@@ -252,83 +288,17 @@ func TestTokensOfLongNames(t *testing.T) {
 	}
 }
 
-// taken starts an execution of a machine whose only state is a task of the activity
-// a, has a worker take the task, and gives the execution's ARN and the token.
-func taken(t *testing.T, h http.Handler, name string) (x, token string) {
-	t.Helper()
-	must(t, h, "CreateActivity", `{"name":"a"}`)
-	must(t, h, "CreateStateMachine", `{"name":"m","roleArn":"`+role+`","definition":"{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"Resource\":\"`+activityARN+`\",\"End\":true}}}"}`)
-	x = must(t, h, "StartExecution", `{"stateMachineArn":"arn:aws:states:us-east-1:000000000000:stateMachine:m","name":"`+name+`","input":"{\"n\": 1}"}`).Get("executionArn").Str()
-	got := must(t, h, "GetActivityTask", `{"activityArn":"`+activityARN+`","workerName":"worker 1"}`)
-	if got.Get("input").Str() != `{"n": 1}` {
-		t.Errorf("the worker got %v", got)
-	}
-	return x, got.Get("taskToken").Str()
-}
-
-// TestTaskSentences goes through the API reference of GetActivityTask and the
-// SendTask operations.
-func TestTaskSentences(t *testing.T) {
+// TestDefaultPage: "The default is 100 and the maximum allowed page size is 1000. A
+// value of 0 uses the default."
+func TestDefaultPage(t *testing.T) {
 	h := serve(t)
-	const gone = "TaskTimedOut: Task Timed Out: 'Provided task does not exist anymore'"
-	x, token := taken(t, h, "x")
-	with := func(more string) string { return `{"taskToken":"` + token + `"` + more + `}` }
-	must(t, h, "SendTaskHeartbeat", with(""))
-	last := must(t, h, "GetExecutionHistory", `{"executionArn":"`+x+`","reverseOrder":true,"maxResults":1}`).Get("events").At(0)
-	if last.Get("type").Str() != "ActivityStarted" || last.Get("activityStartedEventDetails").String() != `{"workerName":"worker 1"}` {
-		t.Errorf("a heartbeat is an event, or the worker is not logged in the history: %v", last)
+	for i := range 101 {
+		must(t, h, "CreateActivity", fmt.Sprintf(`{"name":"a%d"}`, i))
 	}
-	for output, want := range map[string]string{
-		"{":                             "InvalidOutput",       // "the provided JSON output data is not valid"
-		strings.Repeat("€", 262144/3+1): "ValidationException", // "expressed as bytes in UTF-8 encoding"
-	} {
-		if status, v := post(t, h, "SendTaskSuccess", with(`,"output":"`+output+`"`)); status != http.StatusBadRequest || v.Get("__type").Str() != want {
-			t.Errorf("output %.10s: %d %.200v", output, status, v)
+	for body, want := range map[string]int{`{}`: 100, `{"maxResults":0}`: 100, `{"maxResults":null}`: 100, `{"maxResults":1}`: 1, `{"maxResults":1000}`: 101} {
+		page := must(t, h, "ListActivities", body)
+		if n := page.Get("activities").Len(); n != want || (page.Get("nextToken").Str() == "") != (want == 101) {
+			t.Errorf("%s: %d activities, nextToken %v", body, n, page.Get("nextToken"))
 		}
-	}
-	converse(t, h, []call{
-		{"SendTaskSuccess", with(`,"output":"[1]"`), `{}`},
-		{"SendTaskSuccess", with(`,"output":"[1]"`), gone},
-		{"SendTaskFailure", with(""), gone},
-		{"SendTaskHeartbeat", with(""), gone},
-		{"DescribeExecution", `{"executionArn":"` + x + `"}`, `{"executionArn":"` + x + `","stateMachineArn":"SM","name":"x","status":"SUCCEEDED","input":"{\"n\": 1}","inputDetails":{"included":true},"output":"[1]","outputDetails":{"included":true},"redriveCount":0,"redriveStatus":"NOT_REDRIVABLE","redriveStatusReason":"Execution is SUCCEEDED and cannot be redriven"}`},
-	})
-	x, token = taken(t, h, "y")
-	converse(t, h, []call{
-		{"SendTaskFailure", with(""), `{}`},
-		{"DescribeExecution", `{"executionArn":"` + x + `","includedData":"ALL_DATA"}`, `{"executionArn":"` + x + `","stateMachineArn":"SM","name":"y","status":"FAILED","input":"{\"n\": 1}","inputDetails":{"included":true},"redriveCount":0,"redriveStatus":"REDRIVABLE"}`},
-	})
-	x, token = taken(t, h, "z")
-	must(t, h, "StopExecution", `{"executionArn":"`+x+`"}`)
-	converse(t, h, []call{{"SendTaskHeartbeat", with(""), gone}, {"SendTaskSuccess", with(`,"output":"1"`), gone}})
-}
-
-// TestSynchronousSentences goes through the API reference of StartSyncExecution.
-func TestSynchronousSentences(t *testing.T) {
-	h := serve(t)
-	must(t, h, "CreateStateMachine", `{"name":"m","type":"EXPRESS","roleArn":"`+role+`","definition":"{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Fail\",\"Error\":\"E\",\"Cause\":\"C\"}}}","publish":true}`)
-	const sm = "arn:aws:states:us-east-1:000000000000:stateMachine:m"
-	for _, tt := range []struct{ says, header, body, want string }{
-		{"200 OK, even if your execution fails; output is set only if the execution succeeds", "", `,"input":"[]"`, `"status":"FAILED","error":"E","cause":"C","input":"[]","inputDetails":{"included":true},`},
-		{"The X-Ray trace header that was passed to the execution", "", `,"traceHeader":"Root=1"`, `"status":"FAILED","error":"E","cause":"C","input":"{}","inputDetails":{"included":true},"traceHeader":"Root=1",`},
-		{"The trace header has at most 256 characters of ASCII", "Root=é", `,"traceHeader":"Root=1","includedData":"METADATA_ONLY"`, `"status":"FAILED","error":"E","cause":"C","traceHeader":"Root=1",`},
-		{"The trace header has at most 256 characters of ASCII", strings.Repeat("x", 257), `,"includedData":"METADATA_ONLY"`, `"status":"FAILED","error":"E","cause":"C",`},
-		{"The header value is preferred over the value in the request body", "Root=2", `,"traceHeader":"Root=1","includedData":"METADATA_ONLY"`, `"status":"FAILED","error":"E","cause":"C","traceHeader":"Root=2",`},
-	} {
-		r := httptest.NewRequest(http.MethodPost, "http://localhost/", strings.NewReader(`{"stateMachineArn":"`+sm+`","name":"x"`+tt.body+`}`))
-		r.Header.Set("X-Amz-Target", "AWSStepFunctions.StartSyncExecution")
-		if tt.header != "" {
-			r.Header.Set("X-Amzn-Trace-Id", tt.header)
-		}
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		_, got, _ := strings.Cut(passing.ReplaceAllString(w.Body.String(), ""), `"name":"x",`)
-		if want := tt.want + `"billingDetails":{"billedMemoryUsedInMB":64,"billedDurationInMilliseconds":100}}`; w.Code != http.StatusOK || got != want {
-			t.Errorf("%s\n got %d %s\nwant %s", tt.says, w.Code, got, want)
-		}
-	}
-	qualified := must(t, h, "StartSyncExecution", `{"stateMachineArn":"`+sm+`:1"}`)
-	if arn, name := qualified.Get("executionArn").Str(), qualified.Get("name").Str(); len(name) != 36 || !strings.HasPrefix(arn, "arn:aws:states:us-east-1:000000000000:express:m:"+name+":") || qualified.Get("stateMachineArn").Str() != sm {
-		t.Errorf("an execution of a version without a name: %v", qualified)
 	}
 }
