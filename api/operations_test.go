@@ -235,13 +235,12 @@ func TestSameResponse(t *testing.T) {
 	h := serve(t)
 	must(t, h, "CreateStateMachine", `{"name":"m",`+unquoted+`}`)
 	const sm = "arn:aws:states:us-east-1:000000000000:stateMachine:"
-	same := func(operation, body string) string {
+	same := func(operation, body string) {
 		t.Helper()
 		first, second := must(t, h, operation, body).String(), must(t, h, operation, body).String()
 		if first != second {
 			t.Errorf("%s: first %s, then %s", operation, first, second)
 		}
-		return first
 	}
 	same("StartExecution", `{"stateMachineArn":"`+sm+`m","name":"x"}`)
 	same("StopExecution", `{"executionArn":"arn:aws:states:us-east-1:000000000000:execution:m:x"}`)

@@ -181,7 +181,7 @@ func TestPeriods(t *testing.T) {
 	// minutes after they are first used."
 	stop()
 	first := redrive("0")
-	for _, token := range strings.Split("123456789", "") {
+	for token := range strings.SplitSeq("123456789", "") {
 		stop()
 		pass(time.Second)
 		redrive(token)
