@@ -35,7 +35,7 @@ func serve(t testing.TB) http.Handler {
 // some ids.
 func serveStore(t testing.TB, db store.Store, keys ...string) http.Handler {
 	t.Helper()
-	return serveConfig(t, db, api.Config{}, keys...)
+	return serveConfig(t, db, api.Config{ActivityPoll: 10 * time.Millisecond}, keys...)
 }
 
 // serveConfig makes a handler with more of a configuration.
@@ -62,7 +62,7 @@ func serveConfig(t testing.TB, db store.Store, config api.Config, keys ...string
 		}
 	})
 	config.Engine, config.Integrations, config.Log = e, registry, slog.New(slog.DiscardHandler)
-	config.Account, config.Region, config.ActivityPoll = "000000000000", "us-east-1", 10*time.Millisecond
+	config.Account, config.Region = "000000000000", "us-east-1"
 	h, err := api.New(config)
 	if err != nil {
 		t.Fatal(err)

@@ -66,22 +66,51 @@ func (a *api) startRequest(ctx context.Context, r *awsjson.Request) (engine.Star
 	case err != nil:
 		return req, err
 	}
-	req.Name, req.TraceHeader = r.Str("name"), r.Str("traceHeader")
-	if trace := r.HTTP.Header.Get("X-Amzn-Trace-Id"); trace != "" {
-		req.TraceHeader = trace
-	}
-	if strings.ContainsFunc(req.TraceHeader, unicode.IsControl) {
-		return req, invalid("traceHeader must not have line breaks or other control characters: it is sent to functions as a header of HTTP")
+	req.Name = r.Str("name")
+	if req.TraceHeader, err = traceHeader(r); err != nil {
+		return req, err
 	}
 	input := "{}"
 	if r.Has("input") {
 		input = r.Str("input")
 	}
 	if req.Input, err = value.ParseText(input); err != nil {
-		return req, awsjson.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+value.JacksonMessage([]byte(input))+"'")
+		return req, invalidInput(input)
 	}
 	return req, a.chooseTestCase(&req, testCase)
 }
+
+// invalidInput refuses the input of an execution that is not JSON, in the words
+// of the recordings: nothing at all has some of its own.
+func invalidInput(input string) error {
+	reason := "Invalid execution input."
+	if strings.Trim(input, " \t\r\n") != "" {
+		reason = value.JacksonMessage([]byte(input))
+	}
+	return awsjson.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+reason+"'")
+}
+
+// traceHeader gives the X-Ray trace header of a request: "If both sources are
+// provided, Step Functions will use the header value (preferred) over the value in
+// the request body" (API reference, StartExecution). A header that could not stand
+// in the body is none, as the callers' proxies set it, not they.
+func traceHeader(r *awsjson.Request) (string, error) {
+	header := r.HTTP.Header.Get("X-Amzn-Trace-Id")
+	if header != "" && len(header) <= maxTraceHeader && !strings.ContainsFunc(header, notPrintable) {
+		return header, nil
+	}
+	given := r.Str("traceHeader")
+	if strings.ContainsFunc(given, unicode.IsControl) {
+		return "", invalid("traceHeader must not have line breaks or other control characters: it is sent to functions as a header of HTTP")
+	}
+	return given, nil
+}
+
+// maxTraceHeader is how long a trace header may be, in characters (API model,
+// TraceHeader).
+const maxTraceHeader = 256
+
+func notPrintable(c rune) bool { return c < ' ' || c > '~' }
 
 // chooseTestCase has the tasks of an execution answered by a test case, if one is
 // named.

@@ -5,7 +5,8 @@ import "github.com/steppehq/steppe/internal/awsjson"
 // The shapes of the API's structures, as the service model of 2016-11-23 has
 // them (see awsjson.ParseShape for the notation).
 var (
-	tagShape        = awsjson.ParseShape("key:1..128 value:0..256").Match("key", tagText, tagText).Match("value", tagText, tagText)
+	// A tag without a key would have one that cannot be named to take it away.
+	tagShape        = awsjson.ParseShape("key*:1..128 value:0..256").Match("key", tagText, tagText).Match("value", tagText, tagText)
 	encryptionShape = awsjson.ParseShape("kmsKeyId:1..2048 kmsDataKeyReusePeriodSeconds:i60..900 type*:{AWS_OWNED_KEY|CUSTOMER_MANAGED_KMS_KEY}")
 	tracingShape    = awsjson.ParseShape("enabled:b")
 	loggingShape    = awsjson.ParseShape("level:{ALL|ERROR|FATAL|OFF} includeExecutionData:b destinations:l").

@@ -108,7 +108,7 @@ func (a *api) trialSpec(r *awsjson.Request) (interpreter.TrialSpec, error) {
 		input = r.Str("input")
 	}
 	if spec.Input, err = value.ParseText(input); err != nil {
-		return spec, awsjson.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+value.JacksonMessage([]byte(input))+"'")
+		return spec, invalidInput(input)
 	}
 	if spec.Variables, err = testedVariables(r); err != nil {
 		return spec, err

@@ -168,7 +168,7 @@ func (a *api) forkExecution(ctx context.Context, r *awsjson.Request) ([]byte, er
 	if in.Input != "" {
 		var err error
 		if req.Input, err = value.ParseText(in.Input); err != nil {
-			return nil, awsjson.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+value.JacksonMessage([]byte(in.Input))+"'")
+			return nil, invalidInput(in.Input)
 		}
 	}
 	started, err := a.Engine.Fork(ctx, req)

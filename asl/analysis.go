@@ -58,18 +58,25 @@ func expressTasks(states *States, path []string) []Diagnostic {
 		if !ok {
 			return
 		}
-		at := append(path, "Resource")
 		resource, _ := ParseResource(task.Resource)
-		switch {
-		case resource.Kind == ActivityResource:
-			found = append(found, problem(at, "Express state machine does not support Activity ARN"))
-		case resource.Pattern == WaitForTaskToken:
-			found = append(found, problem(at, "Express state machine does not support '.waitForTaskToken' service integration "))
-		case resource.Pattern == RunJob:
-			found = append(found, problem(at, "Express state machine does not support '.sync' service integration "))
+		if why := resource.expressLacks(); why != "" {
+			found = append(found, problem(append(path, "Resource"), why))
 		}
 	})
 	return found
+}
+
+// expressLacks tells why Express executions must not have a task, "" where they may.
+func (r Resource) expressLacks() string {
+	switch {
+	case r.Kind == ActivityResource:
+		return "Express state machine does not support Activity ARN"
+	case r.Pattern == WaitForTaskToken:
+		return "Express state machine does not support '.waitForTaskToken' service integration "
+	case r.Pattern == RunJob:
+		return "Express state machine does not support '.sync' service integration "
+	}
+	return ""
 }
 
 // VariableReferences tells for each state the variables it refers to, in the

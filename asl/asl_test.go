@@ -73,6 +73,24 @@ func TestRunnable(t *testing.T) {
 	if diff := cmp.Diff(want, got); m != nil || diff != "" {
 		t.Errorf("tree %v, %s", m != nil, diff)
 	}
+	// What AWS does not take in an Express machine is not valid on AWS.
+	got = nil
+	const express = `{"StartAt":"A","States":{
+	  "A":{"Type":"Task","Resource":"arn:aws:states:::sns:publish.waitForTaskToken","Next":"B"},
+	  "B":{"Type":"Task","Resource":"arn:aws:states:::ecs:runTask.sync","Next":"C"},
+	  "C":{"Type":"Task","Resource":"arn:aws:states:::sns:publish","End":true}}}`
+	_, diagnostics = asl.Runnable([]byte(express), true, asl.Offer{Recognized: func(asl.Resource) bool { return true }, Lacks: lacks})
+	for _, d := range diagnostics {
+		got = append(got, d.String())
+	}
+	want = []string{
+		"SCHEMA_VALIDATION_FAILED: Express state machine does not support '.waitForTaskToken' service integration  at /States/A/Resource",
+		"SCHEMA_VALIDATION_FAILED: Express state machine does not support '.sync' service integration  at /States/B/Resource",
+		"NOT_PERFORMED: The resource provided arn:aws:states:::sns:publish is valid on AWS, but not performed here: no sns. at /States/C/Resource",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 	// To examine it is no refusal.
 	fine := strings.Replace(text, "sendMesage", "sendMessage", 1)
 	if r := asl.Validate([]byte(fine), asl.ValidateOptions{Warnings: true, Offer: asl.Offer{Lacks: lacks}}); r.Failed || len(r.Diagnostics) != 4 || r.Diagnostics[0].Severity != asl.SeverityWarning {

@@ -80,8 +80,8 @@ func unrecognized(m *StateMachine, offer Offer) []Diagnostic {
 	return found
 }
 
-// notPerformed names what AWS has and the server does not perform: integrations,
-// and Distributed Maps unless an Express machine must not have them anyway.
+// notPerformed names what AWS has and the server does not perform: integrations
+// and Distributed Maps, unless an Express machine must not have them anyway.
 func notPerformed(m *StateMachine, express bool, offer Offer, severity Severity) []Diagnostic {
 	var found []Diagnostic
 	say := func(path []string, format string, args ...any) {
@@ -95,7 +95,10 @@ func notPerformed(m *StateMachine, express bool, offer Offer, severity Severity)
 			}
 		case *Task:
 			resource, ok := ParseResource(st.Resource)
-			if why, has := offer.has(resource); ok && !has && offer.recognized(resource) {
+			if !ok || express && resource.expressLacks() != "" {
+				return
+			}
+			if why, has := offer.has(resource); !has && offer.recognized(resource) {
 				say(append(path, "Resource"), "The resource provided %s is valid on AWS, but not performed here: %s.", st.Resource, why)
 			}
 		case *Pass, *Choice, *Wait, *Succeed, *Fail, *Parallel:
