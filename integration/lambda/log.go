@@ -142,8 +142,10 @@ func (f *follower) lines(text []byte) (rest []byte) {
 			break
 		}
 		line, kind := f.marked(text[:end])
-		if kind == 0 || len(line) > 0 {
+		if kind == 0 {
 			f.pass(line, len(line)+1)
+		} else if len(line) > 0 {
+			f.pass(line, len(line))
 		}
 		f.passMark(kind)
 		text = text[end+1:]

@@ -40,10 +40,10 @@ def handler(event, context):
 		for _, x := range []struct {
 			text  string
 			times int
-		}{{"x", 3_000_000}, {"second\\n", 1}, {"\\n", 4_000_000}, {"last\\n", 1}, {"z", 300_000}, {"\\n", 1}} {
+		}{{"x", 3_000_000}, {"second\\n", 1}, {"\\n", 4_000_000}, {"last\\n", 1}, {strings.Repeat("z", 300_000) + "\\n", 1}} {
 			input := fmt.Sprintf(`{"text":"%s","times":%d}`, x.text, x.times)
 			if _, failed := perform(t, set, byName+"f", input); failed.Error != "" {
-				t.Errorf("%s: %+v", x.text, failed)
+				t.Errorf("%.20s: %+v", x.text, failed)
 			}
 		}
 	}()
