@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/steppehq/steppe/integration/lambda"
 )
@@ -203,6 +204,22 @@ func (s *Server) find(cfg *Config, name string) (lambda.Function, []string) {
 	}
 	cfg.Logger.Error("a function was found and cannot be used", slog.String("function", name), slog.Any("error", err))
 	return nil, nil
+}
+
+// probeEvery is how often missing functions are looked for that tasks wait for.
+const probeEvery = 2 * time.Second
+
+func (s *Server) probe(ctx context.Context) {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.engine.Probe(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func openFunction(cfg *Config, homes []string, f Function) (lambda.Function, error) {

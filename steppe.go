@@ -229,6 +229,9 @@ func Open(cfg Config) (*Server, error) {
 	}
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
+	if cfg.FindFunction != nil {
+		s.done.Go(func() { s.probe(run) })
+	}
 	s.done.Go(func() { s.engine.Run(run) })
 	return s, nil
 }
@@ -331,6 +334,9 @@ func openStore(cfg *Config) (store.Store, error) {
 
 // ready tells why the server should get no new work now.
 func (s *Server) ready() error {
+	if s.engine.Draining() {
+		return errors.New("the server is about to end")
+	}
 	if db, ok := s.store.(*pebble.DB); ok && db.Full() {
 		return store.ErrFull
 	}

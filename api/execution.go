@@ -21,6 +21,12 @@ func executionDoesNotExist(arn string) error {
 	return awsjson.Fail("ExecutionDoesNotExist", "Execution Does Not Exist: '"+arn+"'")
 }
 
+// errEnding is answered for synchronous executions while the server ends: their
+// tasks would not begin.
+var errEnding = &awsjson.Exception{
+	Type: "ServiceUnavailable", Status: http.StatusServiceUnavailable, Message: "The server is about to end: ask another one, or again.",
+}
+
 // errFull is answered while the disk is nearly full: clients try again.
 var errFull = &awsjson.Exception{
 	Type: "ServiceUnavailable", Status: http.StatusServiceUnavailable,
@@ -333,9 +339,15 @@ func (a *api) startSyncExecution(ctx context.Context, r *awsjson.Request) ([]byt
 	if req.Machine.Type != engine.Express {
 		return nil, typeNotSupported
 	}
+	if a.Engine.Draining() {
+		return nil, errEnding
+	}
 	result, err := a.Engine.StartSync(ctx, req)
-	if errors.Is(err, engine.ErrBusy) {
+	switch {
+	case errors.Is(err, engine.ErrBusy):
 		return nil, errThrottled
+	case err != nil && a.Engine.Draining() && ctx.Err() == nil:
+		return nil, errEnding
 	}
 	if err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ func (a *api) held(o *awsjson.Object, d *engine.Description) *awsjson.Object {
 		return o.Str("held", x.Reason)
 	}
 	if what := a.Engine.Absent(d.ID); what != "" {
-		o.Str("awaits", "the "+what+" is missing; it goes on when the server is started with it")
+		o.Str("awaits", "the "+what+" is missing; it goes on when the server has it")
 	}
 	return o
 }

@@ -79,6 +79,32 @@ func (e *Engine) Absent(id store.ExecutionID) string {
 	return what
 }
 
+// Probe has one task of each target that is missing performed: if the target is
+// there, Retry follows. A virtual clock would go on meanwhile: nothing is done then.
+func (e *Engine) Probe(ctx context.Context) {
+	if e.cfg.Virtual != nil {
+		return
+	}
+	a := &e.absences
+	a.mu.Lock()
+	probed := make(map[string]bool)
+	var again []*resident
+	for task, x := range a.tasks {
+		if !probed[x.what] {
+			probed[x.what] = true
+			again = append(again, x.r)
+			delete(a.tasks, task)
+			e.owing(-1)
+		}
+	}
+	a.mu.Unlock()
+	for _, r := range again {
+		if ctx.Err() == nil {
+			e.spawn(func() { e.resume(r) })
+		}
+	}
+}
+
 // Retry has the tasks performed that were held because what they call was missing:
 // it may be there now.
 func (e *Engine) Retry(ctx context.Context) {

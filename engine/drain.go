@@ -37,6 +37,13 @@ func (e *Engine) Drain(ctx context.Context) {
 	}
 }
 
+// Draining reports whether [Engine.Drain] was called: tasks do not begin any more.
+func (e *Engine) Draining() bool {
+	e.pools.mu.Lock()
+	defer e.pools.mu.Unlock()
+	return e.pools.drained != nil
+}
+
 // underWay gives the tasks that are being performed.
 func (p *pools) underWay() []*laneTask {
 	p.mu.Lock()

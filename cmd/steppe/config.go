@@ -35,13 +35,13 @@ type functionConfig struct {
 
 // loadConfig reads a configuration file and gives its functions by name.
 // Directories are relative to the file. What says neither runtime nor url takes
-// that of the folder's function of its name.
-func loadConfig(path string, folder map[string]steppe.Function) (map[string]steppe.Function, error) {
+// that of the folder's function of its name; missing tells of those without one.
+func loadConfig(path string, folder map[string]steppe.Function) (functions map[string]steppe.Function, missing []string, err error) {
 	var c configFile
 	if err := readYAML(path, &c); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	functions := make(map[string]steppe.Function, len(c.Functions))
+	functions = make(map[string]steppe.Function, len(c.Functions))
 	for _, name := range slices.Sorted(maps.Keys(c.Functions)) {
 		fc := c.Functions[name]
 		base, inFolder := folder[name]
@@ -56,11 +56,14 @@ func loadConfig(path string, folder map[string]steppe.Function) (map[string]step
 			if p.Handler == "" {
 				p.Handler = base.Handler
 			}
-		case (fc.URL == "") == (fc.Runtime == ""):
-			return nil, fmt.Errorf("%s: function %s: give either a runtime or a url", path, name)
+		case fc.URL == "" && fc.Runtime == "":
+			missing = append(missing, fmt.Sprintf("function %s of %s: there is no %s in the folder %s, and it has neither a runtime nor a url", name, path, name, functionsFolder))
+			continue // its tasks wait for it
+		case fc.URL != "" && fc.Runtime != "":
+			return nil, nil, fmt.Errorf("%s: function %s: give either a runtime or a url", path, name)
 		}
 		p.Env, p.PassEnv, p.Timeout, p.Concurrency, p.Interpreter = fc.Env, fc.PassEnv, fc.Timeout, fc.Concurrency, fc.Interpreter
 		functions[name] = steppe.Function{URL: fc.URL, Account: fc.Account, Removed: fc.Removed, Process: p}
 	}
-	return functions, nil
+	return functions, missing, nil
 }

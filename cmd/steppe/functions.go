@@ -54,7 +54,8 @@ func findFunctions(dir, config string) (*found, error) {
 	if config == "" {
 		f.file = filepath.Join(dir, "steppe.yaml")
 	}
-	configured, err := loadConfig(f.file, all)
+	configured, missing, err := loadConfig(f.file, all)
+	f.passed = append(f.passed, missing...)
 	switch {
 	case err == nil:
 		maps.Copy(all, configured)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -15,7 +16,8 @@ type validateCommand struct {
 	Express  bool     `help:"Check what Express state machines must not have, too."`
 	Warnings bool     `help:"Show warnings too." default:"true" negatable:""`
 	substitutionFlags
-	JSON bool `help:"Write one JSON object for each diagnostic." name:"json"`
+	Print bool `help:"Write the definitions as JSON, with their substitutions, for a server, which makes none; nothing is checked."`
+	JSON  bool `help:"Write one JSON object for each diagnostic." name:"json"`
 }
 
 // told is a diagnostic for machines.
@@ -36,7 +38,13 @@ func (c *validateCommand) Run(con *console) error {
 	for _, path := range c.Files {
 		d, err := openDefinition(path, "", &c.substitutionFlags, nil)
 		if err != nil {
-			return err
+			fmt.Fprintln(con.err, "steppe:", err)
+			failed = true
+			continue // with the others
+		}
+		if c.Print {
+			fmt.Fprintln(con.out, string(bytes.TrimSpace(d.json)))
+			continue
 		}
 		report := d.validate(asl.ValidateOptions{Express: c.Express, Warnings: c.Warnings, Lint: true, MaxResults: 1000, Offer: steppe.OfferOf(steppe.Config{})})
 		failed = failed || report.Failed

@@ -253,5 +253,5 @@ func (e *endpoint) Close() error {
 // errStopped: the function was closed.
 var errStopped = errors.New("lambda: the function was stopped")
 
-// initTimeout bounds the start of a worker, as Lambda does.
+// initTimeout bounds the start of a worker whose invocations may not take longer.
 const initTimeout = 10 * time.Second

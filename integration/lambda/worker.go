@@ -141,7 +141,10 @@ func (w *worker) kill() {
 
 // ready waits until the process has started and asks for work.
 func (w *worker) ready(ctx context.Context) error {
-	timer := time.NewTimer(initTimeout)
+	// Lambda begins an init that took too long again, and gives it the time of the
+	// first invocation (Lambda guide, "Init phase").
+	limit := max(initTimeout, w.function.Timeout)
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-w.asked:
@@ -157,7 +160,7 @@ func (w *worker) ready(ctx context.Context) error {
 		}
 		return &initError{payload: w.crashed("")}
 	case <-timer.C:
-		return &initError{payload: errorPayload("Sandbox.Timedout", "Init timed out after "+seconds(initTimeout)+" seconds")}
+		return &initError{payload: errorPayload("Sandbox.Timedout", "Init timed out after "+seconds(limit)+" seconds")}
 	case <-ctx.Done():
 		return fmt.Errorf("lambda: %w", ctx.Err())
 	}
