@@ -50,6 +50,7 @@ type Store struct {
 	running    []map[store.ExecutionID]bool
 	catalogue  map[string]store.Entry
 	keys       []string // of the catalogue, sorted
+	tables     map[string]*table
 }
 
 type execution struct {

@@ -44,3 +44,7 @@ func TestFaults(t *testing.T) {
 		}
 	}
 }
+
+func TestTables(t *testing.T) {
+	storetest.RunTables(t, func(*testing.T, string) storetest.TableStore { return memory.New(memory.Options{}) }, false)
+}

@@ -90,6 +90,9 @@ type DB struct {
 
 	catalogue sync.Mutex // one edit of the catalogue at a time
 
+	parts sync.Mutex
+	part  map[string]*rowTable
+
 	names   sync.Mutex
 	pending map[store.NameKey]bool // names whose first commit is under way
 }

@@ -1,0 +1,330 @@
+package storetest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/steppehq/steppe/store"
+)
+
+// TableStore is a store that has tables.
+type TableStore interface {
+	store.Store
+	store.Tables
+}
+
+// RunTables tests the tables of a store. open opens the one of a directory; reopen
+// is nil for a store that keeps nothing.
+func RunTables(t *testing.T, open func(t *testing.T, dir string) TableStore, durable bool) {
+	for _, tt := range []struct {
+		name string
+		run  func(f *tableFixture)
+	}{
+		{"rows have versions", rowVersions},
+		{"a write is all or nothing", wholeWrites},
+		{"scans have bounds", tableScans},
+		{"tables are apart", apart},
+		{"one of many wins", rowRivals},
+		{"money is moved, not made", moved},
+		{"random against a model", tableModel},
+		{"closed", tableClosed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := &tableFixture{t: t, dir: t.TempDir(), rand: rand.New(rand.NewPCG(3, 4))}
+			f.open = func() { f.s = open(t, f.dir); f.table = f.s.Table("rows") }
+			f.durable = durable
+			f.open()
+			tt.run(f)
+			if err := f.s.Close(); err != nil && !errors.Is(err, store.ErrClosed) {
+				t.Errorf("close: %v", err)
+			}
+		})
+	}
+}
+
+type tableFixture struct {
+	t       *testing.T
+	s       TableStore
+	table   store.Table
+	dir     string
+	durable bool
+	open    func()
+	rand    *rand.Rand
+}
+
+// again closes the store and opens it again, where it keeps something.
+func (f *tableFixture) again() {
+	if !f.durable {
+		return
+	}
+	if err := f.s.Close(); err != nil {
+		f.t.Fatal(err)
+	}
+	f.open()
+}
+
+func edit(key string, version uint64, value string) store.Edit {
+	return store.Edit{Key: key, Version: version, Value: []byte(value)}
+}
+
+func (f *tableFixture) write(want error, edits ...store.Edit) {
+	f.t.Helper()
+	if err := f.table.Write(f.t.Context(), edits...); !errors.Is(err, want) || want == nil && err != nil {
+		f.t.Fatalf("write %v: %v, not %v", edits, err, want)
+	}
+}
+
+// rows shows rows as KEY:VERSION=VALUE.
+func rows(entries []store.Entry) string {
+	var b strings.Builder
+	for _, e := range entries {
+		fmt.Fprintf(&b, "%s:%d=%s ", e.Key, e.Version, e.Value)
+	}
+	return strings.TrimSuffix(b.String(), " ")
+}
+
+func (f *tableFixture) scan(from, to string, limit int, reverse bool) string {
+	f.t.Helper()
+	entries, err := f.table.Scan(f.t.Context(), from, to, limit, reverse)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return rows(entries)
+}
+
+func (f *tableFixture) is(want, got string) {
+	f.t.Helper()
+	if got != want {
+		f.t.Errorf("there is %q, not %q", got, want)
+	}
+}
+
+func rowVersions(f *tableFixture) {
+	f.write(nil, edit("a", 0, "1"))
+	f.write(store.ErrVersion, edit("a", 0, "x"))
+	f.write(store.ErrVersion, edit("a", 2, "x"))
+	f.write(nil, edit("a", 1, ""))
+	f.is("a:2=", f.scan("", "", 0, false))
+	f.write(nil, edit("a", store.Blind, "3"))
+	f.again()
+	row, err := f.table.Get(f.t.Context(), "a")
+	f.is("a:3=3", rows([]store.Entry{row}))
+	if err != nil {
+		f.t.Error(err)
+	}
+	f.write(store.ErrVersion, store.Edit{Key: "a", Version: 2})
+	f.write(nil, store.Edit{Key: "a", Version: 3})
+	f.write(nil, store.Edit{Key: "a", Version: store.Blind}) // it is not there
+	if _, err := f.table.Get(f.t.Context(), "a"); !errors.Is(err, store.ErrNotFound) {
+		f.t.Errorf("a deleted row: %v", err)
+	}
+	f.write(nil, edit("a", 0, "4"))
+	f.is("a:1=4", f.scan("", "", 0, false))
+}
+
+func wholeWrites(f *tableFixture) {
+	f.write(nil, edit("a", 0, "1"), edit("b", 0, "1"), edit("c", 0, "1"))
+	f.write(store.ErrVersion, edit("a", 1, "2"), edit("b", 7, "2"), edit("d", 0, "2"))
+	f.write(store.ErrVersion, edit("d", 0, "2"), store.Edit{Key: "a", Version: 1}, edit("c", 0, "2"))
+	f.is("a:1=1 b:1=1 c:1=1", f.scan("", "", 0, false))
+	f.write(nil, edit("b", 1, "2"), store.Edit{Key: "a", Version: 1}, edit("d", 0, "2"))
+	f.again()
+	f.is("b:2=2 c:1=1 d:1=2", f.scan("", "", 0, false))
+}
+
+func tableScans(f *tableFixture) {
+	for _, key := range []string{"b", "a", "aa", "\xff", "", "a\x00"} {
+		f.write(nil, edit(key, 0, "v"))
+	}
+	for _, tt := range []struct {
+		from, to string
+		limit    int
+		reverse  bool
+		want     string
+	}{
+		{"", "", 0, false, ":1=v a:1=v a\x00:1=v aa:1=v b:1=v \xff:1=v"},
+		{"", "", 2, false, ":1=v a:1=v"},
+		{"", "", 2, true, "\xff:1=v b:1=v"},
+		{"a", "b", 0, false, "a:1=v a\x00:1=v aa:1=v"},
+		{"a", "b", 1, true, "aa:1=v"},
+		{"a\x00", "", 2, false, "a\x00:1=v aa:1=v"},
+		{"", "a", 0, true, ":1=v"},
+		{"b", "a", 0, false, ""},
+		{"c", "", 9, true, "\xff:1=v"},
+	} {
+		f.is(tt.want, f.scan(tt.from, tt.to, tt.limit, tt.reverse))
+	}
+}
+
+// apart: tables whose names begin alike have nothing in common, nor has one with
+// the catalogue.
+func apart(f *tableFixture) {
+	for _, name := range []string{"r", "rows", "rowsa", "a"} {
+		if err := f.s.Table(name).Write(f.t.Context(), edit("k", 0, name)); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	f.again()
+	for _, name := range []string{"r", "rows", "rowsa", "a"} {
+		f.table = f.s.Table(name)
+		f.is("k:1="+name, f.scan("", "", 0, false))
+		f.is("k:1="+name, f.scan("", "", 0, true))
+	}
+	f.table = f.s.Table("other")
+	f.is("", f.scan("", "", 0, false))
+	if entries, err := f.s.Scan(f.t.Context(), "", "", 0); err != nil || len(entries) > 0 {
+		f.t.Errorf("the catalogue has %v, %v", entries, err)
+	}
+}
+
+// rowRivals has many write one row that each has seen: one wins.
+func rowRivals(f *tableFixture) {
+	for round := range uint64(20) {
+		const rivals = 8
+		errs := make(chan error, rivals)
+		for i := range rivals {
+			go func() {
+				errs <- f.table.Write(f.t.Context(), edit("a", round, fmt.Sprint(i)), edit(fmt.Sprint("of", i), store.Blind, "x"))
+			}()
+		}
+		won := 0
+		for range rivals {
+			switch err := <-errs; {
+			case err == nil:
+				won++
+			case !errors.Is(err, store.ErrVersion):
+				f.t.Fatal(err)
+			}
+		}
+		if won != 1 {
+			f.t.Fatalf("%d won", won)
+		}
+	}
+}
+
+// moved has many move amounts between rows, each by reading two and writing both: no
+// scan sees another sum.
+func moved(f *tableFixture) {
+	const accounts, movers, moves, each = 6, 8, 40, 100
+	name := func(i int) string { return fmt.Sprint("account", i) }
+	for i := range accounts {
+		f.write(nil, edit(name(i), 0, fmt.Sprint(each)))
+	}
+	sum := func() (all int) {
+		entries, err := f.table.Scan(f.t.Context(), "", "", 0, false)
+		if err != nil {
+			f.t.Error(err)
+		}
+		for _, e := range entries {
+			n := 0
+			_, _ = fmt.Sscan(string(e.Value), &n) // it was written as a number
+			all += n
+		}
+		return all
+	}
+	var work sync.WaitGroup
+	for m := range movers {
+		random := rand.New(rand.NewPCG(uint64(m), 9))
+		work.Go(func() {
+			for done := 0; done < moves; {
+				a, b := random.IntN(accounts), random.IntN(accounts)
+				if a == b {
+					continue
+				}
+				from, err1 := f.table.Get(f.t.Context(), name(a))
+				to, err2 := f.table.Get(f.t.Context(), name(b))
+				if err := errors.Join(err1, err2); err != nil {
+					f.t.Error(err)
+					return
+				}
+				x, y := 0, 0
+				_, _ = fmt.Sscan(string(from.Value), &x)
+				_, _ = fmt.Sscan(string(to.Value), &y)
+				err := f.table.Write(f.t.Context(), edit(from.Key, from.Version, fmt.Sprint(x-1)), edit(to.Key, to.Version, fmt.Sprint(y+1)))
+				if err == nil {
+					done++
+				} else if !errors.Is(err, store.ErrVersion) {
+					f.t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	work.Go(func() {
+		for range 20 {
+			if got := sum(); got != accounts*each {
+				f.t.Errorf("a scan sees %d", got)
+			}
+		}
+	})
+	work.Wait()
+	f.again()
+	if got := sum(); got != accounts*each {
+		f.t.Errorf("in the end there are %d", got)
+	}
+}
+
+// tableModel holds random writes against a map.
+func tableModel(f *tableFixture) {
+	model := make(map[string]store.Entry)
+	key := func() string { return strings.Repeat(string(rune('a'+f.rand.IntN(3))), 1+f.rand.IntN(4)) }
+	for range 600 {
+		edits := make(map[string]store.Edit)
+		right := true
+		for range 1 + f.rand.IntN(4) {
+			e := store.Edit{Key: key(), Version: store.Blind}
+			if f.rand.IntN(2) == 0 {
+				e.Version = model[e.Key].Version
+			}
+			if f.rand.IntN(10) == 0 {
+				e.Version = 99
+			}
+			if f.rand.IntN(4) > 0 {
+				e.Value = []byte(fmt.Sprint(f.rand.IntN(1000)))
+			}
+			edits[e.Key] = e
+		}
+		for _, e := range edits {
+			right = right && (e.Version == store.Blind || e.Version == model[e.Key].Version)
+		}
+		want := store.ErrVersion
+		if right {
+			want = nil
+			for _, e := range edits {
+				if e.Value == nil {
+					delete(model, e.Key)
+					continue
+				}
+				model[e.Key] = store.Entry{Key: e.Key, Version: model[e.Key].Version + 1, Value: e.Value}
+			}
+		}
+		f.write(want, slices.Collect(maps.Values(edits))...)
+		if f.rand.IntN(100) == 0 {
+			f.again()
+		}
+		all := slices.SortedFunc(maps.Values(model), func(a, b store.Entry) int { return cmp.Compare(a.Key, b.Key) })
+		from := key()
+		all = slices.DeleteFunc(all, func(e store.Entry) bool { return e.Key < from })
+		f.is(rows(all), f.scan(from, "", 0, false))
+	}
+}
+
+func tableClosed(f *tableFixture) {
+	if err := f.s.Close(); err != nil {
+		f.t.Fatal(err)
+	}
+	_, get := f.table.Get(f.t.Context(), "a")
+	_, scan := f.table.Scan(f.t.Context(), "", "", 0, false)
+	for _, err := range []error{get, scan, f.table.Write(f.t.Context(), edit("a", 0, "1"))} {
+		if !errors.Is(err, store.ErrClosed) {
+			f.t.Errorf("%v", err)
+		}
+	}
+}
