@@ -96,11 +96,11 @@ func TestAcceptLoss(t *testing.T) {
 				if name == "all gone" && there != 0 || name != "all gone" && (there < 10 || there > 40) {
 					t.Errorf("%d executions are there", there)
 				}
+				if err := s.Close(); err != nil { // the tables are read in the background
+					t.Fatal(err)
+				}
 				if !strings.Contains(told.String(), "level=ERROR") || !strings.Contains(told.String(), log) {
 					t.Errorf("the logger is told: %s", told.String())
-				}
-				if err := s.Close(); err != nil {
-					t.Fatal(err)
 				}
 				if s = open(t, "data", pebble.Options{FS: disk}); present(t, s) != there {
 					t.Error("more is lost afterwards")
