@@ -216,6 +216,9 @@ func TestTornTail(t *testing.T) {
 	if n := present(t, s); n != 50 {
 		t.Errorf("%d executions are there", n)
 	}
+	if err := s.Close(); err != nil { // the tables are read in the background
+		t.Fatal(err)
+	}
 	for _, want := range []string{"level=WARN", "commits=51", "bytes-left-out=3", log} {
 		if !strings.Contains(told.String(), want) {
 			t.Errorf("no %q in %s", want, told.String())
