@@ -97,7 +97,7 @@ func New(cfg Config) (http.Handler, error) {
 				Keys: cfg.Keys, Service: service, Account: cfg.Account, Region: cfg.Region, Regions: cfg.Regions, Since: cfg.Since, Memory: cfg.Memory,
 			},
 			Turn: func(ctx context.Context, r *awsjson.Request, bytes int) (func(), error) {
-				return cfg.Engine.Turn(engine.For(ctx, tenant(r)), bytes)
+				return cfg.Engine.Turn(ctx, tenant(r), bytes)
 			},
 			UnderWay: door.Gate[awsjson.Tenant]{Most: cfg.UnderWay},
 		}
@@ -187,8 +187,8 @@ func ofTenant(handle awsjson.Handler) awsjson.Handler {
 }
 
 // inTurn does work on so many bytes of a request, in turn with other callers.
-func (a *api) inTurn(ctx context.Context, bytes int, work func()) error {
-	done, err := a.Engine.Turn(ctx, bytes)
+func (a *api) inTurn(ctx context.Context, r *awsjson.Request, bytes int, work func()) error {
+	done, err := a.Engine.Turn(ctx, tenant(r), bytes)
 	if err != nil {
 		return err
 	}

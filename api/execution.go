@@ -310,7 +310,7 @@ func (a *api) getExecutionHistory(ctx context.Context, r *awsjson.Request) ([]by
 		return nil, err
 	}
 	var o awsjson.Object
-	err = a.inTurn(ctx, engine.PayloadBytes(events), func() {
+	err = a.inTurn(ctx, r, engine.PayloadBytes(events), func() {
 		o.List("events", len(events), func(dst []byte, i int) []byte { return events[i].AppendJSON(dst, data) })
 	})
 	if err != nil {

@@ -47,8 +47,8 @@ func (a *api) machine(ctx context.Context, arn string) (*engine.Machine, error) 
 }
 
 // definition parses a definition and refuses one that cannot run here.
-func (a *api) definition(ctx context.Context, text string, typ engine.MachineType) (parsed *asl.StateMachine, err error) {
-	if waited := a.inTurn(ctx, len(text), func() { parsed, err = a.check(text, typ) }); waited != nil {
+func (a *api) definition(ctx context.Context, r *awsjson.Request, text string, typ engine.MachineType) (parsed *asl.StateMachine, err error) {
+	if waited := a.inTurn(ctx, r, len(text), func() { parsed, err = a.check(text, typ) }); waited != nil {
 		return nil, waited
 	}
 	return parsed, err
@@ -90,7 +90,7 @@ func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 	if err := configuration(r, &m); err != nil {
 		return nil, err
 	}
-	parsed, err := a.definition(ctx, m.Definition, m.Type)
+	parsed, err := a.definition(ctx, r, m.Definition, m.Type)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +226,7 @@ func (a *api) updated(ctx context.Context, r *awsjson.Request, old *engine.Machi
 	if r.Has("definition") {
 		m.Definition = value.EscapeHalves(r.Str("definition"))
 		var err error
-		if parsed, err = a.definition(ctx, m.Definition, m.Type); err != nil {
+		if parsed, err = a.definition(ctx, r, m.Definition, m.Type); err != nil {
 			return m, nil, err
 		}
 	}
@@ -293,7 +293,7 @@ func (a *api) describeStateMachine(ctx context.Context, r *awsjson.Request) ([]b
 		return nil, err
 	}
 	var o awsjson.Object
-	err = a.inTurn(ctx, len(m.Definition), func() {
+	err = a.inTurn(ctx, r, len(m.Definition), func() {
 		o.Str("stateMachineArn", arn).Str("name", m.Name).Str("status", status)
 		o.Str("definition", definition).Str("roleArn", m.RoleARN).Str("type", string(m.Type))
 		o.Time("creationDate", created).Raw("loggingConfiguration", orElse(m.Logging, noLogging)).Raw("tracingConfiguration", orElse(m.Tracing, noTracing))
@@ -346,7 +346,7 @@ func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.R
 	o.Str("stateMachineArn", d.MachineARN).Str("name", d.MachineName()).Str("definition", definition).Str("roleArn", d.RoleARN)
 	o.Time("updateDate", updated).Raw("loggingConfiguration", orElse(rev.Logging, noLogging)).Raw("tracingConfiguration", orElse(rev.Tracing, noTracing))
 	o.Opt("revisionId", rev.RevisionID).Raw("encryptionConfiguration", orElse(rev.Encryption, ownedKey))
-	err = a.inTurn(ctx, len(rev.Definition), func() {
+	err = a.inTurn(ctx, r, len(rev.Definition), func() {
 		parsed, _ := asl.Parse([]byte(rev.Definition))
 		references(&o, parsed)
 	})

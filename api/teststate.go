@@ -29,7 +29,7 @@ func invalid(message string) error { return awsjson.Fail("ValidationException", 
 func (a *api) testState(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	var spec interpreter.TrialSpec
 	var err error
-	if waited := a.inTurn(ctx, len(r.Str("definition"))+len(r.Str("input")), func() { spec, err = a.trialSpec(r) }); waited != nil || err != nil {
+	if waited := a.inTurn(ctx, r, len(r.Str("definition"))+len(r.Str("input")), func() { spec, err = a.trialSpec(r) }); waited != nil || err != nil {
 		return nil, errors.Join(waited, err)
 	}
 	mock := r.Input.Get("mock")

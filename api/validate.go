@@ -20,7 +20,7 @@ func (a *api) offer() asl.Offer {
 func (a *api) validateStateMachineDefinition(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	text := []byte(value.EscapeHalves(r.Str("definition")))
 	var report asl.Report
-	err := a.inTurn(ctx, len(text), func() {
+	err := a.inTurn(ctx, r, len(text), func() {
 		report = asl.Validate(text, asl.ValidateOptions{
 			Express: r.Str("type") == "EXPRESS", Warnings: r.Str("severity") == "WARNING", MaxResults: int(r.Int("maxResults")),
 			Offer: a.offer(),

@@ -51,16 +51,29 @@ func (e *Engine) heldAbsent(t *laneTask, began int64, absent *integration.Absent
 	return true
 }
 
-// forget takes tasks out: that of an event, or with 0 all of an execution.
-func (e *Engine) forgetAbsent(id store.ExecutionID, event int64) {
-	a := &e.absences
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for task := range a.tasks {
-		if task.execution == id && (event == 0 || event == task.event) {
-			delete(a.tasks, task)
-			e.owing(-1)
+// forgetAbsent takes the task of an event out.
+func (e *Engine) forgetAbsent(task effectID) {
+	e.absences.mu.Lock()
+	defer e.absences.mu.Unlock()
+	e.release(task)
+}
+
+// forgetAbsences takes all tasks of an execution out.
+func (e *Engine) forgetAbsences(id store.ExecutionID) {
+	e.absences.mu.Lock()
+	defer e.absences.mu.Unlock()
+	for task := range e.absences.tasks {
+		if task.execution == id {
+			e.release(task)
 		}
+	}
+}
+
+// release takes a task out, if it is held. e.absences.mu is held.
+func (e *Engine) release(task effectID) {
+	if _, held := e.absences.tasks[task]; held {
+		delete(e.absences.tasks, task)
+		e.owing(-1)
 	}
 }
 
@@ -85,24 +98,15 @@ func (e *Engine) Probe(ctx context.Context) {
 	if e.cfg.Virtual != nil {
 		return
 	}
-	a := &e.absences
-	a.mu.Lock()
 	probed := make(map[string]bool)
-	var again []*resident
-	for task, x := range a.tasks {
-		if !probed[x.what] {
-			probed[x.what] = true
-			again = append(again, x.r)
-			delete(a.tasks, task)
-			e.owing(-1)
-		}
-	}
-	a.mu.Unlock()
-	for _, r := range again {
-		if ctx.Err() == nil {
-			e.spawn(func() { e.resume(r) })
-		}
-	}
+	e.absences.mu.Lock()
+	again := e.takeAbsent(func(x absence) bool {
+		first := !probed[x.what]
+		probed[x.what] = true
+		return first
+	})
+	e.absences.mu.Unlock()
+	e.resumeAll(ctx, again)
 }
 
 // Retry has the tasks performed that were held because what they call was missing:
@@ -111,15 +115,28 @@ func (e *Engine) Retry(ctx context.Context) {
 	a := &e.absences
 	a.mu.Lock()
 	a.turn.Add(1)
-	again := make(map[*resident]bool)
-	for task, x := range a.tasks {
-		again[x.r] = true
-		delete(a.tasks, task)
-		e.owing(-1)
-	}
 	clear(a.told)
+	again := e.takeAbsent(func(absence) bool { return true })
 	a.mu.Unlock()
-	for r := range again {
+	e.resumeAll(ctx, again)
+}
+
+// takeAbsent takes the tasks out that are wanted, and gives whose they are.
+// e.absences.mu is held.
+func (e *Engine) takeAbsent(wanted func(absence) bool) map[*resident]bool {
+	again := make(map[*resident]bool)
+	for task, x := range e.absences.tasks {
+		if wanted(x) {
+			again[x.r] = true
+			e.release(task)
+		}
+	}
+	return again
+}
+
+// resumeAll has what was not performed of executions performed.
+func (e *Engine) resumeAll(ctx context.Context, all map[*resident]bool) {
+	for r := range all {
 		if ctx.Err() == nil {
 			e.spawn(func() { e.resume(r) })
 		}

@@ -254,7 +254,7 @@ func (r *historyReader) next(ctx context.Context, from int64) (decoded [][]histo
 	if r.bytes == 0 {
 		n = 2
 	}
-	done, err := r.e.Turn(ctx, r.bytes)
+	done, err := r.e.Turn(ctx, callerOf(ctx), r.bytes)
 	if err != nil {
 		return nil, false, err
 	}
@@ -273,7 +273,7 @@ func (r *historyReader) decode(ctx context.Context, chunks []store.Chunk) ([][]h
 	for i := range chunks {
 		r.bytes += len(chunks[i].Data)
 	}
-	done, err := r.e.Turn(ctx, r.bytes)
+	done, err := r.e.Turn(ctx, callerOf(ctx), r.bytes)
 	if err != nil {
 		return nil, err
 	}

@@ -155,7 +155,7 @@ func (e *Engine) Machine(ctx context.Context, arn string) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	done, err := e.Turn(ctx, len(entry.Value))
+	done, err := e.Turn(ctx, callerOf(ctx), len(entry.Value))
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func (e *Engine) Machines(ctx context.Context, t Tenant, after string, limit int
 	}
 	var machines []*Machine
 	err := e.someEntries(ctx, prefix, after, limit, func(entry store.Entry) error {
-		done, err := e.Turn(ctx, len(entry.Value))
+		done, err := e.Turn(ctx, callerOf(ctx), len(entry.Value))
 		if err != nil {
 			return err
 		}

@@ -158,11 +158,10 @@ const turnBytes = 32 << 10
 
 // Turn waits for a turn for work on so many bytes: what is parsed, checked or
 // encoded of requests takes turns with the long steps of executions, tenant by
-// tenant (that of the context, see [For]), so that one who has much of it does not
-// keep others waiting. done ends the turn; nothing that waits is done before. Few
-// bytes need none. The error is the context's cause.
-func (e *Engine) Turn(ctx context.Context, bytes int) (done func(), err error) {
-	t, _ := ctx.Value(tenantKey{}).(Tenant)
+// tenant, so that one who has much of it does not keep others waiting. done ends the
+// turn; nothing that waits is done before. Few bytes need none. The error is the
+// context's cause.
+func (e *Engine) Turn(ctx context.Context, t Tenant, bytes int) (done func(), err error) {
 	e.pacer.seen(t)
 	if bytes < turnBytes || e.simulated {
 		return func() {}, nil

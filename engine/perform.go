@@ -186,7 +186,7 @@ func (e *Engine) perform(r *resident, m meta, effect *interpreter.Effect) {
 	switch {
 	case effect.Kind == interpreter.Cancel:
 		e.pools.cancel(id)
-		e.forgetAbsent(id.execution, id.event)
+		e.forgetAbsent(id)
 		e.activities.cancel(effect.Resource.ARN, id)
 		return
 	case effect.Resource.Kind == asl.ActivityResource && e.mockOf(m, effect) == nil:

@@ -221,7 +221,7 @@ func (e *Engine) remove(s *shard, r *resident) {
 	e.timers.clear(r)
 	e.residency.gone(r)
 	e.owes(r, false)
-	e.forgetAbsent(r.id, 0)
+	e.forgetAbsences(r.id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.residents[r.id] == r {

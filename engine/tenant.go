@@ -13,6 +13,12 @@ func For(ctx context.Context, t Tenant) context.Context {
 	return context.WithValue(ctx, tenantKey{}, t)
 }
 
+// callerOf is the tenant of a context, none where it is of no tenant.
+func callerOf(ctx context.Context) Tenant {
+	t, _ := ctx.Value(tenantKey{}).(Tenant)
+	return t
+}
+
 // visible reports whether a caller may see what a tenant has: everything, when
 // its context is of no tenant.
 func visible(ctx context.Context, t Tenant) bool {
