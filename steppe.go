@@ -224,12 +224,10 @@ func Open(cfg Config) (*Server, error) {
 	if s.handler, err = s.open(&cfg, registry); err != nil {
 		return nil, errors.Join(err, s.engine.Close(context.Background()), s.store.Close(), functions.Close())
 	}
-	if cfg.FindFunction != nil {
-		functions.Find(func(name string) (lambda.Function, []string) { return s.find(&cfg, name) })
-	}
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	if cfg.FindFunction != nil {
+		functions.Find(func(name string) (lambda.Function, []string) { return s.find(&cfg, name) })
 		s.done.Go(func() { s.probe(run) })
 	}
 	s.done.Go(func() { s.engine.Run(run) })
@@ -293,9 +291,9 @@ func (s *Server) open(cfg *Config, registry *integration.Registry) (http.Handler
 }
 
 // signedSince is from when on requests must be signed that a server with this data
-// directory takes, which begins then: what was signed in this second may have been received by the
-// server before it, for signatures tell no more of their time. It is zero where none
-// was before.
+// directory takes, which begins then: what was signed in this second may have been
+// received by the server before it, for signatures tell no more of their time. It is
+// zero where none was before.
 func signedSince(dir string) time.Time {
 	if entries, err := os.ReadDir(dir); dir == "" || err != nil || len(entries) == 0 {
 		return time.Time{}

@@ -39,12 +39,9 @@ func (f *Functions) AnyARN() {
 	f.anyARN = true
 }
 
-// own reports whether somebody of an account may mean functions by a name.
-func (f *Functions) own(n functionName, caller string) bool {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	return n.account == caller || f.anyARN
-}
+// own reports whether somebody of an account may mean functions by a name. f.mu is
+// held.
+func (f *Functions) own(n functionName, caller string) bool { return n.account == caller || f.anyARN }
 
 // Find has functions looked for that are not in the set: finder gives one, and
 // whose it is, or nil.
@@ -57,9 +54,9 @@ func (f *Functions) Find(finder func(name string) (function Function, accounts [
 // look finds a function that is not in the set, and adds it.
 func (f *Functions) look(n functionName, caller string) Function {
 	f.mu.RLock()
-	finder := f.finder
+	finder, own := f.finder, f.own(n, caller)
 	f.mu.RUnlock()
-	if finder == nil || !f.own(n, caller) {
+	if finder == nil || !own {
 		return nil
 	}
 	f.find1.Lock()
@@ -175,11 +172,11 @@ func (f *Functions) Close() error {
 // whose it stands in the set; nil for one that is another account's or is not
 // there, which nobody can tell apart.
 func (f *Functions) find(n functionName, caller string) (function Function, account string) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
 	if !f.own(n, caller) {
 		return nil, ""
 	}
-	f.mu.RLock()
-	defer f.mu.RUnlock()
 	for _, account := range [...]string{caller, AllAccounts} {
 		if function = f.byName[owned{account, n.name}]; function != nil {
 			return function, account
@@ -275,7 +272,7 @@ func (f *Functions) called(ctx context.Context, t integration.Task, name, qualif
 		function = f.look(n, t.Account)
 	}
 	f.mu.RLock()
-	memory := f.memory
+	memory, own := f.memory, f.own(n, t.Account)
 	f.mu.RUnlock()
 	if function == nil {
 		if qualifier = n.qualifier; qualifier == "" {
@@ -285,7 +282,7 @@ func (f *Functions) called(ctx context.Context, t integration.Task, name, qualif
 			Status: http.StatusNotFound, Code: "ResourceNotFoundException",
 			Message: "Function not found: " + in.FunctionARN + ":" + qualifier,
 		}
-		if memory != nil && f.own(n, t.Account) && memory.WasCalled(t.Account, n.name) {
+		if memory != nil && own && memory.WasCalled(t.Account, n.name) {
 			return nil, &missingError{"function " + n.name + " of account " + t.Account, unknown}
 		}
 		return nil, unknown
