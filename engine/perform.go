@@ -260,17 +260,17 @@ func (e *Engine) invoke(r *resident, m meta, effect interpreter.Effect, id effec
 	}
 	name, limit := "", 0
 	if e.mockOf(m, &effect) == nil { // mocks answer in the order in which tasks are scheduled
-		name, limit = e.laneOf(m, &effect, id)
+		name, limit = e.laneOf(m, &effect)
 	}
 	e.pools.service(service).add(t, name, limit)
 }
 
 // laneOf gives the name and the limit of what a task shares with others of its
 // tenant: the function that it calls.
-func (e *Engine) laneOf(m meta, effect *interpreter.Effect, id effectID) (string, int) {
+func (e *Engine) laneOf(m meta, effect *interpreter.Effect) (string, int) {
 	if i, err := e.cfg.Integrations.Lookup(effect.Resource); err == nil {
 		if laned, ok := i.(integration.Laned); ok {
-			return laned.Lane(e.taskOf(m, effect, id))
+			return laned.Lane(integration.Task{Resource: effect.Resource, Input: effect.Input, Account: m.Account, Region: m.Region})
 		}
 	}
 	return effect.Resource.Name, 0

@@ -75,7 +75,8 @@ type Laned interface {
 	// may be performed at once, whatever account and region they are of; with 0 for
 	// no limit of their own it is shared within an account and region only. Those
 	// beyond wait, and do not keep tasks of other lanes waiting.
-	// It answers at once, without touching the service.
+	// It answers at once, without touching the service. Of the task only Resource, Input,
+	// Account and Region are set: it is asked of each task, before its turn has come.
 	Lane(task Task) (name string, limit int)
 }
 

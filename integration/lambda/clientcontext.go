@@ -47,6 +47,12 @@ func (in *Invocation) clientContext() (string, bool) {
 	return string(text), true
 }
 
+// hasJSONContext reports whether the client context is a JSON object in base64.
+func (in *Invocation) hasJSONContext() bool {
+	_, ok := in.clientContext()
+	return ok
+}
+
 // checkHeaders holds what a task sends in headers against what these can carry.
 func (in *Invocation) checkHeaders() error {
 	for _, h := range [...]struct{ what, text string }{

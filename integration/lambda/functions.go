@@ -218,29 +218,29 @@ func (f *Functions) perform(ctx context.Context, function Function, in Invocatio
 	if _, ok := function.(whole); ok {
 		return function.Invoke(ctx, in)
 	}
-	if _, ok := in.clientContext(); !ok {
+	if in.ClientContext != "" && !in.hasJSONContext() {
 		return nil, badRequest("Client context must be a valid Base64-encoded JSON object.")
 	}
-	accepted := &Response{RequestID: requestID(in.Idempotency)}
 	switch in.Type {
 	case DryRun:
-		accepted.Status, accepted.Version = http.StatusNoContent, in.version()
+		return &Response{RequestID: requestID(in.Idempotency), Status: http.StatusNoContent, Version: in.version()}, nil
 	case Event:
 		in.ClientContext = ""
 		if err := f.events.run(ctx, function, in); err != nil {
 			return nil, err
 		}
-		accepted.Status = http.StatusAccepted
+		return &Response{RequestID: requestID(in.Idempotency), Status: http.StatusAccepted}, nil
 	default:
+		if !in.Tail {
+			return function.Invoke(ctx, in)
+		}
 		began := time.Now()
 		response, err := function.Invoke(ctx, in)
-		if in.Tail && err == nil {
+		if err == nil {
 			response.tailLog(time.Since(began))
 		}
 		return response, err
 	}
-	accepted.Header = header(accepted.RequestID, accepted.Version, 0)
-	return accepted, nil
 }
 
 // called gives the function that is called, and completes the call.

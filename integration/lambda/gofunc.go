@@ -67,7 +67,6 @@ func (g *goFunction) Invoke(ctx context.Context, in Invocation) (r *Response, er
 		if p := recover(); p != nil {
 			r.fail("Runtime.Panic", fmt.Sprint(p), stackTrace()...)
 		}
-		r.Header = header(r.RequestID, r.Version, len(r.Payload))
 	}()
 	if len(in.Payload) == 0 {
 		in.Payload = []byte("{}") // as Lambda has it of a call without one

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -91,7 +92,9 @@ type Response struct {
 	LogResult string
 	Status    int
 	RequestID string
-	Header    http.Header
+	// Header is what the service answered with; nil for a function that is not the
+	// service's, whose answer has the headers that the service would give it.
+	Header http.Header
 
 	printed   []byte        // the end of what the function printed
 	maxMemory int           // in MB; 0 where it is not known
@@ -194,15 +197,14 @@ func (i optimized) Lane(t integration.Task) (string, int) {
 // invokeResult is the result of lambda:invoke: the operation's response with
 // what the SDK for Java 1 adds of the HTTP exchange.
 func invokeResult(r *Response, payload *value.Doc) *value.Doc {
-	all, single := value.NewObject(len(r.Header)), value.NewObject(len(r.Header))
-	names := make([]string, 0, len(r.Header))
-	for name := range r.Header {
-		names = append(names, name)
+	head := r.Header
+	if head == nil {
+		head = localHeader(r.RequestID, r.Version, len(r.Payload))
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		list := make([]value.Value, len(r.Header[name]))
-		for i, v := range r.Header[name] {
+	all, single := value.NewObject(len(head)), value.NewObject(len(head))
+	for _, name := range slices.Sorted(maps.Keys(head)) {
+		list := make([]value.Value, len(head[name]))
+		for i, v := range head[name] {
 			list[i] = value.Str(v)
 		}
 		all.Set(name, value.Arr(list...))
@@ -290,9 +292,9 @@ func failure(err error) error {
 	return integration.Failed("Lambda.SdkClientException", err.Error())
 }
 
-// header makes the headers of a response that a local function gave, as the
-// Lambda service has them.
-func header(requestID, version string, size int) http.Header {
+// localHeader makes the headers of a local function's response, as the Lambda
+// service has them.
+func localHeader(requestID, version string, size int) http.Header {
 	h := http.Header{
 		"x-amzn-Remapped-Content-Length": {"0"},
 		"Connection":                     {"keep-alive"},

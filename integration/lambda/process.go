@@ -210,7 +210,6 @@ func (f *processes) invoke(ctx context.Context, t *runtimeTask) (*Response, erro
 	if err != nil {
 		if failed, ok := err.(*initError); ok { //nolint:errorlint // worker returns it bare
 			r.FunctionError, r.Payload, r.printed = "Unhandled", failed.payload, failed.printed
-			r.Header = header(r.RequestID, r.Version, len(r.Payload))
 			return r, nil
 		}
 		return nil, err
@@ -220,7 +219,6 @@ func (f *processes) invoke(ctx context.Context, t *runtimeTask) (*Response, erro
 		r.printed, r.maxMemory = w.output.end(ctx, t), w.maxMemory()
 	}
 	f.release(w, ok)
-	r.Header = header(r.RequestID, r.Version, len(r.Payload))
 	return r, nil
 }
 

@@ -110,7 +110,6 @@ func (u *urlFunction) Invoke(ctx context.Context, in Invocation) (*Response, err
 	} else if status >= http.StatusBadRequest {
 		r.FunctionError = "Handled"
 	}
-	r.Header = header(r.RequestID, r.Version, len(r.Payload))
 	return r, nil
 }
 

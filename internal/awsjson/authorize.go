@@ -83,7 +83,7 @@ func (a *Authorizer) believe(r *http.Request) caller {
 	if isAccount(parts[0]) {
 		c.account = parts[0]
 	}
-	if isRegion(parts[2]) {
+	if parts[2] != a.Region && isRegion(parts[2]) { // the server's own costs no match
 		c.region = parts[2]
 	}
 	return c
