@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/steppehq/steppe/history"
@@ -264,53 +263,6 @@ type stepping struct {
 	tried   attempt
 }
 
-// scratch is memory that a stepping uses and the next one uses again.
-type scratch struct {
-	events []history.Event
-	chunk  []byte
-	st     *stepping // that uses it
-	pace   func(work, held int64) error
-}
-
-var scratches = sync.Pool{New: func() any {
-	s := &scratch{events: make([]history.Event, 0, 32)}
-	s.pace = func(work, held int64) error { return s.st.pace(work, held) }
-	return s
-}}
-
-// What a scratch may hold when it is kept for the next.
-const (
-	maxScratchEvents = 2048
-	maxScratchBytes  = 1 << 20
-)
-
-func (e *Engine) stepping(r *resident, l *loaded) *stepping {
-	st := &stepping{e: e, r: r, l: l, now: e.Now(), scratch: scratches.Get().(*scratch)}
-	st.events, st.scratch.st = st.scratch.events, st
-	e.pacer.seen(l.meta.tenant())
-	return st
-}
-
-// release gives the scratch back, without what it held.
-func (st *stepping) release() {
-	if cap(st.events) <= maxScratchEvents && cap(st.scratch.chunk) <= maxScratchBytes {
-		clear(st.events)
-		st.scratch.events, st.scratch.st = st.events[:0], nil
-		scratches.Put(st.scratch)
-	}
-}
-
-func (st *stepping) env() interpreter.Env {
-	env := interpreter.Env{
-		Now: st.now, Limits: st.e.cfg.Limits, Token: st.e.token(st.r, &st.l.meta),
-		Buffer: st.events[len(st.events):],
-	}
-	if !st.e.simulated {
-		env.Pace = st.scratch.pace
-	}
-	return env
-}
-
 // pace is interpreter.Env.Pace of the stepping's steps.
 func (st *stepping) pace(work, held int64) error {
 	if st.new != nil && work > startWork && st.r.express == nil {
@@ -333,7 +285,11 @@ func (st *stepping) step(msg interpreter.Message) interpreter.Outcome {
 
 func (st *stepping) take(out interpreter.Outcome) {
 	st.events = append(st.events, out.Events...)
-	st.effects = append(st.effects, out.Effects...)
+	if st.effects == nil {
+		st.effects = out.Effects // which is nobody else's
+	} else {
+		st.effects = append(st.effects, out.Effects...)
+	}
 }
 
 // finish commits what was decided, lets branches that can go on do so, and
@@ -409,7 +365,7 @@ func (st *stepping) commit(ctx context.Context) error {
 		t.Stop = st.events[len(st.events)-1].Time()
 		t.Expire = st.l.meta.expiry(t.Stop)
 	} else {
-		t.Wake, t.Busy = waits(x, st.e.token(st.r, &st.l.meta))
+		t.Wake, t.Busy = waits(x, st.scratch.token)
 	}
 	err := st.send(ctx, &t)
 	if errors.Is(err, store.ErrUnknown) {

@@ -47,6 +47,9 @@ type Env struct {
 	Pace func(work, held int64) error
 	// paceWork is how often it is called; 0 for PaceWork.
 	paceWork int64
+	// Memory is where the step works, as long as it lasts. nil is as good, and
+	// slower.
+	Memory *Memory
 	// Buffer is empty; its capacity is the place for the outcome's events, as
 	// long as it lasts. nil is as good, and slower.
 	Buffer []history.Event

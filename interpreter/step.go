@@ -40,8 +40,28 @@ type iteration struct {
 	value value.Value
 }
 
+// Memory is what a step works in. One step after another may use it, whatever
+// their executions are; no two at once. The zero value is ready for use.
+type Memory struct{ step step }
+
+// Forget drops all that the last step left in the memory.
+func (m *Memory) Forget() { m.reset() }
+
+// reset returns the step, empty but for what depends on its place in memory only.
+func (m *Memory) reset() *step {
+	s := &m.step
+	context, entropy := s.scope.Context, s.scope.Entropy
+	*s = step{}
+	s.scope.Context, s.scope.Entropy = context, entropy
+	return s
+}
+
 func newStep(x *Execution, env Env) *step {
-	s := &step{x: x, env: env, now: env.Now.UnixMilli(), out: Outcome{Events: env.Buffer}}
+	if env.Memory == nil {
+		env.Memory = new(Memory)
+	}
+	s := env.Memory.reset()
+	s.x, s.env, s.now, s.out.Events = x, env, env.Now.UnixMilli(), env.Buffer
 	limits := meter.Config{
 		Work: env.Limits.Work, Bytes: env.Limits.Bytes, Pace: env.Pace, PaceWork: PaceWork, PaceBytes: PaceBytes,
 	}
