@@ -458,6 +458,7 @@ func (st *stepping) settle() {
 		}
 		e.ended(r, st.l.meta.Machine)
 	} else {
+		e.watchers.changed(r.id, false)
 		wake := x.Wake()
 		e.timers.set(r, wake)
 		e.owes(r, e.virtual.clock != nil && e.isOwed(x))
@@ -478,7 +479,7 @@ func (st *stepping) settle() {
 // ended has done what waits for the end of an execution.
 func (e *Engine) ended(r *resident, machine uint32) {
 	e.remove(e.shards[r.id.Shard()], r)
-	e.waiters.ended(r.id)
+	e.watchers.changed(r.id, true)
 	e.suspects.ended(r.id)
 	e.hurryDeletion(machine)
 }

@@ -121,7 +121,7 @@ type Engine struct {
 	timers     timers
 	pools      pools
 	activities activities
-	waiters    waiters
+	watchers   watchers
 	index      index
 	retainer   retainer
 	deletions  deletions

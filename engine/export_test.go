@@ -22,6 +22,13 @@ func (e *Engine) Residents() (all, loaded int) {
 	return all, loaded
 }
 
+// Watchers is the number of callers that follow executions.
+func (e *Engine) Watchers() int {
+	e.watchers.mu.Lock()
+	defer e.watchers.mu.Unlock()
+	return int(e.watchers.count.Load()) + len(e.watchers.of)
+}
+
 // Owns reports whether the engine believes that it owns a shard.
 func (e *Engine) Owns(id store.ShardID) bool { return e.shards[id].handle() != nil }
 
