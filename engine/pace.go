@@ -187,7 +187,12 @@ func (p *paced) on(work, held int64) error {
 	if err := p.hold(p.base + held); err != nil {
 		return err
 	}
-	if work <= lightWork || p.turn && (work < p.until || !p.e.pacer.turns.wanted()) {
+	if work <= lightWork {
+		return nil
+	}
+	// Go would let the step run for 10 ms while requests wait for the processor.
+	runtime.Gosched()
+	if p.turn && (work < p.until || !p.e.pacer.turns.wanted()) {
 		return nil
 	}
 	p.pause()
