@@ -63,12 +63,18 @@ type Options struct {
 }
 
 // FormatVersion is the version of the keys and encodings that a data directory has.
-const FormatVersion = 2
+const FormatVersion = 3
+
+// oldestFormat is the oldest version that is read. A directory of format 2 is one of
+// format 3 that has no letters, and whose shards have no owners: it becomes one of
+// format 3 by one synced write of its version, before which an older program opens it
+// and after which that refuses it.
+const oldestFormat = 2
 
 // DB is an open store.
 type DB struct {
 	db     *cockroach.DB
-	tables *polite // writes db's
+	tables *yieldingFS // writes db's
 	guard  *guard
 	reader sstable.ReaderOptions // by which tables are read for themselves
 	// findings is what was wrong with the directory when it was opened.
@@ -206,7 +212,7 @@ func (s *DB) openDirectory(dir string, opts *Options) (err error) {
 func (s *DB) Findings() []string { return s.findings }
 
 func (s *DB) open(dir string, opts *Options) (err error) {
-	s.tables = &polite{FS: s.guard}
+	s.tables = &yieldingFS{FS: s.guard}
 	o := s.options(opts)
 	s.db, err = cockroach.Open(dir, o)
 	s.tables.db.Store(s.db)
@@ -332,20 +338,23 @@ func (s *DB) format(dir string, opts *Options) (created bool, err error) {
 		return false, fmt.Errorf("store: there is nothing in %s", dir)
 	case errors.Is(err, cockroach.ErrNotFound):
 		created = true
-		if err := s.db.Set(formatKey, []byte{FormatVersion, byte(shards >> 8), byte(shards)}, cockroach.Sync); err != nil {
-			return false, fmt.Errorf("store: write the format of %s: %w", dir, err)
+		if err := s.writeFormat(dir, shards); err != nil {
+			return false, err
 		}
 	case err != nil:
 		return false, fmt.Errorf("store: read the format of %s: %w", dir, err)
 	default:
+		if len(v) != 3 {
+			return false, fmt.Errorf("store: read the format of %s: %w", dir, errCorrupt)
+		}
 		version, count := v[0], int(v[1])<<8|int(v[2])
 		if err := closer.Close(); err != nil {
 			return false, fmt.Errorf("store: %w", err)
 		}
-		if version != FormatVersion {
-			return false, fmt.Errorf("store: %s has format %d, this program knows format %d; use the program that wrote it", dir, version, FormatVersion)
-		}
 		shards = count
+		if err := s.migrate(dir, version, shards, opts.ReadOnly); err != nil {
+			return false, err
+		}
 	}
 	s.shards = make([]*shardState, shards)
 	for i := range s.shards {
@@ -361,6 +370,31 @@ func (s *DB) format(dir string, opts *Options) (created bool, err error) {
 		s.shards[i] = state
 	}
 	return created, nil
+}
+
+// writeFormat says in the directory that it has this format.
+func (s *DB) writeFormat(dir string, shards int) error {
+	if err := s.db.Set(formatKey, []byte{FormatVersion, byte(shards >> 8), byte(shards)}, cockroach.Sync); err != nil {
+		return fmt.Errorf("store: write the format of %s: %w", dir, err)
+	}
+	return nil
+}
+
+// migrate brings a directory of an older format to this one.
+func (s *DB) migrate(dir string, version byte, shards int, readOnly bool) error {
+	switch {
+	case version == FormatVersion, version >= oldestFormat && version < FormatVersion && readOnly:
+		return nil
+	case version > FormatVersion:
+		return fmt.Errorf("store: %s has format %d, and this program knows formats up to %d; use the program that wrote it, or a newer one", dir, version, FormatVersion)
+	case version < oldestFormat:
+		return fmt.Errorf("store: %s has format %d, and this program knows formats from %d on; use the program that wrote it", dir, version, oldestFormat)
+	}
+	if err := s.writeFormat(dir, shards); err != nil {
+		return err
+	}
+	s.log.Info("the data directory has a new format now; older programs do not open it any more", slog.String("directory", dir), slog.Int("from", int(version)), slog.Int("to", FormatVersion))
+	return nil
 }
 
 // enter begins a call. It is false when the store is closed; otherwise leave
