@@ -39,7 +39,7 @@ func (s *DB) Check(ctx context.Context, visit func(store.Record, []store.Chunk),
 	snapshot := s.db.NewSnapshot()
 	defer snapshot.Close() //nolint:errcheck // it was only read
 	c := &check{ctx: ctx, snapshot: snapshot, shards: len(s.shards), visit: visit, problem: problem, seen: make(map[store.ExecutionID]*footprint)}
-	for _, part := range []func() error{c.executions, c.lists, c.terms, c.retention, c.names, c.missing, c.rest} {
+	for _, part := range []func() error{c.executions, c.lists, c.terms, c.retention, c.names, c.missing, c.letters, c.rows, c.owners, c.rest} {
 		if err := part(); err != nil {
 			return c.Checked, err
 		}
@@ -60,7 +60,7 @@ type check struct {
 
 // footprint is which other keys an execution must have, and has.
 type footprint struct {
-	machine               uint32
+	group                 uint32
 	status                store.Status
 	start, expire         time.Time
 	name                  uint64
@@ -213,8 +213,8 @@ func (c *check) execution(key []byte, r *record, chunks, running *cursor) error 
 		c.wrong(key, "the history ends with event %d, and the record says %d", next-1, r.Last)
 	}
 	c.seen[r.ID] = &footprint{
-		machine: r.Machine, status: r.Status, start: r.Start, expire: r.expire, name: nameHash(nameKey(r.key)), terms: len(r.terms),
-		listed: r.Machine == 0, kept: r.expire.IsZero(),
+		group: r.Group, status: r.Status, start: r.Start, expire: r.expire, name: nameHash(nameKey(r.key)), terms: len(r.terms),
+		listed: r.Group == 0, kept: r.expire.IsZero(),
 	}
 	c.visit(r.Record, history)
 	return nil
@@ -243,7 +243,7 @@ func (c *check) lists() error {
 			c.wrong(key, "the execution is not there")
 			return nil
 		}
-		if !bytes.HasPrefix(key, listPrefix(x.machine, x.status)) || start.UnixMilli() != x.start.UnixMilli() || x.listed {
+		if !bytes.HasPrefix(key, listPrefix(x.group, x.status)) || start.UnixMilli() != x.start.UnixMilli() || x.listed {
 			c.wrong(key, "the execution belongs to another list")
 		}
 		x.listed = true
@@ -311,6 +311,46 @@ func (c *check) missing() error {
 	return nil
 }
 
+// letters reads the letters. Their senders and receivers may have been forgotten.
+func (c *check) letters() error {
+	return c.each(prefixLetter, func(key, v []byte) error {
+		l, err := decodeLetter(key, v)
+		switch {
+		case err != nil:
+			c.wrong(key, "%v", err)
+		case int(l.ID.Shard()) >= c.shards || int(l.To.Shard()) >= c.shards:
+			c.wrong(key, "the letter is from or to an execution of no shard")
+		case l.ID.Event < 1:
+			c.wrong(key, "the letter was sent with event %d", l.ID.Event)
+		}
+		return nil
+	})
+}
+
+// rows reads the rows of all tables.
+func (c *check) rows() error {
+	return c.each(prefixTable, func(key, v []byte) error {
+		if len(key) < 2 || key[1] == 0 || len(key) < 2+int(key[1]) {
+			c.wrong(key, "it names no table")
+			return nil
+		}
+		if _, err := decodeEntry(string(key[2+int(key[1]):]), v); err != nil {
+			c.wrong(key, "%v", err)
+		}
+		return nil
+	})
+}
+
+// owners reads who owns the shards.
+func (c *check) owners() error {
+	return c.each(prefixEpoch, func(key, v []byte) error {
+		if _, _, err := decodeOwnership(v); err != nil || len(key) != 3 {
+			c.wrong(key, "it is not the owner of a shard")
+		}
+		return nil
+	})
+}
+
 // rest reads the catalogue and looks for keys of no kind.
 func (c *check) rest() error {
 	err := c.each(prefixCatalogue, func(key, v []byte) error {
@@ -326,7 +366,7 @@ func (c *check) rest() error {
 	if err != nil {
 		return fmt.Errorf("store: check: %w", err)
 	}
-	const known = "cehlnqrsvx"
+	const known = "cehlnoqrstvx"
 	for ok := it.First(); ok; {
 		kind := it.Key()[0]
 		if !bytes.ContainsRune([]byte(known), rune(kind)) {

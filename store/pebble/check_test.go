@@ -51,6 +51,21 @@ func TestCheck(t *testing.T) {
 			return db.Set([]byte("n12345678other"), find("r")[9:], nil)
 		}},
 		{"a catalogue entry is cut", "a record is corrupt", func(db *cockroach.DB, find func(string) []byte) error { return db.Set(find("c"), []byte{1}, nil) }},
+		{"a letter is cut", "a record is corrupt", func(db *cockroach.DB, find func(string) []byte) error { return db.Set(find("o"), []byte{1, 0}, nil) }},
+		{"a letter's key is cut", "a record is corrupt", func(db *cockroach.DB, find func(string) []byte) error {
+			return db.Set(find("o")[:20], make([]byte, 17), nil)
+		}},
+		{"a letter to no shard", "an execution of no shard", func(db *cockroach.DB, find func(string) []byte) error {
+			return db.Set(find("o"), append([]byte{1, 0xff, 0xff}, make([]byte, 14)...), nil)
+		}},
+		{"a letter of no event", "was sent with event 0", func(db *cockroach.DB, find func(string) []byte) error {
+			key := find("o")
+			clear(key[17:25])
+			return db.Set(key, append([]byte{1}, make([]byte, 16)...), nil)
+		}},
+		{"a row is cut", "a record is corrupt", func(db *cockroach.DB, find func(string) []byte) error { return db.Set(find("t"), []byte{1}, nil) }},
+		{"a row of no table", "it names no table", func(db *cockroach.DB, _ func(string) []byte) error { return db.Set([]byte("t\x09abc"), make([]byte, 9), nil) }},
+		{"an owner is cut", "not the owner of a shard", func(db *cockroach.DB, find func(string) []byte) error { return db.Set(find("s"), []byte{1}, nil) }},
 		{"a key of no kind", "keys of this kind are not known", func(db *cockroach.DB, _ func(string) []byte) error { return db.Set([]byte("z1"), nil, nil) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -92,7 +107,7 @@ func remove(prefix string) func(*cockroach.DB, func(string) []byte) error {
 // fill commits three executions, the first of them running.
 func fill(t *testing.T, s *pebble.DB) {
 	t.Helper()
-	h, err := s.Acquire(t.Context(), 0, "")
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,8 +117,8 @@ func fill(t *testing.T, s *pebble.DB) {
 		binary.BigEndian.PutUint64(id[8:], uint64(i))
 		first := &store.Transition{
 			Execution: id, Status: store.Running, Chunk: store.Chunk{First: 1, Last: 2, Data: []byte("two")},
-			New:   &store.NewExecution{Key: store.NameKey{Name: string(rune('a' + i))}, Machine: 1, Start: at},
-			Terms: []store.Term{{1}},
+			New:   &store.NewExecution{Key: store.NameKey{Name: string(rune('a' + i))}, Group: 1, Start: at},
+			Terms: []store.Term{{1}}, Send: []store.Letter{{To: id, Body: []byte("stop")}},
 		}
 		if err := h.Commit(t.Context(), first); err != nil {
 			t.Fatal(err)
@@ -117,6 +132,9 @@ func fill(t *testing.T, s *pebble.DB) {
 		}
 	}
 	if err := s.Put(t.Context(), store.Edit{Key: "a", Value: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Table("rows").Write(t.Context(), store.Edit{Key: "a", Value: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
 }

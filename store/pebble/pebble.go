@@ -63,12 +63,18 @@ type Options struct {
 }
 
 // FormatVersion is the version of the keys and encodings that a data directory has.
-const FormatVersion = 2
+const FormatVersion = 3
+
+// oldestFormat is the oldest version that is read. A directory of format 2 is one of
+// format 3 that has no letters, and whose shards have no owners: it becomes one of
+// format 3 by one synced write of its version, before which an older program opens it
+// and after which that refuses it.
+const oldestFormat = 2
 
 // DB is an open store.
 type DB struct {
 	db     *cockroach.DB
-	tables *polite // writes db's
+	tables *yieldingFS // writes db's
 	guard  *guard
 	reader sstable.ReaderOptions // by which tables are read for themselves
 	// findings is what was wrong with the directory when it was opened.
@@ -102,6 +108,7 @@ type DB struct {
 type shardState struct {
 	mu    sync.RWMutex
 	epoch uint64
+	owner store.Owner
 }
 
 // Open opens the data directory, and makes it when it is not there. The error
@@ -205,7 +212,7 @@ func (s *DB) openDirectory(dir string, opts *Options) (err error) {
 func (s *DB) Findings() []string { return s.findings }
 
 func (s *DB) open(dir string, opts *Options) (err error) {
-	s.tables = &polite{FS: s.guard}
+	s.tables = &yieldingFS{FS: s.guard}
 	o := s.options(opts)
 	s.db, err = cockroach.Open(dir, o)
 	s.tables.db.Store(s.db)
@@ -331,33 +338,63 @@ func (s *DB) format(dir string, opts *Options) (created bool, err error) {
 		return false, fmt.Errorf("store: there is nothing in %s", dir)
 	case errors.Is(err, cockroach.ErrNotFound):
 		created = true
-		if err := s.db.Set(formatKey, []byte{FormatVersion, byte(shards >> 8), byte(shards)}, cockroach.Sync); err != nil {
-			return false, fmt.Errorf("store: write the format of %s: %w", dir, err)
+		if err := s.writeFormat(dir, shards); err != nil {
+			return false, err
 		}
 	case err != nil:
 		return false, fmt.Errorf("store: read the format of %s: %w", dir, err)
 	default:
+		if len(v) != 3 {
+			return false, fmt.Errorf("store: read the format of %s: %w", dir, errCorrupt)
+		}
 		version, count := v[0], int(v[1])<<8|int(v[2])
 		if err := closer.Close(); err != nil {
 			return false, fmt.Errorf("store: %w", err)
 		}
-		if version != FormatVersion {
-			return false, fmt.Errorf("store: %s has format %d, this program knows format %d; use the program that wrote it", dir, version, FormatVersion)
-		}
 		shards = count
+		if err := s.migrate(dir, version, shards, opts.ReadOnly); err != nil {
+			return false, err
+		}
 	}
 	s.shards = make([]*shardState, shards)
 	for i := range s.shards {
 		state := new(shardState)
 		epoch, err := s.get(epochKey(store.ShardID(i)))
 		if err == nil {
-			state.epoch = bigEndian(epoch)
+			if state.epoch, state.owner, err = decodeOwnership(epoch); err != nil {
+				return false, fmt.Errorf("store: read the owner of shard %d in %s: %w", i, dir, err)
+			}
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return false, err
 		}
 		s.shards[i] = state
 	}
 	return created, nil
+}
+
+// writeFormat says in the directory that it has this format.
+func (s *DB) writeFormat(dir string, shards int) error {
+	if err := s.db.Set(formatKey, []byte{FormatVersion, byte(shards >> 8), byte(shards)}, cockroach.Sync); err != nil {
+		return fmt.Errorf("store: write the format of %s: %w", dir, err)
+	}
+	return nil
+}
+
+// migrate brings a directory of an older format to this one.
+func (s *DB) migrate(dir string, version byte, shards int, readOnly bool) error {
+	switch {
+	case version == FormatVersion, version >= oldestFormat && version < FormatVersion && readOnly:
+		return nil
+	case version > FormatVersion:
+		return fmt.Errorf("store: %s has format %d, and this program knows formats up to %d; use the program that wrote it, or a newer one", dir, version, FormatVersion)
+	case version < oldestFormat:
+		return fmt.Errorf("store: %s has format %d, and this program knows formats from %d on; use the program that wrote it", dir, version, oldestFormat)
+	}
+	if err := s.writeFormat(dir, shards); err != nil {
+		return err
+	}
+	s.log.Info("the data directory has a new format now; older programs do not open it any more", slog.String("directory", dir), slog.Int("from", int(version)), slog.Int("to", FormatVersion))
+	return nil
 }
 
 // enter begins a call. It is false when the store is closed; otherwise leave
@@ -454,7 +491,7 @@ func readError(err error) error {
 func (s *DB) Shards() int { return len(s.shards) }
 
 // Acquire makes the caller the owner of a shard.
-func (s *DB) Acquire(_ context.Context, id store.ShardID, _ string) (store.Shard, error) {
+func (s *DB) Acquire(_ context.Context, id store.ShardID, owner store.Owner) (store.Shard, error) {
 	if !s.enter() {
 		return nil, store.ErrClosed
 	}
@@ -465,9 +502,25 @@ func (s *DB) Acquire(_ context.Context, id store.ShardID, _ string) (store.Shard
 	state := s.shards[id]
 	state.mu.Lock()
 	defer state.mu.Unlock()
-	if err := s.db.Set(epochKey(id), appendUint64(nil, state.epoch+1), s.sync); err != nil {
+	if err := s.db.Set(epochKey(id), encodeOwnership(state.epoch+1, owner), s.sync); err != nil {
 		return nil, fmt.Errorf("store: acquire shard %d: %w", id, err)
 	}
 	state.epoch++
+	state.owner = owner
 	return &shard{s, id, state, state.epoch}, nil
+}
+
+// Owners reads who owns the shards.
+func (s *DB) Owners(context.Context) ([]store.Ownership, error) {
+	if !s.enter() {
+		return nil, store.ErrClosed
+	}
+	defer s.leave()
+	owners := make([]store.Ownership, len(s.shards))
+	for i, state := range s.shards {
+		state.mu.RLock()
+		owners[i] = store.Ownership{Shard: store.ShardID(i), Epoch: state.epoch, Owner: state.owner}
+		state.mu.RUnlock()
+	}
+	return owners, nil
 }

@@ -196,7 +196,7 @@ func (p *pieces) begin(f vfs.File) {
 
 // ReadAt reads a block.
 func (p *pieces) ReadAt(b []byte, at int64) (int, error) {
-	if now := time.Now(); now.Sub(p.turn) > turn {
+	if now := time.Now(); now.Sub(p.turn) > yieldEvery {
 		runtime.Gosched()
 		p.turn = now
 	}
