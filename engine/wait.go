@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 // waiters tells callers that wait for the end of executions.
@@ -47,7 +48,7 @@ func (w *waiters) ended(id store.ExecutionID) {
 }
 
 // Wait waits for the end of an execution and tells of it. store.ErrNotFound.
-func (e *Engine) Wait(ctx context.Context, arn string) (*Description, error) {
+func (e *Engine) Wait(ctx context.Context, arn string) (*stored.Description, error) {
 	id, err := e.Find(ctx, arn)
 	if err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func (e *Engine) Wait(ctx context.Context, arn string) (*Description, error) {
 			if err != nil {
 				return nil, err
 			}
-			return e.describeRecord(ctx, r)
+			return e.stored.DescribeRecord(ctx, r)
 		}
 		select {
 		case <-end:
