@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/value"
 )
@@ -31,7 +32,7 @@ const benchInput = `{"n":7,"text":"some payload of an order"}`
 var clients = []int{1, 64, 1000}
 
 func BenchmarkLibrary(b *testing.B) {
-	for _, kind := range []engine.MachineType{engine.Standard, engine.Express} {
+	for _, kind := range []catalogue.MachineType{catalogue.Standard, catalogue.Express} {
 		for _, n := range clients {
 			b.Run(fmt.Sprintf("%s/clients=%d", kind, n), func(b *testing.B) {
 				server, err := steppe.Open(steppe.Config{Dir: b.TempDir()})
@@ -48,7 +49,7 @@ func BenchmarkLibrary(b *testing.B) {
 				measure(b, n, func() (func() error, error) {
 					return func() error {
 						request := engine.StartRequest{Machine: m, Input: value.NewDoc([]byte(benchInput))}
-						if kind == engine.Express {
+						if kind == catalogue.Express {
 							_, err := e.StartSync(context.Background(), request)
 							return err
 						}

@@ -6,19 +6,19 @@ import (
 	"fmt"
 
 	"github.com/steppehq/steppe/asl"
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/store"
 )
 
 // StateMachine gives the state machine of that name, created when it is not
 // there. One that is there must have the same type and definition: running
 // programs are changed on purpose, by [Server.Deploy].
-func (s *Server) StateMachine(ctx context.Context, name string, kind engine.MachineType, definition string) (*engine.Machine, error) {
+func (s *Server) StateMachine(ctx context.Context, name string, kind catalogue.MachineType, definition string) (*catalogue.Machine, error) {
 	m := s.machine(name, kind, definition)
-	known, err := s.engine.Machine(ctx, m.ARN())
+	known, err := s.engine.Catalogue().Machine(ctx, m.ARN())
 	if errors.Is(err, store.ErrNotFound) {
 		if known, err = s.create(ctx, m); errors.Is(err, store.ErrVersion) { // somebody was faster
-			known, err = s.engine.Machine(ctx, m.ARN())
+			known, err = s.engine.Catalogue().Machine(ctx, m.ARN())
 		}
 	}
 	if err == nil {
@@ -30,26 +30,28 @@ func (s *Server) StateMachine(ctx context.Context, name string, kind engine.Mach
 	return known, err
 }
 
-func (s *Server) create(ctx context.Context, m engine.Machine) (*engine.Machine, error) {
+func (s *Server) create(ctx context.Context, m catalogue.Machine) (*catalogue.Machine, error) {
 	parsed, err := s.parse(&m)
 	if err != nil {
 		return nil, err
 	}
-	return s.engine.CreateMachine(ctx, m, parsed)
+	return s.engine.Catalogue().CreateMachine(ctx, m, parsed)
 }
 
-func (s *Server) tenant() engine.Tenant { return engine.Tenant{Account: s.account, Region: s.region} }
+func (s *Server) tenant() catalogue.Tenant {
+	return catalogue.Tenant{Account: s.account, Region: s.region}
+}
 
-func (s *Server) machine(name string, kind engine.MachineType, definition string) engine.Machine {
-	return engine.Machine{
+func (s *Server) machine(name string, kind catalogue.MachineType, definition string) catalogue.Machine {
+	return catalogue.Machine{
 		Tenant: s.tenant(), Name: name, Type: kind, RoleARN: "arn:aws:iam::" + s.account + ":role/steppe",
 		Definition: definition, Created: s.engine.Now(), Updated: s.engine.Now(),
 	}
 }
 
 // parse checks the definition of a machine.
-func (s *Server) parse(m *engine.Machine) (*asl.StateMachine, error) {
-	parsed, diagnostics := asl.Runnable([]byte(m.Definition), m.Type == engine.Express, offer(s.registry))
+func (s *Server) parse(m *catalogue.Machine) (*asl.StateMachine, error) {
+	parsed, diagnostics := asl.Runnable([]byte(m.Definition), m.Type == catalogue.Express, offer(s.registry))
 	if parsed == nil {
 		return nil, fmt.Errorf("steppe: state machine %s: %s", m.Name, asl.InvalidDefinition(diagnostics))
 	}
@@ -69,13 +71,13 @@ type Deployed struct {
 type DeployOption func(*deployment)
 
 type deployment struct {
-	kind    engine.MachineType
+	kind    catalogue.MachineType
 	publish *string
 }
 
 // Express has the state machine be an Express one. The type of one that is there
 // cannot be changed.
-func Express() DeployOption { return func(d *deployment) { d.kind = engine.Express } }
+func Express() DeployOption { return func(d *deployment) { d.kind = catalogue.Express } }
 
 // Publish publishes a version of what is deployed, with a description, which may
 // be "".
@@ -90,7 +92,7 @@ const deployAttempts = 5
 // or changes it as UpdateStateMachine does, or leaves it where it is so already.
 // Executions that run go on by the definition that they were started with.
 func (s *Server) Deploy(ctx context.Context, name, definition string, options ...DeployOption) (*Deployed, error) {
-	d := deployment{kind: engine.Standard}
+	d := deployment{kind: catalogue.Standard}
 	for _, option := range options {
 		option(&d)
 	}
@@ -108,21 +110,21 @@ func (s *Server) Deploy(ctx context.Context, name, definition string, options ..
 	return nil, fmt.Errorf("steppe: deploy %s: %w", name, err)
 }
 
-func (s *Server) deploy(ctx context.Context, m engine.Machine, parsed *asl.StateMachine, publish *string) (*Deployed, error) {
-	known, err := s.engine.Machine(ctx, m.ARN())
+func (s *Server) deploy(ctx context.Context, m catalogue.Machine, parsed *asl.StateMachine, publish *string) (*Deployed, error) {
+	known, err := s.engine.Catalogue().Machine(ctx, m.ARN())
 	done := &Deployed{ARN: m.ARN(), Changed: true}
-	var version *engine.Version
+	var version *catalogue.Version
 	switch {
 	case errors.Is(err, store.ErrNotFound) && publish == nil:
-		known, err = s.engine.CreateMachine(ctx, m, parsed)
+		known, err = s.engine.Catalogue().CreateMachine(ctx, m, parsed)
 	case errors.Is(err, store.ErrNotFound):
-		known, version, err = s.engine.CreatePublished(ctx, m, parsed, *publish)
+		known, version, err = s.engine.Catalogue().CreatePublished(ctx, m, parsed, *publish)
 	case err != nil:
 		return nil, err
 	case known.Locked() != nil:
 		return nil, known.Locked()
 	case known.Deleting:
-		return nil, fmt.Errorf("steppe: deploy %s: %w", m.Name, engine.ErrDeleting)
+		return nil, fmt.Errorf("steppe: deploy %s: %w", m.Name, catalogue.ErrDeleting)
 	case known.Type != m.Type:
 		return nil, fmt.Errorf("steppe: deploy %s: it is of type %s, and a type cannot be changed; give it another name", m.Name, known.Type)
 	default:
@@ -133,9 +135,9 @@ func (s *Server) deploy(ctx context.Context, m engine.Machine, parsed *asl.State
 		}
 		switch {
 		case publish != nil:
-			known, version, err = s.engine.PutPublished(ctx, changed, parsed, done.Changed, *publish)
+			known, version, err = s.engine.Catalogue().PutPublished(ctx, changed, parsed, done.Changed, *publish)
 		case done.Changed:
-			known, err = s.engine.PutMachine(ctx, changed, parsed, true)
+			known, err = s.engine.Catalogue().PutMachine(ctx, changed, parsed, true)
 		}
 	}
 	if err != nil {

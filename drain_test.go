@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/value"
@@ -36,7 +37,7 @@ func TestShutdown(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m, err := first.StateMachine(t.Context(), "m", engine.Standard, `{"StartAt": "A", "States": {
+			m, err := first.StateMachine(t.Context(), "m", catalogue.Standard, `{"StartAt": "A", "States": {
 				"A": {"Type": "Task", "Resource": "`+first.FunctionARN("first")+`", "Next": "B"},
 				"B": {"Type": "Task", "Resource": "`+first.FunctionARN("second")+`", "End": true}}}`)
 			if err != nil {

@@ -17,11 +17,11 @@ import (
 	cockroach "github.com/cockroachdb/pebble/v2"
 
 	"github.com/steppehq/steppe"
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 )
 
 // customerKey is the key of the tests.
-var customerKey = engine.EncryptionKey{ID: "alias/k", Key: bytes.Repeat([]byte{7}, 32)}
+var customerKey = catalogue.EncryptionKey{ID: "alias/k", Key: bytes.Repeat([]byte{7}, 32)}
 
 // TestEncryptedAtRest has the marker in all that may hold a payload of an
 // encrypted machine, and looks for it in all bytes of the data directory: in its
@@ -36,7 +36,7 @@ func TestEncryptedAtRest(t *testing.T) {
 			configuration = `"encryptionConfiguration":{"type":"CUSTOMER_MANAGED_KMS_KEY","kmsKeyId":"alias/k","kmsDataKeyReusePeriodSeconds":60}`
 		}
 		server, err := steppe.Open(steppe.Config{
-			Dir: dir, VirtualTime: true, EncryptionKeys: []engine.EncryptionKey{customerKey}, Index: []string{"input.id", "output"},
+			Dir: dir, VirtualTime: true, EncryptionKeys: []catalogue.EncryptionKey{customerKey}, Index: []string{"input.id", "output"},
 		})
 		if err != nil {
 			t.Fatal(err)

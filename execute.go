@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/store"
 )
@@ -34,7 +35,7 @@ func (s *Server) Execute(ctx context.Context, definition string, input any) (jso
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(definition))
-	m, err := s.StateMachine(ctx, "execute-"+hex.EncodeToString(sum[:8]), engine.Standard, definition)
+	m, err := s.StateMachine(ctx, "execute-"+hex.EncodeToString(sum[:8]), catalogue.Standard, definition)
 	if err != nil {
 		return nil, err
 	}

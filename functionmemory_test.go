@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/value"
@@ -58,7 +59,7 @@ func TestMissingFunction(t *testing.T) {
 	machine := func(name string) string {
 		return `{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "` + first.FunctionARN(name) + `", "End": true}}}`
 	}
-	m, err := first.StateMachine(t.Context(), "slow", engine.Standard, machine("slow"))
+	m, err := first.StateMachine(t.Context(), "slow", catalogue.Standard, machine("slow"))
 	if err != nil {
 		t.Fatal(err)
 	}

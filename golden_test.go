@@ -20,7 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/steppehq/steppe"
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/pebble"
 )
@@ -48,7 +48,7 @@ type goldenExecution struct {
 }
 
 // goldenKey is the encryption key of make.py.
-var goldenKey = engine.EncryptionKey{ID: "alias/golden", Key: []byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f")}
+var goldenKey = catalogue.EncryptionKey{ID: "alias/golden", Key: []byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f")}
 
 // TestGolden opens directories that servers of former formats left when they were
 // killed. All that they answered is still answered, and what waits goes on.
@@ -141,7 +141,7 @@ func openGolden(t *testing.T, dir string) *steppe.Server {
 	t.Helper()
 	const century = 100 * 365 * 24 * time.Hour
 	server, err := steppe.Open(steppe.Config{
-		Dir: dir, Retention: century, EncryptionKeys: []engine.EncryptionKey{goldenKey},
+		Dir: dir, Retention: century, EncryptionKeys: []catalogue.EncryptionKey{goldenKey},
 		Functions: []steppe.Function{
 			steppe.GoFunction("slow", func(_ context.Context, in json.RawMessage) (json.RawMessage, error) { return in, nil }),
 			steppe.GoFunction("echo", func(_ context.Context, in json.RawMessage) (json.RawMessage, error) { return in, nil }),

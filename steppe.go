@@ -26,6 +26,7 @@ import (
 
 	"github.com/steppehq/steppe/api"
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/integration/awssdk"
@@ -120,7 +121,7 @@ type Config struct {
 	// some, a configuration that names another key is refused. A key without an
 	// account is of the account that its ID names, or else of Account; "*" stands
 	// for all accounts.
-	EncryptionKeys []engine.EncryptionKey
+	EncryptionKeys []catalogue.EncryptionKey
 	// Index names the values of inputs and outputs by which executions are
 	// found fast: "input.orderId".
 	Index []string
@@ -205,7 +206,7 @@ func Open(cfg Config) (*Server, error) {
 	registry := performers(&cfg, functions, s.testCases)
 	s.registry = registry
 	ec := engine.Config{
-		Store: s.store, Integrations: registry, Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
+		Store: s.store, Integrations: registry, Recognized: awssdk.Recognizer(), Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
 		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: ownedKeys(&cfg), Memory: cfg.Memory, Unattended: cfg.Unattended,
 	}
 	if db, ok := s.store.(*pebble.DB); ok {
@@ -265,7 +266,7 @@ func OfferOf(cfg Config) asl.Offer { return offer(performers(&cfg, lambda.NewFun
 // open makes the handler of the API.
 func (s *Server) open(cfg *Config, registry *integration.Registry) (http.Handler, error) {
 	ac := api.Config{
-		Engine: s.engine, Integrations: registry, Log: cfg.Logger, Account: cfg.Account, Region: cfg.Region, Quotas: cfg.Quotas,
+		Engine: s.engine, Catalogue: s.engine.Catalogue(), Integrations: registry, Log: cfg.Logger, Account: cfg.Account, Region: cfg.Region, Quotas: cfg.Quotas,
 		Hosts: cfg.AllowedHosts, Origins: cfg.AllowedOrigins, UnderWay: cfg.MaxRequests,
 		Ready: s.ready,
 	}
@@ -302,7 +303,7 @@ func signedSince(dir string) time.Time {
 }
 
 // ownedKeys are the encryption keys with the accounts that they belong to.
-func ownedKeys(cfg *Config) []engine.EncryptionKey {
+func ownedKeys(cfg *Config) []catalogue.EncryptionKey {
 	keys := slices.Clone(cfg.EncryptionKeys)
 	for i := range keys {
 		switch k := &keys[i]; {

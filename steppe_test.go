@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration/lambda"
@@ -79,17 +80,17 @@ func TestStateMachine(t *testing.T) {
 	}
 	defer server.Close()
 	const one, two = `{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}`, `{"StartAt": "B", "States": {"B": {"Type": "Succeed"}}}`
-	first, err := server.StateMachine(t.Context(), "m", engine.Standard, one)
+	first, err := server.StateMachine(t.Context(), "m", catalogue.Standard, one)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := server.StateMachine(t.Context(), "m", engine.Standard, one); err != nil || again.Number != first.Number {
+	if again, err := server.StateMachine(t.Context(), "m", catalogue.Standard, one); err != nil || again.Number != first.Number {
 		t.Errorf("the same again: %v, %v", again, err)
 	}
-	if _, err := server.StateMachine(t.Context(), "m", engine.Standard, two); err == nil || !strings.Contains(err.Error(), "another definition") {
+	if _, err := server.StateMachine(t.Context(), "m", catalogue.Standard, two); err == nil || !strings.Contains(err.Error(), "another definition") {
 		t.Errorf("another definition: %v", err)
 	}
-	if _, err := server.StateMachine(t.Context(), "n", engine.Express, `{`); err == nil {
+	if _, err := server.StateMachine(t.Context(), "n", catalogue.Express, `{`); err == nil {
 		t.Error("a definition that is none was taken")
 	}
 }
@@ -164,7 +165,7 @@ func TestReopenPerforms(t *testing.T) {
 		return 0, ctx.Err()
 	})
 	const machine = `{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:double", "End": true}}}`
-	m, err := first.StateMachine(t.Context(), "reopen", engine.Standard, machine)
+	m, err := first.StateMachine(t.Context(), "reopen", catalogue.Standard, machine)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"github.com/steppehq/steppe/asl"
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/value"
 )
@@ -29,13 +29,13 @@ type testCases struct {
 
 // executionKey is what an execution is called before it has an ARN.
 type executionKey struct {
-	tenant             engine.Tenant
+	tenant             catalogue.Tenant
 	machine, execution string
 }
 
 // choose notes the test case of an execution that is about to be started. It is
 // false when there is none of that name.
-func (c *testCases) choose(t engine.Tenant, machine, execution, name string) bool {
+func (c *testCases) choose(t catalogue.Tenant, machine, execution, name string) bool {
 	found := c.find(machine, name)
 	if found == nil {
 		return false
@@ -50,7 +50,7 @@ func (c *testCases) choose(t engine.Tenant, machine, execution, name string) boo
 }
 
 func (c *testCases) of(executionARN string) TestCase {
-	name, ok := engine.ParseARN(executionARN)
+	name, ok := catalogue.ParseARN(executionARN)
 	if !ok || len(name.Path) < 2 {
 		return nil
 	}

@@ -4,19 +4,19 @@ import (
 	"context"
 	"errors"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
 )
 
 // activity finds the activity that a request names.
-func (a *api) activity(ctx context.Context, arn string) (*engine.Activity, error) {
+func (a *api) activity(ctx context.Context, arn string) (*catalogue.Activity, error) {
 	name, err := parseARN(arn, "activity")
 	if err != nil {
 		return nil, err
 	}
 	if len(name.Path) == 1 {
-		found, err := a.Engine.Activity(ctx, name.Tenant, name.Path[0])
+		found, err := a.Catalogue.Activity(ctx, name.Tenant, name.Path[0])
 		if !errors.Is(err, store.ErrNotFound) {
 			return found, err
 		}
@@ -25,7 +25,7 @@ func (a *api) activity(ctx context.Context, arn string) (*engine.Activity, error
 }
 
 func (a *api) createActivity(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	act := engine.Activity{Tenant: tenant(r), Name: r.Str("name"), Created: a.Engine.Now()}
+	act := catalogue.Activity{Tenant: tenant(r), Name: r.Str("name"), Created: a.Engine.Now()}
 	if err := checkName(act.Name); err != nil {
 		return nil, err
 	}
@@ -36,9 +36,9 @@ func (a *api) createActivity(ctx context.Context, r *awsjson.Request) ([]byte, e
 	if act.Encryption, err = encryption(r); err != nil {
 		return nil, err
 	}
-	err = a.Engine.PutActivity(ctx, act)
+	err = a.Catalogue.PutActivity(ctx, act)
 	if errors.Is(err, store.ErrVersion) {
-		old, err := a.Engine.Activity(ctx, act.Tenant, act.Name)
+		old, err := a.Catalogue.Activity(ctx, act.Tenant, act.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -66,7 +66,7 @@ func (a *api) deleteActivity(ctx context.Context, r *awsjson.Request) ([]byte, e
 		if err != nil {
 			return nil, err
 		}
-		if err = a.Engine.DeleteActivity(ctx, act); !errors.Is(err, store.ErrVersion) {
+		if err = a.Catalogue.DeleteActivity(ctx, act); !errors.Is(err, store.ErrVersion) {
 			return []byte("{}"), err
 		}
 	}
@@ -84,7 +84,7 @@ func (a *api) describeActivity(ctx context.Context, r *awsjson.Request) ([]byte,
 }
 
 func (a *api) listActivities(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	return listTenant(ctx, a, r, "activities", a.Engine.Activities, func(o *awsjson.Object, act *engine.Activity) string {
+	return listTenant(ctx, a, r, "activities", a.Catalogue.Activities, func(o *awsjson.Object, act *catalogue.Activity) string {
 		o.Str("activityArn", act.ARN()).Str("name", act.Name).Time("creationDate", act.Created)
 		return act.Name
 	})

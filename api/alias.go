@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
 )
@@ -21,8 +21,8 @@ var errNoResource = awsjson.Fail("ResourceNotFound", "Request references a resou
 
 // routing reads the member routingConfiguration: the routes, and the ARN of the
 // state machine whose versions they lead to.
-func routing(r *awsjson.Request) (machine string, routes []engine.Route, err error) {
-	refuse := func(message string) (string, []engine.Route, error) {
+func routing(r *awsjson.Request) (machine string, routes []catalogue.Route, err error) {
+	refuse := func(message string) (string, []catalogue.Route, error) {
 		return "", nil, invalidFor("INVALID_ROUTING_CONFIGURATION", message)
 	}
 	var arns, weights []string
@@ -31,7 +31,7 @@ func routing(r *awsjson.Request) (machine string, routes []engine.Route, err err
 		weight, _ := item.Get("weight").Int64()
 		arns, weights = append(arns, item.Get("stateMachineVersionArn").Str()), append(weights, strconv.FormatInt(weight, 10))
 		sum += int(weight)
-		routes = append(routes, engine.Route{Weight: int(weight)})
+		routes = append(routes, catalogue.Route{Weight: int(weight)})
 	}
 	if len(arns) == 2 && arns[0] == arns[1] {
 		return refuse("Routing configuration must contain distinct state machine version ARNs. Received: " + listed(arns))
@@ -59,7 +59,7 @@ func routing(r *awsjson.Request) (machine string, routes []engine.Route, err err
 var errAliasDeleting = fmt.Errorf("%w", errNoResource)
 
 // aliased finds the alias that a request names, and its machine.
-func (a *api) aliased(ctx context.Context, arn string) (*engine.Machine, *engine.Alias, error) {
+func (a *api) aliased(ctx context.Context, arn string) (*catalogue.Machine, *catalogue.Alias, error) {
 	machine, _, name, err := qualified(arn)
 	if err != nil {
 		return nil, nil, err
@@ -67,13 +67,13 @@ func (a *api) aliased(ctx context.Context, arn string) (*engine.Machine, *engine
 	if name == "" {
 		return nil, nil, invalidARN("Invalid ARN of a state machine alias: " + arn)
 	}
-	m, err := a.Engine.Machine(ctx, machine)
+	m, err := a.Catalogue.Machine(ctx, machine)
 	if err == nil && m.Deleting {
 		return nil, nil, errAliasDeleting
 	}
 	if err == nil {
-		var alias *engine.Alias
-		if alias, err = a.Engine.Alias(ctx, m, name); err == nil {
+		var alias *catalogue.Alias
+		if alias, err = a.Catalogue.Alias(ctx, m, name); err == nil {
 			return m, alias, nil
 		}
 	}
@@ -90,9 +90,9 @@ func (a *api) createStateMachineAlias(ctx context.Context, r *awsjson.Request) (
 		return nil, err
 	}
 	now := a.Engine.Now()
-	wanted := engine.Alias{Name: r.Str("name"), Description: r.Str("description"), Routes: routes, Created: now, Updated: now}
+	wanted := catalogue.Alias{Name: r.Str("name"), Description: r.Str("description"), Routes: routes, Created: now, Updated: now}
 	for range attempts {
-		m, err := a.Engine.Machine(ctx, machine)
+		m, err := a.Catalogue.Machine(ctx, machine)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil, errNoResource
 		}
@@ -118,8 +118,8 @@ func (a *api) createStateMachineAlias(ctx context.Context, r *awsjson.Request) (
 
 // createAlias adds an alias, or gives the one that is there when it is the same
 // (CreateStateMachineAlias, "idempotent").
-func (a *api) createAlias(ctx context.Context, m *engine.Machine, wanted engine.Alias) (*engine.Alias, error) {
-	old, err := a.Engine.Alias(ctx, m, wanted.Name)
+func (a *api) createAlias(ctx context.Context, m *catalogue.Machine, wanted catalogue.Alias) (*catalogue.Alias, error) {
+	old, err := a.Catalogue.Alias(ctx, m, wanted.Name)
 	switch {
 	case err == nil && old.Description == wanted.Description && slices.Equal(old.Routes, wanted.Routes):
 		return old, nil
@@ -128,11 +128,11 @@ func (a *api) createAlias(ctx context.Context, m *engine.Machine, wanted engine.
 	case !errors.Is(err, store.ErrNotFound):
 		return nil, err
 	}
-	created, err := a.Engine.PutAlias(ctx, m, wanted)
+	created, err := a.Catalogue.PutAlias(ctx, m, wanted)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, errNoResource
-	case errors.Is(err, engine.ErrQuota):
+	case errors.Is(err, catalogue.ErrQuota):
 		return nil, tooMany("aliases", "100", m.ARN())
 	}
 	return created, err
@@ -141,7 +141,7 @@ func (a *api) createAlias(ctx context.Context, m *engine.Machine, wanted engine.
 func (a *api) updateStateMachineAlias(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	var (
 		machine string
-		routes  []engine.Route
+		routes  []catalogue.Route
 	)
 	if r.Has("routingConfiguration") {
 		var err error
@@ -175,7 +175,7 @@ func (a *api) updateStateMachineAlias(ctx context.Context, r *awsjson.Request) (
 	return nil, errConflict
 }
 
-func (a *api) updateAlias(ctx context.Context, r *awsjson.Request, m *engine.Machine, alias engine.Alias, routes []engine.Route) (*engine.Alias, error) {
+func (a *api) updateAlias(ctx context.Context, r *awsjson.Request, m *catalogue.Machine, alias catalogue.Alias, routes []catalogue.Route) (*catalogue.Alias, error) {
 	old := alias
 	if r.Has("description") {
 		alias.Description = r.Str("description")
@@ -187,7 +187,7 @@ func (a *api) updateAlias(ctx context.Context, r *awsjson.Request, m *engine.Mac
 		return &old, nil
 	}
 	alias.Updated = a.Engine.Now()
-	updated, err := a.Engine.PutAlias(ctx, m, alias)
+	updated, err := a.Catalogue.PutAlias(ctx, m, alias)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, errNoResource
 	}
@@ -218,7 +218,7 @@ func (a *api) deleteStateMachineAlias(ctx context.Context, r *awsjson.Request) (
 		if err != nil {
 			return nil, err
 		}
-		if err = a.Engine.DeleteAlias(ctx, m, alias.Name); !errors.Is(err, store.ErrVersion) {
+		if err = a.Catalogue.DeleteAlias(ctx, m, alias.Name); !errors.Is(err, store.ErrVersion) {
 			return []byte("{}"), err
 		}
 	}
@@ -239,7 +239,7 @@ func (a *api) listStateMachineAliases(ctx context.Context, r *awsjson.Request) (
 		return nil, machineDeleting(machine)
 	}
 	if number > 0 {
-		_, err = a.Engine.Version(ctx, m, number)
+		_, err = a.Catalogue.Version(ctx, m, number)
 	}
 	if alias != "" || errors.Is(err, store.ErrNotFound) {
 		return nil, errNoResource
@@ -247,9 +247,9 @@ func (a *api) listStateMachineAliases(ctx context.Context, r *awsjson.Request) (
 	if err != nil {
 		return nil, err
 	}
-	return listPage(a, r, arn, "stateMachineAliases", func(after string, limit int) ([]*engine.Alias, error) {
-		return a.Engine.Aliases(ctx, m, number, after, limit)
-	}, func(o *awsjson.Object, alias *engine.Alias) string {
+	return listPage(a, r, arn, "stateMachineAliases", func(after string, limit int) ([]*catalogue.Alias, error) {
+		return a.Catalogue.Aliases(ctx, m, number, after, limit)
+	}, func(o *awsjson.Object, alias *catalogue.Alias) string {
 		o.Str("stateMachineAliasArn", m.AliasARN(alias.Name)).Time("creationDate", alias.Created)
 		return alias.Name
 	})

@@ -17,6 +17,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/internal/awsjson"
@@ -25,7 +26,9 @@ import (
 
 // Config is what the API is made of. Engine, Integrations and Log are required.
 type Config struct {
-	Engine       *engine.Engine
+	Engine *engine.Engine
+	// Catalogue is the engine's, which is taken when it is nil.
+	Catalogue    *catalogue.Catalogue
 	Integrations *integration.Registry
 	Log          *slog.Logger
 	// Account and Region are those of callers whose requests tell none.
@@ -47,7 +50,7 @@ type Config struct {
 	// TestCase notes that an execution which is about to be started has its tasks
 	// answered by a test case. It is false when there is none of that name; nil: there
 	// are none.
-	TestCase func(t engine.Tenant, machine, execution, testCase string) bool
+	TestCase func(t catalogue.Tenant, machine, execution, testCase string) bool
 	// Ready tells why the server should get no new work now; nil: it may always.
 	Ready func() error
 	// Quotas has callers throttled as on AWS.
@@ -79,6 +82,9 @@ type api struct {
 // New makes the handler of the API's operations. An error tells which host or
 // origin is none.
 func New(cfg Config) (http.Handler, error) {
+	if cfg.Catalogue == nil {
+		cfg.Catalogue = cfg.Engine.Catalogue()
+	}
 	guard, err := door.NewGuard(door.Guard{Hosts: cfg.Hosts, Origins: cfg.Origins, Signed: len(cfg.Keys) > 0, Prefix: v1Prefix}, cfg.Log)
 	if err != nil {
 		return nil, err
@@ -175,11 +181,11 @@ func (a *api) operations() map[string]awsjson.Handler {
 // it sees nothing of others. Any operation may find that a key is missing.
 func ofTenant(handle awsjson.Handler) awsjson.Handler {
 	return func(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-		answer, err := handle(engine.For(ctx, tenant(r)), r)
-		if missing, ok := errors.AsType[*engine.KeyError](err); ok {
+		answer, err := handle(catalogue.For(ctx, tenant(r)), r)
+		if missing, ok := errors.AsType[*catalogue.KeyError](err); ok {
 			return nil, kmsAccessDenied(missing)
 		}
-		if full, ok := errors.AsType[*engine.QuotaError](err); ok {
+		if full, ok := errors.AsType[*catalogue.QuotaError](err); ok {
 			return nil, quotaExceeded(r.Operation, full)
 		}
 		return answer, err
@@ -199,7 +205,7 @@ func (a *api) inTurn(ctx context.Context, r *awsjson.Request, bytes int, work fu
 
 // quotaExceeded is the exception of an operation that would have the account
 // exceed a quota.
-func quotaExceeded(operation string, full *engine.QuotaError) error {
+func quotaExceeded(operation string, full *catalogue.QuotaError) error {
 	switch operation {
 	case "CreateStateMachine":
 		return awsjson.Fail("StateMachineLimitExceeded", "State Machine Limit Exceeded: '"+full.Error()+"'")
@@ -228,16 +234,16 @@ func weight(operation string) int64 {
 }
 
 // tenant is the account and region whose resources a request is about.
-func tenant(r *awsjson.Request) engine.Tenant {
-	return engine.Tenant{Account: r.Account, Region: r.Region}
+func tenant(r *awsjson.Request) catalogue.Tenant {
+	return catalogue.Tenant{Account: r.Account, Region: r.Region}
 }
 
 // parseARN reads an ARN that must be of one of the given kinds.
-func parseARN(arn string, kinds ...string) (engine.Name, error) {
+func parseARN(arn string, kinds ...string) (catalogue.Name, error) {
 	if !strings.HasPrefix(arn, "arn:") {
-		return engine.Name{}, invalidARN("Invalid ARN prefix: " + arn)
+		return catalogue.Name{}, invalidARN("Invalid ARN prefix: " + arn)
 	}
-	name, ok := engine.ParseARN(arn)
+	name, ok := catalogue.ParseARN(arn)
 	if !ok {
 		return name, invalidARN("Invalid ARN: " + arn)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/api"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/store"
@@ -45,7 +46,7 @@ func serveConfig(t testing.TB, db store.Store, config api.Config, keys ...string
 	cfg := engine.Config{Store: db, Integrations: registry}
 	for _, id := range keys {
 		sum := sha256.Sum256([]byte(id))
-		cfg.EncryptionKeys = append(cfg.EncryptionKeys, engine.EncryptionKey{ID: id, Key: sum[:]})
+		cfg.EncryptionKeys = append(cfg.EncryptionKeys, catalogue.EncryptionKey{ID: id, Key: sum[:]})
 	}
 	e, err := engine.Open(t.Context(), cfg)
 	if err != nil {

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"regexp"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/value"
 )
@@ -30,7 +30,7 @@ func orElse(given json.RawMessage, otherwise []byte) []byte {
 
 // configuration checks what a request says of logging, tracing and encryption
 // and puts it into a machine.
-func configuration(r *awsjson.Request, m *engine.Machine) (err error) {
+func configuration(r *awsjson.Request, m *catalogue.Machine) (err error) {
 	if r.Has("loggingConfiguration") {
 		if m.Logging, err = logging(r.Input.Get("loggingConfiguration")); err != nil {
 			return err
@@ -87,7 +87,7 @@ func logging(given value.Value) (json.RawMessage, error) {
 var kmsKey = regexp.MustCompile(`^(arn:[^:]+:kms:[^:]+:[0-9]{12}:(key|alias)/[a-zA-Z0-9/_-]+|alias/[a-zA-Z0-9/_-]+|(mrk-)?[0-9a-fA-F-]{32,36})$`)
 
 // kmsAccessDenied is answered where a customer's key is needed and not there.
-func kmsAccessDenied(missing *engine.KeyError) error {
+func kmsAccessDenied(missing *catalogue.KeyError) error {
 	return awsjson.Fail("KmsAccessDeniedException", "KMS Access Denied: '"+missing.Error()+"; the server must be started with a file of --encryption-keys that has it'")
 }
 

@@ -8,10 +8,12 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -37,7 +39,7 @@ var errThrottled = awsjson.Fail("ThrottlingException", "Rate exceeded")
 
 // execution finds the execution that a request names, with its payloads or, where
 // they are not asked for, without.
-func (a *api) execution(ctx context.Context, arn string, payloads bool) (*engine.Description, error) {
+func (a *api) execution(ctx context.Context, arn string, payloads bool) (*stored.Description, error) {
 	if _, err := parseARN(arn, "execution"); err != nil {
 		return nil, err
 	}
@@ -67,7 +69,7 @@ func (a *api) startRequest(ctx context.Context, r *awsjson.Request) (engine.Star
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return req, machineDoesNotExist(arn)
-	case errors.Is(err, engine.ErrDeleting), err == nil && req.Machine.Deleting:
+	case errors.Is(err, catalogue.ErrDeleting), err == nil && req.Machine.Deleting:
 		return req, machineDeleting(arn)
 	case err != nil:
 		return req, err
@@ -142,7 +144,7 @@ func (a *api) startExecution(ctx context.Context, r *awsjson.Request) ([]byte, e
 		return nil, err
 	}
 	started, err := a.Engine.Start(ctx, req)
-	if errors.Is(err, engine.ErrDeleting) {
+	if errors.Is(err, catalogue.ErrDeleting) {
 		return nil, machineDeleting(r.Str("stateMachineArn"))
 	}
 	return begun(r, started, err)
@@ -245,7 +247,7 @@ func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	if t.Machine.Type == engine.Express {
+	if t.Machine.Type == catalogue.Express {
 		return nil, typeNotSupported
 	}
 	asked := arn + "?" + status
@@ -253,7 +255,7 @@ func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	var list []*engine.Description
+	var list []*stored.Description
 	var next string
 	if t.Version > 0 || t.Alias != nil {
 		list, next, err = a.Engine.ListQualified(ctx, t.Machine, arn, store.StatusOf(status), pageSize(r), after)
@@ -271,10 +273,10 @@ func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, e
 	return o.JSON(), nil
 }
 
-func listItem(d *engine.Description) []byte { return executionItem(d).JSON() }
+func listItem(d *stored.Description) []byte { return executionItem(d).JSON() }
 
 // executionItem begins what is told of an execution in lists.
-func executionItem(d *engine.Description) *awsjson.Object {
+func executionItem(d *stored.Description) *awsjson.Object {
 	o := new(awsjson.Object)
 	o.Str("executionArn", d.ARN).Str("stateMachineArn", d.MachineARN).Str("name", d.Name)
 	o.Str("status", d.Status.String()).Time("startDate", d.Start).Time("stopDate", d.Stop)
@@ -336,7 +338,7 @@ func (a *api) startSyncExecution(ctx context.Context, r *awsjson.Request) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	if req.Machine.Type != engine.Express {
+	if req.Machine.Type != catalogue.Express {
 		return nil, typeNotSupported
 	}
 	if a.Engine.Draining() {

@@ -7,10 +7,11 @@ import (
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 // held adds why an execution is held to what is told of it.
-func (a *api) held(o *awsjson.Object, d *engine.Description) *awsjson.Object {
+func (a *api) held(o *awsjson.Object, d *stored.Description) *awsjson.Object {
 	if d.Status != store.Running {
 		return o
 	}

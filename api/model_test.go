@@ -21,6 +21,7 @@ import (
 
 	"github.com/steppehq/steppe/api"
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/store/pebble"
@@ -146,7 +147,7 @@ func (w *world) open() {
 	registry.Register("fake", asker{w})
 	w.jobs = nil
 	w.engine, err = engine.Open(context.Background(), engine.Config{
-		Store: w.store, Integrations: &registry, EncryptionKeys: []engine.EncryptionKey{{ID: keyID, Key: make([]byte, 32)}}, Clock: func() time.Time { return w.now }, Random: bytesOf{w.random},
+		Store: w.store, Integrations: &registry, EncryptionKeys: []catalogue.EncryptionKey{{ID: keyID, Key: make([]byte, 32)}}, Clock: func() time.Time { return w.now }, Random: bytesOf{w.random},
 		Go: func(work func()) { w.jobs = append(w.jobs, work) },
 	})
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/internal/awsjson"
 )
 
@@ -56,7 +56,7 @@ func pageSize(r *awsjson.Request) int {
 // name.
 func listTenant[T any](
 	ctx context.Context, a *api, r *awsjson.Request, member string,
-	list func(ctx context.Context, t engine.Tenant, after string, limit int) ([]T, error), show func(o *awsjson.Object, item T) string,
+	list func(ctx context.Context, t catalogue.Tenant, after string, limit int) ([]T, error), show func(o *awsjson.Object, item T) string,
 ) ([]byte, error) {
 	t := tenant(r)
 	return listPage(a, r, t.Account+"/"+t.Region, member, func(after string, limit int) ([]T, error) {

@@ -6,8 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -26,8 +28,8 @@ const (
 //
 // since and until are about the start, and take a time or how long ago it is.
 // A value of an input or output is JSON; what is no JSON is text.
-func ParseSearch(text string, now time.Time) (engine.Search, error) {
-	var q engine.Search
+func ParseSearch(text string, now time.Time) (stored.Search, error) {
+	var q stored.Search
 	s := &searchScanner{rest: text}
 	for n := 0; ; n++ {
 		key, op, given, ok, err := s.next()
@@ -44,7 +46,7 @@ func ParseSearch(text string, now time.Time) (engine.Search, error) {
 }
 
 // condition adds one condition.
-func condition(q *engine.Search, key, op, given string, now time.Time) (err error) {
+func condition(q *stored.Search, key, op, given string, now time.Time) (err error) {
 	side, _, _ := strings.Cut(strings.NewReplacer("[", ".").Replace(key), ".")
 	if side == "input" || side == "output" {
 		return comparison(q, key, op, given)
@@ -69,7 +71,7 @@ func condition(q *engine.Search, key, op, given string, now time.Time) (err erro
 			return fmt.Errorf("a search names %d state machines at most, not %d", maxMachines, len(names))
 		}
 		for i, name := range names {
-			if parsed, ok := engine.ParseARN(name); ok {
+			if parsed, ok := catalogue.ParseARN(name); ok {
 				names[i] = parsed.Path[0]
 			}
 		}
@@ -108,7 +110,7 @@ func both[T comparable](before, given []T) []T {
 	return left
 }
 
-func statuses(q *engine.Search, given string) error {
+func statuses(q *stored.Search, given string) error {
 	var wanted []store.Status
 	for name := range strings.SplitSeq(given, ",") {
 		name = strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
@@ -135,7 +137,7 @@ func moment(given string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("'%s' is neither a time (2026-03-01, 2026-03-01T12:00:00Z) nor how long ago it is (90s, 2h, 7d)", given)
 }
 
-func duration(q *engine.Search, op, given string) error {
+func duration(q *stored.Search, op, given string) error {
 	d, err := engine.ParseDays(given)
 	if err != nil || d < 0 {
 		return fmt.Errorf("duration '%s': it is given as in 90s, 2h, 7d", given)
@@ -155,8 +157,8 @@ func duration(q *engine.Search, op, given string) error {
 	return nil
 }
 
-func comparison(q *engine.Search, key, op, given string) error {
-	field, err := engine.ParseField(key)
+func comparison(q *stored.Search, key, op, given string) error {
+	field, err := stored.ParseField(key)
 	if err != nil {
 		return err
 	}
@@ -167,7 +169,7 @@ func comparison(q *engine.Search, key, op, given string) error {
 	if op == ":" {
 		op = "="
 	}
-	q.Values = append(q.Values, engine.Comparison{Field: field, Op: op, Value: v})
+	q.Values = append(q.Values, stored.Comparison{Field: field, Op: op, Value: v})
 	return nil
 }
 

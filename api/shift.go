@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
@@ -18,8 +19,8 @@ var (
 )
 
 // shiftPlan reads how an alias is to be shifted. Without steps it is at once.
-func shiftPlan(canary, linear, rollbackOn string) (engine.ShiftPlan, error) {
-	plan := engine.ShiftPlan{First: 100}
+func shiftPlan(canary, linear, rollbackOn string) (catalogue.ShiftPlan, error) {
+	plan := catalogue.ShiftPlan{First: 100}
 	steps := canary + linear
 	switch {
 	case canary != "" && linear != "":
@@ -47,7 +48,7 @@ func shiftPlan(canary, linear, rollbackOn string) (engine.ShiftPlan, error) {
 	if err != nil || percent >= 100 {
 		return plan, invalid("rollbackOn: the error rate must be below 100%, not " + match[1] + "%.")
 	}
-	plan.Rule = &engine.ErrorRate{Percent: percent}
+	plan.Rule = &catalogue.ErrorRate{Percent: percent}
 	return plan, nil
 }
 
@@ -96,7 +97,7 @@ func (a *api) beginShift(ctx context.Context, r *awsjson.Request) ([]byte, error
 			return nil, invalid("The version is not one of the alias's state machine: '" + m.ARN() + "'")
 		}
 		shift, err := a.Engine.BeginShift(ctx, m, alias.Name, number, plan)
-		if refused, ok := errors.AsType[*engine.RefusedShiftError](err); ok {
+		if refused, ok := errors.AsType[*catalogue.RefusedShiftError](err); ok {
 			return nil, conflict(refused.Reason)
 		}
 		switch {
@@ -122,7 +123,7 @@ func (a *api) cancelShift(ctx context.Context, r *awsjson.Request) ([]byte, erro
 	return a.shiftOf(ctx, r, a.Engine.CancelShift)
 }
 
-func (a *api) shiftOf(ctx context.Context, r *awsjson.Request, do func(context.Context, *engine.Machine, string) (*engine.Shift, error)) ([]byte, error) {
+func (a *api) shiftOf(ctx context.Context, r *awsjson.Request, do func(context.Context, *catalogue.Machine, string) (*catalogue.Shift, error)) ([]byte, error) {
 	arn := r.HTTP.PathValue("arn")
 	r.About = []string{arn}
 	for range attempts {
@@ -161,7 +162,7 @@ func (a *api) listShifts(ctx context.Context, r *awsjson.Request) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	shifts, err := a.Engine.Shifts(ctx, t, after, limit+1)
+	shifts, err := a.Catalogue.Shifts(ctx, t, after, limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +177,7 @@ func (a *api) listShifts(ctx context.Context, r *awsjson.Request) ([]byte, error
 }
 
 // shiftItem is what is told of a shift.
-func shiftItem(s *engine.Shift) []byte {
+func shiftItem(s *catalogue.Shift) []byte {
 	var o awsjson.Object
 	o.Str("stateMachineAliasArn", s.AliasARN()).Str("status", string(s.Status)).Opt("reason", s.Reason)
 	o.Str("fromVersionArn", s.MachineARN()+":"+strconv.FormatUint(uint64(s.From), 10))

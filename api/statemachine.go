@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/steppehq/steppe/asl"
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/value"
@@ -26,7 +26,7 @@ func machineDeleting(arn string) error {
 
 // unlabelled reads the ARN of a state machine that may be qualified by a version
 // or an alias, but not by the label of a Map state.
-func unlabelled(arn string) (engine.Name, error) {
+func unlabelled(arn string) (catalogue.Name, error) {
 	name, err := parseARN(arn, "stateMachine")
 	if err == nil && strings.Contains(name.Path[0], "/") {
 		err = invalidFor("API_DOES_NOT_SUPPORT_LABELED_ARNS", "This operation does not support ARNs with the label of a Map state: '"+arn+"'")
@@ -35,11 +35,11 @@ func unlabelled(arn string) (engine.Name, error) {
 }
 
 // machine finds the state machine that a request names, without a qualifier.
-func (a *api) machine(ctx context.Context, arn string) (*engine.Machine, error) {
+func (a *api) machine(ctx context.Context, arn string) (*catalogue.Machine, error) {
 	if _, err := unlabelled(arn); err != nil {
 		return nil, err
 	}
-	m, err := a.Engine.Machine(ctx, arn)
+	m, err := a.Catalogue.Machine(ctx, arn)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, machineDoesNotExist(arn)
 	}
@@ -47,15 +47,15 @@ func (a *api) machine(ctx context.Context, arn string) (*engine.Machine, error) 
 }
 
 // definition parses a definition and refuses one that cannot run here.
-func (a *api) definition(ctx context.Context, r *awsjson.Request, text string, typ engine.MachineType) (parsed *asl.StateMachine, err error) {
+func (a *api) definition(ctx context.Context, r *awsjson.Request, text string, typ catalogue.MachineType) (parsed *asl.StateMachine, err error) {
 	if waited := a.inTurn(ctx, r, len(text), func() { parsed, err = a.check(text, typ) }); waited != nil {
 		return nil, waited
 	}
 	return parsed, err
 }
 
-func (a *api) check(text string, typ engine.MachineType) (*asl.StateMachine, error) {
-	parsed, diagnostics := asl.Runnable([]byte(text), typ == engine.Express, a.offer())
+func (a *api) check(text string, typ catalogue.MachineType) (*asl.StateMachine, error) {
+	parsed, diagnostics := asl.Runnable([]byte(text), typ == catalogue.Express, a.offer())
 	if parsed == nil {
 		return nil, awsjson.Fail("InvalidDefinition", asl.InvalidDefinition(diagnostics))
 	}
@@ -63,13 +63,13 @@ func (a *api) check(text string, typ engine.MachineType) (*asl.StateMachine, err
 }
 
 func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	m := engine.Machine{
-		Tenant: tenant(r), Name: r.Str("name"), Type: engine.Standard,
+	m := catalogue.Machine{
+		Tenant: tenant(r), Name: r.Str("name"), Type: catalogue.Standard,
 		RoleARN: r.Str("roleArn"), Definition: value.EscapeHalves(r.Str("definition")), Created: a.Engine.Now(),
 	}
 	m.Updated = m.Created
 	if t := r.Str("type"); t != "" {
-		m.Type = engine.MachineType(t)
+		m.Type = catalogue.MachineType(t)
 	}
 	if err := checkName(m.Name); err != nil {
 		return nil, err
@@ -108,9 +108,9 @@ func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 
 // create adds a machine, or gives the one that is there when it is the same
 // (CreateStateMachine, "idempotent").
-func (a *api) create(ctx context.Context, m engine.Machine, parsed *asl.StateMachine) (*engine.Machine, error) {
+func (a *api) create(ctx context.Context, m catalogue.Machine, parsed *asl.StateMachine) (*catalogue.Machine, error) {
 	for range attempts {
-		old, err := a.Engine.Machine(ctx, m.ARN())
+		old, err := a.Catalogue.Machine(ctx, m.ARN())
 		if err == nil {
 			if old.Deleting {
 				return nil, machineDeleting(m.ARN())
@@ -126,11 +126,11 @@ func (a *api) create(ctx context.Context, m engine.Machine, parsed *asl.StateMac
 		if !errors.Is(err, store.ErrNotFound) {
 			return nil, err
 		}
-		var created *engine.Machine
+		var created *catalogue.Machine
 		if m.Published == nil {
-			created, err = a.Engine.CreateMachine(ctx, m, parsed)
+			created, err = a.Catalogue.CreateMachine(ctx, m, parsed)
 		} else {
-			created, _, err = a.Engine.CreatePublished(ctx, m, parsed, *m.Published)
+			created, _, err = a.Catalogue.CreatePublished(ctx, m, parsed, *m.Published)
 		}
 		if !errors.Is(err, store.ErrVersion) {
 			return created, err
@@ -141,7 +141,7 @@ func (a *api) create(ctx context.Context, m engine.Machine, parsed *asl.StateMac
 
 var errConflict = &awsjson.Exception{Type: "ConflictException", Message: "Too many concurrent changes of the same resource. Try again.", Status: 409}
 
-func sameMachine(a, b *engine.Machine) bool {
+func sameMachine(a, b *catalogue.Machine) bool {
 	return a.Definition == b.Definition && a.Type == b.Type &&
 		string(a.Logging) == string(b.Logging) && string(a.Tracing) == string(b.Tracing) && string(a.Encryption) == string(b.Encryption)
 }
@@ -194,7 +194,7 @@ func (a *api) updateStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 }
 
 // update changes a machine, and publishes what it is then when it is to.
-func (a *api) update(ctx context.Context, r *awsjson.Request, old *engine.Machine) (*engine.Machine, *engine.Version, error) {
+func (a *api) update(ctx context.Context, r *awsjson.Request, old *catalogue.Machine) (*catalogue.Machine, *catalogue.Version, error) {
 	m, parsed, err := a.updated(ctx, r, old)
 	if err != nil {
 		return nil, nil, err
@@ -204,18 +204,18 @@ func (a *api) update(ctx context.Context, r *awsjson.Request, old *engine.Machin
 		m.RevisionID = a.Engine.UUID()
 	}
 	if !r.Bool("publish", false) {
-		put, err := a.Engine.PutMachine(ctx, m, parsed, changed)
+		put, err := a.Catalogue.PutMachine(ctx, m, parsed, changed)
 		return put, nil, err
 	}
-	put, version, err := a.Engine.PutPublished(ctx, m, parsed, changed, r.Str("versionDescription"))
-	if errors.Is(err, engine.ErrQuota) {
+	put, version, err := a.Catalogue.PutPublished(ctx, m, parsed, changed, r.Str("versionDescription"))
+	if errors.Is(err, catalogue.ErrQuota) {
 		err = tooMany("versions", "1000", old.ARN())
 	}
 	return put, version, err
 }
 
 // updated is a machine as an update wants it to be.
-func (a *api) updated(ctx context.Context, r *awsjson.Request, old *engine.Machine) (engine.Machine, *asl.StateMachine, error) {
+func (a *api) updated(ctx context.Context, r *awsjson.Request, old *catalogue.Machine) (catalogue.Machine, *asl.StateMachine, error) {
 	m, parsed := *old, old.Parsed()
 	if !r.Has("definition") && !r.Has("roleArn") && !r.Has("loggingConfiguration") && !r.Has("tracingConfiguration") && !r.Has("encryptionConfiguration") {
 		return m, nil, awsjson.Fail("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, the EncryptionConfiguration or the TracingConfiguration must be specified")
@@ -250,7 +250,7 @@ func (a *api) deleteStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 		return nil, invalid("DeleteStateMachine does not take the ARN of a version or an alias: '" + arn + "'")
 	}
 	for range attempts {
-		m, err := a.Engine.Machine(ctx, arn)
+		m, err := a.Catalogue.Machine(ctx, arn)
 		if errors.Is(err, store.ErrNotFound) {
 			return []byte("{}"), nil
 		}
@@ -273,12 +273,12 @@ func (a *api) describeStateMachine(ctx context.Context, r *awsjson.Request) ([]b
 	m, number, created, description := t.Machine, t.Version, t.Machine.Created, ""
 	if t.Alias != nil {
 		number = t.Alias.Main()
-		if m, err = a.Engine.MachineAt(ctx, m, number); err != nil {
+		if m, err = a.Catalogue.MachineAt(ctx, m, number); err != nil {
 			return nil, err
 		}
 	}
 	if number > 0 {
-		v, err := a.Engine.Version(ctx, m, number)
+		v, err := a.Catalogue.Version(ctx, m, number)
 		if err != nil {
 			return nil, err
 		}
@@ -330,7 +330,7 @@ func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.R
 	if err != nil {
 		return nil, err
 	}
-	rev, err := a.Engine.RevisionOf(ctx, d)
+	rev, err := a.Catalogue.Revision(ctx, d.RevisionKey())
 	if err != nil {
 		return nil, err
 	}
@@ -354,7 +354,7 @@ func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.R
 }
 
 func (a *api) listStateMachines(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	return listTenant(ctx, a, r, "stateMachines", a.Engine.Machines, func(o *awsjson.Object, m *engine.Machine) string {
+	return listTenant(ctx, a, r, "stateMachines", a.Catalogue.Machines, func(o *awsjson.Object, m *catalogue.Machine) string {
 		o.Str("stateMachineArn", m.ARN()).Str("name", m.Name).Str("type", string(m.Type)).Time("creationDate", m.Created)
 		return m.Name
 	})

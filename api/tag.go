@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/value"
@@ -17,10 +17,10 @@ const maxTags = 50
 
 // tags reads the member tags, for the resource of an ARN. Of two with the same
 // key the last one counts.
-func tags(r *awsjson.Request, arn string) ([]engine.Tag, error) {
-	list := make([]engine.Tag, 0, min(r.Input.Get("tags").Len(), maxTags+1))
+func tags(r *awsjson.Request, arn string) ([]catalogue.Tag, error) {
+	list := make([]catalogue.Tag, 0, min(r.Input.Get("tags").Len(), maxTags+1))
 	for _, t := range r.Input.Get("tags").Items() {
-		tag := engine.Tag{Key: t.Get("key").Str(), Value: t.Get("value").Str()}
+		tag := catalogue.Tag{Key: t.Get("key").Str(), Value: t.Get("value").Str()}
 		if strings.HasPrefix(strings.ToLower(tag.Key), "aws:") {
 			return nil, invalid("The key of a tag cannot begin with aws: '" + tag.Key + "'")
 		}
@@ -32,8 +32,8 @@ func tags(r *awsjson.Request, arn string) ([]engine.Tag, error) {
 }
 
 // setTag adds a tag to a list, in the place of one with the same key.
-func setTag(list []engine.Tag, t engine.Tag) []engine.Tag {
-	if i := slices.IndexFunc(list, func(o engine.Tag) bool { return o.Key == t.Key }); i >= 0 {
+func setTag(list []catalogue.Tag, t catalogue.Tag) []catalogue.Tag {
+	if i := slices.IndexFunc(list, func(o catalogue.Tag) bool { return o.Key == t.Key }); i >= 0 {
 		list[i] = t
 		return list
 	}
@@ -49,7 +49,7 @@ func tooManyTags(arn string) error {
 
 // editTags changes the tags of the resource that a request names. A change
 // that gives nil leaves them as they are.
-func (a *api) editTags(ctx context.Context, arn string, change func([]engine.Tag) ([]engine.Tag, error)) error {
+func (a *api) editTags(ctx context.Context, arn string, change func([]catalogue.Tag) ([]catalogue.Tag, error)) error {
 	name, err := parseARN(arn, "stateMachine", "activity")
 	if err != nil {
 		return err
@@ -72,9 +72,9 @@ func resourceNotFound(arn string) error {
 	}
 }
 
-func (a *api) editTagsOnce(ctx context.Context, arn string, name engine.Name, change func([]engine.Tag) ([]engine.Tag, error)) error {
+func (a *api) editTagsOnce(ctx context.Context, arn string, name catalogue.Name, change func([]catalogue.Tag) ([]catalogue.Tag, error)) error {
 	if name.Kind == "activity" {
-		act, err := a.Engine.Activity(ctx, name.Tenant, name.Path[0])
+		act, err := a.Catalogue.Activity(ctx, name.Tenant, name.Path[0])
 		if err != nil {
 			return err
 		}
@@ -82,9 +82,9 @@ func (a *api) editTagsOnce(ctx context.Context, arn string, name engine.Name, ch
 		if edited.Tags, err = change(act.Tags); err != nil || edited.Tags == nil {
 			return err
 		}
-		return a.Engine.PutActivity(ctx, edited)
+		return a.Catalogue.PutActivity(ctx, edited)
 	}
-	m, err := a.Engine.Machine(ctx, arn)
+	m, err := a.Catalogue.Machine(ctx, arn)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (a *api) editTagsOnce(ctx context.Context, arn string, name engine.Name, ch
 	if edited.Tags, err = change(m.Tags); err != nil || edited.Tags == nil {
 		return err
 	}
-	_, err = a.Engine.PutMachine(ctx, edited, m.Parsed(), false)
+	_, err = a.Catalogue.PutMachine(ctx, edited, m.Parsed(), false)
 	return err
 }
 
@@ -101,8 +101,8 @@ func (a *api) tagResource(ctx context.Context, r *awsjson.Request) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	err = a.editTags(ctx, r.Str("resourceArn"), func(old []engine.Tag) ([]engine.Tag, error) {
-		edited := append([]engine.Tag{}, old...)
+	err = a.editTags(ctx, r.Str("resourceArn"), func(old []catalogue.Tag) ([]catalogue.Tag, error) {
+		edited := append([]catalogue.Tag{}, old...)
 		for _, t := range added {
 			edited = setTag(edited, t)
 		}
@@ -119,15 +119,15 @@ func (a *api) untagResource(ctx context.Context, r *awsjson.Request) ([]byte, er
 	for _, key := range r.Input.Get("tagKeys").Items() {
 		keys[key.Str()] = true
 	}
-	err := a.editTags(ctx, r.Str("resourceArn"), func(old []engine.Tag) ([]engine.Tag, error) {
-		return slices.DeleteFunc(append([]engine.Tag{}, old...), func(t engine.Tag) bool { return keys[t.Key] }), nil
+	err := a.editTags(ctx, r.Str("resourceArn"), func(old []catalogue.Tag) ([]catalogue.Tag, error) {
+		return slices.DeleteFunc(append([]catalogue.Tag{}, old...), func(t catalogue.Tag) bool { return keys[t.Key] }), nil
 	})
 	return []byte("{}"), err
 }
 
 func (a *api) listTagsForResource(ctx context.Context, r *awsjson.Request) ([]byte, error) {
 	var o awsjson.Object
-	err := a.editTags(ctx, r.Str("resourceArn"), func(list []engine.Tag) ([]engine.Tag, error) {
+	err := a.editTags(ctx, r.Str("resourceArn"), func(list []catalogue.Tag) ([]catalogue.Tag, error) {
 		o.List("tags", len(list), func(dst []byte, i int) []byte {
 			var item awsjson.Object
 			return append(dst, item.Str("key", list[i].Key).Str("value", list[i].Value).JSON()...)

@@ -61,7 +61,7 @@ func (a *api) getActivityTask(ctx context.Context, r *awsjson.Request) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	if err := a.Engine.CheckEncryption(act.Account, act.Encryption); err != nil {
+	if err := a.Catalogue.CheckEncryption(act.Account, act.Encryption); err != nil {
 		return nil, err
 	}
 	wait, cancel := context.WithTimeout(ctx, a.ActivityPoll)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
@@ -73,7 +74,7 @@ const evaluationTimeout = 30 * time.Second
 // pacing paces the evaluations of one test.
 type pacing struct {
 	engine *engine.Engine
-	tenant engine.Tenant
+	tenant catalogue.Tenant
 	pace   func(work, held int64) error
 }
 

@@ -10,9 +10,11 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -119,7 +121,7 @@ func (a *api) searchExecutions(ctx context.Context, r *awsjson.Request) ([]byte,
 	return o.JSON(), nil
 }
 
-func (a *api) foundItem(d *engine.Description) []byte {
+func (a *api) foundItem(d *stored.Description) []byte {
 	o := executionItem(d)
 	return a.held(o.Ptr("error", d.Failure.Error), d).JSON()
 }
@@ -178,7 +180,7 @@ func (a *api) forkExecution(ctx context.Context, r *awsjson.Request) ([]byte, er
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, executionDoesNotExist(in.ExecutionArn)
-	case errors.Is(err, engine.ErrDeleting):
+	case errors.Is(err, catalogue.ErrDeleting):
 		return nil, awsjson.Fail("StateMachineDeleting", "The state machine of the execution is being deleted.")
 	}
 	return begun(r, started, err)

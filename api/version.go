@@ -5,7 +5,7 @@ import (
 	"errors"
 	"strconv"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/value"
@@ -30,12 +30,12 @@ func tooMany(what, limit, arn string) error {
 }
 
 // target finds what a request names: a state machine, a version or an alias.
-func (a *api) target(ctx context.Context, arn string) (engine.Target, error) {
+func (a *api) target(ctx context.Context, arn string) (catalogue.Target, error) {
 	if _, err := parseARN(arn, "stateMachine"); err != nil {
-		return engine.Target{}, err
+		return catalogue.Target{}, err
 	}
-	t, err := a.Engine.Resolve(ctx, arn)
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, engine.ErrDeleting) {
+	t, err := a.Catalogue.Resolve(ctx, arn)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, catalogue.ErrDeleting) {
 		return t, machineDoesNotExist(arn)
 	}
 	return t, err
@@ -49,7 +49,7 @@ func qualified(arn string) (machine string, number uint32, alias string, err err
 		return "", 0, "", err
 	}
 	if len(name.Path) == 2 && name.Path[1] != "" {
-		number, alias = engine.ParseQualifier(name.Path[1])
+		number, alias = catalogue.ParseQualifier(name.Path[1])
 	}
 	return name.ARN("stateMachine", name.Path[0]), number, alias, nil
 }
@@ -75,11 +75,11 @@ func (a *api) publishStateMachineVersion(ctx context.Context, r *awsjson.Request
 		if asked := r.Str("revisionId"); asked != "" && asked != current {
 			return nil, conflict("Failed to publish the State Machine version for revision " + asked + ". The current State Machine revision is " + current + ".")
 		}
-		v, err := a.Engine.Publish(ctx, m, r.Str("description"))
+		v, err := a.Catalogue.Publish(ctx, m, r.Str("description"))
 		switch {
 		case errors.Is(err, store.ErrVersion):
 			continue
-		case errors.Is(err, engine.ErrQuota):
+		case errors.Is(err, catalogue.ErrQuota):
 			return nil, tooMany("versions", "1000", arn)
 		case err != nil:
 			return nil, err
@@ -100,14 +100,14 @@ func (a *api) deleteStateMachineVersion(ctx context.Context, r *awsjson.Request)
 		return nil, invalidARN("Invalid ARN of a state machine version: " + arn)
 	}
 	for range attempts {
-		m, err := a.Engine.Machine(ctx, machine)
+		m, err := a.Catalogue.Machine(ctx, machine)
 		if errors.Is(err, store.ErrNotFound) {
 			return []byte("{}"), nil
 		}
 		if err == nil {
-			err = a.Engine.DeleteVersion(ctx, m, number)
+			err = a.Catalogue.DeleteVersion(ctx, m, number)
 		}
-		if refused, ok := errors.AsType[*engine.ReferencedError](err); ok {
+		if refused, ok := errors.AsType[*catalogue.ReferencedError](err); ok {
 			return nil, conflict("Version to be deleted must not be referenced by an alias. Current list of aliases referencing this version: " + listed(refused.Aliases))
 		}
 		if !errors.Is(err, store.ErrVersion) {
@@ -122,17 +122,17 @@ func (a *api) listStateMachineVersions(ctx context.Context, r *awsjson.Request) 
 	if _, err := unlabelled(arn); err != nil {
 		return nil, err
 	}
-	var m *engine.Machine
-	return listPage(a, r, arn, "stateMachineVersions", func(after string, limit int) (versions []*engine.Version, err error) {
+	var m *catalogue.Machine
+	return listPage(a, r, arn, "stateMachineVersions", func(after string, limit int) (versions []*catalogue.Version, err error) {
 		before, _ := strconv.ParseUint(after, 10, 32)
-		if m, err = a.Engine.Machine(ctx, arn); err == nil {
-			versions, err = a.Engine.Versions(ctx, m, uint32(before), limit)
+		if m, err = a.Catalogue.Machine(ctx, arn); err == nil {
+			versions, err = a.Catalogue.Versions(ctx, m, uint32(before), limit)
 		}
 		if errors.Is(err, store.ErrNotFound) { // the operation has no exception for a machine that is not there
 			return nil, nil
 		}
 		return versions, err
-	}, func(o *awsjson.Object, v *engine.Version) string {
+	}, func(o *awsjson.Object, v *catalogue.Version) string {
 		o.Str("stateMachineVersionArn", m.VersionARN(v.Number)).Time("creationDate", v.Created)
 		return itoa(int(v.Number))
 	})

@@ -46,7 +46,7 @@ func (e *Engine) heldAbsent(t *laneTask, began int64, absent *integration.Absent
 	if !a.told[absent.What] {
 		a.told[absent.What] = true
 		e.log.Error("tasks wait until the server has what they call, which it had before: start it with that, or stop their executions",
-			slog.String("missing", absent.What), slog.String("executionArn", t.m.executionARN()), slog.String("state", t.effect.StateName))
+			slog.String("missing", absent.What), slog.String("executionArn", t.m.ExecutionARN()), slog.String("state", t.effect.StateName))
 	}
 	return true
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
@@ -40,7 +41,7 @@ func TestActivityGoneAtOnce(t *testing.T) {
 					return memory.None
 				}})
 				e := open(t, engine.Config{Store: s})
-				m := create(t, e, engine.Standard, `{"StartAt":"S","States":{`+tt.states+`}}`)
+				m := create(t, e, catalogue.Standard, `{"StartAt":"S","States":{`+tt.states+`}}`)
 				started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{"items":[1,2,3]}`)})
 				if err != nil {
 					t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/store"
@@ -52,7 +53,7 @@ func TestDamagedExecution(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := create(t, e, engine.Standard, `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":3600,"End":true}}}`)
+	m := create(t, e, catalogue.Standard, `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":3600,"End":true}}}`)
 	arns := make(map[string]string)
 	rot := &rotten{Store: cfg.Store, ids: make(map[store.ExecutionID]func([]store.Chunk) ([]store.Chunk, error))}
 	failing := 2

@@ -3,23 +3,20 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
-
-// ErrDeleting tells that the state machine is being deleted.
-var ErrDeleting = errors.New("engine: the state machine is being deleted")
 
 // deletions are the state machines that are gone as soon as their executions
 // have ended.
@@ -45,19 +42,6 @@ type deletion struct {
 	failed  bool   // the catalogue could not be changed; try again
 }
 
-const deletingPrefix = "deleting/"
-
-func deletingKey(machine uint32) string { return fmt.Sprintf("%s%08x", deletingPrefix, machine) }
-
-// deletedPrefix is of marks, with their time, of machines that are gone. What
-// their executions ran by is kept as long as there are any.
-const deletedPrefix = "deleted/"
-
-// mark notes that a machine is gone.
-func (e *Engine) mark(machine uint32) store.Edit {
-	return store.Edit{Key: fmt.Sprintf("%s%08x", deletedPrefix, machine), Value: strconv.AppendInt(nil, e.Now().UnixMilli(), 10)}
-}
-
 // expressSlack bounds how long Express executions, which are in no list, may run
 // on after their machine is gone.
 const expressSlack = time.Hour
@@ -65,68 +49,51 @@ const expressSlack = time.Hour
 // forgetMachines takes the revisions of machines out of the catalogue that are
 // gone, and their executions too.
 func (e *Engine) forgetMachines(ctx context.Context, now time.Time) error {
-	marks, err := e.store.Scan(ctx, deletedPrefix, "", 0)
+	machines, err := e.catalogue.Deleted(ctx)
 	if err != nil {
 		return err
 	}
-	for _, mark := range marks {
-		number, err := strconv.ParseUint(strings.TrimPrefix(mark.Key, deletedPrefix), 16, 32)
-		millis, wrong := strconv.ParseInt(string(mark.Value), 10, 64)
-		if err = errors.Join(err, wrong); err != nil {
-			return fmt.Errorf("engine: catalogue entry %q: %w", mark.Key, err)
-		}
-		if now.Sub(time.UnixMilli(millis)).Abs() < expressSlack { // the mark may be of another clock
+	for _, gone := range machines {
+		if now.Sub(gone.At).Abs() < expressSlack { // the mark may be of another clock
 			continue
 		}
-		if err := e.forgetRevisions(ctx, uint32(number), mark); err != nil {
+		if err := e.forgetRevisions(ctx, gone); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *Engine) forgetRevisions(ctx context.Context, machine uint32, mark store.Entry) error {
-	left, _, err := e.store.List(ctx, store.ListQuery{Groups: []uint32{machine}, Limit: 1})
+func (e *Engine) forgetRevisions(ctx context.Context, gone catalogue.DeletedMachine) error {
+	left, _, err := e.store.List(ctx, store.ListQuery{Groups: []uint32{gone.Number}, Limit: 1})
 	if err != nil || len(left) > 0 {
 		return err
 	}
-	edits := []store.Edit{{Key: mark.Key, Version: mark.Version}}
-	err = e.eachEntry(ctx, revisionsOf(machine), func(r store.Entry) error {
-		edits = append(edits, store.Edit{Key: r.Key, Version: r.Version})
-		return nil
-	})
-	if err != nil {
+	if err := e.catalogue.ForgetRevisions(ctx, gone); err != nil {
 		return err
 	}
-	if err := e.put(ctx, edits...); err != nil {
-		return err
-	}
-	e.deletions.refused.Delete(machine)
-	e.deletions.starting.Delete(machine)
+	e.deletions.refused.Delete(gone.Number)
+	e.deletions.starting.Delete(gone.Number)
 	return nil
 }
 
 // open takes up the deletions that were waiting.
 func (d *deletions) open(ctx context.Context, e *Engine) error {
 	d.machines = make(map[uint32]*deletion)
-	for _, prefix := range []string{deletingPrefix, deletedPrefix} {
-		entries, err := e.store.Scan(ctx, prefix, "", 0)
-		if err != nil {
-			return fmt.Errorf("engine: read deletions: %w", err)
-		}
-		for _, entry := range entries {
-			machine, err := strconv.ParseUint(strings.TrimPrefix(entry.Key, prefix), 16, 32)
-			if err != nil {
-				return fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
-			}
-			d.refused.Store(uint32(machine), nil)
-			if prefix == deletingPrefix {
-				d.machines[uint32(machine)] = &deletion{entry: string(entry.Value), decided: true}
-				d.any.Store(true)
-			}
-		}
+	deleting, err := e.catalogue.Deleting(ctx)
+	if err != nil {
+		return err
 	}
-	return nil
+	for _, m := range deleting {
+		d.refused.Store(m.Number, nil)
+		d.machines[m.Number] = &deletion{entry: m.Entry, decided: true}
+		d.any.Store(true)
+	}
+	deleted, err := e.catalogue.Deleted(ctx)
+	for _, m := range deleted {
+		d.refused.Store(m.Number, nil)
+	}
+	return err
 }
 
 // resume looks whether the executions that are waited for have ended.
@@ -252,8 +219,8 @@ func (d *deletions) end(machine uint32, del *deletion, done bool) (again bool) {
 // DeleteMachine deletes a state machine with its versions and aliases. As long
 // as executions of it run, it stays as one that is being deleted, which starts
 // no more; each of them is aborted at its next transition. store.ErrVersion.
-func (e *Engine) DeleteMachine(ctx context.Context, m *Machine) error {
-	del := e.deletions.propose(m.Number, machineKey(m.Tenant, m.Name))
+func (e *Engine) DeleteMachine(ctx context.Context, m *catalogue.Machine) error {
+	del := e.deletions.propose(m.Number, m.Entry())
 	if del == nil && m.Deleting {
 		return nil
 	}
@@ -278,45 +245,15 @@ func (e *Engine) DeleteMachine(ctx context.Context, m *Machine) error {
 
 // beginDeletion writes that a machine is gone, or if it has executions, that it
 // is to go.
-func (e *Engine) beginDeletion(ctx context.Context, m *Machine) (done bool, err error) {
-	edits, err := e.unpublish(ctx, m)
-	if err != nil {
-		return false, err
-	}
+func (e *Engine) beginDeletion(ctx context.Context, m *catalogue.Machine) (done bool, err error) {
 	running, err := e.runs(ctx, m.Number)
 	if err != nil {
 		return false, err
 	}
-	if !running {
-		edits = append(edits, store.Edit{Key: machineKey(m.Tenant, m.Name), Version: m.version}, e.mark(m.Number))
-		return true, e.put(ctx, edits...)
+	if running {
+		return false, e.catalogue.BeginDeletion(ctx, m)
 	}
-	gone := *m
-	gone.Deleting = true
-	edit, err := gone.edit()
-	if err != nil {
-		return false, err
-	}
-	return false, e.put(ctx, append(edits, edit, store.Edit{Key: deletingKey(m.Number), Value: []byte(machineKey(m.Tenant, m.Name))})...)
-}
-
-// unpublish gives the edits that delete a machine's versions and aliases.
-func (e *Engine) unpublish(ctx context.Context, m *Machine) ([]store.Edit, error) {
-	p, err := e.published(ctx, m.Number)
-	if err != nil {
-		return nil, err
-	}
-	edits := []store.Edit{{Key: publishedKey(m.Number), Version: p.version}}
-	for _, prefix := range []string{versionPrefix(m.Number), aliasPrefix(m.Number), machineShifts(m.Tenant, m.Name)} {
-		entries, err := e.store.Scan(ctx, prefix, "", 0)
-		if err != nil {
-			return nil, err
-		}
-		for _, entry := range entries {
-			edits = append(edits, store.Edit{Key: entry.Key, Version: entry.Version})
-		}
-	}
-	return edits, nil
+	return true, e.catalogue.Delete(ctx, m)
 }
 
 // runs reports whether executions of a machine are running, or may be about to.
@@ -346,7 +283,7 @@ func (e *Engine) finishDeletion(ctx context.Context, machine uint32) {
 // settleDeletion is finishDeletion for whoever has the turn.
 func (e *Engine) settleDeletion(ctx context.Context, machine uint32, del *deletion) {
 	for again := true; again; {
-		done, err := e.deleteEnded(ctx, machine, del.entry)
+		done, err := e.deleteIfEnded(ctx, machine, del.entry)
 		if err != nil && ctx.Err() == nil {
 			e.log.Error("delete state machine; trying again", slog.String("entry", del.entry), slog.Any("error", err))
 		}
@@ -355,37 +292,24 @@ func (e *Engine) settleDeletion(ctx context.Context, machine uint32, del *deleti
 	}
 }
 
-func (e *Engine) deleteEnded(ctx context.Context, machine uint32, key string) (done bool, err error) {
+// deleteIfEnded deletes a machine that is being deleted unless executions of it
+// run. done reports that it did.
+func (e *Engine) deleteIfEnded(ctx context.Context, machine uint32, key string) (done bool, err error) {
 	if running, err := e.runs(ctx, machine); err != nil || running {
 		return false, err
 	}
-	for range attempts {
-		var entry, deleting store.Entry
-		if entry, err = e.store.Get(ctx, key); err != nil {
-			return errors.Is(err, store.ErrNotFound), err
-		}
-		if deleting, err = e.store.Get(ctx, deletingKey(machine)); err != nil {
-			return errors.Is(err, store.ErrNotFound), err
-		}
-		err = e.put(ctx, store.Edit{Key: key, Version: entry.Version}, store.Edit{Key: deleting.Key, Version: deleting.Version}, e.mark(machine))
-		if err == nil {
-			return true, nil
-		}
-		if !errors.Is(err, store.ErrVersion) { // else its tags were changed
-			return false, err
-		}
-	}
-	return false, err
+	err = e.catalogue.FinishDeletion(ctx, catalogue.DeletingMachine{Number: machine, Entry: key})
+	return err == nil, err
 }
 
 // deleted reports whether the state machine of an execution is being deleted,
 // or has been.
-func (e *Engine) deleted(ctx context.Context, d *Description) bool {
-	if d.meta.Machine == 0 {
+func (e *Engine) deleted(ctx context.Context, d *stored.Description) bool {
+	if d.Meta.Machine == 0 {
 		return false
 	}
-	m, err := e.Machine(ctx, d.MachineARN)
-	return errors.Is(err, store.ErrNotFound) || err == nil && (m.Deleting || m.Number != d.meta.Machine)
+	m, err := e.catalogue.Machine(ctx, d.MachineARN)
+	return errors.Is(err, store.ErrNotFound) || err == nil && (m.Deleting || m.Number != d.Meta.Machine)
 }
 
 // lastStep steps an execution of a machine that is being deleted: it is aborted

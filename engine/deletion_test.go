@@ -9,15 +9,17 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
+	"github.com/steppehq/steppe/stored"
 )
 
 // story is the types of an execution's events.
-func story(t *testing.T, e *engine.Engine, d *engine.Description) string {
+func story(t *testing.T, e *engine.Engine, d *stored.Description) string {
 	t.Helper()
 	events, _, err := e.History(t.Context(), d.ID, 0, 1000, 0, false)
 	if err != nil {
@@ -64,7 +66,7 @@ func TestDeleteMachine(t *testing.T) {
 				var registry integration.Registry
 				registry.Register("moody", new(moody))
 				e := open(t, engine.Config{Integrations: &registry})
-				m := create(t, e, engine.Standard, tt.definition)
+				m := create(t, e, catalogue.Standard, tt.definition)
 				started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
 				if err != nil {
 					t.Fatal(err)
@@ -73,10 +75,10 @@ func TestDeleteMachine(t *testing.T) {
 				if err := e.DeleteMachine(t.Context(), m); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")}); !errors.Is(err, engine.ErrDeleting) {
+				if _, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")}); !errors.Is(err, catalogue.ErrDeleting) {
 					t.Errorf("a start while it is being deleted: %v", err)
 				}
-				if m, err := e.Machine(t.Context(), m.ARN()); err != nil || !m.Deleting {
+				if m, err := e.Catalogue().Machine(t.Context(), m.ARN()); err != nil || !m.Deleting {
 					t.Errorf("while the execution runs the machine is %+v, %v", m, err)
 				}
 				d := end(t, e, started.ARN, tt.want)
@@ -84,7 +86,7 @@ func TestDeleteMachine(t *testing.T) {
 					t.Errorf("after %v: %s", d.Stop.Sub(d.Start), got)
 				}
 				synctest.Wait()
-				if _, err := e.Machine(t.Context(), m.ARN()); !errors.Is(err, store.ErrNotFound) {
+				if _, err := e.Catalogue().Machine(t.Context(), m.ARN()); !errors.Is(err, store.ErrNotFound) {
 					t.Errorf("after the execution the machine is there: %v", err)
 				}
 				if d.Status == store.Succeeded {
@@ -107,7 +109,7 @@ func TestDeletionSurvives(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := create(t, first, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":10,"Next":"B"},"B":{"Type":"Pass","End":true}}}`)
+		m := create(t, first, catalogue.Standard, `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":10,"Next":"B"},"B":{"Type":"Pass","End":true}}}`)
 		started, err := first.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
 		if err != nil {
 			t.Fatal(err)
@@ -133,7 +135,7 @@ func TestDeletionSurvives(t *testing.T) {
 func TestDeletionWaitsForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t, engine.Config{})
-		m := create(t, e, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":10,"Next":"B"},"B":{"Type":"Pass","End":true}}}`)
+		m := create(t, e, catalogue.Standard, `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":10,"Next":"B"},"B":{"Type":"Pass","End":true}}}`)
 		var arns []string
 		for i := range 200 {
 			started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Name: fmt.Sprint(i), Input: doc("{}")})
@@ -149,14 +151,14 @@ func TestDeletionWaitsForAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if _, err := e.Machine(t.Context(), m.ARN()); err != nil {
+		if _, err := e.Catalogue().Machine(t.Context(), m.ARN()); err != nil {
 			t.Errorf("the machine went with its first execution: %v", err)
 		}
 		for _, arn := range arns {
 			end(t, e, arn, store.Aborted)
 		}
 		synctest.Wait()
-		if _, err := e.Machine(t.Context(), m.ARN()); !errors.Is(err, store.ErrNotFound) {
+		if _, err := e.Catalogue().Machine(t.Context(), m.ARN()); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("the machine is there: %v", err)
 		}
 	})

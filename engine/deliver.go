@@ -10,9 +10,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 // delivery is a message on its way to an execution.
@@ -347,11 +349,11 @@ func (st *stepping) commit(ctx context.Context) error {
 		return nil
 	}
 	x := st.l.x
-	st.scratch.chunk = st.e.encodeChunk(st.scratch.chunk[:0], st.l.meta.Encryption, st.r.id, st.events)
+	st.scratch.chunk = st.e.stored.EncodeChunk(st.scratch.chunk[:0], st.l.meta.Encryption, st.r.id, st.events)
 	t := store.Transition{
 		Execution: st.r.id,
 		New:       st.new,
-		Status:    statuses[x.Status()],
+		Status:    stored.StatusOf(x.Status()),
 		Chunk: store.Chunk{
 			First: st.events[0].ID, Last: x.Last(),
 			Data: st.scratch.chunk,
@@ -360,27 +362,18 @@ func (st *stepping) commit(ctx context.Context) error {
 	if count, last := x.Redrives(); count > 0 {
 		t.Redrives, t.Redriven = int(count), time.UnixMilli(last)
 	}
-	t.Terms = st.e.terms(&st.l.meta, x, st.new != nil)
+	t.Terms = st.e.index.Terms(&st.l.meta, x, st.new != nil)
 	if x.Status() != interpreter.Running {
 		t.Stop = st.events[len(st.events)-1].Time()
-		t.Expire = st.l.meta.expiry(t.Stop)
+		t.Expire = st.l.meta.Expiry(t.Stop)
 	} else {
-		t.Wake, t.Busy = waits(x, st.scratch.token)
+		t.Wake, t.Busy = stored.Waits(x, st.scratch.token)
 	}
 	err := st.send(ctx, &t)
 	if errors.Is(err, store.ErrUnknown) {
 		st.tried.lost = &store.Chunk{First: t.Chunk.First, Last: t.Chunk.Last, Data: bytes.Clone(t.Chunk.Data)}
 	}
 	return err
-}
-
-// waits tells when a running execution wants to be woken, and whether it has
-// something to do before.
-func waits(x *interpreter.Execution, token func(event int64) string) (wake time.Time, busy bool) {
-	if at := x.Wake(); at != 0 {
-		wake = time.UnixMilli(at)
-	}
-	return wake, x.Ready() || len(x.Pending(token)) > 0
 }
 
 // largeCommit is the size from which on commits wait for each other, tenant by
@@ -392,49 +385,20 @@ const largeCommit = 64 << 10
 func (st *stepping) send(ctx context.Context, t *store.Transition) error {
 	e, r := st.e, st.r
 	if len(t.Chunk.Data) < largeCommit || e.simulated {
-		return e.commit(ctx, nil, st.l.handle, t)
+		return stored.Commit(ctx, ctx, st.l.handle, t)
 	}
 	p, err := r.paced(e, &st.l.meta)
 	if err == nil {
 		if err = e.pacer.commits.take(p.ctx, p.tenant); err == nil {
 			defer e.pacer.commits.give(p.tenant)
-			err = e.commit(ctx, p, st.l.handle, t)
+			err = stored.Commit(ctx, p.ctx, st.l.handle, t)
 		}
 	}
 	if errors.Is(err, errStopping) {
 		t.Hurry = true
-		err = e.commit(ctx, nil, st.l.handle, t)
+		err = stored.Commit(ctx, ctx, st.l.handle, t)
 	}
 	return err
-}
-
-// commit asks the store until it is not busy. p, where it is not nil, may
-// interrupt that: its cause is the error then, and nothing was written.
-func (e *Engine) commit(ctx context.Context, p *paced, handle store.Shard, t *store.Transition) error {
-	stop := ctx
-	if p != nil {
-		stop = p.ctx
-	}
-	pause := time.Millisecond
-	for {
-		err := handle.Commit(ctx, t)
-		if !errors.Is(err, store.ErrBusy) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-stop.Done():
-			return context.Cause(stop)
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, 100*time.Millisecond)
-	}
-}
-
-var statuses = map[interpreter.Status]store.Status{
-	interpreter.Running: store.Running, interpreter.Succeeded: store.Succeeded, interpreter.Failed: store.Failed,
-	interpreter.TimedOut: store.TimedOut, interpreter.Aborted: store.Aborted,
 }
 
 // settle brings about what was committed: it tells the observer, sets the
@@ -496,8 +460,8 @@ func (e *Engine) parks(r *resident, wake int64, effects []interpreter.Effect) bo
 	return !e.pools.performing(r.id)
 }
 
-func (e *Engine) token(r *resident, m *meta) func(int64) string {
-	return func(event int64) string { return e.tokens.make(m.tenant(), r.id, event) }
+func (e *Engine) token(r *resident, m *stored.Meta) func(int64) string {
+	return func(event int64) string { return e.tokens.make(m.Tenant(), r.id, event) }
 }
 
 // unperformed gives the effects without recorded outcome that are neither
@@ -535,7 +499,7 @@ func (e *Engine) deliveryFailed(r *resident, err error) {
 	case errors.Is(err, ErrNotRunning), errors.Is(err, ErrStale), errors.Is(err, ErrNotOwner), errors.Is(err, ErrHeld), e.closing.Err() != nil:
 		return
 	}
-	if missing, ok := errors.AsType[*KeyError](err); ok {
+	if missing, ok := errors.AsType[*catalogue.KeyError](err); ok {
 		e.awaitKey(missing)
 		return
 	}

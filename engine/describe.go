@@ -8,45 +8,25 @@ import (
 	"slices"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
 )
 
-// Description is what can be told of an execution.
-type Description struct {
-	ID                   store.ExecutionID
-	ARN, Name            string
-	MachineARN           string
-	Status               store.Status
-	Start, Stop          time.Time
-	Input, Output        *value.Doc // Input is nil in lists, Output too
-	Failure              history.ErrorOutput
-	RoleARN              string
-	VersionARN, AliasARN string
-	TraceHeader          string
-	Last                 int64 // number of the last event
-	Redrives             int
-	Redriven             time.Time
-	// Fork tells of which execution, and of which of its events, this one is a
-	// fork; nil when it is none.
-	Fork *history.Fork
-
-	meta meta
-}
-
 // Find gives the id of the execution of that ARN. store.ErrNotFound.
 func (e *Engine) Find(ctx context.Context, arn string) (store.ExecutionID, error) {
-	name, ok := ParseARN(arn)
-	if !ok || name.Kind != "execution" || len(name.Path) != 2 || !visible(ctx, name.Tenant) {
+	name, ok := catalogue.ParseARN(arn)
+	if !ok || name.Kind != "execution" || len(name.Path) != 2 || !catalogue.Visible(ctx, name.Tenant) {
 		return store.ExecutionID{}, store.ErrNotFound
 	}
-	return e.store.Lookup(ctx, nameKey(name.Tenant, name.Path[0], name.Path[1]))
+	return e.store.Lookup(ctx, stored.NameKey(name.Tenant, name.Path[0], name.Path[1]))
 }
 
 // Summary tells what lists tell of an execution: no payload. store.ErrNotFound.
-func (e *Engine) Summary(ctx context.Context, arn string) (*Description, error) {
+func (e *Engine) Summary(ctx context.Context, arn string) (*stored.Description, error) {
 	id, err := e.Find(ctx, arn)
 	if err != nil {
 		return nil, err
@@ -55,109 +35,51 @@ func (e *Engine) Summary(ctx context.Context, arn string) (*Description, error) 
 	if err != nil {
 		return nil, err
 	}
-	return summary(record)
+	return stored.Summary(record)
 }
 
 // Describe tells of an execution. store.ErrNotFound, [*KeyError].
-func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error) {
+func (e *Engine) Describe(ctx context.Context, arn string) (*stored.Description, error) {
 	id, err := e.Find(ctx, arn)
 	if err != nil {
 		return nil, err
 	}
-	return e.describe(ctx, id)
-}
-
-func (e *Engine) describe(ctx context.Context, id store.ExecutionID) (*Description, error) {
-	record, err := e.store.Execution(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return e.describeRecord(ctx, record)
-}
-
-// describeRecord tells of an execution whose record was read.
-func (e *Engine) describeRecord(ctx context.Context, record *store.Record) (*Description, error) {
-	id := record.ID
-	d, err := summary(record)
-	if err != nil {
-		return nil, err
-	}
-	first, err := e.store.History(ctx, id, 1, 1, false)
-	if err != nil {
-		return nil, fmt.Errorf("engine: read history: %w", err)
-	}
-	if len(first) == 0 {
-		return nil, store.ErrNotFound
-	}
-	events, err := e.decodeChunk(ctx, nil, id, &first[0])
-	if err != nil {
-		return nil, err
-	}
-	d.Input = events[0].Input
-	if d.Status == store.Running {
-		return d, nil
-	}
-	if record.Last != first[0].Last {
-		last, err := e.store.History(ctx, id, record.Last, 1, true)
-		if err != nil || len(last) == 0 {
-			return nil, fmt.Errorf("engine: read the end of a history: %w", err)
-		}
-		if events, err = e.decodeChunk(ctx, nil, id, &last[0]); err != nil {
-			return nil, err
-		}
-	}
-	end := &events[len(events)-1]
-	d.Output, d.Failure = end.Output, end.Failure
-	return d, nil
-}
-
-// summary is what a list tells of an execution.
-func summary(r *store.Record) (*Description, error) {
-	m, err := decodeMeta(r.Meta)
-	if err != nil {
-		return nil, err
-	}
-	return &Description{
-		ID: r.ID, ARN: m.executionARN(), Name: m.Name, MachineARN: m.machineARN(),
-		Status: r.Status, Start: r.Start, Stop: r.Stop,
-		RoleARN: m.RoleARN, VersionARN: m.VersionARN, AliasARN: m.AliasARN, TraceHeader: m.TraceHeader,
-		Last: r.Last, Redrives: r.Redrives, Redriven: r.Redriven, Fork: m.Fork, meta: m,
-	}, nil
+	return e.stored.Describe(ctx, id)
 }
 
 // List tells of the executions of a state machine, newest first; status 0 is
 // any. The token, of whoever asked for the page before, is for the next page, ""
 // at the end.
-func (e *Engine) List(ctx context.Context, m *Machine, status store.Status, limit int, token string) ([]*Description, string, error) {
+func (e *Engine) List(ctx context.Context, m *catalogue.Machine, status store.Status, limit int, token string) ([]*stored.Description, string, error) {
 	q := store.ListQuery{Groups: []uint32{m.Number}, Limit: limit, After: parsePlace(token)}
 	if status != 0 {
 		q.Statuses = []store.Status{status}
 	}
-	return e.list(ctx, q, func(*store.Record, *Description) bool { return true })
+	return e.list(ctx, q, func(*store.Record, *stored.Description) bool { return true })
 }
 
 // ListQualified is [Engine.List] of the executions that were started by a version
 // or an alias, whose ARN is given. A page may have fewer executions than were
 // asked for, and yet not be the last.
-func (e *Engine) ListQualified(ctx context.Context, m *Machine, arn string, status store.Status, limit int, token string) ([]*Description, string, error) {
-	q := store.ListQuery{Term: qualifierTerm(m.Number, arn), Limit: limit, After: parsePlace(token)}
-	return e.list(ctx, q, func(r *store.Record, d *Description) bool {
+func (e *Engine) ListQualified(ctx context.Context, m *catalogue.Machine, arn string, status store.Status, limit int, token string) ([]*stored.Description, string, error) {
+	q := store.ListQuery{Term: stored.QualifierTerm(m.Number, arn), Limit: limit, After: parsePlace(token)}
+	return e.list(ctx, q, func(r *store.Record, d *stored.Description) bool {
 		return r.Group == m.Number && (d.VersionARN == arn || d.AliasARN == arn) && (status == 0 || r.Status == status)
 	})
 }
 
 // list gives a page of executions that hold. It looks at about maxLooked others
 // at most.
-func (e *Engine) list(ctx context.Context, q store.ListQuery, holds func(*store.Record, *Description) bool) ([]*Description, string, error) {
+func (e *Engine) list(ctx context.Context, q store.ListQuery, holds func(*store.Record, *stored.Description) bool) ([]*stored.Description, string, error) {
 	limit := q.Limit
-	list := make([]*Description, 0, limit)
+	list := make([]*stored.Description, 0, limit)
 	for looked := 0; ; looked += q.Limit {
 		records, more, err := e.store.List(ctx, q)
 		if err != nil {
 			return nil, "", err
 		}
 		for i := range records {
-			d, err := summary(&records[i])
+			d, err := stored.Summary(&records[i])
 			if err != nil {
 				return nil, "", err
 			}
@@ -254,7 +176,7 @@ func (r *historyReader) next(ctx context.Context, from int64) (decoded [][]histo
 	if r.bytes == 0 {
 		n = 2
 	}
-	done, err := r.e.Turn(ctx, callerOf(ctx), r.bytes)
+	done, err := r.e.Turn(ctx, catalogue.Caller(ctx), r.bytes)
 	if err != nil {
 		return nil, false, err
 	}
@@ -273,14 +195,14 @@ func (r *historyReader) decode(ctx context.Context, chunks []store.Chunk) ([][]h
 	for i := range chunks {
 		r.bytes += len(chunks[i].Data)
 	}
-	done, err := r.e.Turn(ctx, callerOf(ctx), r.bytes)
+	done, err := r.e.Turn(ctx, catalogue.Caller(ctx), r.bytes)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	all := make([][]history.Event, len(chunks))
 	for i := range chunks {
-		if all[i], err = r.e.decodeChunk(ctx, nil, r.id, &chunks[i]); err != nil {
+		if all[i], err = r.e.stored.DecodeChunk(ctx, nil, r.id, &chunks[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -349,6 +271,3 @@ func (e *Engine) Stop(ctx context.Context, arn string, failure history.ErrorOutp
 	}
 	return record.Stop, nil
 }
-
-// MachineName is the name of the execution's state machine.
-func (d *Description) MachineName() string { return d.meta.MachineName }

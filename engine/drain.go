@@ -32,7 +32,7 @@ func (e *Engine) Drain(ctx context.Context) {
 	}
 	for _, t := range e.pools.underWay() {
 		e.log.Warn("a task is cut; the next server performs it again, with the same idempotency key",
-			slog.String("executionArn", t.m.executionARN()), slog.Int64("event", t.id.event),
+			slog.String("executionArn", t.m.ExecutionARN()), slog.Int64("event", t.id.event),
 			slog.String("idempotencyKey", idempotency(t.id.execution, t.id.event)))
 	}
 }
@@ -53,7 +53,7 @@ func (p *pools) underWay() []*laneTask {
 		tasks = append(tasks, t)
 	}
 	slices.SortFunc(tasks, func(a, b *laneTask) int {
-		return strings.Compare(a.m.executionARN(), b.m.executionARN())
+		return strings.Compare(a.m.ExecutionARN(), b.m.ExecutionARN())
 	})
 	return tasks
 }

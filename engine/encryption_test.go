@@ -13,14 +13,21 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
+	"github.com/steppehq/steppe/transfer"
 	"github.com/steppehq/steppe/value"
 )
+
+// key makes a key of the same byte again and again.
+func key(id string, b byte) catalogue.EncryptionKey {
+	return catalogue.EncryptionKey{ID: id, Key: bytes.Repeat([]byte{b}, 32)}
+}
 
 // encrypted is the configuration of a machine that a customer's key encrypts.
 func encrypted(id string) json.RawMessage {
@@ -28,13 +35,13 @@ func encrypted(id string) json.RawMessage {
 }
 
 // createEncrypted makes a machine with a configuration of encryption, or nil.
-func createEncrypted(t testing.TB, e *engine.Engine, name, definition string, configuration json.RawMessage) *engine.Machine {
+func createEncrypted(t testing.TB, e *engine.Engine, name, definition string, configuration json.RawMessage) *catalogue.Machine {
 	t.Helper()
 	parsed, diagnostics := asl.Parse([]byte(definition))
 	if parsed == nil {
 		t.Fatal(diagnostics)
 	}
-	m, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: name, Type: engine.Standard, Definition: definition, Encryption: configuration}, parsed)
+	m, err := e.Catalogue().CreateMachine(t.Context(), catalogue.Machine{Tenant: tenant, Name: name, Type: catalogue.Standard, Definition: definition, Encryption: configuration}, parsed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,11 +49,11 @@ func createEncrypted(t testing.TB, e *engine.Engine, name, definition string, co
 }
 
 // encryptFromNow updates a machine.
-func encryptFromNow(t *testing.T, e *engine.Engine, m *engine.Machine, id string) *engine.Machine {
+func encryptFromNow(t *testing.T, e *engine.Engine, m *catalogue.Machine, id string) *catalogue.Machine {
 	t.Helper()
 	changed := *m
 	changed.Encryption = encrypted(id)
-	put, err := e.PutMachine(t.Context(), changed, m.Parsed(), true)
+	put, err := e.Catalogue().PutMachine(t.Context(), changed, m.Parsed(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +126,7 @@ func TestKeyIsMissing(t *testing.T) {
 				fake := &service{began: make(chan struct{})}
 				var registry integration.Registry
 				registry.Register("fake", fake)
-				cfg := engine.Config{Store: memory.New(memory.Options{}), Integrations: &registry, EncryptionKeys: []engine.EncryptionKey{key("k", 1)}}
+				cfg := engine.Config{Store: memory.New(memory.Options{}), Integrations: &registry, EncryptionKeys: []catalogue.EncryptionKey{key("k", 1)}}
 				first := live(t, cfg)
 				m := createEncrypted(t, first.Engine, name, definition, encrypted("k"))
 				started, err := first.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
@@ -135,9 +142,9 @@ func TestKeyIsMissing(t *testing.T) {
 				without := cfg
 				without.EncryptionKeys = nil
 				if other {
-					without.EncryptionKeys = []engine.EncryptionKey{key("k", 2)}
+					without.EncryptionKeys = []catalogue.EncryptionKey{key("k", 2)}
 				}
-				keyless(t, live(t, without), started.ARN, fake.token, engine.KeyError{ID: "k", Other: other})
+				keyless(t, live(t, without), started.ARN, fake.token, catalogue.KeyError{ID: "k", Other: other})
 
 				again := live(t, cfg)
 				if fake.token != "" {
@@ -156,12 +163,12 @@ func TestKeyIsMissing(t *testing.T) {
 }
 
 // keyless lets an hour pass in an engine that has not the key of an execution.
-func keyless(t *testing.T, l *life, arn, token string, want engine.KeyError) {
+func keyless(t *testing.T, l *life, arn, token string, want catalogue.KeyError) {
 	t.Helper()
 	time.Sleep(time.Hour)
 	refused := func(what string, err error) {
 		t.Helper()
-		if got, ok := errors.AsType[*engine.KeyError](err); !ok || *got != want {
+		if got, ok := errors.AsType[*catalogue.KeyError](err); !ok || *got != want {
 			t.Errorf("%s: %v, want %v", what, err, &want)
 		}
 	}
@@ -189,7 +196,7 @@ func keyless(t *testing.T, l *life, arn, token string, want engine.KeyError) {
 // TestKeyIsRenamed: with another id a key still decrypts, but encrypts nothing
 // for the one that it had.
 func TestKeyIsRenamed(t *testing.T) {
-	cfg := engine.Config{Store: memory.New(memory.Options{}), Integrations: new(integration.Registry), EncryptionKeys: []engine.EncryptionKey{key("k", 1)}}
+	cfg := engine.Config{Store: memory.New(memory.Options{}), Integrations: new(integration.Registry), EncryptionKeys: []catalogue.EncryptionKey{key("k", 1)}}
 	first := live(t, cfg)
 	m := createEncrypted(t, first.Engine, "m", `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":1000,"End":true}}}`, encrypted("k"))
 	started, err := first.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`"in"`)})
@@ -197,17 +204,17 @@ func TestKeyIsRenamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.end()
-	cfg.EncryptionKeys = []engine.EncryptionKey{key("renamed", 1)}
+	cfg.EncryptionKeys = []catalogue.EncryptionKey{key("renamed", 1)}
 	second := live(t, cfg)
 	defer second.end()
 	if d, err := second.Describe(t.Context(), started.ARN); err != nil || d.Input.String() != `"in"` {
 		t.Errorf("%+v, %v", d, err)
 	}
-	missing := engine.KeyError{ID: "k"}
+	missing := catalogue.KeyError{ID: "k"}
 	if _, err := second.Stop(t.Context(), started.ARN, history.ErrorOutput{}); err == nil || err.Error() != missing.Error() {
 		t.Errorf("stop: %v", err)
 	}
-	if m, err = second.Machine(t.Context(), m.ARN()); err != nil || m.Locked() != nil {
+	if m, err = second.Catalogue().Machine(t.Context(), m.ARN()); err != nil || m.Locked() != nil {
 		t.Fatal(err, m.Locked())
 	}
 	if _, err := second.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`"in"`)}); err == nil || err.Error() != missing.Error() {
@@ -223,7 +230,7 @@ func TestKeyIsRenamed(t *testing.T) {
 func TestConfigurationWithoutKeys(t *testing.T) {
 	db := memory.New(memory.Options{})
 	const definition = `{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}`
-	start := func(l *life, m *engine.Machine) bool {
+	start := func(l *life, m *catalogue.Machine) bool {
 		t.Helper()
 		started, err := l.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{}`)})
 		if err != nil {
@@ -237,11 +244,11 @@ func TestConfigurationWithoutKeys(t *testing.T) {
 		if err != nil || len(chunks) != 1 {
 			t.Fatal(chunks, err)
 		}
-		return engine.Sealed(chunks[0].Data)
+		return catalogue.Sealed(chunks[0].Data)
 	}
 	without := live(t, engine.Config{Store: db, Integrations: new(integration.Registry)})
 	m := createEncrypted(t, without.Engine, "m", definition, encrypted("k"))
-	if err := without.PutActivity(t.Context(), engine.Activity{Tenant: tenant, Name: "a", Encryption: encrypted("k")}); err != nil {
+	if err := without.Catalogue().PutActivity(t.Context(), catalogue.Activity{Tenant: tenant, Name: "a", Encryption: encrypted("k")}); err != nil {
 		t.Fatal(err)
 	}
 	if start(without, m) {
@@ -254,9 +261,9 @@ func TestConfigurationWithoutKeys(t *testing.T) {
 		}
 	}
 
-	with := live(t, engine.Config{Store: db, Integrations: new(integration.Registry), EncryptionKeys: []engine.EncryptionKey{key("k", 1)}})
+	with := live(t, engine.Config{Store: db, Integrations: new(integration.Registry), EncryptionKeys: []catalogue.EncryptionKey{key("k", 1)}})
 	defer with.end()
-	m, err := with.Machine(t.Context(), m.ARN())
+	m, err := with.Catalogue().Machine(t.Context(), m.ARN())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +289,7 @@ func TestConfigurationWithoutKeys(t *testing.T) {
 func TestKeyOfTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := memory.New(memory.Options{})
-		keys := []engine.EncryptionKey{key("old", 1), key("new", 2)}
+		keys := []catalogue.EncryptionKey{key("old", 1), key("new", 2)}
 		e := open(t, engine.Config{Store: db, EncryptionKeys: keys})
 		const definition = `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":90,"Next":"B"},"B":{"Type":"Succeed"}}}`
 		m := createEncrypted(t, e, "m", definition, encrypted("old"))
@@ -316,7 +323,7 @@ func TestKeyOfTheStart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checker, err := engine.NewChecker(db, keys[i/3:][:1])
+			checker, err := transfer.NewChecker(db, keys[i/3:][:1])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -331,7 +338,7 @@ func TestKeyOfTheStart(t *testing.T) {
 // one whose key is missing.
 func TestCheckTellsDamage(t *testing.T) {
 	db := memory.New(memory.Options{})
-	keys := []engine.EncryptionKey{key("k", 1)}
+	keys := []catalogue.EncryptionKey{key("k", 1)}
 	e := open(t, engine.Config{Store: db, EncryptionKeys: keys})
 	m := createEncrypted(t, e, "m", `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":1000,"End":true}}}`, encrypted("k"))
 	var records []*store.Record
@@ -366,14 +373,14 @@ func TestCheckTellsDamage(t *testing.T) {
 		return []store.Chunk{{First: chunks[0][0].First, Last: chunks[0][0].Last, Data: first}, {First: chunks[0][1].First, Last: chunks[0][1].Last, Data: last}}
 	}
 	for name, tt := range map[string]struct {
-		keys   []engine.EncryptionKey
+		keys   []catalogue.EncryptionKey
 		chunks []store.Chunk
 		want   string
 		locked int
 	}{
 		"as it is":            {keys, chunks[0], "", 0},
 		"without the key":     {nil, chunks[0], "", 1},
-		"with another key":    {[]engine.EncryptionKey{key("k", 2)}, chunks[0], "", 1},
+		"with another key":    {[]catalogue.EncryptionKey{key("k", 2)}, chunks[0], "", 1},
 		"changed":             {keys, with(chunks[0][0].Data, changed), damaged, 0},
 		"of another one":      {keys, with(chunks[1][0].Data, chunks[0][1].Data), damaged, 0},
 		"in the wrong order":  {keys, with(chunks[0][1].Data, chunks[0][0].Data), damaged, 0},
@@ -381,7 +388,7 @@ func TestCheckTellsDamage(t *testing.T) {
 		"nothing but a byte":  {keys, with(chunks[0][0].Data[:1], chunks[0][1].Data), damaged, 0},
 		"a byte, and no keys": {nil, with(chunks[0][0].Data[:1], chunks[0][1].Data), damaged, 0},
 	} {
-		checker, err := engine.NewChecker(db, tt.keys)
+		checker, err := transfer.NewChecker(db, tt.keys)
 		if err != nil {
 			t.Fatal(err)
 		}

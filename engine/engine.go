@@ -21,7 +21,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"runtime/debug"
@@ -29,17 +28,23 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 // Config is what an engine is made of. Store and Integrations are required.
 type Config struct {
 	Store        store.Store
 	Integrations *integration.Registry
-	Logger       *slog.Logger
+	// Recognized reports whether AWS has what a Task's Resource names, for the check
+	// of definitions; nil for no more than what can be told from the text.
+	Recognized func(asl.Resource) bool
+	Logger     *slog.Logger
 	// Limits bounds executions; the zero value stands for AWS's quotas.
 	Limits interpreter.Limits
 	// Retention is how long executions are kept after their end, where their
@@ -51,7 +56,7 @@ type Config struct {
 	// EncryptionKeys are the customers' keys that encryption configurations of
 	// state machines and activities name. Without any nothing is encrypted; with
 	// some, a configuration that names another key is refused ([*KeyError]).
-	EncryptionKeys []EncryptionKey
+	EncryptionKeys []catalogue.EncryptionKey
 	// Owner names this engine to others that share the store.
 	Owner string
 	// Concurrency bounds the tasks of one integration that are performed at
@@ -67,7 +72,7 @@ type Config struct {
 	// nothing does.
 	Marks store.Marks
 	// Quotas bound what accounts have in the catalogue.
-	Quotas Quotas
+	Quotas catalogue.Quotas
 	// Clock gives the time, the wall clock by default.
 	Clock func() time.Time
 	// Virtual, where it is set, is the clock: Run has it jump from one timer to the
@@ -113,16 +118,16 @@ type Engine struct {
 	cfg        Config
 	store      store.Store
 	log        *slog.Logger
-	catalogue  *catalogue
+	catalogue  *catalogue.Catalogue
 	tokens     tokens
-	keys       *keyring
+	stored     *stored.Executions
 	awaited    sync.Map // what awaitKey has told
 	shards     []*shard
 	timers     timers
 	pools      pools
 	activities activities
 	watchers   watchers
-	index      index
+	index      stored.Index
 	retainer   retainer
 	deletions  deletions
 	shifts     shifts
@@ -132,7 +137,6 @@ type Engine struct {
 	absences   absences
 	pacer      *pacer
 	residency  residency
-	usage      usage
 	suspects   suspects
 
 	simulated bool // Config.Go was given: nothing else may be concurrent
@@ -146,7 +150,7 @@ type Engine struct {
 // them: their timers are set, and the effects whose outcome was not recorded
 // are performed again. The engine works as soon as [Engine.Run] does.
 func Open(ctx context.Context, cfg Config) (*Engine, error) {
-	e := &Engine{cfg: cfg.withDefaults(), store: cfg.Store, catalogue: newCatalogue(cfg.Store)}
+	e := &Engine{cfg: cfg.withDefaults(), store: cfg.Store}
 	e.log = e.cfg.Logger
 	e.closing, e.close = context.WithCancel(context.Background())
 	if e.simulated = e.cfg.Go != nil; !e.simulated {
@@ -160,19 +164,25 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	e.pools.init(e)
 	e.activities.init()
 	var err error
-	if e.keys, err = newKeyring(e.cfg.EncryptionKeys, e.random); err != nil {
+	e.catalogue, err = catalogue.New(catalogue.Config{
+		Store: cfg.Store, EncryptionKeys: e.cfg.EncryptionKeys, Quotas: e.cfg.Quotas, Turn: e.Turn,
+		Offer: asl.Offer{Recognized: e.cfg.Recognized, Lacks: e.cfg.Integrations.Lacks},
+		Clock: e.cfg.Clock, Random: e.cfg.Random, Logger: e.log,
+	})
+	if err != nil {
 		return nil, err
 	}
-	if err := e.loadKey(ctx); err != nil {
+	e.stored = stored.New(cfg.Store, e.catalogue)
+	if err := e.loadKeys(ctx); err != nil {
 		return nil, err
 	}
-	if err := e.encryptAnew(ctx); err != nil {
+	if err := e.catalogue.Reencrypt(ctx); err != nil {
 		return nil, err
 	}
 	if err := e.suspects.open(ctx, e); err != nil {
 		return nil, err
 	}
-	if err := e.index.open(ctx, e); err != nil {
+	if err := e.index.Open(ctx, e.store, e.cfg.Index, e.Now()); err != nil {
 		return nil, err
 	}
 	if err := e.deletions.open(ctx, e); err != nil {
@@ -208,7 +218,6 @@ func (cfg Config) withDefaults() Config {
 	if cfg.MaxQueued == 0 {
 		cfg.MaxQueued = 200_000
 	}
-	cfg.Quotas = cfg.Quotas.withDefaults()
 	if cfg.Memory == 0 {
 		cfg.Memory = DefaultMemory
 	}
@@ -224,29 +233,16 @@ func (cfg Config) withDefaults() Config {
 	return cfg
 }
 
-// loadKey reads the keys that task tokens are made with, or makes the first.
-func (e *Engine) loadKey(ctx context.Context) error {
-	entry, err := e.store.Get(ctx, tokenKey)
-	if errors.Is(err, store.ErrNotFound) {
-		secret := make([]byte, 32)
-		e.random(secret)
-		err = e.store.Put(ctx, store.Edit{Key: tokenKey, Value: secret})
-		if errors.Is(err, store.ErrVersion) {
-			return e.loadKey(ctx)
-		}
-		entry.Value = secret
+// loadKeys reads the keys that task tokens are made with, or makes the first.
+func (e *Engine) loadKeys(ctx context.Context) error {
+	if err := e.catalogue.MakeTokenKey(ctx); err != nil {
+		return err
 	}
+	keys, err := e.catalogue.TokenKeys(ctx)
 	if err != nil {
-		return fmt.Errorf("engine: task token key: %w", err)
+		return err
 	}
-	e.tokens.key = entry.Value
-	others, err := e.store.Scan(ctx, tokenKey+"/", "", 0)
-	if err != nil {
-		return fmt.Errorf("engine: task token keys: %w", err)
-	}
-	for _, other := range others {
-		e.tokens.others = append(e.tokens.others, other.Value)
-	}
+	e.tokens.key, e.tokens.others = keys[0], keys[1:]
 	return nil
 }
 
@@ -304,12 +300,9 @@ func (e *Engine) Close(ctx context.Context) error {
 	return failed
 }
 
-// random fills b. A source that fails leaves no safe way on.
-func (e *Engine) random(b []byte) {
-	if _, err := io.ReadFull(e.cfg.Random, b); err != nil {
-		panic(fmt.Sprintf("engine: no random bytes: %v", err))
-	}
-}
+// Catalogue is what the engine's store has of state machines and activities. It is
+// the only one that may write there while the engine is open.
+func (e *Engine) Catalogue() *catalogue.Catalogue { return e.catalogue }
 
 // Now is the time by the engine's clock.
 func (e *Engine) Now() time.Time { return e.cfg.Clock() }

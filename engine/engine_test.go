@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
@@ -21,7 +22,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-var tenant = engine.Tenant{Account: "000000000000", Region: "us-east-1"}
+var tenant = catalogue.Tenant{Account: "000000000000", Region: "us-east-1"}
 
 // open starts an engine that runs until the test ends.
 func open(t testing.TB, cfg engine.Config) *engine.Engine {
@@ -49,9 +50,9 @@ func open(t testing.TB, cfg engine.Config) *engine.Engine {
 	return e
 }
 
-func create(t testing.TB, e *engine.Engine, typ engine.MachineType, definition string) *engine.Machine {
+func create(t testing.TB, e *engine.Engine, typ catalogue.MachineType, definition string) *catalogue.Machine {
 	t.Helper()
-	m, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: "m", Type: typ, Definition: definition}, parse(t, definition))
+	m, err := e.Catalogue().CreateMachine(t.Context(), catalogue.Machine{Tenant: tenant, Name: "m", Type: typ, Definition: definition}, parse(t, definition))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func TestEffectsWaitForTheirCommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := create(t, e, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::fake:work","End":true}}}`)
+	m := create(t, e, catalogue.Standard, `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::fake:work","End":true}}}`)
 	if _, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")}); !errors.Is(err, store.ErrUnknown) {
 		t.Errorf("start: %v", err)
 	}
@@ -85,7 +86,7 @@ func TestEffectsWaitForTheirCommit(t *testing.T) {
 // input while the execution runs tells the first start again.
 func TestStartIsIdempotentByName(t *testing.T) {
 	e := open(t, engine.Config{})
-	m := create(t, e, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":1000,"End":true}}}`)
+	m := create(t, e, catalogue.Standard, `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":1000,"End":true}}}`)
 	first, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Name: "x", Input: doc(`{"a":1}`)})
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +111,7 @@ func TestStartIsIdempotentByName(t *testing.T) {
 func TestYearOfWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t, engine.Config{})
-		m := create(t, e, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":31536000,"End":true}}}`)
+		m := create(t, e, catalogue.Standard, `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":31536000,"End":true}}}`)
 		started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{"a":1}`)})
 		if err != nil {
 			t.Fatal(err)
@@ -162,7 +163,7 @@ func TestTimers(t *testing.T) {
 				var registry integration.Registry
 				registry.Register("slow", slow{})
 				e := open(t, engine.Config{Integrations: &registry})
-				m := create(t, e, engine.Standard, tt.definition)
+				m := create(t, e, catalogue.Standard, tt.definition)
 				started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
 				if err != nil {
 					t.Fatal(err)
@@ -199,7 +200,7 @@ func (slow) Perform(ctx context.Context, task integration.Task) (*value.Doc, err
 // activity makes the activity a, and gives its ARN.
 func activity(t testing.TB, e *engine.Engine) string {
 	t.Helper()
-	if err := e.PutActivity(t.Context(), engine.Activity{Tenant: tenant, Name: "a"}); err != nil {
+	if err := e.Catalogue().PutActivity(t.Context(), catalogue.Activity{Tenant: tenant, Name: "a"}); err != nil {
 		t.Fatal(err)
 	}
 	return tenant.ARN("activity", "a")
@@ -213,7 +214,7 @@ func TestActivityGone(t *testing.T) {
 		start := func(name, resource string) string {
 			t.Helper()
 			definition := fmt.Sprintf(`{"StartAt":"A","States":{"A":{"Type":"Task","Resource":%q,"Catch":[{"ErrorEquals":["States.ALL"],"Next":"B"}],"End":true},"B":{"Type":"Pass","End":true}}}`, resource)
-			m, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: name, Type: engine.Standard, Definition: definition}, parse(t, definition))
+			m, err := e.Catalogue().CreateMachine(t.Context(), catalogue.Machine{Tenant: tenant, Name: name, Type: catalogue.Standard, Definition: definition}, parse(t, definition))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -231,14 +232,14 @@ func TestActivityGone(t *testing.T) {
 			}
 		}
 		gone("never", tenant.ARN("activity", "never"))
-		gone("foreign", engine.Tenant{Account: "111122223333", Region: tenant.Region}.ARN("activity", "a"))
+		gone("foreign", catalogue.Tenant{Account: "111122223333", Region: tenant.Region}.ARN("activity", "a"))
 		arn := activity(t, e)
 		waiting := start("waits", arn)
-		a, err := e.Activity(t.Context(), tenant, "a")
+		a, err := e.Catalogue().Activity(t.Context(), tenant, "a")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := e.DeleteActivity(t.Context(), a); err != nil {
+		if err := e.Catalogue().DeleteActivity(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
 		gone("deleted", arn)
@@ -259,7 +260,7 @@ func TestActivity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t, engine.Config{})
 		arn := activity(t, e)
-		m := create(t, e, engine.Standard, fmt.Sprintf(`{"StartAt":"A","States":{"A":{"Type":"Task","Resource":%q,"HeartbeatSeconds":60,"End":true}}}`, arn))
+		m := create(t, e, catalogue.Standard, fmt.Sprintf(`{"StartAt":"A","States":{"A":{"Type":"Task","Resource":%q,"HeartbeatSeconds":60,"End":true}}}`, arn))
 		poll, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if token, _, err := e.ActivityTask(poll, arn, "w"); token != "" || err != nil {
@@ -306,7 +307,7 @@ func TestHeartbeats(t *testing.T) {
 			s := memory.New(memory.Options{})
 			e := open(t, engine.Config{Store: s})
 			arn := activity(t, e)
-			started, err := e.Start(t.Context(), engine.StartRequest{Machine: create(t, e, engine.Standard, fmt.Sprintf(definition, arn)), Input: doc("{}")})
+			started, err := e.Start(t.Context(), engine.StartRequest{Machine: create(t, e, catalogue.Standard, fmt.Sprintf(definition, arn)), Input: doc("{}")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -336,7 +337,7 @@ func TestHeartbeats(t *testing.T) {
 func TestSync(t *testing.T) {
 	events := 0
 	e := open(t, engine.Config{Observe: func(s engine.Step) { events += len(s.Events) }})
-	m := create(t, e, engine.Express, `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Fail","Error":"No","Cause":"because"}}}`)
+	m := create(t, e, catalogue.Express, `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Fail","Error":"No","Cause":"because"}}}`)
 	r, err := e.StartSync(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{}`)})
 	if err != nil {
 		t.Fatal(err)
@@ -364,7 +365,7 @@ func BenchmarkStandard(b *testing.B) { benchmarkStandard(b, nil) }
 func BenchmarkEncrypted(b *testing.B) { benchmarkStandard(b, encrypted("k")) }
 
 func benchmarkStandard(b *testing.B, configuration json.RawMessage) {
-	e := open(b, engine.Config{EncryptionKeys: []engine.EncryptionKey{key("k", 1)}})
+	e := open(b, engine.Config{EncryptionKeys: []catalogue.EncryptionKey{key("k", 1)}})
 	m := createEncrypted(b, e, "m", fiveStates, configuration)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
@@ -381,7 +382,7 @@ func benchmarkStandard(b *testing.B, configuration json.RawMessage) {
 // BenchmarkExpress is the same without a store.
 func BenchmarkExpress(b *testing.B) {
 	e := open(b, engine.Config{})
-	m := create(b, e, engine.Express, fiveStates)
+	m := create(b, e, catalogue.Express, fiveStates)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -410,7 +411,7 @@ func BenchmarkTasks(b *testing.B) {
 	registry.Register("echo", echo{})
 	e := open(b, engine.Config{Integrations: &registry})
 	const task = `{"Type":"Task","Resource":"arn:aws:states:::echo:say",`
-	m := create(b, e, engine.Standard, `{"StartAt":"A","States":{"A":`+task+`"Next":"B"},"B":`+task+`"Next":"C"},"C":`+task+`"Next":"D"},"D":`+task+`"Next":"E"},"E":`+task+`"End":true}}}`)
+	m := create(b, e, catalogue.Standard, `{"StartAt":"A","States":{"A":`+task+`"Next":"B"},"B":`+task+`"Next":"C"},"C":`+task+`"Next":"D"},"D":`+task+`"Next":"E"},"E":`+task+`"End":true}}}`)
 	b.ReportAllocs()
 	b.SetParallelism(16)
 	b.RunParallel(func(pb *testing.PB) {
@@ -441,7 +442,7 @@ func TestExpressLimit(t *testing.T) {
 					ended <- time.Since(began)
 				}
 			}})
-			m := create(t, e, engine.Express, `{"StartAt":"A",`+timeout+`"States":{"A":{"Type":"Wait","Seconds":2000,"End":true}}}`)
+			m := create(t, e, catalogue.Express, `{"StartAt":"A",`+timeout+`"States":{"A":{"Type":"Wait","Seconds":2000,"End":true}}}`)
 			req := engine.StartRequest{Machine: m, Input: doc("{}")}
 			if _, err := e.Start(t.Context(), req); err != nil {
 				t.Fatal(err)

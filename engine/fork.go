@@ -2,14 +2,15 @@ package engine
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -40,7 +41,7 @@ type fork struct {
 	// What the new execution has of the other one: how long it is kept, in
 	// seconds, and what it is encrypted with.
 	retain     int64
-	encryption *encryption
+	encryption *catalogue.Encryption
 }
 
 // InvalidForkError tells why an execution cannot be forked as asked for.
@@ -67,7 +68,7 @@ func (e *Engine) Fork(ctx context.Context, req ForkRequest) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
-	origin, err := e.describe(ctx, id)
+	origin, err := e.stored.Describe(ctx, id)
 	if err != nil {
 		return Started{}, err
 	}
@@ -75,113 +76,83 @@ func (e *Engine) Fork(ctx context.Context, req ForkRequest) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
-	m := origin.meta
+	m := origin.Meta
 	return e.Start(ctx, StartRequest{
-		Machine: &Machine{Tenant: m.tenant(), Name: m.MachineName, Number: m.Machine, Type: Standard, RoleARN: m.RoleARN},
+		Machine: &catalogue.Machine{Tenant: m.Tenant(), Name: m.MachineName, Number: m.Machine, Type: catalogue.Standard, RoleARN: m.RoleARN},
 		Name:    req.Name, Input: f.events[0].Input, TraceHeader: m.TraceHeader,
 		VersionARN: m.VersionARN, AliasARN: m.AliasARN, fork: f,
 	})
 }
 
 // forkOf gathers what a fork begins with.
-func (e *Engine) forkOf(ctx context.Context, origin *Description, req ForkRequest) (*fork, error) {
+func (e *Engine) forkOf(ctx context.Context, origin *stored.Description, req ForkRequest) (*fork, error) {
 	if req.At == 0 {
 		req.At = origin.Last
 	}
 	if req.At < 1 || req.At > origin.Last {
 		return nil, invalidFork("The execution has the events 1 to %d; there is no event %d.", origin.Last, req.At)
 	}
-	if origin.meta.Foreign && req.At > 1 {
+	if origin.Meta.Foreign && req.At > 1 {
 		return nil, invalidFork("AWS recorded the execution, and does not tell all that is needed to go on with it: it can be forked at event 1 only, which begins it again.")
 	}
-	events, err := e.events(ctx, origin.ID)
+	events, err := e.stored.Events(ctx, origin.ID)
 	if err != nil {
 		return nil, err
 	}
-	f := &fork{from: history.Fork{ExecutionArn: origin.ARN, Event: req.At}, events: events[:req.At:req.At], revision: origin.meta.Revision, input: req.Input, retain: origin.meta.Retention, encryption: origin.meta.Encryption}
-	if origin.meta.Foreign {
+	f := &fork{from: history.Fork{ExecutionArn: origin.ARN, Event: req.At}, events: events[:req.At:req.At], revision: origin.Meta.Revision, input: req.Input, retain: origin.Meta.Retention, encryption: origin.Meta.Encryption}
+	if origin.Meta.Foreign {
 		f.retain = int64(e.cfg.Retention / time.Second) // the origin's counts from an end that was long ago
 	}
-	if size := payloads(f.events); size > maxForkBytes {
+	if size := stored.Payloads(f.events); size > maxForkBytes {
 		return nil, invalidFork("The events to take over hold %d bytes; at most %d can be.", size, maxForkBytes)
 	}
 	if req.At == 1 && req.Input != nil {
 		f.events[0].Input, f.input = req.Input, nil
 	}
 	if req.Definition != "" {
-		f.revision, err = e.forkRevision(ctx, &origin.meta, req.Definition)
+		f.revision, err = e.forkRevision(ctx, &origin.Meta, req.Definition)
 		if err != nil {
 			return nil, err
 		}
 	}
-	f.parsed, err = e.parsedRevision(ctx, revisionKey{origin.meta.Machine, f.revision})
+	f.parsed, err = e.catalogue.ParsedRevision(ctx, catalogue.RevisionKey{Machine: origin.Meta.Machine, Revision: f.revision})
 	return f, err
-}
-
-// payloads is the size of all payloads of events, each counted once.
-func payloads(events []history.Event) int {
-	w := newWeight()
-	for i := range events {
-		w.add(&events[i])
-	}
-	return w.bytes
-}
-
-// weight adds up the payloads of events, each counted once.
-type weight struct {
-	seen  map[*value.Doc]bool
-	bytes int
-}
-
-func newWeight() weight { return weight{seen: make(map[*value.Doc]bool)} }
-
-func (w *weight) add(ev *history.Event) {
-	for _, d := range []*value.Doc{ev.Input, ev.Output, ev.Items} {
-		if d != nil && !w.seen[d] {
-			w.seen[d] = true
-			w.bytes += d.Size()
-		}
-	}
 }
 
 // forkRevision keeps a definition that forks of a machine's executions run by,
 // beside the machine's own: its number is made of the definition and of what
 // encrypts it.
-func (e *Engine) forkRevision(ctx context.Context, m *meta, definition string) (uint64, error) {
+func (e *Engine) forkRevision(ctx context.Context, m *stored.Meta, definition string) (uint64, error) {
 	if parsed, diagnostics := asl.Runnable([]byte(definition), false, asl.Offer{Lacks: e.cfg.Integrations.Lacks}); parsed == nil {
 		return 0, &InvalidForkError{asl.InvalidDefinition(diagnostics)}
 	}
-	rev, err := e.revision(ctx, revisionKey{m.Machine, m.Revision})
+	rev, err := e.catalogue.Revision(ctx, m.RevisionKey())
 	if err != nil {
 		return 0, err
 	}
 	rev.Definition, rev.RevisionID, rev.Updated = definition, "", time.Time{}
-	sum := hash(definition, string(rev.Encryption))
-	number := binary.BigEndian.Uint64(sum[:]) | 1<<63
-	edit, err := e.revisionEdit(revisionKey{m.Machine, number}, rev)
+	number := catalogue.ForkRevision(definition, rev.Encryption)
+	edit, err := e.catalogue.RevisionEdit(catalogue.RevisionKey{Machine: m.Machine, Revision: number}, rev)
 	if err != nil {
 		return 0, err
 	}
-	err = e.put(ctx, edit)
+	err = e.catalogue.Put(ctx, edit)
 	if errors.Is(err, store.ErrVersion) {
 		err = nil // it is there already
 	}
 	return number, err
 }
 
-// forkTerm is what the forks of an execution are entered under.
-func forkTerm(origin string) store.Term { return store.Term(hash("fork", origin)) }
-
 // maxForks bounds the forks of one execution that are told.
 const maxForks = 1000
 
 // Forks gives the executions that were forked from one, newest first, as lists
 // do: without payloads, and not more than 1000.
-func (e *Engine) Forks(ctx context.Context, origin *Description) ([]*Description, error) {
-	var forks []*Description
-	q := store.ListQuery{Term: forkTerm(origin.ARN), From: origin.Start} // older ones are of an earlier execution of that name
+func (e *Engine) Forks(ctx context.Context, origin *stored.Description) ([]*stored.Description, error) {
+	var forks []*stored.Description
+	q := store.ListQuery{Term: stored.ForkTerm(origin.ARN), From: origin.Start} // older ones are of an earlier execution of that name
 	_, err := e.visit(ctx, func(r *store.Record) (bool, error) {
-		d, err := e.describe(ctx, r.ID)
+		d, err := e.stored.Describe(ctx, r.ID)
 		if errors.Is(err, store.ErrNotFound) {
 			return false, nil
 		}

@@ -6,10 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
+	"github.com/steppehq/steppe/transfer"
 )
 
 // smallWorld is a store with an activity, a machine with a version and an alias,
@@ -18,14 +20,14 @@ func smallWorld(t *testing.T) *world {
 	w := newWorld(t, 1)
 	ctx := t.Context()
 	definition := `{"StartAt":"A","States":{"A":{"Type":"Wait","SecondsPath":"$.wait","Next":"B"},"B":{"Type":"Pass","End":true}}}`
-	m, _, err := w.e.CreatePublished(ctx, engine.Machine{Tenant: tenant, Name: "m", Type: engine.Standard, Definition: definition, Created: w.now}, w.parsed(definition), "one")
+	m, _, err := w.e.Catalogue().CreatePublished(ctx, catalogue.Machine{Tenant: tenant, Name: "m", Type: catalogue.Standard, Definition: definition, Created: w.now}, w.parsed(definition), "one")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.e.PutActivity(ctx, engine.Activity{Tenant: tenant, Name: "a", Created: w.now}); err != nil {
+	if err := w.e.Catalogue().PutActivity(ctx, catalogue.Activity{Tenant: tenant, Name: "a", Created: w.now}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.e.PutAlias(ctx, m, engine.Alias{Name: "live", Routes: []engine.Route{{Version: 1, Weight: 100}}, Created: w.now, Updated: w.now}); err != nil {
+	if _, err := w.e.Catalogue().PutAlias(ctx, m, catalogue.Alias{Name: "live", Routes: []catalogue.Route{{Version: 1, Weight: 100}}, Created: w.now, Updated: w.now}); err != nil {
 		t.Fatal(err)
 	}
 	for name, input := range map[string]string{"ended": `{"wait":0}`, "running": `{"wait":1000}`} {
@@ -39,11 +41,11 @@ func smallWorld(t *testing.T) *world {
 }
 
 // problems imports an export and gives what is told of its lines.
-func problems(t *testing.T, s store.Store, export string, opts engine.ImportOptions) (engine.Imported, string) {
+func problems(t *testing.T, s store.Store, export string, opts transfer.ImportOptions) (transfer.Imported, string) {
 	t.Helper()
 	var told []string
 	opts.Problem = func(line int, text string) { told = append(told, fmt.Sprintf("%d: %s", line, text)) }
-	n, err := engine.Import(t.Context(), s, strings.NewReader(export), opts)
+	n, err := transfer.Import(t.Context(), s, strings.NewReader(export), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +69,7 @@ func line(t *testing.T, export, text string) string {
 // TestImportRefuses: no line that an export cannot have gets into a store, and
 // whoever reads what is told of it finds the line.
 func TestImportRefuses(t *testing.T) {
-	export := exported(t, smallWorld(t).store, engine.ExportOptions{Secret: true})
+	export := exported(t, smallWorld(t).store, transfer.ExportOptions{Secret: true})
 	machine, ended := line(t, export, `{"kind":"stateMachine"`), line(t, export, ":ended")
 	for _, tt := range []struct{ name, old, new, want string }{
 		{"nothing", "", "", ""},
@@ -129,7 +131,7 @@ func TestImportRefuses(t *testing.T) {
 			}
 			for _, dry := range []bool{true, false} {
 				s := memory.New(memory.Options{})
-				n, told := problems(t, s, bad, engine.ImportOptions{DryRun: dry})
+				n, told := problems(t, s, bad, transfer.ImportOptions{DryRun: dry})
 				if !strings.Contains(told, tt.want) || (told == "") != (tt.want == "") {
 					t.Errorf("told is\n%s\nwant %s", told, tt.want)
 				}
@@ -146,35 +148,35 @@ func TestImportRefuses(t *testing.T) {
 // refused by name, or left out.
 func TestImportConflicts(t *testing.T) {
 	w := smallWorld(t)
-	export := exported(t, w.store, engine.ExportOptions{})
+	export := exported(t, w.store, transfer.ExportOptions{})
 	other := memory.New(memory.Options{})
-	imported(t, other, export, engine.ImportOptions{})
+	imported(t, other, export, transfer.ImportOptions{})
 	ended := line(t, export, ":ended")
 	id := ended[strings.Index(ended, `"id":"`)+6:][:32]
 	for _, tt := range []struct {
 		name, old, new, want string
-		skip                 engine.Imported
+		skip                 transfer.Imported
 	}{
-		{"an activity", `"activityArn":"arn:aws:states:us-east-1:000000000000:activity:a","creationDate":1700000000.000`, `"activityArn":"arn:aws:states:us-east-1:000000000000:activity:a","creationDate":1600000000.000`, "activity:a is there already, and differs", engine.Imported{Same: 3, Skipped: 1}},
-		{"a machine of the same definition", `"publishedAtCreation":"one"`, `"publishedAtCreation":"two"`, "stateMachine:m is there already, and differs", engine.Imported{Same: 3, Skipped: 1}},
-		{"a machine of another definition", `"definition":"{`, `"definition":"{ `, "stateMachine:m is there already, and differs", engine.Imported{Same: 3, Skipped: 1}},
-		{"a name", id, another(id), "execution:m:ended is there already, and differs", engine.Imported{Same: 3, Skipped: 1}},
-		{"a payload", `{\"wait\":0}`, `{\"wait\": 0}`, "execution:m:ended is there already, and differs", engine.Imported{Same: 3, Skipped: 1}},
-		{"an id of another name", ":execution:m:ended", ":execution:m:other", "execution:m:other is there already, and differs", engine.Imported{Same: 3, Skipped: 1}},
+		{"an activity", `"activityArn":"arn:aws:states:us-east-1:000000000000:activity:a","creationDate":1700000000.000`, `"activityArn":"arn:aws:states:us-east-1:000000000000:activity:a","creationDate":1600000000.000`, "activity:a is there already, and differs", transfer.Imported{Same: 3, Skipped: 1}},
+		{"a machine of the same definition", `"publishedAtCreation":"one"`, `"publishedAtCreation":"two"`, "stateMachine:m is there already, and differs", transfer.Imported{Same: 3, Skipped: 1}},
+		{"a machine of another definition", `"definition":"{`, `"definition":"{ `, "stateMachine:m is there already, and differs", transfer.Imported{Same: 3, Skipped: 1}},
+		{"a name", id, another(id), "execution:m:ended is there already, and differs", transfer.Imported{Same: 3, Skipped: 1}},
+		{"a payload", `{\"wait\":0}`, `{\"wait\": 0}`, "execution:m:ended is there already, and differs", transfer.Imported{Same: 3, Skipped: 1}},
+		{"an id of another name", ":execution:m:ended", ":execution:m:other", "execution:m:other is there already, and differs", transfer.Imported{Same: 3, Skipped: 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			changed := strings.Replace(export, tt.old, tt.new, 1)
 			if changed == export {
 				t.Fatalf("%s is not there", tt.old)
 			}
-			n, told := problems(t, other, changed, engine.ImportOptions{})
+			n, told := problems(t, other, changed, transfer.ImportOptions{})
 			if n.Problems != 1 || !strings.Contains(told, tt.want) {
 				t.Errorf("%+v: %s, want %s", n, told, tt.want)
 			}
-			if n, told := problems(t, other, changed, engine.ImportOptions{Skip: true}); n != tt.skip {
+			if n, told := problems(t, other, changed, transfer.ImportOptions{Skip: true}); n != tt.skip {
 				t.Errorf("skipping: %+v, want %+v\n%s", n, tt.skip, told)
 			}
-			if now := exported(t, other, engine.ExportOptions{}); now != export {
+			if now := exported(t, other, transfer.ExportOptions{}); now != export {
 				t.Error("the store was changed")
 			}
 		})
@@ -182,7 +184,7 @@ func TestImportConflicts(t *testing.T) {
 	// Executions of a definition that the store has otherwise are left out.
 	changed := strings.Replace(strings.Replace(export, `"definition":"{`, `"definition":"{ `, 1), ":ended", ":another", 1)
 	changed = strings.Replace(changed, id, another(id), 1)
-	if n, told := problems(t, other, changed, engine.ImportOptions{Skip: true}); n != (engine.Imported{Same: 2, Skipped: 2}) {
+	if n, told := problems(t, other, changed, transfer.ImportOptions{Skip: true}); n != (transfer.Imported{Same: 2, Skipped: 2}) {
 		t.Errorf("%+v\n%s", n, told)
 	}
 }
@@ -199,18 +201,18 @@ func another(id string) string {
 // TestImportTwo: a file may hold several exports, and a cut one is taken when it
 // is asked for.
 func TestImportTwo(t *testing.T) {
-	export := exported(t, smallWorld(t).store, engine.ExportOptions{})
+	export := exported(t, smallWorld(t).store, transfer.ExportOptions{})
 	first := strings.Replace(strings.Replace(export, line(t, export, ":ended"), "", 1), line(t, export, `"end"`), "", 1)
 	s := memory.New(memory.Options{})
-	if n, told := problems(t, s, first+export, engine.ImportOptions{}); n.Problems != 1 || !strings.Contains(told, "6: another export begins, and the last line of the one before is not there") && !strings.Contains(told, "another export begins") {
+	if n, told := problems(t, s, first+export, transfer.ImportOptions{}); n.Problems != 1 || !strings.Contains(told, "6: another export begins, and the last line of the one before is not there") && !strings.Contains(told, "another export begins") {
 		t.Errorf("%+v %s", n, told)
 	}
 	s = memory.New(memory.Options{})
-	n := imported(t, s, first+"\n"+export, engine.ImportOptions{Partial: true})
-	if n != (engine.Imported{Machines: 1, Activities: 1, Executions: 2, Running: 1, Same: 3, Writes: 4}) {
+	n := imported(t, s, first+"\n"+export, transfer.ImportOptions{Partial: true})
+	if n != (transfer.Imported{Machines: 1, Activities: 1, Executions: 2, Running: 1, Same: 3, Writes: 4}) {
 		t.Errorf("%+v", n)
 	}
-	if exported(t, s, engine.ExportOptions{}) != export {
+	if exported(t, s, transfer.ExportOptions{}) != export {
 		t.Error("the export differs")
 	}
 }
@@ -220,10 +222,10 @@ func TestImportTwo(t *testing.T) {
 func TestImportTokens(t *testing.T) {
 	for _, secret := range []bool{false, true} {
 		w := newWorld(t, 2)
-		if err := w.e.PutActivity(t.Context(), engine.Activity{Tenant: tenant, Name: "a1"}); err != nil {
+		if err := w.e.Catalogue().PutActivity(t.Context(), catalogue.Activity{Tenant: tenant, Name: "a1"}); err != nil {
 			t.Fatal(err)
 		}
-		m, err := w.e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: "m", Type: engine.Standard, Definition: activityMachine}, w.parsed(activityMachine))
+		m, err := w.e.Catalogue().CreateMachine(t.Context(), catalogue.Machine{Tenant: tenant, Name: "m", Type: catalogue.Standard, Definition: activityMachine}, w.parsed(activityMachine))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -234,17 +236,17 @@ func TestImportTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		export := exported(t, w.store, engine.ExportOptions{Secret: secret})
+		export := exported(t, w.store, transfer.ExportOptions{Secret: secret})
 		other := memory.New(memory.Options{})
 		w.open(other)
-		n := imported(t, other, export, engine.ImportOptions{})
+		n := imported(t, other, export, transfer.ImportOptions{})
 		if want := map[bool]int{false: 1, true: 0}[secret]; n.Tokens != want {
 			t.Errorf("%d tokens are not valid, want %d", n.Tokens, want)
 		}
 		if !secret {
 			continue
 		}
-		imported(t, other, export, engine.ImportOptions{})
+		imported(t, other, export, transfer.ImportOptions{})
 		e := w.open(other)
 		if err := e.SendTask(t.Context(), token, succeeded(`"done"`)); err != nil {
 			t.Error(err)
@@ -253,7 +255,7 @@ func TestImportTokens(t *testing.T) {
 			t.Errorf("%+v, %v", d, err)
 		}
 		third := memory.New(memory.Options{})
-		imported(t, third, exported(t, other, engine.ExportOptions{Secret: true}), engine.ImportOptions{})
+		imported(t, third, exported(t, other, transfer.ExportOptions{Secret: true}), transfer.ImportOptions{})
 		if err := w.open(third).SendTask(t.Context(), token, succeeded(`"again"`)); !errors.Is(err, engine.ErrStale) {
 			t.Errorf("the token in a third store: %v", err)
 		}

@@ -6,13 +6,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/stored"
 )
 
 // laneTask is a task in line, or being performed.
 type laneTask struct {
 	r         *resident
-	m         meta
+	m         stored.Meta
 	id        effectID
 	effect    *interpreter.Effect // nil: it was let go, and is in the execution
 	scheduled time.Time
@@ -37,14 +39,14 @@ type lanes struct {
 
 	mu       sync.Mutex
 	running  int
-	byTenant map[Tenant]int
+	byTenant map[catalogue.Tenant]int
 	byName   map[string]int // of lanes with a limit of their own
 	all      map[laneKey]*lane
 	waiting  []*lane // those with tasks in line, the one whose turn is next first
 }
 
 type laneKey struct {
-	tenant Tenant
+	tenant catalogue.Tenant
 	name   string
 }
 
@@ -57,14 +59,14 @@ type lane struct {
 }
 
 func newLanes(e *Engine, limit int) *lanes {
-	return &lanes{e: e, limit: limit, byTenant: make(map[Tenant]int), byName: make(map[string]int), all: make(map[laneKey]*lane)}
+	return &lanes{e: e, limit: limit, byTenant: make(map[catalogue.Tenant]int), byName: make(map[string]int), all: make(map[laneKey]*lane)}
 }
 
 // add puts a task in line. limit is how many of its lane may be performed at
 // once, 0 for the default.
 func (l *lanes) add(t *laneTask, name string, limit int) {
 	l.mu.Lock()
-	key := laneKey{t.m.tenant(), name}
+	key := laneKey{t.m.Tenant(), name}
 	of := l.all[key]
 	if of == nil {
 		of = &lane{key: key, own: limit > 0}

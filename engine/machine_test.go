@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
@@ -34,7 +35,7 @@ func TestMachinesAreReadPieceByPiece(t *testing.T) {
 	e := open(t, engine.Config{Store: noted})
 	const definition = `{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}`
 	for i := range 50 {
-		if _, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: fmt.Sprintf("m%02d", i), Type: engine.Standard, Definition: definition}, parse(t, definition)); err != nil {
+		if _, err := e.Catalogue().CreateMachine(t.Context(), catalogue.Machine{Tenant: tenant, Name: fmt.Sprintf("m%02d", i), Type: catalogue.Standard, Definition: definition}, parse(t, definition)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -42,7 +43,7 @@ func TestMachinesAreReadPieceByPiece(t *testing.T) {
 	for _, limit := range []int{0, 1, 16, 17, 48, 1000} {
 		var names []string
 		for after := ""; ; {
-			page, err := e.Machines(t.Context(), tenant, after, limit)
+			page, err := e.Catalogue().Machines(t.Context(), tenant, after, limit)
 			if err != nil || limit > 0 && len(page) > limit {
 				t.Fatal(len(page), err)
 			}

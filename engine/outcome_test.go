@@ -9,11 +9,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
+	"github.com/steppehq/steppe/stored"
 )
 
 const waits = `{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":10,"Next":"B"},"B":{"Type":"Pass","End":true}}}`
@@ -53,7 +55,7 @@ func TestLostAnswerToStart(t *testing.T) {
 				lost = true
 				return fault
 			})
-			m := create(t, e, engine.Standard, waits)
+			m := create(t, e, catalogue.Standard, waits)
 			started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Name: "x", Input: doc("{}")})
 			if err != nil {
 				t.Fatal(err)
@@ -75,7 +77,7 @@ func TestLostAnswerToEnd(t *testing.T) {
 			}
 			return memory.None
 		})
-		m := create(t, e, engine.Standard, waits)
+		m := create(t, e, catalogue.Standard, waits)
 		started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
 		if err != nil {
 			t.Fatal(err)
@@ -85,7 +87,7 @@ func TestLostAnswerToEnd(t *testing.T) {
 		}
 		end(t, e, started.ARN, store.Aborted)
 		synctest.Wait()
-		if _, err := e.Machine(t.Context(), m.ARN()); !errors.Is(err, store.ErrNotFound) {
+		if _, err := e.Catalogue().Machine(t.Context(), m.ARN()); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("the machine is there: %v", err)
 		}
 	})
@@ -98,7 +100,7 @@ func TestLostAnswer(t *testing.T) {
 		var between func()
 		e, s := interrupted(t, &between, memory.LoseBefore)
 		arn := activity(t, e)
-		m := create(t, e, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"`+arn+`","End":true}}}`)
+		m := create(t, e, catalogue.Standard, `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"`+arn+`","End":true}}}`)
 		started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
 		if err != nil {
 			t.Fatal(err)
@@ -109,7 +111,7 @@ func TestLostAnswer(t *testing.T) {
 		}
 		between = func() { // another engine ends the execution
 			rival := open(t, engine.Config{Store: s})
-			if _, err := rival.Stop(t.Context(), started.ARN, engine.Description{}.Failure); err != nil {
+			if _, err := rival.Stop(t.Context(), started.ARN, stored.Description{}.Failure); err != nil {
 				t.Error(err)
 			}
 		}
@@ -125,20 +127,20 @@ func TestLostAnswerOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var between func()
 		e, s := interrupted(t, &between, memory.LoseBefore)
-		m := create(t, e, engine.Standard, waits)
+		m := create(t, e, catalogue.Standard, waits)
 		started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
 		if err != nil {
 			t.Fatal(err)
 		}
 		between = func() {
 			rival := open(t, engine.Config{Store: s})
-			_, stopped := rival.Stop(t.Context(), started.ARN, engine.Description{}.Failure)
+			_, stopped := rival.Stop(t.Context(), started.ARN, stored.Description{}.Failure)
 			_, redriven := rival.Redrive(t.Context(), started.ARN, "")
 			if err := errors.Join(stopped, redriven); err != nil {
 				t.Error(err)
 			}
 		}
-		if _, err := e.Stop(t.Context(), started.ARN, engine.Description{}.Failure); !errors.Is(err, store.ErrUnknown) {
+		if _, err := e.Stop(t.Context(), started.ARN, stored.Description{}.Failure); !errors.Is(err, store.ErrUnknown) {
 			t.Errorf("the execution runs, and its stop gave %v", err)
 		}
 		end(t, e, started.ARN, store.Succeeded)
@@ -151,7 +153,7 @@ func TestDeleteWhileStarting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var between func()
 		e, _ := interrupted(t, &between, memory.None)
-		m := create(t, e, engine.Standard, waits)
+		m := create(t, e, catalogue.Standard, waits)
 		remove := func() {
 			if err := e.DeleteMachine(t.Context(), m); err != nil {
 				t.Error(err)
@@ -162,13 +164,13 @@ func TestDeleteWhileStarting(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if now, err := e.Machine(t.Context(), m.ARN()); err != nil || !now.Deleting {
+		if now, err := e.Catalogue().Machine(t.Context(), m.ARN()); err != nil || !now.Deleting {
 			t.Errorf("while its execution runs the machine is %+v, %v", now, err)
 		}
 		if d := end(t, e, started.ARN, store.Aborted); story(t, e, d) != "ExecutionStarted WaitStateEntered WaitStateExited ExecutionAborted" {
 			t.Error(story(t, e, d))
 		}
-		if _, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")}); !errors.Is(err, engine.ErrDeleting) {
+		if _, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")}); !errors.Is(err, catalogue.ErrDeleting) {
 			t.Errorf("a start of a machine that is gone: %v", err)
 		}
 	})
@@ -180,7 +182,7 @@ func TestRedriveOfForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var between func()
 		e, s := interrupted(t, &between, memory.None)
-		m := create(t, e, engine.Standard, waits)
+		m := create(t, e, catalogue.Standard, waits)
 		begin := func(name string) string {
 			started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Name: name, Input: doc("{}")})
 			if err != nil {
@@ -189,7 +191,7 @@ func TestRedriveOfForgotten(t *testing.T) {
 			return started.ARN
 		}
 		gone, other := begin("gone"), begin("other")
-		if _, err := e.Stop(t.Context(), gone, engine.Description{}.Failure); err != nil {
+		if _, err := e.Stop(t.Context(), gone, stored.Description{}.Failure); err != nil {
 			t.Fatal(err)
 		}
 		between = func() {
@@ -231,14 +233,14 @@ func TestLostAnswerOfCatalogue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &lossy{Store: memory.New(memory.Options{})}
 		e := open(t, engine.Config{Store: s})
-		m := create(t, e, engine.Standard, waits)
+		m := create(t, e, catalogue.Standard, waits)
 		s.fault.Store(int32(memory.LoseAfter))
 		next := *m
-		next.Tags = []engine.Tag{{Key: "k", Value: "v"}}
-		if _, err := e.PutMachine(t.Context(), next, m.Parsed(), false); err != nil {
+		next.Tags = []catalogue.Tag{{Key: "k", Value: "v"}}
+		if _, err := e.Catalogue().PutMachine(t.Context(), next, m.Parsed(), false); err != nil {
 			t.Fatal(err)
 		}
-		if m, _ = e.Machine(t.Context(), m.ARN()); len(m.Tags) != 1 {
+		if m, _ = e.Catalogue().Machine(t.Context(), m.ARN()); len(m.Tags) != 1 {
 			t.Errorf("the tags are %v", m.Tags)
 		}
 		started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
@@ -254,7 +256,7 @@ func TestLostAnswerOfCatalogue(t *testing.T) {
 		s.fault.Store(int32(memory.None))
 		time.Sleep(15 * time.Minute) // of the bubble's clock
 		synctest.Wait()
-		if _, err := e.Machine(t.Context(), m.ARN()); !errors.Is(err, store.ErrNotFound) {
+		if _, err := e.Catalogue().Machine(t.Context(), m.ARN()); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("the machine is there: %v", err)
 		}
 	})
@@ -265,7 +267,7 @@ func TestDeletedMachineLeavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := memory.New(memory.Options{})
 		e := open(t, engine.Config{Store: s, Retention: 24 * time.Hour})
-		m := create(t, e, engine.Standard, waits)
+		m := create(t, e, catalogue.Standard, waits)
 		started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
 		if err != nil {
 			t.Fatal(err)
@@ -276,7 +278,7 @@ func TestDeletedMachineLeavesNothing(t *testing.T) {
 		}
 		time.Sleep(20 * time.Hour)
 		synctest.Wait()
-		if _, err := e.RevisionOf(t.Context(), d); err != nil {
+		if _, err := e.Catalogue().Revision(t.Context(), d.RevisionKey()); err != nil {
 			t.Errorf("while the execution is there: %v", err)
 		}
 		time.Sleep(5 * time.Hour)
@@ -305,7 +307,7 @@ func TestTakenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	arn := activity(t, e)
-	m := create(t, e, engine.Standard, `{"StartAt":"A","States":{
+	m := create(t, e, catalogue.Standard, `{"StartAt":"A","States":{
 		"A":{"Type":"Task","Resource":"arn:aws:states:::moody:work","Catch":[{"ErrorEquals":["States.ALL"],"Next":"B"}],"Next":"B"},
 		"B":{"Type":"Task","Resource":"`+arn+`","End":true}}}`)
 	started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc("{}")})
@@ -316,10 +318,10 @@ func TestTakenBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Stop(t.Context(), started.ARN, engine.Description{}.Failure); !errors.Is(err, engine.ErrNotOwner) { // it notices
+	if _, err := e.Stop(t.Context(), started.ARN, stored.Description{}.Failure); !errors.Is(err, engine.ErrNotOwner) { // it notices
 		t.Errorf("stop: %v", err)
 	}
-	if _, err := e.Stop(t.Context(), started.ARN, engine.Description{}.Failure); !errors.Is(err, engine.ErrNotOwner) {
+	if _, err := e.Stop(t.Context(), started.ARN, stored.Description{}.Failure); !errors.Is(err, engine.ErrNotOwner) {
 		t.Errorf("stop of what another engine has: %v", err)
 	}
 	if err := e.Acquire(t.Context(), 0); err != nil {

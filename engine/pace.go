@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
 )
@@ -92,7 +93,7 @@ func newPacer(memory, largest int64) *pacer {
 }
 
 // seen notes that a tenant has asked for something.
-func (p *pacer) seen(t Tenant) {
+func (p *pacer) seen(t catalogue.Tenant) {
 	h := maphash.Comparable(p.seed, t)
 	if p.last.Load() != h {
 		if p.last.Swap(h) != 0 {
@@ -123,7 +124,7 @@ func (p *pacer) payBack(bytes int64) {
 // short. It is for one goroutine, but for interrupt.
 type paced struct {
 	e      *Engine
-	tenant Tenant
+	tenant catalogue.Tenant
 	id     store.ExecutionID // zero: of none
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -138,7 +139,7 @@ type paced struct {
 }
 
 // pace begins to pace work for a tenant that ends with the context.
-func (e *Engine) pace(ctx context.Context, t Tenant, id store.ExecutionID) *paced {
+func (e *Engine) pace(ctx context.Context, t catalogue.Tenant, id store.ExecutionID) *paced {
 	p := &paced{e: e, tenant: t, id: id}
 	p.ctx, p.cancel = context.WithCancelCause(ctx)
 	return p
@@ -147,7 +148,7 @@ func (e *Engine) pace(ctx context.Context, t Tenant, id store.ExecutionID) *pace
 // Paced paces an evaluation that belongs to no execution: pace is for
 // interpreter.Env. It ends when the context does, with its cause. done must be
 // called.
-func (e *Engine) Paced(ctx context.Context, t Tenant) (pace func(work, held int64) error, done func()) {
+func (e *Engine) Paced(ctx context.Context, t catalogue.Tenant) (pace func(work, held int64) error, done func()) {
 	p := e.pace(ctx, t, store.ExecutionID{})
 	return p.on, p.end
 }
@@ -161,7 +162,7 @@ const turnBytes = 32 << 10
 // tenant, so that one who has much of it does not keep others waiting. done ends the
 // turn; nothing that waits is done before. Few bytes need none. The error is the
 // context's cause.
-func (e *Engine) Turn(ctx context.Context, t Tenant, bytes int) (done func(), err error) {
+func (e *Engine) Turn(ctx context.Context, t catalogue.Tenant, bytes int) (done func(), err error) {
 	e.pacer.seen(t)
 	if bytes < turnBytes || e.simulated {
 		return func() {}, nil

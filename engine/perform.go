@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -181,7 +183,7 @@ func (q *pool) run(work func()) {
 }
 
 // perform brings an effect about. What asked for it is durable.
-func (e *Engine) perform(r *resident, m meta, effect *interpreter.Effect) {
+func (e *Engine) perform(r *resident, m stored.Meta, effect *interpreter.Effect) {
 	id := effectID{r.id, effect.Cause}
 	switch {
 	case effect.Kind == interpreter.Cancel:
@@ -197,11 +199,11 @@ func (e *Engine) perform(r *resident, m meta, effect *interpreter.Effect) {
 }
 
 // mockOf gives the mock that answers a task, nil when it is performed.
-func (e *Engine) mockOf(m meta, effect *interpreter.Effect) integration.Answerer {
+func (e *Engine) mockOf(m stored.Meta, effect *interpreter.Effect) integration.Answerer {
 	if !e.cfg.Integrations.Mocked() {
 		return nil
 	}
-	return e.cfg.Integrations.MockOf(m.executionARN(), effect.StateName)
+	return e.cfg.Integrations.MockOf(m.ExecutionARN(), effect.StateName)
 }
 
 // unschedule fails what schedules a task of an activity that is none of the tenant's,
@@ -225,15 +227,15 @@ func (st *stepping) unschedule() {
 
 // activityGone reports whether the activity of a task is none of the tenant's when the
 // task is scheduled.
-func (e *Engine) activityGone(m meta, effect *interpreter.Effect) bool {
-	name, ok := ParseARN(effect.Resource.ARN)
-	if !ok || name.Tenant != m.tenant() {
+func (e *Engine) activityGone(m stored.Meta, effect *interpreter.Effect) bool {
+	name, ok := catalogue.ParseARN(effect.Resource.ARN)
+	if !ok || name.Tenant != m.Tenant() {
 		return true
 	}
 	if effect.Again {
 		return false
 	}
-	_, err := e.store.Get(e.closing, activityKey(name.Tenant, name.Path[0]))
+	_, err := e.catalogue.Activity(e.closing, name.Tenant, name.Path[0])
 	return errors.Is(err, store.ErrNotFound)
 }
 
@@ -248,7 +250,7 @@ func goneActivity(effect *interpreter.Effect) interpreter.Message {
 const lambdaService = "lambda"
 
 // invoke puts a task in line to be performed.
-func (e *Engine) invoke(r *resident, m meta, effect interpreter.Effect, id effectID) {
+func (e *Engine) invoke(r *resident, m stored.Meta, effect interpreter.Effect, id effectID) {
 	t := &laneTask{r: r, m: m, id: id, effect: &effect, scheduled: e.Now(), timeout: effect.Timeout}
 	if !e.pools.enter(t) {
 		return
@@ -267,7 +269,7 @@ func (e *Engine) invoke(r *resident, m meta, effect interpreter.Effect, id effec
 
 // laneOf gives the name and the limit of what a task shares with others of its
 // tenant: the function that it calls.
-func (e *Engine) laneOf(m meta, effect *interpreter.Effect) (string, int) {
+func (e *Engine) laneOf(m stored.Meta, effect *interpreter.Effect) (string, int) {
 	if i, err := e.cfg.Integrations.Lookup(effect.Resource); err == nil {
 		if laned, ok := i.(integration.Laned); ok {
 			return laned.Lane(integration.Task{Resource: effect.Resource, Input: effect.Input, Account: m.Account, Region: m.Region})
@@ -335,7 +337,7 @@ func (e *Engine) pickUp(ctx context.Context, t *laneTask) bool {
 
 // answer performs a task and gives the message that tells how it went. absent
 // tells that what it calls is missing.
-func (e *Engine) answer(ctx context.Context, m meta, effect interpreter.Effect, id effectID) (msg interpreter.Message, absent *integration.AbsentError) {
+func (e *Engine) answer(ctx context.Context, m stored.Meta, effect interpreter.Effect, id effectID) (msg interpreter.Message, absent *integration.AbsentError) {
 	var i integration.Integration
 	var err error
 	if mock := e.mockOf(m, &effect); mock != nil {
@@ -353,7 +355,7 @@ func (e *Engine) answer(ctx context.Context, m meta, effect interpreter.Effect, 
 
 // outcome has a task performed and gives the message of its end.
 func (e *Engine) outcome(
-	ctx context.Context, m meta, effect interpreter.Effect, id effectID, perform func(context.Context, integration.Task) (*value.Doc, error),
+	ctx context.Context, m stored.Meta, effect interpreter.Effect, id effectID, perform func(context.Context, integration.Task) (*value.Doc, error),
 ) (interpreter.Message, *integration.AbsentError) {
 	output, err := perform(ctx, e.taskOf(m, &effect, id))
 	if err == nil {
@@ -367,10 +369,10 @@ func (e *Engine) outcome(
 }
 
 // taskOf is a task as an integration is handed it.
-func (e *Engine) taskOf(m meta, effect *interpreter.Effect, id effectID) integration.Task {
+func (e *Engine) taskOf(m stored.Meta, effect *interpreter.Effect, id effectID) integration.Task {
 	return integration.Task{
 		Resource: effect.Resource, Input: effect.Input, Idempotency: idempotency(id.execution, id.event),
-		ExecutionARN: m.executionARN(), StateMachineARN: m.machineARN(), StateName: effect.StateName, Event: id.event,
+		ExecutionARN: m.ExecutionARN(), StateMachineARN: m.MachineARN(), StateName: effect.StateName, Event: id.event,
 		Account: m.Account, Region: m.Region, TimeoutSeconds: effect.Timeout,
 		Retry: effect.Retry, Token: effect.Token,
 		Credentials: effect.Credentials, MaxBytes: e.cfg.Limits.PayloadBytes, TraceHeader: m.TraceHeader,

@@ -8,6 +8,8 @@ import (
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
+	"github.com/steppehq/steppe/stored"
+	"github.com/steppehq/steppe/transfer"
 )
 
 const (
@@ -35,7 +37,7 @@ func TestReadRecordingRefuses(t *testing.T) {
 			if tt.description != "" {
 				description = []byte(tt.description)
 			}
-			if _, err := engine.ReadRecording([]byte(tt.answer), description); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := transfer.ReadRecording([]byte(tt.answer), description); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
@@ -46,21 +48,21 @@ func TestReadRecordingRefuses(t *testing.T) {
 // told as it was, and the execution is found by what it has.
 func TestImportRecording(t *testing.T) {
 	answer := `{"events":[` + recordedStart + "," + recordedEnd + "," + recordedAgain + `],"ResponseMetadata":{"HTTPStatusCode":200}}`
-	rec, err := engine.ReadRecording([]byte(answer), []byte(`{"executionArn":"`+tenant.ARN("execution", "m:x")+`","status":"SUCCEEDED","traceHeader":"t"}`))
+	rec, err := transfer.ReadRecording([]byte(answer), []byte(`{"executionArn":"`+tenant.ARN("execution", "m:x")+`","status":"SUCCEEDED","traceHeader":"t"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	rec.Definition = `{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}`
 	s := memory.New(memory.Options{})
 	for _, tt := range []struct {
-		opts engine.ImportOptions
-		want engine.Imported
+		opts transfer.ImportOptions
+		want transfer.Imported
 	}{
-		{engine.ImportOptions{DryRun: true}, engine.Imported{Machines: 1, Executions: 1, Writes: 2}},
-		{engine.ImportOptions{}, engine.Imported{Machines: 1, Executions: 1, Writes: 2}},
-		{engine.ImportOptions{}, engine.Imported{Same: 1}},
+		{transfer.ImportOptions{DryRun: true}, transfer.Imported{Machines: 1, Executions: 1, Writes: 2}},
+		{transfer.ImportOptions{}, transfer.Imported{Machines: 1, Executions: 1, Writes: 2}},
+		{transfer.ImportOptions{}, transfer.Imported{Same: 1}},
 	} {
-		n, err := engine.ImportRecording(t.Context(), s, rec, tt.opts)
+		n, err := transfer.ImportRecording(t.Context(), s, rec, tt.opts)
 		if err != nil || n != tt.want {
 			t.Errorf("%+v, %v; want %+v", n, err, tt.want)
 		}
@@ -77,7 +79,7 @@ func TestImportRecording(t *testing.T) {
 	if err != nil || len(events) != 4 || string(events[0].AppendJSON(nil, true)) != recordedStart {
 		t.Errorf("%d events, %v", len(events), err)
 	}
-	found, err := e.Search(t.Context(), engine.Search{Tenant: tenant, Name: "x", From: time.UnixMilli(1772366400125), To: time.UnixMilli(1772366400126)})
+	found, err := e.Search(t.Context(), stored.Search{Tenant: tenant, Name: "x", From: time.UnixMilli(1772366400125), To: time.UnixMilli(1772366400126)})
 	if err != nil || len(found.Executions) != 1 {
 		t.Errorf("%d are found, %v", len(found.Executions), err)
 	}
@@ -85,7 +87,7 @@ func TestImportRecording(t *testing.T) {
 		t.Error(err)
 	}
 	rec.Events = rec.Events[:2]
-	if _, err := engine.ImportRecording(t.Context(), s, rec, engine.ImportOptions{}); err == nil || !strings.Contains(err.Error(), "is there already, and differs") {
+	if _, err := transfer.ImportRecording(t.Context(), s, rec, transfer.ImportOptions{}); err == nil || !strings.Contains(err.Error(), "is there already, and differs") {
 		t.Errorf("another history: %v", err)
 	}
 }

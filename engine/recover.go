@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 // attempts bounds how often a batch is tried again after the outcome of its
@@ -122,7 +123,7 @@ func (e *Engine) recover(ctx context.Context, r *resident, tried attempt, failed
 func (e *Engine) gone(r *resident, record *store.Record) {
 	e.cancelAll(r.id)
 	if record != nil {
-		if m, err := decodeMeta(record.Meta); err == nil {
+		if m, err := stored.DecodeMeta(record.Meta); err == nil {
 			e.ended(r, m.Machine)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 // The bounds of a redrive (RedriveExecution, quotas).
@@ -27,12 +28,12 @@ const deletingReason = "State machine is in DELETING status"
 
 // NotRedrivable tells why an execution cannot be redriven at the given time, ""
 // when it can (DescribeExecution, redriveStatusReason).
-func (e *Engine) NotRedrivable(d *Description) string {
+func (e *Engine) NotRedrivable(d *stored.Description) string {
 	now := e.Now()
 	switch {
 	case d.Status == store.Running, d.Status == store.Succeeded:
 		return "Execution is " + d.Status.String() + " and cannot be redriven"
-	case d.meta.Foreign:
+	case d.Meta.Foreign:
 		return "AWS recorded the execution, and does not tell all that is needed to go on with it"
 	case e.deleted(e.closing, d):
 		return deletingReason
@@ -64,7 +65,7 @@ func (e *Engine) Redrive(ctx context.Context, arn, clientToken string) (time.Tim
 		return time.Time{}, err
 	}
 	for range redriveAttempts {
-		d, err := e.describe(ctx, id)
+		d, err := e.stored.Describe(ctx, id)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -74,7 +75,7 @@ func (e *Engine) Redrive(ctx context.Context, arn, clientToken string) (time.Tim
 		if reason := e.NotRedrivable(d); reason != "" {
 			return time.Time{}, &NotRedrivableError{reason}
 		}
-		begun, ok := e.beginStart(d.meta.Machine)
+		begun, ok := e.beginStart(d.Meta.Machine)
 		if !ok {
 			return time.Time{}, &NotRedrivableError{deletingReason}
 		}
@@ -109,11 +110,11 @@ func (s *shard) residentOrNew(id store.ExecutionID) *resident {
 
 // redrivenWith gives the time of the redrive that a client token was given
 // with, zero when there is none that still counts.
-func (e *Engine) redrivenWith(ctx context.Context, d *Description, clientToken string) (time.Time, error) {
+func (e *Engine) redrivenWith(ctx context.Context, d *stored.Description, clientToken string) (time.Time, error) {
 	if clientToken == "" || d.Redrives == 0 || e.Now().Sub(d.Redriven) > interpreter.RedriveTokenLife {
 		return time.Time{}, nil
 	}
-	events, err := e.events(ctx, d.ID)
+	events, err := e.stored.Events(ctx, d.ID)
 	if err != nil {
 		return time.Time{}, err
 	}

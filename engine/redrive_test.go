@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -34,15 +36,15 @@ const oneTask = `{"StartAt":"A","States":{
   "B":{"Type":"Task","Resource":"arn:aws:states:::moody:work","Next":"C"},
   "C":{"Type":"Pass","End":true}}}`
 
-func openMoody(t *testing.T) (*engine.Engine, *moody, *engine.Machine) {
+func openMoody(t *testing.T) (*engine.Engine, *moody, *catalogue.Machine) {
 	m := new(moody)
 	var registry integration.Registry
 	registry.Register("moody", m)
 	e := open(t, engine.Config{Integrations: &registry})
-	return e, m, create(t, e, engine.Standard, oneTask)
+	return e, m, create(t, e, catalogue.Standard, oneTask)
 }
 
-func end(t *testing.T, e *engine.Engine, arn string, want store.Status) *engine.Description {
+func end(t *testing.T, e *engine.Engine, arn string, want store.Status) *stored.Description {
 	t.Helper()
 	d, err := e.Wait(t.Context(), arn)
 	if err != nil {
@@ -131,15 +133,15 @@ func TestNotRedrivable(t *testing.T) {
 		now := time.Now()
 		const day = 24 * time.Hour
 		tests := []struct {
-			d    engine.Description
+			d    stored.Description
 			want string
 		}{
-			{engine.Description{Status: store.Running, Start: now}, "Execution is RUNNING and cannot be redriven"},
-			{engine.Description{Status: store.Succeeded, Start: now}, "Execution is SUCCEEDED and cannot be redriven"},
-			{engine.Description{Status: store.Failed, Start: now, Stop: now, Last: 24_999}, "Execution history event limit exceeded"},
-			{engine.Description{Status: store.TimedOut, Start: now.Add(-366 * day), Stop: now}, "Execution has exceeded the max execution time"},
-			{engine.Description{Status: store.Aborted, Start: now.Add(-20 * day), Stop: now.Add(-15 * day)}, "Execution redrivable period exceeded"},
-			{engine.Description{Status: store.Aborted, Start: now.Add(-20 * day), Stop: now.Add(-13 * day), Last: 24_998}, ""},
+			{stored.Description{Status: store.Running, Start: now}, "Execution is RUNNING and cannot be redriven"},
+			{stored.Description{Status: store.Succeeded, Start: now}, "Execution is SUCCEEDED and cannot be redriven"},
+			{stored.Description{Status: store.Failed, Start: now, Stop: now, Last: 24_999}, "Execution history event limit exceeded"},
+			{stored.Description{Status: store.TimedOut, Start: now.Add(-366 * day), Stop: now}, "Execution has exceeded the max execution time"},
+			{stored.Description{Status: store.Aborted, Start: now.Add(-20 * day), Stop: now.Add(-15 * day)}, "Execution redrivable period exceeded"},
+			{stored.Description{Status: store.Aborted, Start: now.Add(-20 * day), Stop: now.Add(-13 * day), Last: 24_998}, ""},
 		}
 		for _, tt := range tests {
 			if got := e.NotRedrivable(&tt.d); got != tt.want {

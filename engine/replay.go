@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"slices"
 
-	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 // longHistory is the number of events from which on a stop does not wait for the
@@ -48,14 +48,14 @@ func (e *Engine) load(ctx context.Context, r *resident, batch []delivery) (l *lo
 		return nil, false, fmt.Errorf("engine: load execution: %w", err)
 	}
 	l = &loaded{handle: handle}
-	if l.meta, err = decodeMeta(record.Meta); err != nil {
+	if l.meta, err = stored.DecodeMeta(record.Meta); err != nil {
 		return nil, false, err
 	}
-	if err = e.needKey(l.meta.Encryption); err != nil {
+	if err = e.catalogue.NeedKey(l.meta.Encryption); err != nil {
 		return nil, false, err
 	}
 	if batch[0].msg.Kind == interpreter.Stop && record.Status == store.Running && record.Last >= longHistory {
-		l.x, l.unread = unread(&l.meta, record), true
+		l.x, l.unread = stored.Unread(&l.meta, record), true
 	} else {
 		if l.x, err = e.revive(ctx, r, &l.meta); err != nil {
 			return nil, false, err
@@ -69,26 +69,17 @@ func (e *Engine) load(ctx context.Context, r *resident, batch []delivery) (l *lo
 	return l, fresh, nil
 }
 
-// unread gives an execution that can be stopped only.
-func unread(m *meta, record *store.Record) *interpreter.Execution {
-	var redriven int64
-	if record.Redrives > 0 {
-		redriven = record.Redriven.UnixMilli()
-	}
-	return interpreter.Unread(m.info(), record.Last, int64(record.Redrives), redriven)
-}
-
 // revive replays an execution, not many at once: what it holds is counted before
 // the next is replayed.
-func (e *Engine) revive(ctx context.Context, r *resident, m *meta) (*interpreter.Execution, error) {
+func (e *Engine) revive(ctx context.Context, r *resident, m *stored.Meta) (*interpreter.Execution, error) {
 	if e.simulated {
-		return e.replay(ctx, r.id, *m)
+		return e.stored.Replay(ctx, r.id, *m)
 	}
-	if err := e.pacer.replays.take(ctx, m.tenant()); err != nil {
+	if err := e.pacer.replays.take(ctx, m.Tenant()); err != nil {
 		return nil, err
 	}
-	defer e.pacer.replays.give(m.tenant())
-	x, err := e.replay(ctx, r.id, *m)
+	defer e.pacer.replays.give(m.Tenant())
+	x, err := e.stored.Replay(ctx, r.id, *m)
 	if err != nil {
 		return nil, err
 	}
@@ -112,17 +103,6 @@ func (r *resident) heard(cause, at int64) {
 	r.beats[cause] = at
 }
 
-func (e *Engine) replay(ctx context.Context, id store.ExecutionID, m meta) (*interpreter.Execution, error) {
-	replay, err := e.replayer(ctx, &m)
-	if err == nil {
-		err = e.replayStored(ctx, id, replay)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return replay.Execution(), nil
-}
-
 // unreadable tells, once for each, of an execution that stands still because what is
 // stored of it is damaged.
 func (e *Engine) unreadable(r *resident, err error) {
@@ -133,34 +113,15 @@ func (e *Engine) unreadable(r *resident, err error) {
 		slog.String("executionArn", e.suspects.name(e.closing, r.id)), slog.Any("error", err))
 }
 
-// replayer begins the replay of an execution.
-func (e *Engine) replayer(ctx context.Context, m *meta) (*interpreter.Replayer, error) {
-	machine, err := e.parsedRevision(ctx, revisionKey{m.Machine, m.Revision})
-	if err != nil {
-		return nil, err
-	}
-	return interpreter.NewReplayer(machine, m.info()), nil
-}
-
-// replayStored replays what is committed of an execution.
-func (e *Engine) replayStored(ctx context.Context, id store.ExecutionID, replay *interpreter.Replayer) error {
-	return e.eachChunk(ctx, id, func(events []history.Event) error {
-		if err := replay.Add(events); err != nil {
-			return damaged(err)
-		}
-		return nil
-	})
-}
-
 // rebuild makes the execution anew after a step was interrupted: of what is
 // committed, and the events since.
 func (st *stepping) rebuild(ctx context.Context) error {
 	if st.r.express != nil {
 		return nil // nothing of it is kept; it ends
 	}
-	replay, err := st.e.replayer(ctx, &st.l.meta)
+	replay, err := st.e.stored.NewReplayer(ctx, &st.l.meta)
 	if err == nil && st.new == nil {
-		err = st.e.replayStored(ctx, st.r.id, replay)
+		err = st.e.stored.ReplayStored(ctx, st.r.id, replay)
 	}
 	if err == nil {
 		err = replay.Add(st.events)
@@ -183,42 +144,4 @@ func (st *stepping) givesWay(out interpreter.Outcome) bool {
 	clear(out.Events)
 	st.r.drop()
 	return true
-}
-
-// damaged is an error of what is stored, which reading it again does not change.
-func damaged(err error) error { return fmt.Errorf("%w: %w", store.ErrDamaged, err) }
-
-// eachChunk visits the events of an execution, those of a chunk at a time. The
-// slice is used again for the next; the payloads may be kept.
-func (e *Engine) eachChunk(ctx context.Context, id store.ExecutionID, visit func([]history.Event) error) error {
-	var events []history.Event
-	for from := int64(1); ; {
-		chunks, err := e.store.History(ctx, id, from, historyChunks, false)
-		if err != nil {
-			return fmt.Errorf("engine: read history: %w", err)
-		}
-		for i := range chunks {
-			clear(events)
-			if events, err = e.decodeChunk(ctx, events[:0], id, &chunks[i]); err != nil {
-				return err
-			}
-			if err := visit(events); err != nil {
-				return err
-			}
-			from = chunks[i].Last + 1
-		}
-		if len(chunks) < historyChunks {
-			return nil
-		}
-	}
-}
-
-// events reads the whole history of an execution.
-func (e *Engine) events(ctx context.Context, id store.ExecutionID) ([]history.Event, error) {
-	var all []history.Event
-	err := e.eachChunk(ctx, id, func(events []history.Event) error {
-		all = append(all, events...)
-		return nil
-	})
-	return all, err
 }

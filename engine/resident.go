@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/stored"
 )
 
 // interrupt has whoever is at work on the resident end the step. r.mu is held.
@@ -69,7 +70,7 @@ func (r *resident) calm() {
 
 // paced gives what paces the work on the resident. It is called by whoever is at
 // work on it.
-func (r *resident) paced(e *Engine, m *meta) (*paced, error) {
+func (r *resident) paced(e *Engine, m *stored.Meta) (*paced, error) {
 	if r.pacing != nil {
 		return r.pacing, nil
 	}
@@ -77,7 +78,7 @@ func (r *resident) paced(e *Engine, m *meta) (*paced, error) {
 	if r.express != nil {
 		ctx = r.express.ctx
 	}
-	p := e.pace(ctx, m.tenant(), r.id)
+	p := e.pace(ctx, m.Tenant(), r.id)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pacing = p

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/steppehq/steppe/catalogue"
 )
 
 // RetentionTag is the tag of a state machine that tells how long its
@@ -15,8 +17,8 @@ const RetentionTag = "steppe:retention"
 // retentionOf is how long the executions of a machine are kept after their
 // end, in seconds. Those of an Express machine are not: AWS keeps no record of
 // them either.
-func (e *Engine) retentionOf(m *Machine) int64 {
-	if m.Type == Express {
+func (e *Engine) retentionOf(m *catalogue.Machine) int64 {
+	if m.Type == catalogue.Express {
 		return 0
 	}
 	for _, tag := range m.Tags {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/store"
 )
@@ -18,25 +19,25 @@ func TestRetention(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t, engine.Config{Retention: 30 * time.Minute})
 		const definition = `{"StartAt":"A","States":{"A":{"Type":"Wait","SecondsPath":"$.wait","Next":"B"},"B":{"Type":"Succeed"}}}`
-		machine := func(name string, tags ...engine.Tag) *engine.Machine {
+		machine := func(name string, tags ...catalogue.Tag) *catalogue.Machine {
 			parsed, diagnostics := asl.Parse([]byte(definition))
 			if parsed == nil {
 				t.Fatal(diagnostics)
 			}
-			m, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: name, Type: engine.Standard, Definition: definition, Tags: tags}, parsed)
+			m, err := e.Catalogue().CreateMachine(t.Context(), catalogue.Machine{Tenant: tenant, Name: name, Type: catalogue.Standard, Definition: definition, Tags: tags}, parsed)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return m
 		}
-		begin := func(m *engine.Machine, input string) string {
+		begin := func(m *catalogue.Machine, input string) string {
 			started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Name: "x", Input: doc(input)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return started.ARN
 		}
-		m, kept := machine("m"), machine("kept", engine.Tag{Key: engine.RetentionTag, Value: "2d"})
+		m, kept := machine("m"), machine("kept", catalogue.Tag{Key: engine.RetentionTag, Value: "2d"})
 		long := machine("long")
 		arns := map[string]string{"ended": begin(m, `{"wait":0}`), "kept": begin(kept, `{"wait":0}`), "running": begin(long, `{"wait":259200}`)}
 		fork, err := e.Fork(t.Context(), engine.ForkRequest{ARN: arns["kept"], At: 1, Name: "fork", Input: doc(`{"wait":259200}`)})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
@@ -35,7 +36,7 @@ const endless = `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"T
 // execution can be stopped.
 func TestStopEndless(t *testing.T) {
 	e := open(t, engine.Config{Limits: interpreter.Limits{PayloadBytes: 1000}})
-	m := create(t, e, engine.Standard, endless)
+	m := create(t, e, catalogue.Standard, endless)
 	started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{}`)})
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +64,7 @@ func long() (definition, input string) {
 func TestStopInterrupts(t *testing.T) {
 	e := open(t, engine.Config{Limits: interpreter.Limits{Events: 1000}})
 	definition, input := long()
-	m := create(t, e, engine.Standard, definition)
+	m := create(t, e, catalogue.Standard, definition)
 	for range 2 { // the other is under way when the engine is closed
 		if _, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Name: "other", Input: doc(input)}); err != nil && !errors.Is(err, engine.ErrAlreadyExists) {
 			t.Fatal(err)
@@ -90,7 +91,7 @@ func TestStopInterrupts(t *testing.T) {
 func TestSynchronousIsLeft(t *testing.T) {
 	e := open(t, engine.Config{Limits: interpreter.Limits{Events: 1000}})
 	definition, input := long()
-	m := create(t, e, engine.Express, definition)
+	m := create(t, e, catalogue.Express, definition)
 	ctx, leave := context.WithCancel(t.Context())
 	time.AfterFunc(10*time.Millisecond, leave)
 	if _, err := e.StartSync(ctx, engine.StartRequest{Machine: m, Input: doc(input)}); !errors.Is(err, context.Canceled) {
@@ -137,7 +138,7 @@ func TestLanes(t *testing.T) {
 	registry := new(integration.Registry)
 	registry.Register("*", g)
 	e := open(t, engine.Config{Integrations: registry, Concurrency: 8})
-	m := create(t, e, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::fake:work","End":true}}}`)
+	m := create(t, e, catalogue.Standard, `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::fake:work","End":true}}}`)
 	large := strings.Repeat("x", 10_000)
 	var arns []string
 	start := func(lane string) {
@@ -215,7 +216,7 @@ func TestSuspectIsHeld(t *testing.T) {
 	var poison, other engine.Started
 	var id store.ExecutionID
 	run(nil, func(e *engine.Engine) {
-		m := create(t, e, engine.Standard, definition)
+		m := create(t, e, catalogue.Standard, definition)
 		var err error
 		if poison, err = e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{}`)}); err != nil {
 			t.Fatal(err)
@@ -266,7 +267,7 @@ func TestHeldIsStopped(t *testing.T) {
 	registry := new(integration.Registry)
 	registry.Register("*", breaking{})
 	e := open(t, engine.Config{Integrations: registry})
-	m := create(t, e, engine.Standard, `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":0,"Next":"A"},"A":{"Type":"Task","Resource":"arn:aws:states:::fake:work","End":true}}}`)
+	m := create(t, e, catalogue.Standard, `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":0,"Next":"A"},"A":{"Type":"Task","Resource":"arn:aws:states:::fake:work","End":true}}}`)
 	started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{}`)})
 	if err != nil {
 		t.Fatal(err)
@@ -312,7 +313,7 @@ func (c *handClock) pass(d time.Duration) { c.millis.Add(d.Milliseconds()) }
 func TestResidency(t *testing.T) {
 	clock := newHandClock()
 	e := open(t, engine.Config{Memory: 4 << 20, Clock: clock.now})
-	m := create(t, e, engine.Standard, `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":30,"Next":"A"},"A":{"Type":"Pass","End":true}}}`)
+	m := create(t, e, catalogue.Standard, `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":30,"Next":"A"},"A":{"Type":"Pass","End":true}}}`)
 	large := `{"a":"` + strings.Repeat("x", 100_000) + `"}`
 	var arns []string
 	for range 100 {
@@ -343,7 +344,7 @@ func TestCreateAtOnce(t *testing.T) {
 	numbers := make([]uint32, 64)
 	for i := range numbers {
 		all.Go(func() {
-			created, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: tenant, Name: fmt.Sprint("m", i), Type: engine.Standard, Definition: definition}, m)
+			created, err := e.Catalogue().CreateMachine(t.Context(), catalogue.Machine{Tenant: tenant, Name: fmt.Sprint("m", i), Type: catalogue.Standard, Definition: definition}, m)
 			if err != nil {
 				t.Error(err)
 				return
@@ -369,7 +370,7 @@ func TestUnusedRevisions(t *testing.T) {
 	definition := func(i int) string {
 		return fmt.Sprintf(`{"Comment":"%d","StartAt":"A","States":{"A":{"Type":"Wait","Seconds":1000,"End":true}}}`, i)
 	}
-	m := create(t, e, engine.Standard, definition(0))
+	m := create(t, e, catalogue.Standard, definition(0))
 	stale := m
 	var arns []string
 	for i := range 50 {
@@ -381,14 +382,14 @@ func TestUnusedRevisions(t *testing.T) {
 			}
 			arns = append(arns, started.ARN)
 		case 20:
-			if _, err := e.Publish(t.Context(), m, ""); err != nil {
+			if _, err := e.Catalogue().Publish(t.Context(), m, ""); err != nil {
 				t.Fatal(err)
 			}
 		}
 		next := *m
 		next.Definition = definition(i + 1)
 		var err error
-		if m, err = e.PutMachine(t.Context(), next, parse(t, next.Definition), true); err != nil {
+		if m, err = e.Catalogue().PutMachine(t.Context(), next, parse(t, next.Definition), true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -406,7 +407,7 @@ func TestUnusedRevisions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rev, err := e.RevisionOf(t.Context(), d)
+		rev, err := e.Catalogue().Revision(t.Context(), d.RevisionKey())
 		if want := definition([]int{10, 50}[i]); err != nil || rev.Definition != want {
 			t.Errorf("%v, %v; want %s", rev, err, want)
 		}
@@ -416,15 +417,15 @@ func TestUnusedRevisions(t *testing.T) {
 // TestQuotas: an account has no more than it may; what it deletes counts no more.
 func TestQuotas(t *testing.T) {
 	clock := newHandClock()
-	e := open(t, engine.Config{Quotas: engine.Quotas{Machines: 3, Activities: 2, DefinitionBytes: 10_000}, Clock: clock.now})
+	e := open(t, engine.Config{Quotas: catalogue.Quotas{Machines: 3, Activities: 2, DefinitionBytes: 10_000}, Clock: clock.now})
 	definition := `{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}`
-	add := func(of engine.Tenant, name, definition string) error {
-		_, err := e.CreateMachine(t.Context(), engine.Machine{Tenant: of, Name: name, Type: engine.Standard, Definition: definition}, parse(t, definition))
+	add := func(of catalogue.Tenant, name, definition string) error {
+		_, err := e.Catalogue().CreateMachine(t.Context(), catalogue.Machine{Tenant: of, Name: name, Type: catalogue.Standard, Definition: definition}, parse(t, definition))
 		return err
 	}
 	full := func(err error, of string) {
 		t.Helper()
-		if q, ok := errors.AsType[*engine.QuotaError](err); !ok || q.Of != of {
+		if q, ok := errors.AsType[*catalogue.QuotaError](err); !ok || q.Of != of {
 			t.Errorf("%v; want the quota of %s", err, of)
 		}
 	}
@@ -434,12 +435,12 @@ func TestQuotas(t *testing.T) {
 		}
 	}
 	full(add(tenant, "d", definition), "state machines")
-	other := engine.Tenant{Account: "111111111111", Region: tenant.Region}
+	other := catalogue.Tenant{Account: "111111111111", Region: tenant.Region}
 	full(add(other, "a", `{"Comment":"`+strings.Repeat("x", 10_000)+`",`+definition[1:]), "bytes of definitions")
 	if err := add(other, "a", definition); err != nil {
 		t.Error(err)
 	}
-	m, err := e.Machine(t.Context(), tenant.ARN("stateMachine", "a"))
+	m, err := e.Catalogue().Machine(t.Context(), tenant.ARN("stateMachine", "a"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -451,18 +452,18 @@ func TestQuotas(t *testing.T) {
 		t.Errorf("after a deletion: %v", err)
 	}
 	for _, name := range []string{"a", "b"} {
-		if err := e.PutActivity(t.Context(), engine.Activity{Tenant: tenant, Name: name}); err != nil {
+		if err := e.Catalogue().PutActivity(t.Context(), catalogue.Activity{Tenant: tenant, Name: name}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	full(e.PutActivity(t.Context(), engine.Activity{Tenant: tenant, Name: "c"}), "activities")
+	full(e.Catalogue().PutActivity(t.Context(), catalogue.Activity{Tenant: tenant, Name: "c"}), "activities")
 }
 
 // TestHistoryPages: a page of a history is bounded in bytes, and pages give all
 // events once.
 func TestHistoryPages(t *testing.T) {
 	e := open(t, engine.Config{})
-	m := create(t, e, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Pass","Next":"C"},"C":{"Type":"Pass","End":true}}}`)
+	m := create(t, e, catalogue.Standard, `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Pass","Next":"C"},"C":{"Type":"Pass","End":true}}}`)
 	started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{"a":"` + strings.Repeat("x", 10_000) + `"}`)})
 	if err != nil {
 		t.Fatal(err)
@@ -506,16 +507,16 @@ func TestHistoryPages(t *testing.T) {
 func TestKeyOfAnother(t *testing.T) {
 	id := "arn:aws:kms:us-east-1:222222222222:key/a"
 	k := key(id, 1)
-	e := open(t, engine.Config{EncryptionKeys: []engine.EncryptionKey{k}})
+	e := open(t, engine.Config{EncryptionKeys: []catalogue.EncryptionKey{k}})
 	configuration := []byte(`{"kmsKeyId":"` + id + `","type":"CUSTOMER_MANAGED_KMS_KEY"}`)
 	missing := []byte(strings.Replace(string(configuration), "key/a", "key/b", 1))
 	for account, want := range map[string]bool{"222222222222": true, "111111111111": false} {
-		err := e.CheckEncryption(account, configuration)
-		none, ok := errors.AsType[*engine.KeyError](e.CheckEncryption(account, missing))
+		err := e.Catalogue().CheckEncryption(account, configuration)
+		none, ok := errors.AsType[*catalogue.KeyError](e.Catalogue().CheckEncryption(account, missing))
 		if !ok || none.Other {
 			t.Errorf("%s: a key that is not there: %v", account, none)
 		}
-		if _, refused := errors.AsType[*engine.KeyError](err); refused == want {
+		if _, refused := errors.AsType[*catalogue.KeyError](err); refused == want {
 			t.Errorf("%s: %v", account, err)
 		}
 	}

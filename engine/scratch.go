@@ -33,7 +33,7 @@ const (
 func (e *Engine) stepping(r *resident, l *loaded) *stepping {
 	s := scratches.Get().(*scratch)
 	s.stepping = stepping{e: e, r: r, l: l, now: e.Now(), scratch: s, events: s.events}
-	e.pacer.seen(l.meta.tenant())
+	e.pacer.seen(l.meta.Tenant())
 	return &s.stepping
 }
 
@@ -50,7 +50,7 @@ func (st *stepping) release() {
 
 // token returns the token of the task that an event schedules.
 func (st *stepping) token(event int64) string {
-	return st.e.tokens.make(st.l.meta.tenant(), st.r.id, event)
+	return st.e.tokens.make(st.l.meta.Tenant(), st.r.id, event)
 }
 
 func (st *stepping) env() interpreter.Env {

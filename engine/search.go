@@ -5,49 +5,16 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/store"
-	"github.com/steppehq/steppe/value"
+	"github.com/steppehq/steppe/stored"
 )
-
-// Search selects executions of Standard state machines of a tenant. All that is
-// set must hold.
-type Search struct {
-	Tenant Tenant
-	// Machines are names of state machines; none: all.
-	Machines []string
-	Statuses []store.Status // none: any
-	// Name is an execution's name, or with Prefix what it begins with.
-	Name   string
-	Prefix bool
-	// Error is the Error Name that an execution failed with, State the name of
-	// a state that it is in, or was in when it ended without success.
-	Error, State string
-	// From and To bound the start: From <= start < To.
-	From, To time.Time
-	// Shortest and Longest bound how long an execution took, or has been
-	// running; 0 is no bound.
-	Shortest, Longest time.Duration
-	Values            []Comparison
-	// Limit is how many executions are asked for, 100 when 0.
-	Limit int
-	// After is where the page before ended, "" for the first.
-	After string
-}
-
-// Comparison is what a value of an input or output must be. Op is one of = !=
-// < <= > >=; values of different types are different, and in no order.
-type Comparison struct {
-	Field Field
-	Op    string
-	Value value.Value
-}
 
 // Found is a page of executions, newest first.
 type Found struct {
-	Executions []*Description
+	Executions []*stored.Description
 	// Next is where the next page begins, "" at the end. A page may have fewer
 	// executions than were asked for, even none, and yet not be the last: a
 	// search looks at a bounded number of executions at a time.
@@ -70,7 +37,7 @@ const (
 // names, Error Names and indexed values ([Config].Index) are found without
 // looking at others; the rest is looked for. So are Error Names and values of
 // encrypted executions; where their key is missing they are not found by them.
-func (e *Engine) Search(ctx context.Context, q Search) (*Found, error) {
+func (e *Engine) Search(ctx context.Context, q stored.Search) (*Found, error) {
 	if q.Limit == 0 {
 		q.Limit = 100
 	}
@@ -82,7 +49,7 @@ func (e *Engine) Search(ctx context.Context, q Search) (*Found, error) {
 	for _, m := range machines {
 		s.machines[m.Number] = true
 		s.numbers = append(s.numbers, m.Number)
-		if m.Encrypted && e.keys != nil {
+		if m.Encrypted && e.catalogue.Keys() != nil {
 			s.encrypted = append(s.encrypted, m.Number)
 		}
 	}
@@ -100,14 +67,14 @@ func (e *Engine) Search(ctx context.Context, q Search) (*Found, error) {
 }
 
 // searched gives the state machines that a search is about.
-func (e *Engine) searched(ctx context.Context, q *Search) ([]*Machine, error) {
+func (e *Engine) searched(ctx context.Context, q *stored.Search) ([]*catalogue.Machine, error) {
 	if len(q.Machines) == 0 {
-		all, err := e.Machines(ctx, q.Tenant, "", 0)
-		return slices.DeleteFunc(all, func(m *Machine) bool { return m.Type == Express }), err
+		all, err := e.catalogue.Machines(ctx, q.Tenant, "", 0)
+		return slices.DeleteFunc(all, func(m *catalogue.Machine) bool { return m.Type == catalogue.Express }), err
 	}
-	var machines []*Machine
+	var machines []*catalogue.Machine
 	for _, name := range q.Machines {
-		m, err := e.Machine(ctx, q.Tenant.ARN("stateMachine", name))
+		m, err := e.catalogue.Machine(ctx, q.Tenant.ARN("stateMachine", name))
 		if err == nil {
 			machines = append(machines, m)
 		} else if !errors.Is(err, store.ErrNotFound) {
@@ -119,7 +86,7 @@ func (e *Engine) searched(ctx context.Context, q *Search) ([]*Machine, error) {
 
 // search is one under way.
 type search struct {
-	*Search
+	*stored.Search
 	e        *Engine
 	machines map[uint32]bool
 	numbers  []uint32
@@ -132,9 +99,9 @@ type search struct {
 
 // named gives the executions that have the name, newest first. It is false when
 // a prefix has too many.
-func (s *search) named(ctx context.Context, machines []*Machine) (ids []store.ExecutionID, few bool, err error) {
+func (s *search) named(ctx context.Context, machines []*catalogue.Machine) (ids []store.ExecutionID, few bool, err error) {
 	for _, m := range machines {
-		scope := scopeOf(s.Tenant, m.Name)
+		scope := stored.ScopeOf(s.Tenant, m.Name)
 		if !s.Prefix {
 			id, err := s.e.store.Lookup(ctx, store.NameKey{Scope: scope, Name: s.Name})
 			if err == nil {
@@ -223,15 +190,15 @@ func (s *search) walk(ctx context.Context) error {
 // entered under it; none when it is zero.
 func (s *search) term() (term store.Term, since time.Time) {
 	if s.Error != "" {
-		return errorTerm(s.Tenant, s.Error), time.Time{}
+		return stored.ErrorTerm(s.Tenant, s.Error), time.Time{}
 	}
 	for _, c := range s.Values {
-		f := s.e.index.field(c.Field)
+		f := s.e.index.Field(c.Field)
 		if f == nil || c.Op != "=" {
 			continue
 		}
-		if term, ok := valueTerm(s.Tenant, c.Field, c.Value); ok {
-			return term, f.since
+		if term, ok := stored.ValueTerm(s.Tenant, c.Field, c.Value); ok {
+			return term, f.Since
 		}
 	}
 	return store.Term{}, time.Time{}
@@ -312,14 +279,16 @@ func (l *lister) skip(id store.ExecutionID) {
 // is true when the page ends here.
 func (s *search) look(ctx context.Context, r *store.Record) (full bool, err error) {
 	s.found.Looked++
-	var d *Description
+	var d *stored.Description
 	if s.machines[r.Group] {
-		d, err = s.holds(ctx, r)
+		var read int
+		d, read, err = s.e.stored.Match(ctx, s.Search, r)
+		s.read += read
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		d, err = nil, nil // forgotten meanwhile
 	}
-	if _, locked := errors.AsType[*KeyError](err); locked {
+	if _, locked := errors.AsType[*catalogue.KeyError](err); locked {
 		d, err = nil, nil // nobody can tell
 	}
 	if err != nil {
@@ -334,113 +303,4 @@ func (s *search) look(ctx context.Context, r *store.Record) (full bool, err erro
 		return true, nil
 	}
 	return false, nil
-}
-
-// holds gives the description of an execution that is searched for, nil of one
-// that is not, whatever its state machine.
-func (s *search) holds(ctx context.Context, r *store.Record) (*Description, error) {
-	end := r.Stop
-	if end.IsZero() {
-		end = s.e.Now()
-	}
-	took := end.Sub(r.Start)
-	switch {
-	case len(s.Statuses) > 0 && !slices.Contains(s.Statuses, r.Status),
-		!s.From.IsZero() && r.Start.Before(s.From), !s.To.IsZero() && !r.Start.Before(s.To),
-		took < s.Shortest, s.Longest > 0 && took > s.Longest:
-		return nil, nil
-	}
-	d, err := summary(r)
-	if err != nil || s.Name != "" && d.Name != s.Name && !(s.Prefix && strings.HasPrefix(d.Name, s.Name)) {
-		return nil, err
-	}
-	if s.Error != "" || len(s.Values) > 0 {
-		s.read++
-		if d, err = s.e.describe(ctx, r.ID); err != nil || !s.described(d) {
-			return nil, err
-		}
-	}
-	if s.State != "" {
-		s.read++
-		in, err := s.e.states(ctx, d)
-		if err != nil || !slices.Contains(in, s.State) {
-			return nil, err
-		}
-	}
-	return d, nil
-}
-
-// described reports whether the Error Name and values are those searched for.
-func (s *search) described(d *Description) bool {
-	if s.Error != "" && (d.Failure.Error == nil || *d.Failure.Error != s.Error) {
-		return false
-	}
-	for i := range s.Values {
-		if !s.Values[i].holds(d) {
-			return false
-		}
-	}
-	return true
-}
-
-func (c *Comparison) holds(d *Description) bool {
-	doc := d.Input
-	if c.Field.Output {
-		doc = d.Output
-	}
-	v := c.Field.in(doc)
-	switch c.Op {
-	case "=":
-		return value.Equal(v, c.Value)
-	case "!=":
-		return !value.Equal(v, c.Value)
-	}
-	n, comparable := order(v, c.Value)
-	switch {
-	case !comparable:
-		return false
-	case c.Op == "<":
-		return n < 0
-	case c.Op == "<=":
-		return n <= 0
-	case c.Op == ">":
-		return n > 0
-	}
-	return n >= 0
-}
-
-// order compares two numbers or two strings.
-func order(a, b value.Value) (n int, comparable bool) {
-	switch {
-	case a.Kind() != b.Kind():
-		return 0, false
-	case a.Kind() == value.String:
-		return strings.Compare(a.Str(), b.Str()), true
-	case a.Kind() == value.Number:
-		switch x, y := a.Float64(), b.Float64(); {
-		case x < y:
-			return -1, true
-		case x > y:
-			return 1, true
-		}
-		return 0, true
-	}
-	return 0, false
-}
-
-// states are the names of the states that an execution is in, or was in when
-// it ended without success.
-func (e *Engine) states(ctx context.Context, d *Description) ([]string, error) {
-	if d.meta.Foreign {
-		events, err := e.events(ctx, d.ID)
-		if d.Status == store.Succeeded {
-			events = nil
-		}
-		return left(events), err
-	}
-	x, err := e.replay(ctx, d.ID, d.meta)
-	if err != nil {
-		return nil, err
-	}
-	return x.States(), nil
 }

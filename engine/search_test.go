@@ -9,9 +9,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
+	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -19,7 +21,7 @@ import (
 type searched struct {
 	machine, name string
 	started       time.Time
-	*engine.Description
+	*stored.Description
 }
 
 // TestSearch asks in many ways, page by page, and compares with what a look at
@@ -33,9 +35,9 @@ func TestSearch(t *testing.T) {
 		  "C":{"Type":"Choice","Choices":[{"Variable":"$.n","NumericLessThan":3,"Next":"F"}],"Default":"S"},
 		  "F":{"Type":"Fail","Error":"TooFew","Cause":"few"},
 		  "S":{"Type":"Succeed"}}}`
-		machines := make(map[string]*engine.Machine)
+		machines := make(map[string]*catalogue.Machine)
 		configurations := map[string]json.RawMessage{"bills": encrypted("k")}
-		keys := []engine.EncryptionKey{key("k", 1)}
+		keys := []catalogue.EncryptionKey{key("k", 1)}
 		var all []searched
 		fill := func(e *engine.Engine, round int) {
 			for _, name := range []string{"orders", "bills", "mails"} {
@@ -51,7 +53,7 @@ func TestSearch(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				all = append([]searched{{name, x, started.At, &engine.Description{ARN: started.ARN}}}, all...)
+				all = append([]searched{{name, x, started.At, &stored.Description{ARN: started.ARN}}}, all...)
 				<-time.After(time.Second)
 			}
 			<-time.After(2 * time.Minute)
@@ -101,53 +103,53 @@ func TestSearch(t *testing.T) {
 }
 
 type searchCase struct {
-	search engine.Search
+	search stored.Search
 	holds  func(searched) bool
 	none   bool
 }
 
 func searches(t *testing.T, all []searched) []searchCase {
-	field := func(text string) engine.Field {
-		f, err := engine.ParseField(text)
+	field := func(text string) stored.Field {
+		f, err := stored.ParseField(text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return f
 	}
-	compare := func(path, op, text string) []engine.Comparison {
+	compare := func(path, op, text string) []stored.Comparison {
 		v, err := value.DecodeString(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return []engine.Comparison{{Field: field(path), Op: op, Value: v}}
+		return []stored.Comparison{{Field: field(path), Op: op, Value: v}}
 	}
 	n := func(x searched) int64 { n, _ := x.Input.Value().Get("n").Int64(); return n }
 	middle := all[len(all)/2].started
 	return []searchCase{
-		{search: engine.Search{}, holds: func(searched) bool { return true }},
-		{search: engine.Search{Machines: []string{"bills", "nobody"}}, holds: func(x searched) bool { return x.machine == "bills" }},
-		{search: engine.Search{Machines: []string{"nobody"}}, holds: func(searched) bool { return false }, none: true},
-		{search: engine.Search{Statuses: []store.Status{store.Failed, store.Running}}, holds: func(x searched) bool { return x.Status == store.Failed || x.Status == store.Running }},
-		{search: engine.Search{Name: "b-2-31"}, holds: func(x searched) bool { return x.name == "b-2-31" }},
-		{search: engine.Search{Name: "a-1", Prefix: true}, holds: func(x searched) bool { return strings.HasPrefix(x.name, "a-1") }},
-		{search: engine.Search{Name: "a-", Prefix: true, Machines: []string{"mails"}, From: middle}, holds: func(x searched) bool {
+		{search: stored.Search{}, holds: func(searched) bool { return true }},
+		{search: stored.Search{Machines: []string{"bills", "nobody"}}, holds: func(x searched) bool { return x.machine == "bills" }},
+		{search: stored.Search{Machines: []string{"nobody"}}, holds: func(searched) bool { return false }, none: true},
+		{search: stored.Search{Statuses: []store.Status{store.Failed, store.Running}}, holds: func(x searched) bool { return x.Status == store.Failed || x.Status == store.Running }},
+		{search: stored.Search{Name: "b-2-31"}, holds: func(x searched) bool { return x.name == "b-2-31" }},
+		{search: stored.Search{Name: "a-1", Prefix: true}, holds: func(x searched) bool { return strings.HasPrefix(x.name, "a-1") }},
+		{search: stored.Search{Name: "a-", Prefix: true, Machines: []string{"mails"}, From: middle}, holds: func(x searched) bool {
 			return strings.HasPrefix(x.name, "a-") && x.machine == "mails" && !x.started.Before(middle)
 		}},
-		{search: engine.Search{Error: "TooFew"}, holds: func(x searched) bool { return x.Status == store.Failed }},
-		{search: engine.Search{Error: "Other"}, holds: func(searched) bool { return false }, none: true},
-		{search: engine.Search{State: "W"}, holds: func(x searched) bool { return x.Status == store.Running }},
-		{search: engine.Search{State: "F", To: middle}, holds: func(x searched) bool { return x.Status == store.Failed && x.started.Before(middle) }},
-		{search: engine.Search{Shortest: 30 * time.Second, Longest: 10 * time.Minute}, holds: func(x searched) bool {
+		{search: stored.Search{Error: "TooFew"}, holds: func(x searched) bool { return x.Status == store.Failed }},
+		{search: stored.Search{Error: "Other"}, holds: func(searched) bool { return false }, none: true},
+		{search: stored.Search{State: "W"}, holds: func(x searched) bool { return x.Status == store.Running }},
+		{search: stored.Search{State: "F", To: middle}, holds: func(x searched) bool { return x.Status == store.Failed && x.started.Before(middle) }},
+		{search: stored.Search{Shortest: 30 * time.Second, Longest: 10 * time.Minute}, holds: func(x searched) bool {
 			return x.Status == store.Running && time.Since(x.Start) <= 10*time.Minute || x.Stop.Sub(x.Start) == time.Minute
 		}},
-		{search: engine.Search{Values: compare("input.id", "=", `"A-3"`)}, holds: func(x searched) bool { return x.Input.Value().Get("id").Str() == "A-3" }},
-		{search: engine.Search{Values: compare("input.id", "=", `"A-3"`), To: middle}, holds: func(x searched) bool {
+		{search: stored.Search{Values: compare("input.id", "=", `"A-3"`)}, holds: func(x searched) bool { return x.Input.Value().Get("id").Str() == "A-3" }},
+		{search: stored.Search{Values: compare("input.id", "=", `"A-3"`), To: middle}, holds: func(x searched) bool {
 			return x.Input.Value().Get("id").Str() == "A-3" && x.started.Before(middle)
 		}},
-		{search: engine.Search{Values: compare("input.id", "!=", `"A-3"`)}, holds: func(x searched) bool { return x.Input.Value().Get("id").Str() != "A-3" }},
-		{search: engine.Search{Values: compare("output.n", "=", `5.0`)}, holds: func(x searched) bool { return x.Status == store.Succeeded && n(x) == 5 }},
-		{search: engine.Search{Values: compare("input.n", ">=", `5`)}, holds: func(x searched) bool { return n(x) >= 5 }},
-		{search: engine.Search{Values: compare("input['n']", "<", `1`), Statuses: []store.Status{store.Failed}}, holds: func(x searched) bool { return n(x) < 1 && x.Status == store.Failed }},
-		{search: engine.Search{Values: compare("input.n", "<", `"1"`)}, holds: func(searched) bool { return false }, none: true},
+		{search: stored.Search{Values: compare("input.id", "!=", `"A-3"`)}, holds: func(x searched) bool { return x.Input.Value().Get("id").Str() != "A-3" }},
+		{search: stored.Search{Values: compare("output.n", "=", `5.0`)}, holds: func(x searched) bool { return x.Status == store.Succeeded && n(x) == 5 }},
+		{search: stored.Search{Values: compare("input.n", ">=", `5`)}, holds: func(x searched) bool { return n(x) >= 5 }},
+		{search: stored.Search{Values: compare("input['n']", "<", `1`), Statuses: []store.Status{store.Failed}}, holds: func(x searched) bool { return n(x) < 1 && x.Status == store.Failed }},
+		{search: stored.Search{Values: compare("input.n", "<", `"1"`)}, holds: func(searched) bool { return false }, none: true},
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 // shard is a shard of the store and what the engine holds in memory of its
@@ -251,7 +252,7 @@ type resident struct {
 // loaded is what a parked execution drops.
 type loaded struct {
 	x       *interpreter.Execution
-	meta    meta
+	meta    stored.Meta
 	handle  store.Shard // the ownership under which it was loaded
 	dropped bool        // the ownership has passed: load it again
 	unread  bool        // it was not replayed, for it is to be stopped

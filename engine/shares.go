@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/steppehq/steppe/catalogue"
 )
 
 // shares hands out a number of equal shares. Who waits gets one in turn: tenants
@@ -15,7 +17,7 @@ type shares struct {
 
 	mu    sync.Mutex
 	all   int
-	taken map[Tenant]int
+	taken map[catalogue.Tenant]int
 	// lines are the tenants that wait, the one whose turn is next first.
 	lines   []*shareLine
 	waiting atomic.Int32
@@ -23,16 +25,16 @@ type shares struct {
 
 // shareLine is who waits of a tenant.
 type shareLine struct {
-	tenant  Tenant
+	tenant  catalogue.Tenant
 	waiters []chan struct{} // closed when it has a share
 }
 
 func newShares(limit func() (all, one int)) *shares {
-	return &shares{limit: limit, taken: make(map[Tenant]int)}
+	return &shares{limit: limit, taken: make(map[catalogue.Tenant]int)}
 }
 
 // take waits for a share until the context ends: its cause is the error then.
-func (s *shares) take(ctx context.Context, t Tenant) error {
+func (s *shares) take(ctx context.Context, t catalogue.Tenant) error {
 	s.mu.Lock()
 	if len(s.lines) == 0 && s.may(t) {
 		s.grant(t)
@@ -57,13 +59,13 @@ func (s *shares) take(ctx context.Context, t Tenant) error {
 }
 
 // give gives a share back.
-func (s *shares) give(t Tenant) {
+func (s *shares) give(t catalogue.Tenant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.put(t)
 }
 
-func (s *shares) put(t Tenant) {
+func (s *shares) put(t catalogue.Tenant) {
 	s.all--
 	if s.taken[t]--; s.taken[t] == 0 {
 		delete(s.taken, t)
@@ -74,12 +76,12 @@ func (s *shares) put(t Tenant) {
 // wanted reports whether somebody waits for a share.
 func (s *shares) wanted() bool { return s.waiting.Load() > 0 }
 
-func (s *shares) may(t Tenant) bool {
+func (s *shares) may(t catalogue.Tenant) bool {
 	all, one := s.limit()
 	return s.all < all && s.taken[t] < one
 }
 
-func (s *shares) grant(t Tenant) {
+func (s *shares) grant(t catalogue.Tenant) {
 	s.all++
 	s.taken[t]++
 }
@@ -103,7 +105,7 @@ func (s *shares) serve() {
 	}
 }
 
-func (s *shares) join(t Tenant, got chan struct{}) {
+func (s *shares) join(t catalogue.Tenant, got chan struct{}) {
 	s.waiting.Add(1)
 	i := slices.IndexFunc(s.lines, func(l *shareLine) bool { return l.tenant == t })
 	if i < 0 {
@@ -114,7 +116,7 @@ func (s *shares) join(t Tenant, got chan struct{}) {
 }
 
 // leave takes somebody out of the line; false: there is a share already.
-func (s *shares) leave(t Tenant, got chan struct{}) bool {
+func (s *shares) leave(t catalogue.Tenant, got chan struct{}) bool {
 	i := slices.IndexFunc(s.lines, func(l *shareLine) bool { return l.tenant == t })
 	if i < 0 {
 		return false

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"testing"
+
+	"github.com/steppehq/steppe/catalogue"
 )
 
-func share(account string) Tenant { return Tenant{Account: account, Region: "r"} }
+func share(account string) catalogue.Tenant { return catalogue.Tenant{Account: account, Region: "r"} }
 
 // waiter takes a share, and says so on a channel.
-func waiter(s *shares, ctx context.Context, t Tenant, got chan<- string) {
+func waiter(s *shares, ctx context.Context, t catalogue.Tenant, got chan<- string) {
 	before := s.waiting.Load()
 	go func() {
 		if s.take(ctx, t) == nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/store"
@@ -17,11 +18,11 @@ import (
 
 // published makes a machine of two versions, the second of which fails when its
 // input says so, and an alias of the first.
-func published(t *testing.T, e *engine.Engine) *engine.Machine {
+func published(t *testing.T, e *engine.Engine) *catalogue.Machine {
 	t.Helper()
 	const second = `{"StartAt":"A","States":{"A":{"Type":"Choice","Choices":[{"Variable":"$.bad","BooleanEquals":true,"Next":"F"}],"Default":"S"},"F":{"Type":"Fail","Error":"Bad"},"S":{"Type":"Succeed"}}}`
-	m := create(t, e, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}`)
-	if _, err := e.Publish(t.Context(), m, ""); err != nil {
+	m := create(t, e, catalogue.Standard, `{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}`)
+	if _, err := e.Catalogue().Publish(t.Context(), m, ""); err != nil {
 		t.Fatal(err)
 	}
 	parsed, diagnostics := asl.Parse([]byte(second))
@@ -30,19 +31,19 @@ func published(t *testing.T, e *engine.Engine) *engine.Machine {
 	}
 	edited := *m
 	edited.Definition = second
-	m, _, err := e.PutPublished(t.Context(), edited, parsed, true, "")
+	m, _, err := e.Catalogue().PutPublished(t.Context(), edited, parsed, true, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.PutAlias(t.Context(), m, engine.Alias{Name: "prod", Routes: []engine.Route{{Version: 1, Weight: 100}}}); err != nil {
+	if _, err := e.Catalogue().PutAlias(t.Context(), m, catalogue.Alias{Name: "prod", Routes: []catalogue.Route{{Version: 1, Weight: 100}}}); err != nil {
 		t.Fatal(err)
 	}
 	return m
 }
 
-func weight(t *testing.T, e *engine.Engine, m *engine.Machine, version uint32) int {
+func weight(t *testing.T, e *engine.Engine, m *catalogue.Machine, version uint32) int {
 	t.Helper()
-	a, err := e.Alias(t.Context(), m, "prod")
+	a, err := e.Catalogue().Alias(t.Context(), m, "prod")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func weight(t *testing.T, e *engine.Engine, m *engine.Machine, version uint32) i
 }
 
 // startAliased starts executions by the alias until n of them are on version 2.
-func startAliased(t *testing.T, e *engine.Engine, m *engine.Machine, n int, input string) {
+func startAliased(t *testing.T, e *engine.Engine, m *catalogue.Machine, n int, input string) {
 	t.Helper()
 	for n > 0 {
 		req, err := e.StartOf(t.Context(), m.AliasARN("prod"))
@@ -71,13 +72,13 @@ func startAliased(t *testing.T, e *engine.Engine, m *engine.Machine, n int, inpu
 func TestShiftSteps(t *testing.T) {
 	tests := []struct {
 		name string
-		plan engine.ShiftPlan
+		plan catalogue.ShiftPlan
 		want string
 	}{
-		{"at once", engine.ShiftPlan{First: 100}, "0s:100"},
-		{"canary", engine.ShiftPlan{First: 10, Step: 90, Every: 5 * time.Minute}, "0s:10 5m0s:100"},
-		{"linear", engine.ShiftPlan{First: 30, Step: 30, Every: time.Hour}, "0s:30 1h0m0s:60 2h0m0s:90 3h0m0s:100"},
-		{"watched", engine.ShiftPlan{First: 50, Step: 50, Every: 7 * time.Second, Rule: &engine.ErrorRate{Percent: 1}}, "0s:50 7s:100"},
+		{"at once", catalogue.ShiftPlan{First: 100}, "0s:100"},
+		{"canary", catalogue.ShiftPlan{First: 10, Step: 90, Every: 5 * time.Minute}, "0s:10 5m0s:100"},
+		{"linear", catalogue.ShiftPlan{First: 30, Step: 30, Every: time.Hour}, "0s:30 1h0m0s:60 2h0m0s:90 3h0m0s:100"},
+		{"watched", catalogue.ShiftPlan{First: 50, Step: 50, Every: 7 * time.Second, Rule: &catalogue.ErrorRate{Percent: 1}}, "0s:50 7s:100"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -90,7 +91,7 @@ func TestShiftSteps(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := fmt.Sprintf("0s:%d", weight(t, e, m, 2))
-				for last := s.Weight; s.Status == engine.ShiftRunning; {
+				for last := s.Weight; s.Status == catalogue.ShiftRunning; {
 					time.Sleep(500 * time.Millisecond) // of the bubble's clock
 					synctest.Wait()
 					if s, err = e.Shift(t.Context(), m, "prod"); err != nil {
@@ -101,7 +102,7 @@ func TestShiftSteps(t *testing.T) {
 						last = w
 					}
 				}
-				if got != tt.want || s.Status != engine.ShiftSucceeded || weight(t, e, m, 1) != 0 {
+				if got != tt.want || s.Status != catalogue.ShiftSucceeded || weight(t, e, m, 1) != 0 {
 					t.Errorf("%s, %s", got, s.Status)
 				}
 			})
@@ -112,7 +113,7 @@ func TestShiftSteps(t *testing.T) {
 // TestShiftRollsBack: when more than the rule allows fail, of the executions
 // that the alias started with the new version since.
 func TestShiftRollsBack(t *testing.T) {
-	canary := engine.ShiftPlan{First: 50, Step: 50, Every: 10 * time.Minute, Rule: &engine.ErrorRate{Percent: 2}}
+	canary := catalogue.ShiftPlan{First: 50, Step: 50, Every: 10 * time.Minute, Rule: &catalogue.ErrorRate{Percent: 2}}
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t, engine.Config{})
 		m := published(t, e)
@@ -136,14 +137,14 @@ func TestShiftRollsBack(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		synctest.Wait()
 		s, err := e.Shift(t.Context(), m, "prod")
-		if err != nil || s.Status != engine.ShiftRunning || s.Tally != (engine.Tally{Executions: 100, Failed: 2}) {
+		if err != nil || s.Status != catalogue.ShiftRunning || s.Tally != (catalogue.Tally{Executions: 100, Failed: 2}) {
 			t.Fatalf("with 2%% of errors the shift is %+v, %v", s, err)
 		}
 		startAliased(t, e, m, 1, `{"bad":true}`)
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
 		s, err = e.Shift(t.Context(), m, "prod")
-		if err != nil || s.Status != engine.ShiftRolledBack || s.Reason != "3 of 101 executions failed or timed out: 2.97%, more than 2%" || weight(t, e, m, 1) != 100 {
+		if err != nil || s.Status != catalogue.ShiftRolledBack || s.Reason != "3 of 101 executions failed or timed out: 2.97%, more than 2%" || weight(t, e, m, 1) != 100 {
 			t.Errorf("with 3%% of errors the shift is %+v, %v; version 1 has %d", s, err, weight(t, e, m, 1))
 		}
 	})
@@ -151,7 +152,7 @@ func TestShiftRollsBack(t *testing.T) {
 
 // TestShiftEnds: what else ends a shift, and what cannot begin.
 func TestShiftEnds(t *testing.T) {
-	linear := engine.ShiftPlan{First: 10, Step: 10, Every: time.Minute}
+	linear := catalogue.ShiftPlan{First: 10, Step: 10, Every: time.Minute}
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t, engine.Config{})
 		m := published(t, e)
@@ -160,7 +161,7 @@ func TestShiftEnds(t *testing.T) {
 			return err
 		}
 		refused := func(err error) bool {
-			_, ok := errors.AsType[*engine.RefusedShiftError](err)
+			_, ok := errors.AsType[*catalogue.RefusedShiftError](err)
 			return ok
 		}
 		if err := begin(7); !errors.Is(err, store.ErrNotFound) {
@@ -181,31 +182,31 @@ func TestShiftEnds(t *testing.T) {
 			t.Errorf("after 2.5 minutes the weight is %d", w)
 		}
 		s, err := e.CancelShift(t.Context(), m, "prod")
-		if err != nil || s.Status != engine.ShiftCancelled || weight(t, e, m, 1) != 100 {
+		if err != nil || s.Status != catalogue.ShiftCancelled || weight(t, e, m, 1) != 100 {
 			t.Errorf("cancelled: %+v, %v", s, err)
 		}
 		if err := begin(2); err != nil {
 			t.Fatal(err)
 		}
-		a, err := e.Alias(t.Context(), m, "prod")
+		a, err := e.Catalogue().Alias(t.Context(), m, "prod")
 		if err != nil {
 			t.Fatal(err)
 		}
 		edited := *a
-		edited.Routes = []engine.Route{{Version: 1, Weight: 60}, {Version: 2, Weight: 40}}
-		if _, err := e.PutAlias(t.Context(), m, edited); err != nil {
+		edited.Routes = []catalogue.Route{{Version: 1, Weight: 60}, {Version: 2, Weight: 40}}
+		if _, err := e.Catalogue().PutAlias(t.Context(), m, edited); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		s, err = e.Shift(t.Context(), m, "prod")
-		if err != nil || s.Status != engine.ShiftOverruled || weight(t, e, m, 2) != 40 {
+		if err != nil || s.Status != catalogue.ShiftOverruled || weight(t, e, m, 2) != 40 {
 			t.Errorf("after a change of the alias: %+v, %v", s, err)
 		}
 		if err := begin(2); !refused(err) {
 			t.Errorf("from two versions: %v", err)
 		}
-		if err := e.DeleteAlias(t.Context(), m, "prod"); err != nil {
+		if err := e.Catalogue().DeleteAlias(t.Context(), m, "prod"); err != nil {
 			t.Fatal(err)
 		}
 		if s, err := e.Shift(t.Context(), m, "prod"); !errors.Is(err, store.ErrNotFound) {
@@ -224,7 +225,7 @@ func TestShiftSurvives(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := published(t, first)
-		plan := engine.ShiftPlan{First: 20, Step: 40, Every: time.Hour, Rule: &engine.ErrorRate{Percent: 10}}
+		plan := catalogue.ShiftPlan{First: 20, Step: 40, Every: time.Hour, Rule: &catalogue.ErrorRate{Percent: 10}}
 		if _, err := first.BeginShift(t.Context(), m, "prod", 2, plan); err != nil {
 			t.Fatal(err)
 		}
@@ -243,13 +244,13 @@ func TestShiftSurvives(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		now, err := e.Shift(t.Context(), m, "prod")
-		if err != nil || now.Status != engine.ShiftRunning || now.Tally != (engine.Tally{Executions: 11, Failed: 1}) {
+		if err != nil || now.Status != catalogue.ShiftRunning || now.Tally != (catalogue.Tally{Executions: 11, Failed: 1}) {
 			t.Errorf("%+v, %v", now, err)
 		}
 		startAliased(t, e, m, 1, `{"bad":true}`)
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
-		if now, err = e.Shift(t.Context(), m, "prod"); err != nil || now.Status != engine.ShiftRolledBack {
+		if now, err = e.Shift(t.Context(), m, "prod"); err != nil || now.Status != catalogue.ShiftRolledBack {
 			t.Errorf("%+v, %v", now, err)
 		}
 		if err := e.DeleteMachine(t.Context(), m); err != nil {
@@ -275,7 +276,7 @@ func TestShiftInVirtualTime(t *testing.T) {
 		defer close(done)
 		e.Run(ctx)
 	}()
-	if _, err := e.BeginShift(t.Context(), m, "prod", 2, engine.ShiftPlan{First: 1, Step: 1, Every: 24 * time.Hour}); err != nil {
+	if _, err := e.BeginShift(t.Context(), m, "prod", 2, catalogue.ShiftPlan{First: 1, Step: 1, Every: 24 * time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	for {
@@ -283,10 +284,10 @@ func TestShiftInVirtualTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.Status == engine.ShiftRunning {
+		if s.Status == catalogue.ShiftRunning {
 			continue
 		}
-		if took := s.Ended.Sub(s.Started); s.Status != engine.ShiftSucceeded || took != 99*24*time.Hour {
+		if took := s.Ended.Sub(s.Started); s.Status != catalogue.ShiftSucceeded || took != 99*24*time.Hour {
 			t.Errorf("%s after %v", s.Status, took)
 		}
 		break

@@ -10,12 +10,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 const (
-	// shiftWatch is how often the rule of a shift is looked at.
-	shiftWatch = 2 * time.Second
 	// shiftRetry is the pause before a step that could not be made is tried
 	// again.
 	shiftRetry = time.Second
@@ -40,7 +40,7 @@ type underShift struct {
 // open takes up the shifts that are under way.
 func (ss *shifts) open(ctx context.Context, e *Engine) error {
 	ss.all = make(map[string]*underShift)
-	all, err := e.scanShifts(ctx, shiftPrefix, "", 0)
+	all, err := e.catalogue.AllShifts(ctx)
 	if err != nil {
 		return fmt.Errorf("engine: read shifts: %w", err)
 	}
@@ -51,23 +51,14 @@ func (ss *shifts) open(ctx context.Context, e *Engine) error {
 }
 
 // follow makes the steps of a shift when they are due.
-func (ss *shifts) follow(e *Engine, s *Shift) {
-	if s.Status != ShiftRunning {
+func (ss *shifts) follow(e *Engine, s *catalogue.Shift) {
+	if s.Status != catalogue.ShiftRunning {
 		return
 	}
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	ss.all[s.key()] = &underShift{key: s.key(), due: s.due(e.Now())}
+	ss.all[s.Key()] = &underShift{key: s.Key(), due: s.Due(e.Now())}
 	e.timers.poke()
-}
-
-// due is when a shift is to be looked at next.
-func (s *Shift) due(now time.Time) time.Time {
-	watch := now.Add(shiftWatch).Truncate(time.Millisecond)
-	if s.Rule != nil && watch.Before(s.Next) {
-		return watch
-	}
-	return s.Next
 }
 
 // next is the earliest time that a shift is due, zero for none.
@@ -141,15 +132,15 @@ func (e *Engine) stepShift(ctx context.Context, u *underShift) (time.Time, error
 }
 
 func (e *Engine) tryShift(ctx context.Context, u *underShift) (time.Time, error) {
-	s, err := e.readShift(ctx, u.key)
-	if err != nil || s.Status != ShiftRunning {
+	s, err := e.catalogue.ShiftAt(ctx, u.key)
+	if err != nil || s.Status != catalogue.ShiftRunning {
 		return time.Time{}, err
 	}
-	m, err := e.Machine(ctx, s.MachineARN())
+	m, err := e.catalogue.Machine(ctx, s.MachineARN())
 	if err != nil {
 		return time.Time{}, err
 	}
-	a, err := e.Alias(ctx, m, s.Alias)
+	a, err := e.catalogue.Alias(ctx, m, s.Alias)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -157,66 +148,66 @@ func (e *Engine) tryShift(ctx context.Context, u *underShift) (time.Time, error)
 		return time.Time{}, err
 	}
 	now := e.Now().Truncate(time.Millisecond)
-	reason := s.Rule.broken(s.Tally)
+	reason := s.Rule.Broken(s.Tally)
 	switch {
-	case !slices.Equal(a.Routes, s.routes()):
-		return time.Time{}, e.overrule(ctx, s)
+	case !slices.Equal(a.Routes, s.Routes()):
+		return time.Time{}, e.catalogue.Overrule(ctx, s)
 	case reason != "":
-		s.back(ShiftRolledBack, reason, now)
+		s.RollBack(catalogue.ShiftRolledBack, reason, now)
 	case now.Before(s.Next):
-		return s.due(now), nil
+		return s.Due(now), nil
 	default:
 		s.Weight, s.Next = min(100, s.Weight+s.Step), now.Add(s.Every)
-		s.arrive(now)
+		s.Arrive(now)
 	}
-	if err := e.putShift(ctx, m, *a, s); err != nil || s.Status != ShiftRunning {
+	if err := e.catalogue.PutShift(ctx, m, *a, s); err != nil || s.Status != catalogue.ShiftRunning {
 		return time.Time{}, err
 	}
-	return s.due(now), nil
+	return s.Due(now), nil
 }
 
 // tallying counts the executions of a shift without looking again at those that
 // ended long ago: base has those that started before from.
 type tallying struct {
 	from time.Time
-	base Tally
+	base catalogue.Tally
 }
 
 // tally counts the executions that the alias started with the new version since
 // the shift began.
-func (e *Engine) tally(ctx context.Context, s *Shift, c *tallying) (Tally, error) {
+func (e *Engine) tally(ctx context.Context, s *catalogue.Shift, c *tallying) (catalogue.Tally, error) {
 	if c.from.IsZero() {
 		c.from = s.Started.Truncate(time.Millisecond)
 	}
 	const atOnce = 500
-	q := store.ListQuery{Term: qualifierTerm(s.Number, fmt.Sprintf("%s:%d", s.MachineARN(), s.To)), From: c.from, Limit: atOnce}
+	q := store.ListQuery{Term: stored.QualifierTerm(s.Number, fmt.Sprintf("%s:%d", s.MachineARN(), s.To)), From: c.from, Limit: atOnce}
 	// Newest first: closed counts what has ended since the last execution that
 	// may not be passed over next time, which began at open.
 	lag := e.Now().Add(-startLag).Truncate(time.Millisecond)
 	open := lag.Add(time.Millisecond)
-	var fresh, closed Tally
+	var fresh, closed catalogue.Tally
 	_, err := e.visit(ctx, func(r *store.Record) (bool, error) {
-		d, err := summary(r)
+		d, err := stored.Summary(r)
 		if err != nil || r.Group != s.Number || d.AliasARN != s.AliasARN() {
 			return false, err
 		}
-		one := Tally{Executions: 1}
+		one := catalogue.Tally{Executions: 1}
 		if r.Status == store.Failed || r.Status == store.TimedOut {
 			one.Failed = 1
 		}
 		if r.Status == store.Running || !r.Start.Before(open) {
-			open, fresh, closed = earlier(open, r.Start), fresh.plus(closed).plus(one), Tally{}
+			open, fresh, closed = earlier(open, r.Start), fresh.Plus(closed).Plus(one), catalogue.Tally{}
 		} else {
-			closed = closed.plus(one)
+			closed = closed.Plus(one)
 		}
 		return false, nil
 	}, q)
 	if err != nil {
-		return Tally{}, err
+		return catalogue.Tally{}, err
 	}
-	total := c.base.plus(fresh).plus(closed)
+	total := c.base.Plus(fresh).Plus(closed)
 	if open.After(c.from) {
-		c.from, c.base = open, c.base.plus(closed)
+		c.from, c.base = open, c.base.Plus(closed)
 	}
 	return total, nil
 }
@@ -226,4 +217,43 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// BeginShift begins to bring an alias from the version that it leads to, to
+// another one, and makes the steps when they are due. store.ErrNotFound for an
+// alias or version that is not there, store.ErrVersion, [*RefusedShiftError].
+func (e *Engine) BeginShift(ctx context.Context, m *catalogue.Machine, alias string, to uint32, plan catalogue.ShiftPlan) (*catalogue.Shift, error) {
+	s, err := e.catalogue.BeginShift(ctx, m, alias, to, plan)
+	if err != nil {
+		return nil, err
+	}
+	e.shifts.follow(e, s)
+	return s, nil
+}
+
+// Shift gives the last shift of an alias. store.ErrNotFound.
+func (e *Engine) Shift(ctx context.Context, m *catalogue.Machine, alias string) (*catalogue.Shift, error) {
+	s, err := e.catalogue.ReadShift(ctx, m, alias)
+	if err == nil && s.Status == catalogue.ShiftRunning {
+		s.Tally, err = e.tally(ctx, s, new(tallying))
+	}
+	return s, err
+}
+
+// CancelShift has a shift rolled back that is under way; one that has ended
+// stays as it is. store.ErrNotFound, store.ErrVersion.
+func (e *Engine) CancelShift(ctx context.Context, m *catalogue.Machine, alias string) (*catalogue.Shift, error) {
+	s, err := e.Shift(ctx, m, alias)
+	if err != nil || s.Status != catalogue.ShiftRunning {
+		return s, err
+	}
+	a, err := e.catalogue.Alias(ctx, m, alias)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(a.Routes, s.Routes()) {
+		return s, e.catalogue.Overrule(ctx, s)
+	}
+	s.RollBack(catalogue.ShiftCancelled, "", e.Now())
+	return s, e.catalogue.PutShift(ctx, m, *a, s)
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/store"
@@ -184,7 +185,7 @@ func (s *simulation) makeActivity() {
 	calm := s.calm
 	s.calm = true
 	defer func() { s.calm = calm }()
-	if err := s.nodes[0].PutActivity(s.ctx, engine.Activity{Tenant: tenant, Name: "a"}); err != nil {
+	if err := s.nodes[0].Catalogue().PutActivity(s.ctx, catalogue.Activity{Tenant: tenant, Name: "a"}); err != nil {
 		panic(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
@@ -57,9 +58,9 @@ var machineARN = tenant.ARN("stateMachine", machineName)
 // it. It is false when there is none.
 func (s *simulation) request(n *node) (engine.StartRequest, bool) {
 	if !s.solo {
-		m, err := n.Machine(s.ctx, machineARN)
+		m, err := n.Catalogue().Machine(s.ctx, machineARN)
 		if errors.Is(err, store.ErrNotFound) {
-			m, err = s.nodes[0].CreateMachine(s.ctx, newMachine(s, machineName, engine.Standard, editions[0]), parsed(editions[0]))
+			m, err = s.nodes[0].Catalogue().CreateMachine(s.ctx, newMachine(s, machineName, catalogue.Standard, editions[0]), parsed(editions[0]))
 		}
 		return engine.StartRequest{Machine: m}, err == nil
 	}
@@ -74,8 +75,8 @@ func (s *simulation) request(n *node) (engine.StartRequest, bool) {
 	return req, err == nil
 }
 
-func newMachine(s *simulation, name string, kind engine.MachineType, definition string) engine.Machine {
-	return engine.Machine{Tenant: tenant, Name: name, Type: kind, Definition: definition, Created: s.now, Updated: s.now}
+func newMachine(s *simulation, name string, kind catalogue.MachineType, definition string) catalogue.Machine {
+	return catalogue.Machine{Tenant: tenant, Name: name, Type: kind, Definition: definition, Created: s.now, Updated: s.now}
 }
 
 // start starts an execution, or one that there is again.
@@ -95,7 +96,7 @@ func (s *simulation) start(n *node) {
 	begun, err := n.Start(s.ctx, req)
 	after := s.truth.byARN[arn]
 	switch {
-	case errors.Is(err, engine.ErrAlreadyExists), errors.Is(err, engine.ErrDeleting), s.transient(n, err) && err != nil:
+	case errors.Is(err, engine.ErrAlreadyExists), errors.Is(err, catalogue.ErrDeleting), s.transient(n, err) && err != nil:
 	case err != nil:
 		s.wrong("start: %v", err)
 	case after == nil && !s.truth.retired[arn]:
@@ -175,7 +176,7 @@ func (s *simulation) fork(n *node) {
 	_, err := n.Fork(s.ctx, req)
 	forked := s.truth.byARN[arn]
 	switch {
-	case errors.Is(err, engine.ErrAlreadyExists), errors.Is(err, engine.ErrDeleting), errors.Is(err, store.ErrNotFound), err != nil && s.transient(n, err):
+	case errors.Is(err, engine.ErrAlreadyExists), errors.Is(err, catalogue.ErrDeleting), errors.Is(err, store.ErrNotFound), err != nil && s.transient(n, err):
 	case err != nil:
 		s.wrong("fork: %v", err)
 	case forked == nil && !s.truth.retired[arn]:
@@ -257,7 +258,7 @@ func tokenTask(text string) (id store.ExecutionID, event int64) {
 
 // startExpress starts an Express execution, which runs at least once.
 func (s *simulation) startExpress(n *node) {
-	m, ok := s.machine(n, "express", engine.Express, express)
+	m, ok := s.machine(n, "express", catalogue.Express, express)
 	if !ok {
 		return
 	}
@@ -265,7 +266,7 @@ func (s *simulation) startExpress(n *node) {
 	name := fmt.Sprintf("e%d", s.syncs)
 	s.note("start express %s", name)
 	begun, err := n.Start(s.ctx, engine.StartRequest{Machine: m, Name: name, Input: input(s.syncs)})
-	if err != nil && !s.transient(n, err) && !errors.Is(err, engine.ErrDeleting) {
+	if err != nil && !s.transient(n, err) && !errors.Is(err, catalogue.ErrDeleting) {
 		s.wrong("start express: %v", err)
 	}
 	if err == nil && s.truth.byARN[begun.ARN] == nil && !s.truth.retired[begun.ARN] {
@@ -275,7 +276,7 @@ func (s *simulation) startExpress(n *node) {
 
 // startSync runs an Express execution that ends in its first step.
 func (s *simulation) startSync(n *node) {
-	m, ok := s.machine(n, "quick", engine.Express, quick)
+	m, ok := s.machine(n, "quick", catalogue.Express, quick)
 	if !ok {
 		return
 	}
@@ -291,10 +292,10 @@ func (s *simulation) startSync(n *node) {
 }
 
 // machine gives the machine of a name, made when it is not there.
-func (s *simulation) machine(n *node, name string, kind engine.MachineType, definition string) (*engine.Machine, bool) {
-	m, err := n.Machine(s.ctx, tenant.ARN("stateMachine", name))
+func (s *simulation) machine(n *node, name string, kind catalogue.MachineType, definition string) (*catalogue.Machine, bool) {
+	m, err := n.Catalogue().Machine(s.ctx, tenant.ARN("stateMachine", name))
 	if errors.Is(err, store.ErrNotFound) {
-		m, err = n.CreateMachine(s.ctx, newMachine(s, name, kind, definition), parsed(definition))
+		m, err = n.Catalogue().CreateMachine(s.ctx, newMachine(s, name, kind, definition), parsed(definition))
 	}
 	if err != nil && !s.transient(n, err) && !errors.Is(err, store.ErrVersion) {
 		s.wrong("create: %v", err)
@@ -304,11 +305,11 @@ func (s *simulation) machine(n *node, name string, kind engine.MachineType, defi
 
 // edit changes the catalogue.
 func (s *simulation) edit(n *node) {
-	m, err := n.Machine(s.ctx, machineARN)
+	m, err := n.Catalogue().Machine(s.ctx, machineARN)
 	if errors.Is(err, store.ErrNotFound) {
 		number := s.random.IntN(len(editions))
 		s.note("create with edition %d", number)
-		_, _, err = n.CreatePublished(s.ctx, newMachine(s, machineName, engine.Standard, editions[number]), parsed(editions[number]), "")
+		_, _, err = n.Catalogue().CreatePublished(s.ctx, newMachine(s, machineName, catalogue.Standard, editions[number]), parsed(editions[number]), "")
 		s.edited(n, "create", err)
 		return
 	}
@@ -333,11 +334,11 @@ func (s *simulation) edit(n *node) {
 		s.edited(n, "cancel", err)
 	case k < 17:
 		s.note("delete alias")
-		s.edited(n, "delete alias", n.DeleteAlias(s.ctx, m, "prod"))
+		s.edited(n, "delete alias", n.Catalogue().DeleteAlias(s.ctx, m, "prod"))
 	case k < 19:
 		number := uint32(1 + s.random.IntN(4))
 		s.note("delete version %d", number)
-		s.edited(n, "delete version", n.DeleteVersion(s.ctx, m, number))
+		s.edited(n, "delete version", n.Catalogue().DeleteVersion(s.ctx, m, number))
 	default:
 		s.note("delete machine")
 		s.edited(n, "delete machine", n.DeleteMachine(s.ctx, m))
@@ -346,61 +347,61 @@ func (s *simulation) edit(n *node) {
 
 // edited checks how an edit failed.
 func (s *simulation) edited(n *node, what string, err error) {
-	_, refused := errors.AsType[*engine.RefusedShiftError](err)
-	_, referenced := errors.AsType[*engine.ReferencedError](err)
+	_, refused := errors.AsType[*catalogue.RefusedShiftError](err)
+	_, referenced := errors.AsType[*catalogue.ReferencedError](err)
 	if err != nil && !refused && !referenced && !s.transient(n, err) && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrVersion) {
 		s.wrong("%s: %v", what, err)
 	}
 }
 
 // update publishes another edition, or changes the tags.
-func (s *simulation) update(n *node, m *engine.Machine) {
+func (s *simulation) update(n *node, m *catalogue.Machine) {
 	next := *m
 	if s.random.IntN(4) == 0 {
-		next.Tags = []engine.Tag{{Key: "k", Value: fmt.Sprint(s.random.IntN(10))}}
+		next.Tags = []catalogue.Tag{{Key: "k", Value: fmt.Sprint(s.random.IntN(10))}}
 		s.note("tag")
-		_, err := n.PutMachine(s.ctx, next, m.Parsed(), false)
+		_, err := n.Catalogue().PutMachine(s.ctx, next, m.Parsed(), false)
 		s.edited(n, "tag", err)
 		return
 	}
 	number := s.random.IntN(len(editions))
 	next.Definition, next.Updated = editions[number], s.now
 	s.note("update to edition %d", number)
-	_, _, err := n.PutPublished(s.ctx, next, parsed(next.Definition), next.Definition != m.Definition, "")
+	_, _, err := n.Catalogue().PutPublished(s.ctx, next, parsed(next.Definition), next.Definition != m.Definition, "")
 	s.edited(n, "update", err)
 }
 
 // putAlias leads the alias to one or two versions.
-func (s *simulation) putAlias(n *node, m *engine.Machine) {
-	a := engine.Alias{Name: "prod", Created: s.now}
-	if old, err := n.Alias(s.ctx, m, "prod"); err == nil {
+func (s *simulation) putAlias(n *node, m *catalogue.Machine) {
+	a := catalogue.Alias{Name: "prod", Created: s.now}
+	if old, err := n.Catalogue().Alias(s.ctx, m, "prod"); err == nil {
 		if s.random.IntN(3) > 0 {
 			return // shifts want to go on
 		}
 		a = *old
 	}
 	a.Updated = s.now
-	a.Routes = []engine.Route{{Version: uint32(1 + s.random.IntN(4)), Weight: 100}}
+	a.Routes = []catalogue.Route{{Version: uint32(1 + s.random.IntN(4)), Weight: 100}}
 	if s.random.IntN(4) == 0 {
-		a.Routes = []engine.Route{{Version: 1, Weight: 30}, {Version: 2, Weight: 70}}
+		a.Routes = []catalogue.Route{{Version: 1, Weight: 30}, {Version: 2, Weight: 70}}
 	}
 	s.note("alias to %v", a.Routes)
 	between := s.between
-	put, err := n.PutAlias(s.ctx, m, a)
+	put, err := n.Catalogue().PutAlias(s.ctx, m, a)
 	s.edited(n, "alias", err)
 	if err == nil && s.between == between {
-		if now, err := n.Alias(s.ctx, m, "prod"); err != nil || !slices.Equal(now.Routes, put.Routes) {
+		if now, err := n.Catalogue().Alias(s.ctx, m, "prod"); err != nil || !slices.Equal(now.Routes, put.Routes) {
 			s.wrong("the alias was led to %v, and leads to %+v, %v", put.Routes, now, err)
 		}
 	}
 }
 
 // shift begins to shift the alias.
-func (s *simulation) shift(n *node, m *engine.Machine) {
-	plan := engine.ShiftPlan{First: 1 + s.random.IntN(100), Step: 15 + s.random.IntN(60), Every: time.Duration(1+s.random.IntN(600)) * time.Second}
+func (s *simulation) shift(n *node, m *catalogue.Machine) {
+	plan := catalogue.ShiftPlan{First: 1 + s.random.IntN(100), Step: 15 + s.random.IntN(60), Every: time.Duration(1+s.random.IntN(600)) * time.Second}
 	if s.random.IntN(3) == 0 {
 		plan.Every /= 30 // the rule is looked at every two seconds
-		plan.Rule = &engine.ErrorRate{Percent: float64(s.random.IntN(60))}
+		plan.Rule = &catalogue.ErrorRate{Percent: float64(s.random.IntN(60))}
 	}
 	to := uint32(1 + s.random.IntN(4))
 	s.note("shift to %d: %+v", to, plan)
@@ -409,7 +410,7 @@ func (s *simulation) shift(n *node, m *engine.Machine) {
 }
 
 // view compares what an engine tells of the machine with what is written.
-func (s *simulation) view(n *node, m *engine.Machine) {
+func (s *simulation) view(n *node, m *catalogue.Machine) {
 	if s.depth > 0 || n.dead {
 		return
 	}
@@ -418,19 +419,19 @@ func (s *simulation) view(n *node, m *engine.Machine) {
 		s.wrong("the engine tells of a machine that is not there")
 		return
 	}
-	written := decodeAs[engine.Machine](s, entry)
+	written := decodeAs[catalogue.Machine](s, entry)
 	if written.Number != m.Number || written.Revision != m.Revision || written.Deleting != m.Deleting || !slices.Equal(written.Tags, m.Tags) {
 		s.wrong("the engine tells of the machine %d of revision %d, %v, %v; it is %d of revision %d, %v, %v",
 			m.Number, m.Revision, m.Deleting, m.Tags, written.Number, written.Revision, written.Deleting, written.Tags)
 	}
-	told, err := n.Alias(s.ctx, m, "prod")
+	told, err := n.Catalogue().Alias(s.ctx, m, "prod")
 	entry = s.truth.catalogue[fmt.Sprintf("alias/%08x/prod", m.Number)]
 	switch {
 	case entry == nil && errors.Is(err, store.ErrNotFound):
 	case entry == nil || err != nil:
 		s.wrong("the engine tells of the alias %+v, %v; it is %q", told, err, entry)
 	default:
-		if a := decodeAs[engine.Alias](s, entry); !slices.Equal(a.Routes, told.Routes) {
+		if a := decodeAs[catalogue.Alias](s, entry); !slices.Equal(a.Routes, told.Routes) {
 			s.wrong("the engine tells that the alias leads to %v; it leads to %v", told.Routes, a.Routes)
 		}
 	}

@@ -6,11 +6,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/pebble"
+	"github.com/steppehq/steppe/stored"
 )
 
 // check looks at everything after all has come to its end; and again after it
@@ -119,7 +120,7 @@ func (x *known) madeBy() int {
 }
 
 // checkFork: fork and origin know of each other.
-func (s *simulation) checkFork(n *node, d *engine.Description, from *history.Fork) {
+func (s *simulation) checkFork(n *node, d *stored.Description, from *history.Fork) {
 	if d.Fork == nil || *d.Fork != *from {
 		s.wrong("%s is a fork of %v, and tells of %v", d.ARN, from, d.Fork)
 		return
@@ -134,14 +135,14 @@ func (s *simulation) checkFork(n *node, d *engine.Description, from *history.For
 		return
 	}
 	forks, err := n.Forks(s.ctx, o)
-	if err != nil || !slices.ContainsFunc(forks, func(f *engine.Description) bool { return f.ARN == d.ARN }) {
+	if err != nil || !slices.ContainsFunc(forks, func(f *stored.Description) bool { return f.ARN == d.ARN }) {
 		s.wrong("%s does not know of its fork %s: %v", origin.arn, d.ARN, err)
 	}
 }
 
 // checkStored: what the store has is what was written, and a replay of it ends
 // as the execution has.
-func (s *simulation) checkStored(n *node, x *known, d *engine.Description) {
+func (s *simulation) checkStored(n *node, x *known, d *stored.Description) {
 	chunks, err := s.base.History(s.ctx, x.id, 1, 0, false)
 	if err != nil {
 		s.wrong("%s: %v", x.arn, err)
@@ -154,7 +155,7 @@ func (s *simulation) checkStored(n *node, x *known, d *engine.Description) {
 			return
 		}
 	}
-	revision, err := n.RevisionOf(s.ctx, d)
+	revision, err := n.Catalogue().Revision(s.ctx, d.RevisionKey())
 	if err != nil {
 		s.wrong("%s: %v", x.arn, err)
 		return
@@ -172,13 +173,13 @@ func (s *simulation) checkCatalogue(n *node) {
 	for key, b := range s.truth.catalogue {
 		switch kind, _, _ := strings.Cut(key, "/"); kind {
 		case "machine":
-			m := decodeAs[engine.Machine](s, b)
+			m := decodeAs[catalogue.Machine](s, b)
 			there[m.Number] = true
 			if m.Deleting {
 				s.wrong("%s is being deleted, and its executions have ended", key)
 			}
 		case "shift":
-			if decodeAs[engine.Shift](s, b).Status == engine.ShiftRunning {
+			if decodeAs[catalogue.Shift](s, b).Status == catalogue.ShiftRunning {
 				s.wrong("%s has not come to its end", key)
 			}
 		}
@@ -188,7 +189,7 @@ func (s *simulation) checkCatalogue(n *node) {
 			s.wrong("%s is there, and its machine is not", key)
 		}
 	}
-	if m, err := n.Machine(s.ctx, machineARN); err == nil {
+	if m, err := n.Catalogue().Machine(s.ctx, machineARN); err == nil {
 		s.view(n, m)
 	} else if !errors.Is(err, store.ErrNotFound) {
 		s.wrong("%v", err)
@@ -200,7 +201,7 @@ func (s *simulation) checkCatalogue(n *node) {
 func (s *simulation) expire() {
 	n := s.nodes[0]
 	if s.solo && s.seed%2 == 1 {
-		if m, err := n.Machine(s.ctx, machineARN); err == nil {
+		if m, err := n.Catalogue().Machine(s.ctx, machineARN); err == nil {
 			if err := n.DeleteMachine(s.ctx, m); err != nil {
 				s.wrong("delete: %v", err)
 			}
@@ -215,7 +216,7 @@ func (s *simulation) expire() {
 	there := make(map[uint32]bool)
 	for key, b := range s.truth.catalogue {
 		if strings.HasPrefix(key, "machine/") {
-			there[decodeAs[engine.Machine](s, b).Number] = true
+			there[decodeAs[catalogue.Machine](s, b).Number] = true
 		}
 	}
 	for key := range s.truth.catalogue {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/store"
@@ -56,7 +56,7 @@ type executionMeta struct {
 	Name, MachineName, ID, VersionARN, AliasARN string
 	Machine                                     uint32
 	Revision                                    uint64
-	Type                                        engine.MachineType
+	Type                                        catalogue.MachineType
 	Fork                                        *history.Fork
 }
 
@@ -96,7 +96,7 @@ func (t *truth) begin(tr *store.Transition) *known {
 		scheduled: make(map[int64]int64), done: make(map[int64]bool), left: make(map[place]bool), signs: make(map[int64]int64),
 		entered: make(map[int64]int64), retry: make(map[int64]int64), iterations: make(map[int64]bool),
 	}
-	if meta.Type == engine.Express {
+	if meta.Type == catalogue.Express {
 		x.express, x.arn = true, tenant.ARN("express", meta.MachineName+":"+meta.Name+":"+meta.ID)
 	}
 	revision := decodeAs[struct{ Definition string }](t.s, t.catalogue[fmt.Sprintf("revision/%08x/%016x", meta.Machine, meta.Revision)])
@@ -267,8 +267,8 @@ func (t *truth) putMachine(before, after []byte) {
 	if before == nil {
 		return
 	}
-	m := decodeAs[engine.Machine](t.s, before)
-	deleted := after == nil || decodeAs[engine.Machine](t.s, after).Deleting
+	m := decodeAs[catalogue.Machine](t.s, before)
+	deleted := after == nil || decodeAs[catalogue.Machine](t.s, after).Deleting
 	if deleted {
 		for key := range t.catalogue {
 			if kind, of, _ := numbered(key); of == m.Number && (kind == "version" || kind == "alias" || kind == "published") {
@@ -319,7 +319,7 @@ func (t *truth) putVersion(key string, after []byte) {
 	}
 	for other, b := range t.catalogue {
 		if kind, of, _ := numbered(other); kind == "alias" && of == machine {
-			for _, r := range decodeAs[engine.Alias](t.s, b).Routes {
+			for _, r := range decodeAs[catalogue.Alias](t.s, b).Routes {
 				if r.Version == ^number {
 					t.s.wrong("%s leads to a version that is deleted", other)
 				}
@@ -334,7 +334,7 @@ func (t *truth) putAlias(key string, after []byte) {
 		return
 	}
 	_, machine, _ := numbered(key)
-	for _, r := range decodeAs[engine.Alias](t.s, after).Routes {
+	for _, r := range decodeAs[catalogue.Alias](t.s, after).Routes {
 		if t.catalogue[fmt.Sprintf("version/%08x/%08x", machine, ^r.Version)] == nil {
 			t.s.wrong("%s leads to version %d, which is not there", key, r.Version)
 		}
@@ -347,32 +347,32 @@ func (t *truth) putShift(before, after []byte) {
 	if after == nil {
 		return
 	}
-	now := decodeAs[engine.Shift](t.s, after)
-	was := new(engine.Shift)
+	now := decodeAs[catalogue.Shift](t.s, after)
+	was := new(catalogue.Shift)
 	if before != nil {
-		was = decodeAs[engine.Shift](t.s, before)
+		was = decodeAs[catalogue.Shift](t.s, before)
 	}
 	weight, due := min(now.First, 100), now.Started
 	switch {
-	case was.Status == engine.ShiftRunning && was.Started.Equal(now.Started):
+	case was.Status == catalogue.ShiftRunning && was.Started.Equal(now.Started):
 		weight, due = min(was.Weight+was.Step, 100), was.Next
-		if now.Status == engine.ShiftOverruled {
+		if now.Status == catalogue.ShiftOverruled {
 			weight, due = was.Weight, was.Started
 		}
-	case was.Status == engine.ShiftRunning:
+	case was.Status == catalogue.ShiftRunning:
 		t.s.wrong("%s is shifted anew while it is shifted", now.AliasARN())
 	}
-	if now.Status == engine.ShiftRolledBack || now.Status == engine.ShiftCancelled {
+	if now.Status == catalogue.ShiftRolledBack || now.Status == catalogue.ShiftCancelled {
 		weight, due = 0, was.Started
 	}
-	if now.Weight != weight || t.s.now.Before(due) || (now.Weight == 100) != (now.Status == engine.ShiftSucceeded) && now.Status != engine.ShiftOverruled {
+	if now.Weight != weight || t.s.now.Before(due) || (now.Weight == 100) != (now.Status == catalogue.ShiftSucceeded) && now.Status != catalogue.ShiftOverruled {
 		t.s.wrong("%s has weight %d and is %s at %v; %d is due at %v", now.AliasARN(), now.Weight, now.Status, t.s.now, weight, due)
 	}
-	if now.Status == engine.ShiftOverruled {
+	if now.Status == catalogue.ShiftOverruled {
 		return
 	}
-	routes := decodeAs[engine.Alias](t.s, t.catalogue[fmt.Sprintf("alias/%08x/%s", now.Number, now.Alias)]).Routes
-	if !slices.ContainsFunc(routes, func(r engine.Route) bool { return r.Version == now.To && r.Weight == now.Weight }) && now.Weight > 0 {
+	routes := decodeAs[catalogue.Alias](t.s, t.catalogue[fmt.Sprintf("alias/%08x/%s", now.Number, now.Alias)]).Routes
+	if !slices.ContainsFunc(routes, func(r catalogue.Route) bool { return r.Version == now.To && r.Weight == now.Weight }) && now.Weight > 0 {
 		t.s.wrong("%s leads to %v, and its shift has weight %d", now.AliasARN(), routes, now.Weight)
 	}
 }

@@ -2,88 +2,23 @@ package engine
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"runtime/debug"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
 )
 
-// meta is what the store keeps of an execution beside its history.
-type meta struct {
-	Account, Region string
-	Name            string // the execution's
-	MachineName     string
-	Machine         uint32 // its number
-	Revision        uint64
-	Type            MachineType `json:",omitempty"` // "" is Standard
-	RoleARN         string
-	VersionARN      string `json:",omitempty"`
-	AliasARN        string `json:",omitempty"`
-	TraceHeader     string `json:",omitempty"`
-	ID              string `json:",omitempty"` // the last part of an Express execution's ARN
-	// Retention is how long the execution is kept after its end, in seconds.
-	Retention int64 `json:",omitempty"`
-	// Encryption says what the history is encrypted with, from its first event to
-	// its last; nil when it is not.
-	Encryption *encryption `json:",omitempty"`
-	// Fork tells of which execution, and of which of its events, this one is a fork.
-	Fork *history.Fork `json:",omitempty"`
-	// Foreign tells that AWS recorded the history: it is whole, but has nothing
-	// of what a replay needs beside the events.
-	Foreign bool `json:",omitempty"`
-}
-
-func (m *meta) tenant() Tenant { return Tenant{m.Account, m.Region} }
-
-func (m *meta) machineARN() string { return m.tenant().ARN("stateMachine", m.MachineName) }
-
-func (m *meta) executionARN() string {
-	if m.Type == Express {
-		return m.tenant().ARN("express", m.MachineName+":"+m.Name+":"+m.ID)
-	}
-	return m.tenant().ARN("execution", m.MachineName+":"+m.Name)
-}
-
-func (m *meta) info() interpreter.Info {
-	arn := m.executionARN()
-	seed := fnv.New64a()
-	_, _ = seed.Write([]byte(arn)) // never fails
-	return interpreter.Info{
-		ARN: arn, Name: m.Name,
-		StateMachineARN: m.machineARN(), MachineName: m.MachineName,
-		RoleARN: m.RoleARN, VersionARN: m.VersionARN, AliasARN: m.AliasARN,
-		Region: m.Region, Express: m.Type == Express, Seed: seed.Sum64(),
-	}
-}
-
-// key is where the store looks the execution up by its name.
-func (m *meta) key() store.NameKey { return nameKey(m.tenant(), m.MachineName, m.Name+m.ID) }
-
-// expiry is when the execution, which ended at a time, may be forgotten.
-func (m *meta) expiry(stop time.Time) time.Time {
-	return stop.Add(time.Duration(m.Retention) * time.Second)
-}
-
-func decodeMeta(b []byte) (meta, error) {
-	var m meta
-	if err := json.Unmarshal(b, &m); err != nil {
-		return m, fmt.Errorf("engine: record of an execution: %w", damaged(err))
-	}
-	return m, nil
-}
-
 // StartRequest asks for an execution.
 type StartRequest struct {
-	Machine *Machine
+	Machine *catalogue.Machine
 	// Name is "" for one made at random.
 	Name                 string
 	Input                *value.Doc
@@ -94,30 +29,30 @@ type StartRequest struct {
 }
 
 // meta is the record of the execution that a request asks for. [*KeyError].
-func (e *Engine) meta(req *StartRequest) (meta, error) {
+func (e *Engine) meta(req *StartRequest) (stored.Meta, error) {
 	m := req.Machine
-	if m.locked != nil {
-		return meta{}, m.locked
+	if m.Locked() != nil {
+		return stored.Meta{}, m.Locked()
 	}
 	name := req.Name
 	if name == "" {
 		name = e.UUID()
 	}
-	x := meta{
+	x := stored.Meta{
 		Account: m.Account, Region: m.Region, Name: name, MachineName: m.Name,
 		Machine: m.Number, Revision: m.Revision, RoleARN: m.RoleARN,
 		VersionARN: req.VersionARN, AliasARN: req.AliasARN, TraceHeader: req.TraceHeader,
 	}
-	if m.Type == Express {
-		x.Type, x.ID = Express, e.UUID()
+	if m.Type == catalogue.Express {
+		x.Type, x.ID = catalogue.Express, e.UUID()
 	}
 	if req.fork != nil {
 		x.Revision, x.Fork, x.Retention, x.Encryption = req.fork.revision, &req.fork.from, req.fork.retain, req.fork.encryption
-		return x, e.needKey(x.Encryption)
+		return x, e.catalogue.NeedKey(x.Encryption)
 	}
 	x.Retention = e.retentionOf(m)
 	var err error
-	x.Encryption, err = e.encryptionFor(m.Account, m.Encryption)
+	x.Encryption, err = e.catalogue.EncryptionFor(m.Account, m.Encryption)
 	return x, err
 }
 
@@ -132,7 +67,7 @@ func (req *StartRequest) begin(info interpreter.Info, st *stepping) (*interprete
 		}
 		return x, out, err
 	}
-	x, out := interpreter.Start(req.Machine.parsed, info, req.Input, st.env())
+	x, out := interpreter.Start(req.Machine.Parsed(), info, req.Input, st.env())
 	return x, out, nil
 }
 
@@ -155,12 +90,12 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 	}
 	begun, ok := e.beginStart(req.Machine.Number)
 	if !ok {
-		return Started{}, ErrDeleting
+		return Started{}, catalogue.ErrDeleting
 	}
 	defer begun()
 	if req.fork == nil {
 		var err error
-		if req.Machine, err = e.using(ctx, req.Machine); err != nil {
+		if req.Machine, err = e.catalogue.Using(ctx, req.Machine); err != nil {
 			return Started{}, err
 		}
 	}
@@ -168,8 +103,8 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
-	key := m.key()
-	s := e.shards[shardOf(key, len(e.shards))]
+	key := m.Key()
+	s := e.shards[stored.ShardOf(key, len(e.shards))]
 	for range attempts {
 		handle := s.handle()
 		if handle == nil {
@@ -250,12 +185,12 @@ func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameK
 	st := e.stepping(r, l)
 	now := st.now
 	s := e.shards[l.handle.ID()]
-	r.id = e.newID(s.id, now)
-	st.new = &store.NewExecution{Key: key, Unnamed: req.Name == "" || m.Type == Express, Start: now, Meta: encoded}
-	if m.Type != Express {
+	r.id = stored.NewID(s.id, now, e.catalogue.Random)
+	st.new = &store.NewExecution{Key: key, Unnamed: req.Name == "" || m.Type == catalogue.Express, Start: now, Meta: encoded}
+	if m.Type != catalogue.Express {
 		st.new.Group = m.Machine
 	}
-	x, out, err := req.begin(m.info(), st)
+	x, out, err := req.begin(m.Info(), st)
 	if err != nil {
 		st.release()
 		return Started{}, err
@@ -270,7 +205,7 @@ func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameK
 		x = l.x
 	}
 	st.unschedule()
-	started = Started{ARN: m.executionARN(), At: time.UnixMilli(now.UnixMilli())}
+	started = Started{ARN: m.ExecutionARN(), At: time.UnixMilli(now.UnixMilli())}
 	if x.Status() == interpreter.Running {
 		r.loaded = l
 		s.add(r)
@@ -301,7 +236,7 @@ func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameK
 
 // brokeStart sees to a start that panicked: an execution that is durable all the
 // same is held.
-func (e *Engine) brokeStart(r *resident, m *meta, panicked any) (Started, error) {
+func (e *Engine) brokeStart(r *resident, m *stored.Meta, panicked any) (Started, error) {
 	err := e.broke(r, panicked, debug.Stack())
 	record, lookup := e.store.Execution(e.closing, r.id)
 	if lookup != nil {
@@ -310,7 +245,7 @@ func (e *Engine) brokeStart(r *resident, m *meta, panicked any) (Started, error)
 	r.drop()
 	e.shards[r.id.Shard()].add(r)
 	e.workOff(r)
-	return Started{ARN: m.executionARN(), At: record.Start}, nil
+	return Started{ARN: m.ExecutionARN(), At: record.Start}, nil
 }
 
 // runOn continues a resident that its caller is at work on.
@@ -324,7 +259,7 @@ func (e *Engine) same(ctx context.Context, key store.NameKey, req *StartRequest)
 	if err != nil {
 		return Started{}, err
 	}
-	d, err := e.describe(ctx, id)
+	d, err := e.stored.Describe(ctx, id)
 	if err != nil {
 		return Started{}, err
 	}
@@ -338,24 +273,6 @@ func (e *Engine) same(ctx context.Context, key store.NameKey, req *StartRequest)
 	return Started{ARN: d.ARN, At: d.Start}, nil
 }
 
-// shardOf spreads executions over shards by their names.
-func shardOf(key store.NameKey, shards int) int {
-	h := fnv.New32a()
-	_, _ = h.Write(key.Scope[:]) // never fails
-	_, _ = io.WriteString(h, key.Name)
-	return int(h.Sum32() % uint32(shards))
-}
-
-// newID makes the id of an execution that starts now.
-func (e *Engine) newID(s store.ShardID, now time.Time) store.ExecutionID {
-	var id store.ExecutionID
-	binary.BigEndian.PutUint64(id[:8], uint64(s)<<48|uint64(now.UnixMilli())&(1<<48-1))
-	e.random(id[8:])
-	below := uint32(now.Nanosecond()%1e6) << 12
-	binary.BigEndian.PutUint32(id[8:], below|binary.BigEndian.Uint32(id[8:])&(1<<12-1))
-	return id
-}
-
 // express is the run of a synchronous Express execution: it lives in memory.
 type express struct {
 	ctx    context.Context // of who waits for it
@@ -366,7 +283,7 @@ type express struct {
 
 // newSynchronous makes a synchronous execution, in one piece of memory: it lives
 // and goes as a whole.
-func newSynchronous(ctx context.Context, m meta) *resident {
+func newSynchronous(ctx context.Context, m stored.Meta) *resident {
 	whole := &struct {
 		resident
 		loaded
@@ -407,9 +324,9 @@ func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, 
 	s := e.shards[0]
 	r := newSynchronous(ctx, m)
 	st := e.stepping(r, r.loaded)
-	r.id = e.newID(s.id, st.now)
-	started, info := st.now, m.info()
-	x, out := interpreter.Start(req.Machine.parsed, info, req.Input, st.env())
+	r.id = stored.NewID(s.id, st.now, e.catalogue.Random)
+	started, info := st.now, m.Info()
+	x, out := interpreter.Start(req.Machine.Parsed(), info, req.Input, st.env())
 	r.loaded.x = x
 	st.take(out)
 	if x.Status() == interpreter.Running {

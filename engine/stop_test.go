@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
@@ -32,10 +33,10 @@ func TestStopReadsNothing(t *testing.T) {
 	const arn = "arn:aws:states:us-east-1:000000000000:activity:a"
 	counted := &readings{Store: memory.New(memory.Options{})}
 	e := open(t, engine.Config{Store: counted, Memory: 4 << 20})
-	if err := e.PutActivity(t.Context(), engine.Activity{Tenant: tenant, Name: "a"}); err != nil {
+	if err := e.Catalogue().PutActivity(t.Context(), catalogue.Activity{Tenant: tenant, Name: "a"}); err != nil {
 		t.Fatal(err)
 	}
-	m := create(t, e, engine.Standard, `{"StartAt":"M","States":{
+	m := create(t, e, catalogue.Standard, `{"StartAt":"M","States":{
 		"M":{"Type":"Map","ItemProcessor":{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}},"Next":"A"},
 		"A":{"Type":"Task","Resource":"`+arn+`","End":true}}}`)
 	items := strings.TrimSuffix(strings.Repeat("1,", 40), ",")
@@ -84,7 +85,7 @@ func TestStopReadsNothing(t *testing.T) {
 // large payloads, are stopped where they are.
 func TestStopBehindSteps(t *testing.T) {
 	e := open(t, engine.Config{})
-	m := create(t, e, engine.Standard, endless)
+	m := create(t, e, catalogue.Standard, endless)
 	for i := range 20 {
 		started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Name: fmt.Sprintf("e%d", i), Input: doc(`{"a":"` + strings.Repeat("x", 200_000) + `"}`)})
 		if err != nil {

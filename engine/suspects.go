@@ -12,7 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 // ErrHeld tells that an execution is held: it is not stepped until somebody says
@@ -64,7 +66,7 @@ func (s *suspects) open(ctx context.Context, e *Engine) error {
 		x := &Suspect{entry: entry.Version}
 		id, err := hex.DecodeString(strings.TrimPrefix(entry.Key, suspectPrefix))
 		if err == nil {
-			err = decodeEntry(entry, x)
+			err = catalogue.DecodeEntry(entry, x)
 		}
 		if err != nil || copy(x.ID[:], id) != len(x.ID) {
 			e.log.Error("a suspect cannot be read, and is passed over", slog.String("entry", entry.Key), slog.Any("error", err))
@@ -99,8 +101,8 @@ func (s *suspects) open(ctx context.Context, e *Engine) error {
 // name is the ARN of an execution for the log.
 func (s *suspects) name(ctx context.Context, id store.ExecutionID) string {
 	if record, err := s.e.store.Execution(ctx, id); err == nil {
-		if m, err := decodeMeta(record.Meta); err == nil {
-			return m.executionARN()
+		if m, err := stored.DecodeMeta(record.Meta); err == nil {
+			return m.ExecutionARN()
 		}
 	}
 	return hex.EncodeToString(id[:])
@@ -141,7 +143,7 @@ func (s *suspects) hold(ctx context.Context, id store.ExecutionID, reason string
 // put writes a suspect.
 func (s *suspects) put(ctx context.Context, x *Suspect) error {
 	encoded, _ := json.Marshal(x) // plain fields
-	if err := s.e.put(ctx, store.Edit{Key: suspectKey(x.ID), Version: x.entry, Value: encoded}); err != nil {
+	if err := s.e.catalogue.Put(ctx, store.Edit{Key: suspectKey(x.ID), Version: x.entry, Value: encoded}); err != nil {
 		return fmt.Errorf("engine: write a suspect: %w", err)
 	}
 	x.entry++
@@ -173,7 +175,7 @@ func (s *suspects) forget(ctx context.Context, id store.ExecutionID) error {
 	if x == nil {
 		return nil
 	}
-	err := s.e.put(ctx, store.Edit{Key: suspectKey(id), Version: x.entry})
+	err := s.e.catalogue.Put(ctx, store.Edit{Key: suspectKey(id), Version: x.entry})
 	if err != nil && !errors.Is(err, store.ErrVersion) {
 		return fmt.Errorf("engine: forget a suspect: %w", err)
 	}
@@ -256,7 +258,7 @@ func (e *Engine) Resume(ctx context.Context, arn string) error {
 // has it go on where it can.
 func (e *Engine) resume(r *resident) {
 	_, err := e.deliver(e.closing, r, delivery{resume: true})
-	if missing, ok := errors.AsType[*KeyError](err); ok {
+	if missing, ok := errors.AsType[*catalogue.KeyError](err); ok {
 		e.awaitKey(missing)
 	} else if errors.Is(err, store.ErrDamaged) {
 		e.unreadable(r, err)

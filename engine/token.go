@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 // A task token is the execution's id, the number of the event that scheduled
@@ -28,15 +30,6 @@ type tokens struct {
 	others [][]byte
 }
 
-// tokenKey is where the catalogue keeps the key that task tokens are made with;
-// the others stand behind it.
-const tokenKey = "secret/task-token"
-
-func otherTokenKey(key []byte) string {
-	sum := sha256.Sum256(key)
-	return tokenKey + "/" + hex.EncodeToString(sum[:8])
-}
-
 func macOf(key, token []byte) []byte {
 	h := hmac.New(sha256.New, key)
 	h.Write(token)
@@ -49,7 +42,7 @@ func (t tokens) made(signed, mac []byte) bool {
 		slices.ContainsFunc(t.others, func(key []byte) bool { return hmac.Equal(mac, macOf(key, signed)) })
 }
 
-func (t tokens) make(tenant Tenant, id store.ExecutionID, event int64) string {
+func (t tokens) make(tenant catalogue.Tenant, id store.ExecutionID, event int64) string {
 	b := append(make([]byte, 0, 128), tokenVersion)
 	b = binary.BigEndian.AppendUint64(append(b, id[:]...), uint64(event))
 	b = append(append(append(b, tenant.Account...), '/'), tenant.Region...)
@@ -57,7 +50,7 @@ func (t tokens) make(tenant Tenant, id store.ExecutionID, event int64) string {
 }
 
 // split takes a task token apart. It is false for what has not the form of one.
-func splitToken(token string) (signed, mac []byte, of Tenant, ok bool) {
+func splitToken(token string) (signed, mac []byte, of catalogue.Tenant, ok bool) {
 	b, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(b) < tokenHead+1+macSize || b[0] != tokenVersion {
 		return nil, nil, of, false
@@ -69,7 +62,7 @@ func splitToken(token string) (signed, mac []byte, of Tenant, ok bool) {
 
 // TokenTenant tells for whose task a token says that it is. Nothing vouches for
 // it but the server that made the token.
-func TokenTenant(token string) (Tenant, bool) {
+func TokenTenant(token string) (catalogue.Tenant, bool) {
 	_, _, of, ok := splitToken(token)
 	return of, ok
 }
@@ -78,7 +71,7 @@ func TokenTenant(token string) (Tenant, bool) {
 // executions came from has made it, or not for the caller's tenant.
 func (t tokens) parse(ctx context.Context, token string) (id store.ExecutionID, event int64, ok bool) {
 	signed, mac, of, ok := splitToken(token)
-	if !ok || !t.made(signed, mac) || !visible(ctx, of) {
+	if !ok || !t.made(signed, mac) || !catalogue.Visible(ctx, of) {
 		return id, 0, false
 	}
 	copy(id[:], signed[1:])
@@ -96,11 +89,11 @@ func (e *Engine) Tokened(ctx context.Context, token string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	m, err := decodeMeta(record.Meta)
+	m, err := stored.DecodeMeta(record.Meta)
 	if err != nil {
 		return "", err
 	}
-	return m.executionARN(), nil
+	return m.ExecutionARN(), nil
 }
 
 // idempotency is what an effect is known by to its target: the same for each
@@ -113,7 +106,7 @@ func idempotency(id store.ExecutionID, event int64) string {
 // UUID makes a random UUID (version 4).
 func (e *Engine) UUID() string {
 	var b [16]byte
-	e.random(b[:])
+	e.catalogue.Random(b[:])
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	var s [36]byte
 	hex.Encode(s[:8], b[:4])

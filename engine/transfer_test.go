@@ -13,28 +13,31 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
+	"github.com/steppehq/steppe/stored"
+	"github.com/steppehq/steppe/transfer"
 )
 
 // exported gives the export of a store.
-func exported(t testing.TB, s store.Store, opts engine.ExportOptions) string {
+func exported(t testing.TB, s store.Store, opts transfer.ExportOptions) string {
 	t.Helper()
 	var b bytes.Buffer
 	opts.Problem = func(text string) { t.Error(text) }
-	if _, err := engine.Export(t.Context(), s, &b, opts); err != nil {
+	if _, err := transfer.Export(t.Context(), s, &b, opts); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
 }
 
 // imported imports an export, of which each line is to be right.
-func imported(t testing.TB, s store.Store, export string, opts engine.ImportOptions) engine.Imported {
+func imported(t testing.TB, s store.Store, export string, opts transfer.ImportOptions) transfer.Imported {
 	t.Helper()
 	opts.Problem = func(line int, text string) { t.Errorf("line %d: %s", line, text) }
-	n, err := engine.Import(t.Context(), s, strings.NewReader(export), opts)
+	n, err := transfer.Import(t.Context(), s, strings.NewReader(export), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,9 +46,9 @@ func imported(t testing.TB, s store.Store, export string, opts engine.ImportOpti
 
 // moved moves a store's content to another store, which must then have the same
 // export, byte for byte, and have nothing to take when it is given it again.
-func moved(t testing.TB, from, to store.Store, keys ...engine.EncryptionKey) {
+func moved(t testing.TB, from, to store.Store, keys ...catalogue.EncryptionKey) {
 	t.Helper()
-	out, in := engine.ExportOptions{Secret: true, EncryptionKeys: keys}, engine.ImportOptions{EncryptionKeys: keys}
+	out, in := transfer.ExportOptions{Secret: true, EncryptionKeys: keys}, transfer.ImportOptions{EncryptionKeys: keys}
 	before := exported(t, from, out)
 	in.DryRun = true
 	dry := imported(t, to, before, in)
@@ -59,7 +62,7 @@ func moved(t testing.TB, from, to store.Store, keys ...engine.EncryptionKey) {
 	if n := imported(t, to, before, in); n.Machines+n.Activities+n.Executions > 0 || n.Same != dry.Machines+dry.Activities+dry.Executions {
 		t.Errorf("imported once more: %+v", n)
 	}
-	checker, err := engine.NewChecker(to, keys)
+	checker, err := transfer.NewChecker(to, keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,9 +149,9 @@ func (w *world) run() {
 	}
 }
 
-var worldTenants = []engine.Tenant{tenant, {Account: "111122223333", Region: "cn-north-1"}}
+var worldTenants = []catalogue.Tenant{tenant, {Account: "111122223333", Region: "cn-north-1"}}
 
-var worldKeys = []engine.EncryptionKey{{ID: "alias/k", Key: make([]byte, 32)}}
+var worldKeys = []catalogue.EncryptionKey{{ID: "alias/k", Key: make([]byte, 32)}}
 
 const activityMachine = `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:us-east-1:000000000000:activity:a1","TimeoutSeconds":600,"End":true}}}`
 
@@ -163,10 +166,10 @@ var worldDefinitions = []string{
 func (w *world) move() {
 	ctx, of := w.t.Context(), worldTenants[w.random.IntN(2)]
 	name := fmt.Sprintf("m%d", w.random.IntN(3))
-	m, err := w.e.Machine(ctx, of.ARN("stateMachine", name))
+	m, err := w.e.Catalogue().Machine(ctx, of.ARN("stateMachine", name))
 	switch n := w.random.IntN(100); {
 	case n < 10:
-		_ = w.e.PutActivity(ctx, engine.Activity{Tenant: of, Name: fmt.Sprintf("a%d", w.random.IntN(3)), Created: w.now, Tags: []engine.Tag{{Key: "k", Value: "<v>"}}})
+		_ = w.e.Catalogue().PutActivity(ctx, catalogue.Activity{Tenant: of, Name: fmt.Sprintf("a%d", w.random.IntN(3)), Created: w.now, Tags: []catalogue.Tag{{Key: "k", Value: "<v>"}}})
 	case n < 20:
 		w.now = w.now.Add(time.Duration(w.random.IntN(200)) * time.Second)
 		w.e.Tick(ctx, w.now)
@@ -181,7 +184,7 @@ func (w *world) move() {
 	case n < 43:
 		_ = w.e.DeleteMachine(ctx, m)
 	case n < 46:
-		_ = w.e.DeleteVersion(ctx, m, 1+w.random.Uint32N(3))
+		_ = w.e.Catalogue().DeleteVersion(ctx, m, 1+w.random.Uint32N(3))
 	case n < 80:
 		w.start(m)
 	default:
@@ -198,14 +201,14 @@ func (w *world) parsed(definition string) *asl.StateMachine {
 	return parsed
 }
 
-func (w *world) create(of engine.Tenant, name string) {
+func (w *world) create(of catalogue.Tenant, name string) {
 	definition := worldDefinitions[w.random.IntN(len(worldDefinitions))]
-	m := engine.Machine{Tenant: of, Name: name, Type: engine.Standard, RoleARN: "arn:aws:iam::1:role/<r>", Definition: definition, Created: w.now, Updated: w.now}
+	m := catalogue.Machine{Tenant: of, Name: name, Type: catalogue.Standard, RoleARN: "arn:aws:iam::1:role/<r>", Definition: definition, Created: w.now, Updated: w.now}
 	if w.random.IntN(5) == 0 {
-		m.Type = engine.Express
+		m.Type = catalogue.Express
 	}
 	if w.random.IntN(2) == 0 {
-		m.Tags = []engine.Tag{{Key: engine.RetentionTag, Value: "1h"}, {Key: "b", Value: ""}}
+		m.Tags = []catalogue.Tag{{Key: engine.RetentionTag, Value: "1h"}, {Key: "b", Value: ""}}
 		m.Logging, m.Tracing = []byte(`{ "level": "ALL", "x": "\u003c" }`), []byte(`{"enabled":true}`)
 	}
 	if w.random.IntN(3) == 0 {
@@ -213,14 +216,14 @@ func (w *world) create(of engine.Tenant, name string) {
 	}
 	if w.random.IntN(2) == 0 {
 		m.Published = new("first")
-		_, _, _ = w.e.CreatePublished(w.t.Context(), m, w.parsed(definition), "first")
+		_, _, _ = w.e.Catalogue().CreatePublished(w.t.Context(), m, w.parsed(definition), "first")
 		return
 	}
-	_, _ = w.e.CreateMachine(w.t.Context(), m, w.parsed(definition))
+	_, _ = w.e.Catalogue().CreateMachine(w.t.Context(), m, w.parsed(definition))
 }
 
 // change updates a machine, its tags only, or publishes it.
-func (w *world) change(m *engine.Machine) {
+func (w *world) change(m *catalogue.Machine) {
 	ctx, next := w.t.Context(), *m
 	next.Updated = w.now
 	switch w.random.IntN(3) {
@@ -229,41 +232,41 @@ func (w *world) change(m *engine.Machine) {
 			next.Encryption = nil
 		}
 		next.Definition, next.RevisionID = worldDefinitions[w.random.IntN(len(worldDefinitions))], w.e.UUID()
-		_, _, _ = w.e.PutPublished(ctx, next, w.parsed(next.Definition), true, "changed")
+		_, _, _ = w.e.Catalogue().PutPublished(ctx, next, w.parsed(next.Definition), true, "changed")
 	case 1:
-		next.Tags = append(slices.Clip(next.Tags), engine.Tag{Key: fmt.Sprint(w.names), Value: "v"})
-		_, _ = w.e.PutMachine(ctx, next, m.Parsed(), false)
+		next.Tags = append(slices.Clip(next.Tags), catalogue.Tag{Key: fmt.Sprint(w.names), Value: "v"})
+		_, _ = w.e.Catalogue().PutMachine(ctx, next, m.Parsed(), false)
 	case 2:
-		_, _ = w.e.Publish(ctx, m, "")
+		_, _ = w.e.Catalogue().Publish(ctx, m, "")
 	}
 }
 
 // alias makes, changes, shifts or deletes an alias.
-func (w *world) alias(m *engine.Machine) {
+func (w *world) alias(m *catalogue.Machine) {
 	ctx, name := w.t.Context(), fmt.Sprintf("l%d", w.random.IntN(2))
-	a, err := w.e.Alias(ctx, m, name)
+	a, err := w.e.Catalogue().Alias(ctx, m, name)
 	if err != nil {
-		a = &engine.Alias{Name: name, Created: w.now}
+		a = &catalogue.Alias{Name: name, Created: w.now}
 	}
 	next := *a
 	next.Updated, next.Description = w.now, fmt.Sprint(w.names)
 	switch w.random.IntN(4) {
 	case 0:
-		next.Routes = []engine.Route{{Version: 1, Weight: 100}}
-		_, _ = w.e.PutAlias(ctx, m, next)
+		next.Routes = []catalogue.Route{{Version: 1, Weight: 100}}
+		_, _ = w.e.Catalogue().PutAlias(ctx, m, next)
 	case 1:
-		next.Routes = []engine.Route{{Version: 1, Weight: 60}, {Version: 2, Weight: 40}}
-		_, _ = w.e.PutAlias(ctx, m, next)
+		next.Routes = []catalogue.Route{{Version: 1, Weight: 60}, {Version: 2, Weight: 40}}
+		_, _ = w.e.Catalogue().PutAlias(ctx, m, next)
 	case 2:
-		plan := engine.ShiftPlan{First: 10, Step: 30, Every: 90 * time.Second, Rule: &engine.ErrorRate{Percent: 12.5}}
+		plan := catalogue.ShiftPlan{First: 10, Step: 30, Every: 90 * time.Second, Rule: &catalogue.ErrorRate{Percent: 12.5}}
 		_, _ = w.e.BeginShift(ctx, m, name, 1+w.random.Uint32N(3), plan)
 	case 3:
-		_ = w.e.DeleteAlias(ctx, m, name)
+		_ = w.e.Catalogue().DeleteAlias(ctx, m, name)
 	}
 }
 
 // start starts an execution of a machine, a version or an alias.
-func (w *world) start(m *engine.Machine) {
+func (w *world) start(m *catalogue.Machine) {
 	arn := m.ARN() + []string{"", "", ":1", ":2", ":l0", ":l1"}[w.random.IntN(6)]
 	req, err := w.e.StartOf(w.t.Context(), arn)
 	if err != nil {
@@ -279,7 +282,7 @@ func (w *world) start(m *engine.Machine) {
 
 // disturb stops, redrives or forks some execution of a machine, or begins the
 // task of one.
-func (w *world) disturb(m *engine.Machine) {
+func (w *world) disturb(m *catalogue.Machine) {
 	ctx := w.t.Context()
 	list, _, err := w.e.List(ctx, m, 0, 1+w.random.IntN(5), "")
 	if err != nil || len(list) == 0 {
@@ -336,19 +339,19 @@ func TestTransferCatalogue(t *testing.T) {
 // told is what the engine tells of machines and executions.
 func told(t *testing.T, e *engine.Engine) map[string]any {
 	all := make(map[string]any)
-	names := func(ds []*engine.Description) (names []string) {
+	names := func(ds []*stored.Description) (names []string) {
 		for _, d := range ds {
 			names = append(names, d.ARN)
 		}
 		return names
 	}
 	for _, of := range worldTenants {
-		machines, err := e.Machines(t.Context(), of, "", 0)
+		machines, err := e.Catalogue().Machines(t.Context(), of, "", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range machines {
-			whole, err := e.Machine(t.Context(), m.ARN())
+			whole, err := e.Catalogue().Machine(t.Context(), m.ARN())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -372,7 +375,7 @@ func told(t *testing.T, e *engine.Engine) map[string]any {
 				all[m.ARN()+":"+q] = names(list)
 			}
 		}
-		for what, q := range map[string]engine.Search{"failed": {Error: "TooMany"}, "indexed": {Values: []engine.Comparison{{Field: field(t, "input.n"), Op: "=", Value: doc("3").Value()}}}} {
+		for what, q := range map[string]stored.Search{"failed": {Error: "TooMany"}, "indexed": {Values: []stored.Comparison{{Field: field(t, "input.n"), Op: "=", Value: doc("3").Value()}}}} {
 			q.Tenant = of
 			q.Limit = 1000
 			found, err := e.Search(t.Context(), q)
@@ -381,7 +384,7 @@ func told(t *testing.T, e *engine.Engine) map[string]any {
 			}
 			all[of.Region+" "+what] = names(found.Executions)
 		}
-		shifts, err := e.Shifts(t.Context(), of, "", 0)
+		shifts, err := e.Catalogue().Shifts(t.Context(), of, "", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -392,8 +395,8 @@ func told(t *testing.T, e *engine.Engine) map[string]any {
 	return all
 }
 
-func field(t *testing.T, text string) engine.Field {
-	f, err := engine.ParseField(text)
+func field(t *testing.T, text string) stored.Field {
+	f, err := stored.ParseField(text)
 	if err != nil {
 		t.Fatal(err)
 	}

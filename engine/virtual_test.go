@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
@@ -42,7 +43,7 @@ func TestVirtualTime(t *testing.T) {
 		defer close(done)
 		e.Run(ctx)
 	}()
-	m := create(t, e, engine.Standard, `{"StartAt":"Day","States":{
+	m := create(t, e, catalogue.Standard, `{"StartAt":"Day","States":{
 	  "Day":{"Type":"Wait","Seconds":86400,"Next":"Ask"},
 	  "Ask":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:nobody","TimeoutSeconds":3600,"End":true,
 	    "Retry":[{"ErrorEquals":["Lost"],"IntervalSeconds":1000,"MaxAttempts":2,"BackoffRate":2}]}}}`)
@@ -124,7 +125,7 @@ func TestTokenHoldsClock(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	clock, db, tokens := engine.NewVirtualClock(start), memory.New(memory.Options{}), make(chan string, 1)
 	first, stop := inVirtualTime(t, db, clock, tokens)
-	started, err := first.Start(t.Context(), engine.StartRequest{Machine: create(t, first, engine.Standard, asking), Input: doc(`{}`)})
+	started, err := first.Start(t.Context(), engine.StartRequest{Machine: create(t, first, catalogue.Standard, asking), Input: doc(`{}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +154,7 @@ func TestAdvance(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	clock, tokens := engine.NewVirtualClock(start), make(chan string, 1)
 	e, _ := inVirtualTime(t, memory.New(memory.Options{}), clock, tokens)
-	started, err := e.Start(t.Context(), engine.StartRequest{Machine: create(t, e, engine.Standard, asking), Input: doc(`{}`)})
+	started, err := e.Start(t.Context(), engine.StartRequest{Machine: create(t, e, catalogue.Standard, asking), Input: doc(`{}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,10 +185,10 @@ func TestActivityHoldsClock(t *testing.T) {
 	clock := engine.NewVirtualClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	e, _ := inVirtualTime(t, memory.New(memory.Options{}), clock, nil)
 	const arn = "arn:aws:states:us-east-1:000000000000:activity:work"
-	if err := e.PutActivity(t.Context(), engine.Activity{Tenant: engine.Tenant{Account: "000000000000", Region: "us-east-1"}, Name: "work"}); err != nil {
+	if err := e.Catalogue().PutActivity(t.Context(), catalogue.Activity{Tenant: catalogue.Tenant{Account: "000000000000", Region: "us-east-1"}, Name: "work"}); err != nil {
 		t.Fatal(err)
 	}
-	m := create(t, e, engine.Standard, `{"StartAt":"Work","TimeoutSeconds":600,"States":{
+	m := create(t, e, catalogue.Standard, `{"StartAt":"Work","TimeoutSeconds":600,"States":{
 	  "Work":{"Type":"Task","Resource":"`+arn+`","TimeoutSeconds":60,"HeartbeatSeconds":5,"End":true}}}`)
 	started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{}`)})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 // watchers are the callers that follow executions. They read what they are
@@ -84,7 +85,7 @@ func (e *Engine) await(ctx context.Context, one *watcher) error {
 
 // Wait waits for the end of an execution and describes it. Of one that has ended it
 // returns at once. store.ErrNotFound; ErrNotOwner when the engine is closed.
-func (e *Engine) Wait(ctx context.Context, arn string) (*Description, error) {
+func (e *Engine) Wait(ctx context.Context, arn string) (*stored.Description, error) {
 	id, err := e.Find(ctx, arn)
 	if err != nil {
 		return nil, err
@@ -97,7 +98,7 @@ func (e *Engine) Wait(ctx context.Context, arn string) (*Description, error) {
 			return nil, err
 		}
 		if record.Status != store.Running {
-			return e.describeRecord(ctx, record)
+			return e.stored.DescribeRecord(ctx, record)
 		}
 		if err := e.await(ctx, one); err != nil {
 			return nil, err

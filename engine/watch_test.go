@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
@@ -35,7 +36,7 @@ func watched(ctx context.Context, e *engine.Engine, arn string, after int64) (id
 func TestWatch(t *testing.T) {
 	e := open(t, engine.Config{})
 	worker := activity(t, e)
-	m := create(t, e, engine.Standard, `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"`+worker+`","Next":"B"},"B":{"Type":"Pass","End":true}}}`)
+	m := create(t, e, catalogue.Standard, `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"`+worker+`","Next":"B"},"B":{"Type":"Pass","End":true}}}`)
 	started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{}`)})
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +82,7 @@ func TestWatch(t *testing.T) {
 // A caller that leaves, or asks for what is not there, leaves nothing behind.
 func TestWatchGivenUp(t *testing.T) {
 	e := open(t, engine.Config{})
-	m := create(t, e, engine.Standard, `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":1000,"End":true}}}`)
+	m := create(t, e, catalogue.Standard, `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":1000,"End":true}}}`)
 	started, err := e.Start(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{}`)})
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 )
 
 type aliasCommand struct {
@@ -102,7 +102,7 @@ const followEvery = 500 * time.Millisecond
 func (s *aliasShift) follow(con *console, server client) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	for s.Status == string(engine.ShiftRunning) {
+	for s.Status == string(catalogue.ShiftRunning) {
 		select {
 		case <-ctx.Done():
 			return errors.New("the shift goes on; to roll it back: steppe alias cancel " + s.Alias)
@@ -117,7 +117,7 @@ func (s *aliasShift) follow(con *console, server client) error {
 			fmt.Fprintln(con.out, s.line())
 		}
 	}
-	if s.Status != string(engine.ShiftSucceeded) {
+	if s.Status != string(catalogue.ShiftSucceeded) {
 		return exitCode(1)
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe"
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/internal/bench"
 	"github.com/steppehq/steppe/value"
 )
@@ -254,7 +254,7 @@ func (x *chaos) begin(machine string, n int) {
 
 // settle waits until every execution has ended, and gives their ARNs.
 func (x *chaos) settle() ([]string, error) {
-	tenant := engine.Tenant{Account: steppe.DefaultAccount, Region: steppe.DefaultRegion}
+	tenant := catalogue.Tenant{Account: steppe.DefaultAccount, Region: steppe.DefaultRegion}
 	arns := make([]string, x.Executions)
 	deadline := time.Now().Add(x.Timeout)
 	for n := range arns {

@@ -7,9 +7,10 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/pebble"
+	"github.com/steppehq/steppe/transfer"
 )
 
 type checkCommand struct {
@@ -65,12 +66,12 @@ func openData(dir string) (*pebble.DB, error) {
 
 // checkData checks keys in their order, and beside that what each history
 // means.
-func checkData(ctx context.Context, db *pebble.DB, keys []engine.EncryptionKey, tell func(string)) (pebble.Checked, error) {
+func checkData(ctx context.Context, db *pebble.DB, keys []catalogue.EncryptionKey, tell func(string)) (pebble.Checked, error) {
 	type execution struct {
 		record store.Record
 		chunks []store.Chunk
 	}
-	checker, err := engine.NewChecker(db, keys)
+	checker, err := transfer.NewChecker(db, keys)
 	if err != nil {
 		return pebble.Checked{}, err
 	}

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/internal/awsjson"
 )
 
@@ -28,8 +28,8 @@ type serverFlags struct {
 // that is "" of the region of the flags and, without credentials, of the server's own
 // account. It signs with the credentials of AWS's variables.
 func (f *serverFlags) client(arn string) client {
-	c := client{endpoint: f.Endpoint, tenant: engine.Tenant{Region: f.Region}}
-	if name, ok := engine.ParseARN(arn); ok {
+	c := client{endpoint: f.Endpoint, tenant: catalogue.Tenant{Region: f.Region}}
+	if name, ok := catalogue.ParseARN(arn); ok {
 		c.tenant = name.Tenant
 	}
 	return c
@@ -38,7 +38,7 @@ func (f *serverFlags) client(arn string) client {
 // client calls the API of a server.
 type client struct {
 	endpoint string
-	tenant   engine.Tenant
+	tenant   catalogue.Tenant
 }
 
 // sign signs a request, if there are credentials. A server without keys is

@@ -6,7 +6,7 @@ import (
 	"os"
 	"runtime"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 )
 
 // loadEncryptionKeys reads a file of customers' keys; without a file there are
@@ -17,7 +17,7 @@ import (
 // The id is what kmsKeyId says, the key 32 random bytes in base64. Of several
 // keys with one id the first encrypts; all of them decrypt. A key without an
 // account is of the one that the id names, or of the server's; "*" stands for all.
-func loadEncryptionKeys(path string) ([]engine.EncryptionKey, error) {
+func loadEncryptionKeys(path string) ([]catalogue.EncryptionKey, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -32,13 +32,13 @@ func loadEncryptionKeys(path string) ([]engine.EncryptionKey, error) {
 	if len(entries) == 0 {
 		return nil, fmt.Errorf("%s: it holds no key; a key is {id: alias/orders, key: …}, and openssl rand -base64 32 makes one", path)
 	}
-	keys := make([]engine.EncryptionKey, len(entries))
+	keys := make([]catalogue.EncryptionKey, len(entries))
 	for i, e := range entries {
 		key, err := base64.StdEncoding.DecodeString(e.Key)
 		if err != nil {
 			return nil, fmt.Errorf("%s: key %d: %s: the key is not in base64; openssl rand -base64 32 makes one", path, i+1, e.ID)
 		}
-		keys[i] = engine.EncryptionKey{ID: e.ID, Account: e.Account, Key: key}
+		keys[i] = catalogue.EncryptionKey{ID: e.ID, Account: e.Account, Key: key}
 		if err := keys[i].Check(); err != nil {
 			return nil, fmt.Errorf("%s: key %d: %w", path, i+1, err)
 		}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/api"
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/transfer"
 )
 
 type exportCommand struct {
@@ -26,7 +26,7 @@ type exportCommand struct {
 // Run writes the export. Counts and problems go to standard error; the exit
 // status is 1 when something could not be exported.
 func (c *exportCommand) Run(con *console) (err error) {
-	opts := engine.ExportOptions{Account: c.Account, Region: c.Region, Secret: c.Secret, Problem: func(text string) { fmt.Fprintln(con.err, text) }}
+	opts := transfer.ExportOptions{Account: c.Account, Region: c.Region, Secret: c.Secret, Problem: func(text string) { fmt.Fprintln(con.err, text) }}
 	if query := strings.Join(c.Query, " "); query != "" {
 		q, err := api.ParseSearch(query, time.Now())
 		if err != nil {
@@ -52,7 +52,7 @@ func (c *exportCommand) Run(con *console) (err error) {
 	}
 	ctx, stop := interrupted()
 	defer stop()
-	n, err := engine.Export(ctx, db, out, opts)
+	n, err := transfer.Export(ctx, db, out, opts)
 	if err = errors.Join(err, out.Close()); err != nil {
 		return fmt.Errorf("the export is not complete: %w", err)
 	}

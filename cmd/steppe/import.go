@@ -7,10 +7,11 @@ import (
 	"io"
 	"os"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
 	"github.com/steppehq/steppe/store/pebble"
+	"github.com/steppehq/steppe/transfer"
 )
 
 type importCommand struct {
@@ -22,7 +23,7 @@ type importCommand struct {
 	DryRun         bool     `help:"Check everything and write nothing."`
 	recordingFlags
 
-	keys []engine.EncryptionKey
+	keys []catalogue.EncryptionKey
 }
 
 // Run imports exports, or an execution that AWS ran. The exit status is 1 when
@@ -44,8 +45,8 @@ func (c *importCommand) Run(con *console) (err error) {
 }
 
 // options are those of the import.
-func (c *importCommand) options(dry bool) engine.ImportOptions {
-	return engine.ImportOptions{DryRun: dry, Skip: c.OnConflict == "skip", Partial: c.Partial, EncryptionKeys: c.keys}
+func (c *importCommand) options(dry bool) transfer.ImportOptions {
+	return transfer.ImportOptions{DryRun: dry, Skip: c.OnConflict == "skip", Partial: c.Partial, EncryptionKeys: c.keys}
 }
 
 // importFiles checks all files, and if there is nothing wrong with any of them
@@ -111,7 +112,7 @@ func (c *importCommand) files() (names []string, done func(), err error) {
 }
 
 // pass reads all files once.
-func (c *importCommand) pass(ctx context.Context, con *console, s store.Store, files []string, dry bool) (all engine.Imported, err error) {
+func (c *importCommand) pass(ctx context.Context, con *console, s store.Store, files []string, dry bool) (all transfer.Imported, err error) {
 	for i, name := range files {
 		file, err := os.Open(name)
 		if err != nil {
@@ -119,7 +120,7 @@ func (c *importCommand) pass(ctx context.Context, con *console, s store.Store, f
 		}
 		opts := c.options(dry)
 		opts.Problem = func(line int, text string) { fmt.Fprintf(con.err, "%s:%d: %s\n", c.Files[i], line, text) }
-		n, err := engine.Import(ctx, s, file, opts)
+		n, err := transfer.Import(ctx, s, file, opts)
 		all.Add(n)
 		if err = errors.Join(err, file.Close()); err != nil {
 			return all, fmt.Errorf("%s: %w", c.Files[i], err)
@@ -128,7 +129,7 @@ func (c *importCommand) pass(ctx context.Context, con *console, s store.Store, f
 	return all, nil
 }
 
-func (c *importCommand) report(con *console, n engine.Imported) error {
+func (c *importCommand) report(con *console, n transfer.Imported) error {
 	what := ""
 	if c.DryRun {
 		what = "would be imported: "

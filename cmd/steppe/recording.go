@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/transfer"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -21,7 +22,7 @@ type recordingFlags struct {
 }
 
 // recording reads the files.
-func (f *recordingFlags) recording() (*engine.Recording, error) {
+func (f *recordingFlags) recording() (*transfer.Recording, error) {
 	if (f.ExecutionARN == "") == (f.Describe == "") {
 		return nil, errors.New("tell whose history it is: give either --execution-arn or --describe")
 	}
@@ -40,7 +41,7 @@ func (f *recordingFlags) recording() (*engine.Recording, error) {
 	if err != nil {
 		return nil, err
 	}
-	rec, err := engine.ReadRecording(answer, description)
+	rec, err := transfer.ReadRecording(answer, description)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.AWSHistory, err)
 	}
@@ -80,7 +81,7 @@ func (c *importCommand) importRecording(ctx context.Context, con *console) error
 		return err
 	}
 	defer s.Close() //nolint:errcheck // each commit was durable
-	n, err := engine.ImportRecording(ctx, s, rec, c.options(c.DryRun))
+	n, err := transfer.ImportRecording(ctx, s, rec, c.options(c.DryRun))
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.AWSHistory, err)
 	}

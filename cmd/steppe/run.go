@@ -17,6 +17,7 @@ import (
 
 	"github.com/steppehq/steppe"
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
@@ -159,9 +160,9 @@ func (r *runner) makeActivities(ctx context.Context, parsed *asl.StateMachine) (
 		if !ok || made[task.Resource] {
 			return
 		}
-		if name, ok := engine.ParseARN(task.Resource); ok && name.Kind == "activity" && len(name.Path) == 1 {
+		if name, ok := catalogue.ParseARN(task.Resource); ok && name.Kind == "activity" && len(name.Path) == 1 {
 			made[task.Resource] = true
-			err = errors.Join(err, r.server.Engine().PutActivity(ctx, engine.Activity{Tenant: name.Tenant, Name: name.Path[0], Created: time.Now()}))
+			err = errors.Join(err, r.server.Engine().Catalogue().PutActivity(ctx, catalogue.Activity{Tenant: name.Tenant, Name: name.Path[0], Created: time.Now()}))
 		}
 	})
 	return err
@@ -170,8 +171,8 @@ func (r *runner) makeActivities(ctx context.Context, parsed *asl.StateMachine) (
 func (r *runner) run(d *definition, parsed *asl.StateMachine, input *value.Doc) (error, error) { //nolint:revive // the first is the exit status
 	ctx, stop := interrupted()
 	defer stop()
-	m, err := r.server.Engine().CreateMachine(ctx, engine.Machine{
-		Tenant: engine.Tenant{Account: r.account(), Region: steppe.DefaultRegion}, Name: runName, Type: engine.Standard,
+	m, err := r.server.Engine().Catalogue().CreateMachine(ctx, catalogue.Machine{
+		Tenant: catalogue.Tenant{Account: r.account(), Region: steppe.DefaultRegion}, Name: runName, Type: catalogue.Standard,
 		RoleARN: "arn:aws:iam::" + r.account() + ":role/" + runName, Definition: string(d.json), Created: time.Now(), Updated: time.Now(),
 	}, parsed)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/internal/hostile"
@@ -196,9 +197,9 @@ func (a *attacker) machine(ctx context.Context, c *hostile.Client, b *hostile.Bo
 	if arn, ok := a.machines[b.Name]; ok {
 		return arn, nil
 	}
-	kind := engine.Standard
+	kind := catalogue.Standard
 	if b.Express {
-		kind = engine.Express
+		kind = catalogue.Express
 	}
 	out, err := c.Call(ctx, "CreateStateMachine", map[string]any{
 		"name": fmt.Sprint("bomb-", len(a.machines)), "type": kind, "definition": b.Definition, "roleArn": "arn:aws:iam::000000000000:role/r",

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/value"
 )
@@ -92,7 +93,7 @@ func Measure(ctx context.Context, w *Workload, door Door, clients int, pace floa
 		return r, fmt.Errorf("%s over %s with %d clients: %w", w.Name, door, clients, err)
 	}
 	size, err := compacted(dir)
-	if r.Executions > 0 && w.Kind == engine.Standard {
+	if r.Executions > 0 && w.Kind == catalogue.Standard {
 		r.Disk = float64(size) / float64(r.Executions)
 	}
 	return r, err
@@ -125,7 +126,7 @@ func (r *Result) overHTTP(ctx context.Context, w *Workload, dir string, opts Opt
 }
 
 // benchARN is the state machine's that create makes.
-var benchARN = engine.Tenant{Account: steppe.DefaultAccount, Region: steppe.DefaultRegion}.ARN("stateMachine", "bench")
+var benchARN = catalogue.Tenant{Account: steppe.DefaultAccount, Region: steppe.DefaultRegion}.ARN("stateMachine", "bench")
 
 // create makes the state machine of a workload.
 func create(address string, w *Workload) (string, error) {
@@ -143,7 +144,7 @@ func create(address string, w *Workload) (string, error) {
 
 func httpCall(c *Client, w *Workload, arn string) call {
 	operation := "StartExecution"
-	if w.Kind == engine.Express {
+	if w.Kind == catalogue.Express {
 		operation = "StartSyncExecution"
 	}
 	return func() error {
@@ -181,10 +182,10 @@ func measureLibrary(ctx context.Context, w *Workload, dir string, opts Options, 
 	return errors.Join(err, server.Close())
 }
 
-func libraryCall(ctx context.Context, e *engine.Engine, w *Workload, m *engine.Machine) call {
+func libraryCall(ctx context.Context, e *engine.Engine, w *Workload, m *catalogue.Machine) call {
 	return func() error {
 		req := engine.StartRequest{Machine: m, Input: value.NewDoc([]byte(w.input()))}
-		if w.Kind == engine.Express {
+		if w.Kind == catalogue.Express {
 			_, err := e.StartSync(ctx, req)
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 )
 
@@ -58,7 +59,7 @@ const mixedMachine = `{"StartAt":"Kind","States":{
 
 // The names of what the mixed load runs.
 var (
-	mixedTenant   = engine.Tenant{Account: steppe.DefaultAccount, Region: steppe.DefaultRegion}
+	mixedTenant   = catalogue.Tenant{Account: steppe.DefaultAccount, Region: steppe.DefaultRegion}
 	mixedStandard = mixedTenant.ARN("stateMachine", "mixed")
 	mixedExpress  = mixedTenant.ARN("stateMachine", "mixed-express")
 	mixedActivity = mixedTenant.ARN("activity", "mixed")
@@ -73,9 +74,9 @@ func createMixed(address string, retention time.Duration) error {
 	}
 	defer c.Close() //nolint:errcheck // nothing is left in it
 	const machine = `{"name":%q,"type":%q,"roleArn":"arn:aws:iam::000000000000:role/r","definition":%q,"tags":[{"key":%q,"value":%q}]}`
-	_, err = c.Call("CreateStateMachine", fmt.Sprintf(machine, "mixed", engine.Standard, mixedMachine, engine.RetentionTag, retention))
+	_, err = c.Call("CreateStateMachine", fmt.Sprintf(machine, "mixed", catalogue.Standard, mixedMachine, engine.RetentionTag, retention))
 	if err == nil {
-		_, err = c.Call("CreateStateMachine", fmt.Sprintf(machine, "mixed-express", engine.Express, fiveStates, engine.RetentionTag, retention))
+		_, err = c.Call("CreateStateMachine", fmt.Sprintf(machine, "mixed-express", catalogue.Express, fiveStates, engine.RetentionTag, retention))
 	}
 	if err == nil {
 		_, err = c.Call("CreateActivity", `{"name":"mixed"}`)

@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 )
 
 // SleepersResult is what was measured of executions that wait.
@@ -50,7 +50,7 @@ func MeasureSleepers(ctx context.Context, n int, opts Options) (r SleepersResult
 	if err != nil {
 		return r, err
 	}
-	arn, err := create(p.Address, &Workload{Kind: engine.Standard, Definition: sleeper})
+	arn, err := create(p.Address, &Workload{Kind: catalogue.Standard, Definition: sleeper})
 	if err != nil {
 		return r, errors.Join(err, p.Stop())
 	}

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 )
 
 // Stored is the workload whose executions have all ended: W7.
@@ -106,7 +106,7 @@ var storedStates = strings.Replace(fiveStates, `"E":{"Type":"Succeed"}`,
 
 // fill runs the executions, and as many more as are measured at the end.
 func fill(ctx context.Context, p *Process, n int, r *StoredResult) (arn string, arns []string, err error) {
-	arn, err = create(p.Address, &Workload{Kind: engine.Standard, Definition: storedStates})
+	arn, err = create(p.Address, &Workload{Kind: catalogue.Standard, Definition: storedStates})
 	if err != nil {
 		return "", nil, err
 	}

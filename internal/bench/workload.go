@@ -11,13 +11,13 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/catalogue"
 )
 
 // Workload is a kind of executions.
 type Workload struct {
 	Name, Help string
-	Kind       engine.MachineType
+	Kind       catalogue.MachineType
 	Definition string
 	Input      string
 	// Numbered tells that the input of each execution has its number before all
@@ -58,11 +58,11 @@ const order = `{"n":7,"text":"some payload of an order"}`
 // Workloads are all of them but the sleepers.
 func Workloads() []Workload {
 	return []Workload{
-		{Name: "W1", Help: "Standard, 5 states", Kind: engine.Standard, Definition: fiveStates, Input: order, Transitions: 5},
-		{Name: "W2", Help: "Standard, 5 states, each a task", Kind: engine.Standard, Definition: fiveTasks(), Input: order, Numbered: true, Transitions: tasks, Waits: true},
-		{Name: "W3", Help: "Standard, a Map over 10,000 items", Kind: engine.Standard, Definition: mapOfPass, Input: numbers(10_000), Transitions: 10_001, Waits: true, MaxClients: 2},
-		{Name: "W4", Help: "Express, synchronous, 5 states", Kind: engine.Express, Definition: fiveStates, Input: order, Transitions: 5},
-		{Name: "W6", Help: "Standard, 5 states, payloads of 200 KB", Kind: engine.Standard, Definition: fivePasses, Input: large(200_000), Transitions: 5, MaxClients: 64},
+		{Name: "W1", Help: "Standard, 5 states", Kind: catalogue.Standard, Definition: fiveStates, Input: order, Transitions: 5},
+		{Name: "W2", Help: "Standard, 5 states, each a task", Kind: catalogue.Standard, Definition: fiveTasks(), Input: order, Numbered: true, Transitions: tasks, Waits: true},
+		{Name: "W3", Help: "Standard, a Map over 10,000 items", Kind: catalogue.Standard, Definition: mapOfPass, Input: numbers(10_000), Transitions: 10_001, Waits: true, MaxClients: 2},
+		{Name: "W4", Help: "Express, synchronous, 5 states", Kind: catalogue.Express, Definition: fiveStates, Input: order, Transitions: 5},
+		{Name: "W6", Help: "Standard, 5 states, payloads of 200 KB", Kind: catalogue.Standard, Definition: fivePasses, Input: large(200_000), Transitions: 5, MaxClients: 64},
 	}
 }
 

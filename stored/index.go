@@ -1,4 +1,4 @@
-package engine
+package stored
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/jsonpath"
@@ -16,15 +17,15 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// index enters executions into the store under terms: the version and alias that
+// Index enters executions into the store under terms: the version and alias that
 // they were started by, the execution that they were forked from, the Error Name
 // of a failure, and the values that the configuration names.
-type index struct{ fields []indexedField }
+type Index struct{ fields []IndexedField }
 
-// indexedField is a value of inputs or outputs that is indexed.
-type indexedField struct {
+// IndexedField is a value of inputs or outputs that is indexed.
+type IndexedField struct {
 	Field
-	since time.Time // of the first execution that is in the index
+	Since time.Time // of the first execution that is in the index
 }
 
 // Field names a value of an execution's input or output.
@@ -76,44 +77,44 @@ func (f Field) in(d *value.Doc) value.Value {
 // indexPrefix is where the catalogue keeps since when fields are indexed.
 const indexPrefix = "index/"
 
-// open reads what is indexed, and notes what is from now on, or no longer.
-func (x *index) open(ctx context.Context, e *Engine) error {
-	known, err := e.store.Scan(ctx, indexPrefix, "", 0)
+// Open reads what is indexed, and notes what is from now on, or no longer.
+func (x *Index) Open(ctx context.Context, s store.Store, names []string, now time.Time) error {
+	known, err := s.Scan(ctx, indexPrefix, "", 0)
 	if err != nil {
-		return fmt.Errorf("engine: read the index: %w", err)
+		return fmt.Errorf("stored: read the index: %w", err)
 	}
 	since := make(map[string]time.Time)
 	for _, entry := range known {
 		name := strings.TrimPrefix(entry.Key, indexPrefix)
-		if !slices.Contains(e.cfg.Index, name) {
-			if err := e.store.Put(ctx, store.Edit{Key: entry.Key, Version: entry.Version}); err != nil {
-				return fmt.Errorf("engine: change the index: %w", err)
+		if !slices.Contains(names, name) {
+			if err := s.Put(ctx, store.Edit{Key: entry.Key, Version: entry.Version}); err != nil {
+				return fmt.Errorf("stored: change the index: %w", err)
 			}
 			continue
 		}
 		millis, _ := strconv.ParseInt(string(entry.Value), 10, 64)
 		since[name] = time.UnixMilli(millis)
 	}
-	for _, name := range e.cfg.Index {
+	for _, name := range names {
 		f, err := ParseField(name)
 		if err != nil {
-			return fmt.Errorf("engine: index: %w", err)
+			return fmt.Errorf("stored: index: %w", err)
 		}
 		at, ok := since[name]
 		if !ok {
-			at = e.Now()
+			at = now
 			edit := store.Edit{Key: indexPrefix + name, Value: strconv.AppendInt(nil, at.UnixMilli(), 10)}
-			if err := e.store.Put(ctx, edit); err != nil && !errors.Is(err, store.ErrVersion) {
-				return fmt.Errorf("engine: change the index: %w", err)
+			if err := s.Put(ctx, edit); err != nil && !errors.Is(err, store.ErrVersion) {
+				return fmt.Errorf("stored: change the index: %w", err)
 			}
 		}
-		x.fields = append(x.fields, indexedField{f, at})
+		x.fields = append(x.fields, IndexedField{f, at})
 	}
 	return nil
 }
 
-// field gives the index of a field, nil when it is not indexed.
-func (x *index) field(f Field) *indexedField {
+// Field gives the index of a field, nil when it is not indexed.
+func (x *Index) Field(f Field) *IndexedField {
 	for i := range x.fields {
 		if x.fields[i].String() == f.String() {
 			return &x.fields[i]
@@ -122,46 +123,46 @@ func (x *index) field(f Field) *indexedField {
 	return nil
 }
 
-// read takes over what is indexed, for executions that come from elsewhere.
-func (x *index) read(ctx context.Context, s store.Store) error {
+// Read takes over what is indexed, for executions that come from elsewhere.
+func (x *Index) Read(ctx context.Context, s store.Store) error {
 	known, err := s.Scan(ctx, indexPrefix, "", 0)
 	if err != nil {
-		return fmt.Errorf("engine: read the index: %w", err)
+		return fmt.Errorf("stored: read the index: %w", err)
 	}
 	for _, entry := range known {
 		f, err := ParseField(strings.TrimPrefix(entry.Key, indexPrefix))
 		if err != nil {
-			return fmt.Errorf("engine: index: %w", err)
+			return fmt.Errorf("stored: index: %w", err)
 		}
-		x.fields = append(x.fields, indexedField{Field: f})
+		x.fields = append(x.fields, IndexedField{Field: f})
 	}
 	return nil
 }
 
-// terms are what an execution is entered under by a step, its first or its last.
+// Terms are what an execution is entered under by a step, its first or its last.
 // A term tells what it is of to who guesses it, so one that is encrypted has none
 // but those of its version, alias and origin, which are no secret.
-func (e *Engine) terms(m *meta, x *interpreter.Execution, first bool) []store.Term {
+func (x *Index) Terms(m *Meta, of *interpreter.Execution, first bool) []store.Term {
 	var terms []store.Term
 	if first {
-		terms = e.firstTerms(terms, m, x.Input())
+		terms = x.firstTerms(terms, m, of.Input())
 	}
-	if x.Status() != interpreter.Running {
-		terms = e.lastTerms(terms, m, x.Failure(), x.Output())
+	if of.Status() != interpreter.Running {
+		terms = x.lastTerms(terms, m, of.Failure(), of.Output())
 	}
 	return terms
 }
 
-// allTerms are what an execution is entered under by all of its events.
-func (e *Engine) allTerms(m *meta, events []history.Event) []store.Term {
-	terms := e.firstTerms(nil, m, events[0].Input)
+// AllTerms are what an execution is entered under by all of its events.
+func (x *Index) AllTerms(m *Meta, events []history.Event) []store.Term {
+	terms := x.firstTerms(nil, m, events[0].Input)
 	first := len(terms)
 	for i := range events {
 		switch ev := &events[i]; {
 		case ev.Fork != nil: // the ends before were another execution's
 			terms = terms[:first]
-		case endings[ev.Type] != 0:
-			terms = e.lastTerms(terms, m, ev.Failure, ev.Output)
+		case EndOf(ev.Type) != 0:
+			terms = x.lastTerms(terms, m, ev.Failure, ev.Output)
 		}
 	}
 	return terms
@@ -169,55 +170,51 @@ func (e *Engine) allTerms(m *meta, events []history.Event) []store.Term {
 
 // firstTerms adds what an execution is entered under when it starts. Express
 // executions are not looked for.
-func (e *Engine) firstTerms(terms []store.Term, m *meta, input *value.Doc) []store.Term {
-	if m.Type == Express {
+func (x *Index) firstTerms(terms []store.Term, m *Meta, input *value.Doc) []store.Term {
+	if m.Type == catalogue.Express {
 		return terms
 	}
 	if m.Fork != nil {
-		terms = append(terms, forkTerm(m.Fork.ExecutionArn))
+		terms = append(terms, ForkTerm(m.Fork.ExecutionArn))
 	}
 	for _, arn := range []string{m.VersionARN, m.AliasARN} {
 		if arn != "" {
-			terms = append(terms, qualifierTerm(m.Machine, arn))
+			terms = append(terms, QualifierTerm(m.Machine, arn))
 		}
 	}
 	if m.Encryption != nil {
 		return terms
 	}
-	return e.valueTerms(terms, m, false, input)
+	return x.valueTerms(terms, m, false, input)
 }
 
 // lastTerms adds what an execution is entered under when it ends.
-func (e *Engine) lastTerms(terms []store.Term, m *meta, failure history.ErrorOutput, output *value.Doc) []store.Term {
-	if m.Type == Express || m.Encryption != nil {
+func (x *Index) lastTerms(terms []store.Term, m *Meta, failure history.ErrorOutput, output *value.Doc) []store.Term {
+	if m.Type == catalogue.Express || m.Encryption != nil {
 		return terms
 	}
 	if failure.Error != nil {
-		terms = append(terms, errorTerm(m.tenant(), *failure.Error))
+		terms = append(terms, ErrorTerm(m.Tenant(), *failure.Error))
 	}
-	return e.valueTerms(terms, m, true, output)
+	return x.valueTerms(terms, m, true, output)
 }
 
 // valueTerms adds the indexed values of an input or an output.
-func (e *Engine) valueTerms(terms []store.Term, m *meta, output bool, doc *value.Doc) []store.Term {
-	for i := range e.index.fields {
-		f := &e.index.fields[i]
+func (x *Index) valueTerms(terms []store.Term, m *Meta, output bool, doc *value.Doc) []store.Term {
+	for i := range x.fields {
+		f := &x.fields[i]
 		if f.Output != output {
 			continue
 		}
-		if term, ok := valueTerm(m.tenant(), f.Field, f.in(doc)); ok {
+		if term, ok := ValueTerm(m.Tenant(), f.Field, f.in(doc)); ok {
 			terms = append(terms, term)
 		}
 	}
 	return terms
 }
 
-func errorTerm(t Tenant, name string) store.Term {
-	return store.Term(hash("error", t.Account, t.Region, name))
-}
-
-// valueTerm is the term of a scalar; false for what is none.
-func valueTerm(t Tenant, f Field, v value.Value) (store.Term, bool) {
+// ValueTerm is the term of a scalar; false for what is none.
+func ValueTerm(t catalogue.Tenant, f Field, v value.Value) (store.Term, bool) {
 	switch v.Kind() {
 	case value.String, value.Bool, value.Null:
 	case value.Number:
@@ -227,5 +224,5 @@ func valueTerm(t Tenant, f Field, v value.Value) (store.Term, bool) {
 	case value.Array, value.Object, value.Undefined:
 		return store.Term{}, false
 	}
-	return store.Term(hash("value", t.Account, t.Region, f.String(), v.String())), true
+	return store.Term(catalogue.Hash("value", t.Account, t.Region, f.String(), v.String())), true
 }

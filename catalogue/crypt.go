@@ -1,4 +1,4 @@
-package engine
+package catalogue
 
 import (
 	"crypto/aes"
@@ -59,32 +59,32 @@ const (
 	tagSize       = 16
 	wrappedSize   = nonceSize + encryptionKeySize + tagSize
 	countAt       = 1 + printSize + wrappedSize
-	// sealedHead is the room before the data.
-	sealedHead = countAt + 8
+	// SealedHead is the room before the data.
+	SealedHead = countAt + 8
 )
 
 // fingerprint tells customers' keys apart without telling anything of them.
 type fingerprint [printSize]byte
 
-// errNoKey tells that the key of something encrypted is not there, errDamaged
+// ErrNoKey tells that the key of something encrypted is not there, errDamaged
 // that it is, and yet the data cannot be read.
 var (
-	errNoKey   = errors.New("engine: encrypted with a key that is not there")
-	errDamaged = errors.New("engine: what is encrypted here is damaged, or belongs elsewhere")
+	ErrNoKey   = errors.New("catalogue: encrypted with a key that is not there")
+	ErrDamaged = errors.New("catalogue: what is encrypted here is damaged, or belongs elsewhere")
 )
 
-// sealed reports whether data is encrypted.
-func sealed(data []byte) bool { return len(data) > 0 && data[0] == sealedVersion }
+// Sealed reports whether data is encrypted.
+func Sealed(data []byte) bool { return len(data) > 0 && data[0] == sealedVersion }
 
-// keyring holds the customers' keys of an engine, and the data keys that are in
+// Keyring holds the customers' keys of an engine, and the data keys that are in
 // use. They do not change. A nil one has no key.
-type keyring struct {
+type Keyring struct {
 	random  func([]byte)
 	first   map[string]*customerKey // by ID: the ones that encrypt
 	byPrint map[fingerprint]*customerKey
 
 	mu       sync.Mutex
-	dataKeys map[encryption]*dataKey
+	dataKeys map[Encryption]*dataKey
 }
 
 // customerKey encrypts data keys.
@@ -102,19 +102,19 @@ type dataKey struct {
 	count uint64
 }
 
-// newKeyring checks keys. Without any there is no keyring, which is no error.
-func newKeyring(keys []EncryptionKey, random func([]byte)) (*keyring, error) {
+// NewKeyring checks keys. Without any there is no keyring, which is no error.
+func NewKeyring(keys []EncryptionKey, random func([]byte)) (*Keyring, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	ring := &keyring{
+	ring := &Keyring{
 		random: random, first: make(map[string]*customerKey), byPrint: make(map[fingerprint]*customerKey),
-		dataKeys: make(map[encryption]*dataKey),
+		dataKeys: make(map[Encryption]*dataKey),
 	}
 	for i := range keys {
 		k := &keys[i]
 		if err := k.Check(); err != nil {
-			return nil, fmt.Errorf("engine: encryption key %d: %w", i+1, err)
+			return nil, fmt.Errorf("catalogue: encryption key %d: %w", i+1, err)
 		}
 		sum := sha256.Sum256(append([]byte("fingerprint\x00"), k.Key...))
 		c := &customerKey{account: k.owner(), print: fingerprint(sum[:]), aead: newGCM(k.Key)}
@@ -140,8 +140,8 @@ func newGCM(key []byte) cipher.AEAD {
 }
 
 // current reports whether something is encrypted with the key that encrypts.
-func (ring *keyring) current(with *encryption, b []byte) bool {
-	return sealed(b) && len(b) >= countAt && ring.first[with.KeyID].print == fingerprint(b[1:])
+func (ring *Keyring) current(with *Encryption, b []byte) bool {
+	return Sealed(b) && len(b) >= countAt && ring.first[with.KeyID].print == fingerprint(b[1:])
 }
 
 // owner is the account of the key, "" for all.
@@ -154,31 +154,31 @@ func (k *EncryptionKey) owner() string {
 }
 
 // serves reports whether there is a key of that ID that an account may use.
-func (ring *keyring) serves(id, account string) bool {
+func (ring *Keyring) serves(id, account string) bool {
 	return ring.has(id) && (ring.first[id].account == "" || ring.first[id].account == account)
 }
 
 // has reports whether there is a key of that ID.
-func (ring *keyring) has(id string) bool { return ring != nil && ring.first[id] != nil }
+func (ring *Keyring) has(id string) bool { return ring != nil && ring.first[id] != nil }
 
-// seal encrypts, in its place, what b has after sealedHead bytes of room, which
+// Seal encrypts, in its place, what b has after sealedHead bytes of room, which
 // get what is needed to read it. The key must be there.
-func (ring *keyring) seal(b []byte, with encryption, place []byte, now time.Time) []byte {
+func (ring *Keyring) Seal(b []byte, with Encryption, place []byte, now time.Time) []byte {
 	aead, count := ring.next(with, now, b)
 	binary.BigEndian.PutUint64(b[countAt:], count)
 	nonce := nonceOf(b)
-	return aead.Seal(b[:sealedHead], nonce[:], b[sealedHead:], place)
+	return aead.Seal(b[:SealedHead], nonce[:], b[SealedHead:], place)
 }
 
 // nonceOf is the nonce of what is encrypted: its count.
 func nonceOf(b []byte) (nonce [nonceSize]byte) {
-	copy(nonce[nonceSize-8:], b[countAt:sealedHead])
+	copy(nonce[nonceSize-8:], b[countAt:SealedHead])
 	return nonce
 }
 
 // next gives the data key in use with a count that it has not had, and writes
 // what stands before the count.
-func (ring *keyring) next(with encryption, now time.Time, b []byte) (cipher.AEAD, uint64) {
+func (ring *Keyring) next(with Encryption, now time.Time, b []byte) (cipher.AEAD, uint64) {
 	ring.mu.Lock()
 	defer ring.mu.Unlock()
 	d := ring.dataKeys[with]
@@ -196,7 +196,7 @@ func (ring *keyring) next(with encryption, now time.Time, b []byte) (cipher.AEAD
 // customer's key may have encrypted is taken for one.
 var wrapping = []byte("steppe data key")
 
-func (ring *keyring) newDataKey(c *customerKey) *dataKey {
+func (ring *Keyring) newDataKey(c *customerKey) *dataKey {
 	var key [encryptionKeySize]byte
 	ring.random(key[:])
 	d := &dataKey{aead: newGCM(key[:])}
@@ -208,28 +208,28 @@ func (ring *keyring) newDataKey(c *customerKey) *dataKey {
 	return d
 }
 
-// open decrypts, into memory of its own, what seal made for the place. errNoKey,
+// Open decrypts, into memory of its own, what seal made for the place. errNoKey,
 // errDamaged.
-func (ring *keyring) open(b, place []byte) ([]byte, error) {
-	if len(b) < sealedHead+tagSize {
-		return nil, errDamaged
+func (ring *Keyring) Open(b, place []byte) ([]byte, error) {
+	if len(b) < SealedHead+tagSize {
+		return nil, ErrDamaged
 	}
 	if ring == nil {
-		return nil, errNoKey
+		return nil, ErrNoKey
 	}
 	c := ring.byPrint[fingerprint(b[1:])]
 	if c == nil {
-		return nil, errNoKey
+		return nil, ErrNoKey
 	}
 	wrapped := b[1+printSize : countAt]
 	key, err := c.aead.Open(nil, wrapped[:nonceSize], wrapped[nonceSize:], wrapping)
 	if err != nil {
-		return nil, errDamaged
+		return nil, ErrDamaged
 	}
 	nonce := nonceOf(b)
-	data, err := newGCM(key).Open(nil, nonce[:], b[sealedHead:], place)
+	data, err := newGCM(key).Open(nil, nonce[:], b[SealedHead:], place)
 	if err != nil {
-		return nil, errDamaged
+		return nil, ErrDamaged
 	}
 	return data, nil
 }

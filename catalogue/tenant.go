@@ -1,4 +1,4 @@
-package engine
+package catalogue
 
 import (
 	"context"
@@ -13,15 +13,15 @@ func For(ctx context.Context, t Tenant) context.Context {
 	return context.WithValue(ctx, tenantKey{}, t)
 }
 
-// callerOf is the tenant of a context, none where it is of no tenant.
-func callerOf(ctx context.Context) Tenant {
+// Caller is the tenant of a context, none where it is of no tenant.
+func Caller(ctx context.Context) Tenant {
 	t, _ := ctx.Value(tenantKey{}).(Tenant)
 	return t
 }
 
-// visible reports whether a caller may see what a tenant has: everything, when
+// Visible reports whether a caller may see what a tenant has: everything, when
 // its context is of no tenant.
-func visible(ctx context.Context, t Tenant) bool {
+func Visible(ctx context.Context, t Tenant) bool {
 	caller, bound := ctx.Value(tenantKey{}).(Tenant)
 	return !bound || caller == t
 }

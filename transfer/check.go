@@ -1,4 +1,4 @@
-package engine
+package transfer
 
 import (
 	"context"
@@ -9,19 +9,21 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 // Checker checks what the histories of a store mean. Its methods may be called
 // from any goroutine.
 type Checker struct {
-	e        *Engine
+	db       *source
 	machines sync.Map // revisions that cannot be read, so that each is told once
 
 	mu     sync.Mutex
-	locked map[KeyError]lockedCount
+	locked map[catalogue.KeyError]lockedCount
 }
 
 // lockedCount counts what cannot be read for want of a key.
@@ -29,9 +31,9 @@ type lockedCount struct{ executions, definitions int }
 
 // NewChecker makes a checker of a store, with the keys for what is encrypted. It
 // takes no shard and changes nothing.
-func NewChecker(s store.Store, keys []EncryptionKey) (*Checker, error) {
-	e, err := unopened(s, keys)
-	return &Checker{e: e, locked: make(map[KeyError]lockedCount)}, err
+func NewChecker(s store.Store, keys []catalogue.EncryptionKey) (*Checker, error) {
+	db, err := open(s, keys)
+	return &Checker{db: db, locked: make(map[catalogue.KeyError]lockedCount)}, err
 }
 
 // Check tells what is wrong with an execution, "" when nothing is: events are
@@ -41,7 +43,7 @@ func NewChecker(s store.Store, keys []EncryptionKey) (*Checker, error) {
 // is encrypted with a key that is not there is counted instead
 // ([Checker.Locked]).
 func (c *Checker) Check(ctx context.Context, r *store.Record, chunks []store.Chunk) string {
-	m, err := decodeMeta(r.Meta)
+	m, err := stored.DecodeMeta(r.Meta)
 	if err != nil {
 		return err.Error()
 	}
@@ -49,30 +51,23 @@ func (c *Checker) Check(ctx context.Context, r *store.Record, chunks []store.Chu
 	if problem == nil || c.lock(problem, lockedCount{executions: 1}) {
 		return ""
 	}
-	return m.executionARN() + ": " + problem.Error()
+	return m.ExecutionARN() + ": " + problem.Error()
 }
 
 // CheckDefinitions tells of definitions that cannot be read, and counts those
 // whose key is not there.
 func (c *Checker) CheckDefinitions(ctx context.Context, problem func(string)) error {
-	return c.e.eachDefinition(ctx, func(entry store.Entry) error {
-		var kept definitionEntry
-		err := decodeEntry(entry, &kept)
-		if err == nil {
-			_, locked, opened := c.e.openDefinition(entry.Key, kept.definition, kept.Encryption)
-			err = errors.Join(locked, opened)
-		}
-		if err != nil && !c.lock(err, lockedCount{definitions: 1}) {
+	return c.db.catalogue.EachUnreadable(ctx, func(err error) {
+		if !c.lock(err, lockedCount{definitions: 1}) {
 			problem(err.Error())
 		}
-		return nil
 	})
 }
 
 // lock counts what cannot be read for want of a key. It is false when that is
 // not what is wrong.
 func (c *Checker) lock(problem error, n lockedCount) bool {
-	missing, ok := errors.AsType[*KeyError](problem)
+	missing, ok := errors.AsType[*catalogue.KeyError](problem)
 	if !ok {
 		return false
 	}
@@ -95,15 +90,15 @@ func (c *Checker) Locked() []string {
 	return told
 }
 
-func (c *Checker) check(ctx context.Context, r *store.Record, m *meta, chunks []store.Chunk) error {
+func (c *Checker) check(ctx context.Context, r *store.Record, m *stored.Meta, chunks []store.Chunk) error {
 	var events []history.Event
 	for i := range chunks {
 		chunk, before := &chunks[i], len(events)
-		if m.Encryption != nil && !sealed(chunk.Data) {
+		if m.Encryption != nil && !catalogue.Sealed(chunk.Data) {
 			return fmt.Errorf("the events %d to %d are not encrypted, and all of the execution's are to be", chunk.First, chunk.Last)
 		}
 		var err error
-		if events, err = c.e.decodeChunk(ctx, events, r.ID, chunk); err != nil {
+		if events, err = c.db.stored.DecodeChunk(ctx, events, r.ID, chunk); err != nil {
 			return err
 		}
 		if len(events) == before || events[before].ID != chunk.First || events[len(events)-1].ID != chunk.Last {
@@ -113,12 +108,12 @@ func (c *Checker) check(ctx context.Context, r *store.Record, m *meta, chunks []
 	if err := tells(events, r); err != nil || m.Foreign {
 		return err
 	}
-	key := revisionKey{m.Machine, m.Revision}
-	parsed, err := c.e.parsedRevision(ctx, key)
+	key := m.RevisionKey()
+	parsed, err := c.db.catalogue.ParsedRevision(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("its definition (%v) is not there", key)
 	}
-	if _, locked := errors.AsType[*KeyError](err); locked {
+	if _, locked := errors.AsType[*catalogue.KeyError](err); locked {
 		return nil // definitions are counted for themselves
 	}
 	if err != nil {
@@ -133,13 +128,13 @@ func (c *Checker) check(ctx context.Context, r *store.Record, m *meta, chunks []
 
 // replayed replays a history that tells what a record does, and tells what is
 // wrong with that.
-func replayed(parsed *asl.StateMachine, m *meta, r *store.Record, events []history.Event) (*interpreter.Execution, error) {
-	x, err := interpreter.Replay(parsed, m.info(), events)
+func replayed(parsed *asl.StateMachine, m *stored.Meta, r *store.Record, events []history.Event) (*interpreter.Execution, error) {
+	x, err := interpreter.Replay(parsed, m.Info(), events)
 	switch {
 	case err != nil:
 		return nil, err
-	case statuses[x.Status()] != r.Status:
-		return nil, fmt.Errorf("its history adds up to %v, its record says %v", statuses[x.Status()], r.Status)
+	case stored.StatusOf(x.Status()) != r.Status:
+		return nil, fmt.Errorf("its history adds up to %v, its record says %v", stored.StatusOf(x.Status()), r.Status)
 	case !x.Whole():
 		return nil, fmt.Errorf("its history ends in the middle of a step, with event %d", r.Last)
 	}
@@ -180,7 +175,7 @@ func lifeOf(events []history.Event) (life, error) {
 				l.redrives, l.redriven = ev.RedriveCount, ev.Millis
 			}
 		default:
-			if status := endings[ev.Type]; status != 0 {
+			if status := stored.EndOf(ev.Type); status != 0 {
 				l.status, l.stop = status, ev.Millis
 			}
 		}
@@ -189,12 +184,6 @@ func lifeOf(events []history.Event) (life, error) {
 		return l, errors.New("it has no events")
 	}
 	return l, nil
-}
-
-// endings are the events that end an execution.
-var endings = map[history.Type]store.Status{
-	history.ExecutionSucceeded: store.Succeeded, history.ExecutionFailed: store.Failed,
-	history.ExecutionTimedOut: store.TimedOut, history.ExecutionAborted: store.Aborted,
 }
 
 // tells is an error if events do not tell what the execution's record says.

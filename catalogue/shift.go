@@ -1,11 +1,10 @@
-package engine
+package catalogue
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/steppehq/steppe/store"
@@ -70,10 +69,10 @@ type Shift struct {
 // Tally counts executions: all, and those that failed or timed out.
 type Tally struct{ Executions, Failed int64 }
 
-func (t Tally) plus(u Tally) Tally { return Tally{t.Executions + u.Executions, t.Failed + u.Failed} }
+func (t Tally) Plus(u Tally) Tally { return Tally{t.Executions + u.Executions, t.Failed + u.Failed} }
 
-// broken tells how executions break the rule, "" when they do not.
-func (r *ErrorRate) broken(t Tally) string {
+// Broken tells how executions break the rule, "" when they do not.
+func (r *ErrorRate) Broken(t Tally) string {
 	if r == nil || t.Executions == 0 {
 		return ""
 	}
@@ -90,8 +89,8 @@ func (s *Shift) MachineARN() string { return s.ARN("stateMachine", s.Machine) }
 // AliasARN is the ARN of the alias that is shifted.
 func (s *Shift) AliasARN() string { return s.MachineARN() + ":" + s.Alias }
 
-// routes are those of the alias at the shift's present weight.
-func (s *Shift) routes() []Route {
+// Routes are those of the alias at the shift's present weight.
+func (s *Shift) Routes() []Route {
 	switch s.Weight {
 	case 0:
 		return []Route{{s.From, 100}}
@@ -107,11 +106,11 @@ func machineShifts(t Tenant, machine string) string {
 	return shiftPrefix + t.Account + "/" + t.Region + "/" + machine + "/"
 }
 
-func (s *Shift) key() string { return machineShifts(s.Tenant, s.Machine) + s.Alias }
+func (s *Shift) Key() string { return machineShifts(s.Tenant, s.Machine) + s.Alias }
 
 func (s *Shift) edit() store.Edit {
 	encoded, _ := json.Marshal(s) // plain fields
-	return store.Edit{Key: s.key(), Version: s.entry, Value: encoded}
+	return store.Edit{Key: s.Key(), Version: s.entry, Value: encoded}
 }
 
 // RefusedShiftError tells why a shift cannot begin.
@@ -120,20 +119,20 @@ type RefusedShiftError struct{ Reason string }
 // Error gives the reason.
 func (e *RefusedShiftError) Error() string { return e.Reason }
 
-// BeginShift begins to bring an alias from the version that it leads to, to
-// another one. store.ErrNotFound for an alias or version that is not there,
+// BeginShift writes that an alias is brought from the version that it leads to, to
+// another one, with the first weight; the engine makes the steps that follow. store.ErrNotFound for an alias or version that is not there,
 // store.ErrVersion, [*RefusedShiftError].
-func (e *Engine) BeginShift(ctx context.Context, m *Machine, alias string, to uint32, plan ShiftPlan) (*Shift, error) {
-	a, err := e.Alias(ctx, m, alias)
+func (c *Catalogue) BeginShift(ctx context.Context, m *Machine, alias string, to uint32, plan ShiftPlan) (*Shift, error) {
+	a, err := c.Alias(ctx, m, alias)
 	if err != nil {
 		return nil, err
 	}
 	plan.Every = plan.Every.Truncate(time.Millisecond) // as timers are
 	s := &Shift{
 		Tenant: m.Tenant, Machine: m.Name, Number: m.Number, Alias: alias, From: a.Main(), To: to, ShiftPlan: plan,
-		Status: ShiftRunning, Weight: min(plan.First, 100), Started: e.Now().Truncate(time.Millisecond),
+		Status: ShiftRunning, Weight: min(plan.First, 100), Started: c.Now().Truncate(time.Millisecond),
 	}
-	old, err := e.readShift(ctx, s.key())
+	old, err := c.ReadShift(ctx, m, alias)
 	switch {
 	case err == nil && old.Status == ShiftRunning:
 		return nil, &RefusedShiftError{fmt.Sprintf("The alias is being shifted to version %d; cancel that first.", old.To)}
@@ -149,38 +148,43 @@ func (e *Engine) BeginShift(ctx context.Context, m *Machine, alias string, to ui
 		return nil, &RefusedShiftError{fmt.Sprintf("The alias leads to version %d already.", to)}
 	}
 	s.Next = s.Started.Add(plan.Every)
-	s.arrive(s.Started)
-	if err := e.putShift(ctx, m, *a, s); err != nil {
+	s.Arrive(s.Started)
+	if err := c.PutShift(ctx, m, *a, s); err != nil {
 		return nil, err
 	}
-	e.shifts.follow(e, s)
 	return s, nil
 }
 
-// arrive ends a shift that has come to its end.
-func (s *Shift) arrive(now time.Time) {
+// Arrive ends a shift that has come to its end.
+func (s *Shift) Arrive(now time.Time) {
 	if s.Weight == 100 {
 		s.Status, s.Next, s.Ended = ShiftSucceeded, time.Time{}, now
 	}
 }
 
-// back ends a shift where it began.
-func (s *Shift) back(status ShiftStatus, reason string, now time.Time) {
+// RollBack ends a shift where it began.
+func (s *Shift) RollBack(status ShiftStatus, reason string, now time.Time) {
 	s.Status, s.Reason, s.Weight, s.Next, s.Ended = status, reason, 0, time.Time{}, now
 }
 
-// putShift writes a shift, and has the alias lead where it tells.
-func (e *Engine) putShift(ctx context.Context, m *Machine, a Alias, s *Shift) error {
-	a.Routes, a.Updated = s.routes(), e.Now()
-	if _, err := e.putAlias(ctx, m, a, s.edit()); err != nil {
+// PutShift writes a shift, and has the alias lead where it tells.
+func (c *Catalogue) PutShift(ctx context.Context, m *Machine, a Alias, s *Shift) error {
+	a.Routes, a.Updated = s.Routes(), c.Now()
+	if _, err := c.putAlias(ctx, m, a, s.edit()); err != nil {
 		return err
 	}
 	s.entry++
 	return nil
 }
 
-func (e *Engine) readShift(ctx context.Context, key string) (*Shift, error) {
-	entry, err := e.store.Get(ctx, key)
+// ReadShift returns the last shift of an alias as it was written last: one that is
+// under way is not counted. store.ErrNotFound.
+func (c *Catalogue) ReadShift(ctx context.Context, m *Machine, alias string) (*Shift, error) {
+	return c.ShiftAt(ctx, machineShifts(m.Tenant, m.Name)+alias)
+}
+
+func (c *Catalogue) ShiftAt(ctx context.Context, key string) (*Shift, error) {
+	entry, err := c.store.Get(ctx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -189,56 +193,34 @@ func (e *Engine) readShift(ctx context.Context, key string) (*Shift, error) {
 
 func decodeShift(entry store.Entry) (*Shift, error) {
 	s := &Shift{entry: entry.Version}
-	return s, decodeEntry(entry, s)
+	return s, DecodeEntry(entry, s)
 }
 
-// Shift gives the last shift of an alias. store.ErrNotFound.
-func (e *Engine) Shift(ctx context.Context, m *Machine, alias string) (*Shift, error) {
-	s, err := e.readShift(ctx, machineShifts(m.Tenant, m.Name)+alias)
-	if err == nil && s.Status == ShiftRunning {
-		s.Tally, err = e.tally(ctx, s, new(tallying))
-	}
-	return s, err
-}
-
-// CancelShift has a shift rolled back that is under way; one that has ended
-// stays as it is. store.ErrNotFound, store.ErrVersion.
-func (e *Engine) CancelShift(ctx context.Context, m *Machine, alias string) (*Shift, error) {
-	s, err := e.Shift(ctx, m, alias)
-	if err != nil || s.Status != ShiftRunning {
-		return s, err
-	}
-	a, err := e.Alias(ctx, m, alias)
-	if err != nil {
-		return nil, err
-	}
-	if !slices.Equal(a.Routes, s.routes()) {
-		return s, e.overrule(ctx, s)
-	}
-	s.back(ShiftCancelled, "", e.Now())
-	return s, e.putShift(ctx, m, *a, s)
-}
-
-// overrule ends a shift whose alias somebody has led elsewhere.
-func (e *Engine) overrule(ctx context.Context, s *Shift) error {
-	s.Status, s.Reason, s.Next, s.Ended = ShiftOverruled, "The alias was changed meanwhile.", time.Time{}, e.Now()
-	err := e.put(ctx, s.edit())
+// Overrule ends a shift whose alias somebody has led elsewhere.
+func (c *Catalogue) Overrule(ctx context.Context, s *Shift) error {
+	s.Status, s.Reason, s.Next, s.Ended = ShiftOverruled, "The alias was changed meanwhile.", time.Time{}, c.Now()
+	err := c.Put(ctx, s.edit())
 	s.entry++
 	return err
 }
 
 // Shifts lists the last shifts of the tenant's aliases, in the order of their
 // machines' names and their own, limit of them (0: all) after MACHINE/ALIAS. Those under way are counted only when they are asked for.
-func (e *Engine) Shifts(ctx context.Context, t Tenant, after string, limit int) ([]*Shift, error) {
+func (c *Catalogue) Shifts(ctx context.Context, t Tenant, after string, limit int) ([]*Shift, error) {
 	prefix := shiftPrefix + t.Account + "/" + t.Region + "/"
 	if after != "" {
 		after = prefix + after
 	}
-	return e.scanShifts(ctx, prefix, after, limit)
+	return c.scanShifts(ctx, prefix, after, limit)
 }
 
-func (e *Engine) scanShifts(ctx context.Context, prefix, after string, limit int) ([]*Shift, error) {
-	entries, err := e.store.Scan(ctx, prefix, after, limit)
+// AllShifts lists the last shifts of all aliases of all tenants.
+func (c *Catalogue) AllShifts(ctx context.Context) ([]*Shift, error) {
+	return c.scanShifts(ctx, shiftPrefix, "", 0)
+}
+
+func (c *Catalogue) scanShifts(ctx context.Context, prefix, after string, limit int) ([]*Shift, error) {
+	entries, err := c.store.Scan(ctx, prefix, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -249,4 +231,16 @@ func (e *Engine) scanShifts(ctx context.Context, prefix, after string, limit int
 		}
 	}
 	return shifts, nil
+}
+
+// shiftWatch is how often the rule of a shift is looked at.
+const shiftWatch = 2 * time.Second
+
+// Due is when a shift is to be looked at next.
+func (s *Shift) Due(now time.Time) time.Time {
+	watch := now.Add(shiftWatch).Truncate(time.Millisecond)
+	if s.Rule != nil && watch.Before(s.Next) {
+		return watch
+	}
+	return s.Next
 }

@@ -1,4 +1,4 @@
-package engine
+package catalogue
 
 import (
 	"context"
@@ -12,12 +12,12 @@ import (
 // who updates a machine again and again does not fill the disk.
 type unusedRevisions struct {
 	mu   sync.Mutex
-	all  map[revisionKey]bool // false: it is being forgotten, or is gone
-	gone []revisionKey        // those that are, the last maxGone of them
+	all  map[RevisionKey]bool // false: it is being forgotten, or is gone
+	gone []RevisionKey        // those that are, the last maxGone of them
 }
 
 func newUnusedRevisions() unusedRevisions {
-	return unusedRevisions{all: make(map[revisionKey]bool)}
+	return unusedRevisions{all: make(map[RevisionKey]bool)}
 }
 
 const (
@@ -30,7 +30,7 @@ const (
 )
 
 // made notes a new revision.
-func (u *unusedRevisions) made(key revisionKey) {
+func (u *unusedRevisions) made(key RevisionKey) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if len(u.all) < maxUnused {
@@ -40,7 +40,7 @@ func (u *unusedRevisions) made(key revisionKey) {
 
 // use notes that something runs by a revision from now on. It is false when the
 // revision is gone.
-func (u *unusedRevisions) use(key revisionKey) bool {
+func (u *unusedRevisions) use(key RevisionKey) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	unused, known := u.all[key]
@@ -51,7 +51,7 @@ func (u *unusedRevisions) use(key revisionKey) bool {
 }
 
 // giveUp has nobody use a revision any more. It is false when somebody may.
-func (u *unusedRevisions) giveUp(key revisionKey) bool {
+func (u *unusedRevisions) giveUp(key RevisionKey) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if !u.all[key] {
@@ -68,7 +68,7 @@ func (u *unusedRevisions) giveUp(key revisionKey) bool {
 }
 
 // keep lets a revision be used again that was given up.
-func (u *unusedRevisions) keep(key revisionKey) {
+func (u *unusedRevisions) keep(key RevisionKey) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.all[key] = true
@@ -77,9 +77,9 @@ func (u *unusedRevisions) keep(key revisionKey) {
 // forgetUnused gives the edits that take the revision before a machine's out of
 // the catalogue if nothing has run by it. kept must be called with whether they
 // were made.
-func (e *Engine) forgetUnused(ctx context.Context, m *Machine) (edits []store.Edit, kept func(made bool)) {
-	u := &e.catalogue.unused
-	before := revisionKey{m.Number, m.Revision - 1}
+func (c *Catalogue) forgetUnused(ctx context.Context, m *Machine) (edits []store.Edit, kept func(made bool)) {
+	u := &c.unused
+	before := RevisionKey{m.Number, m.Revision - 1}
 	if m.Revision == 0 || !u.giveUp(before) {
 		return nil, func(bool) {}
 	}
@@ -88,7 +88,7 @@ func (e *Engine) forgetUnused(ctx context.Context, m *Machine) (edits []store.Ed
 			u.keep(before)
 		}
 	}
-	entry, err := e.store.Get(ctx, before.String())
+	entry, err := c.store.Get(ctx, before.String())
 	if err != nil {
 		kept(false)
 		return nil, func(bool) {}
@@ -96,15 +96,15 @@ func (e *Engine) forgetUnused(ctx context.Context, m *Machine) (edits []store.Ed
 	return []store.Edit{{Key: entry.Key, Version: entry.Version}}, kept
 }
 
-// using gives the machine to start an execution of, and notes that its revision is
+// Using gives the machine to start an execution of, and notes that its revision is
 // used: the one that was asked for, or what stands in its place by now.
-func (e *Engine) using(ctx context.Context, m *Machine) (*Machine, error) {
+func (c *Catalogue) Using(ctx context.Context, m *Machine) (*Machine, error) {
 	for range attempts {
-		if e.catalogue.unused.use(revisionKey{m.Number, m.Revision}) {
+		if c.unused.use(RevisionKey{m.Number, m.Revision}) {
 			return m, nil
 		}
 		var err error
-		if m, err = e.Machine(ctx, m.ARN()); err != nil {
+		if m, err = c.Machine(ctx, m.ARN()); err != nil {
 			return nil, err
 		}
 	}

@@ -1,4 +1,4 @@
-package engine
+package transfer
 
 import (
 	"bytes"
@@ -12,8 +12,10 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -57,7 +59,7 @@ type exportedActivity struct {
 	ARN        string          `json:"activityArn"`
 	Created    seconds         `json:"creationDate"`
 	Encryption json.RawMessage `json:"encryptionConfiguration,omitempty"`
-	Tags       []Tag           `json:"tags,omitempty"`
+	Tags       []catalogue.Tag `json:"tags,omitempty"`
 }
 
 // exportedMachine is a state machine with all that hangs on it. What it is now
@@ -69,14 +71,14 @@ type exportedMachine struct {
 	ARN    string `json:"stateMachineArn"`
 	// Status is ACTIVE, DELETING, or DELETED: of such a one there is nothing
 	// but the revisions that executions were started with.
-	Status    string             `json:"status"`
-	Type      MachineType        `json:"type"`
-	Created   seconds            `json:"creationDate,omitzero"`
-	Updated   seconds            `json:"updateDate,omitzero"`
-	Revision  decimal            `json:"revision"`
-	Tags      []Tag              `json:"tags,omitempty"`
-	Published *string            `json:"publishedAtCreation,omitempty"` // a version's description
-	Revisions []exportedRevision `json:"revisions"`
+	Status    string                `json:"status"`
+	Type      catalogue.MachineType `json:"type"`
+	Created   seconds               `json:"creationDate,omitzero"`
+	Updated   seconds               `json:"updateDate,omitzero"`
+	Revision  decimal               `json:"revision"`
+	Tags      []catalogue.Tag       `json:"tags,omitempty"`
+	Published *string               `json:"publishedAtCreation,omitempty"` // a version's description
+	Revisions []exportedRevision    `json:"revisions"`
 	// LastVersion is the greatest number of a version that was given so far.
 	LastVersion uint32            `json:"lastVersion,omitempty"`
 	Versions    []exportedVersion `json:"versions,omitempty"`
@@ -123,20 +125,20 @@ type exportedRoute struct {
 }
 
 type exportedShift struct {
-	From       uint32      `json:"fromVersion"`
-	To         uint32      `json:"toVersion"`
-	First      int         `json:"first"`
-	Step       int         `json:"step"`
-	Every      string      `json:"every"`
-	ErrorRate  *float64    `json:"errorRate,omitempty"`
-	Status     ShiftStatus `json:"status"`
-	Reason     string      `json:"reason,omitempty"`
-	Weight     int         `json:"weight"`
-	Started    seconds     `json:"startDate"`
-	Next       seconds     `json:"nextStepDate,omitzero"`
-	Ended      seconds     `json:"stopDate,omitzero"`
-	Executions int64       `json:"executions"`
-	Failed     int64       `json:"failed"`
+	From       uint32                `json:"fromVersion"`
+	To         uint32                `json:"toVersion"`
+	First      int                   `json:"first"`
+	Step       int                   `json:"step"`
+	Every      string                `json:"every"`
+	ErrorRate  *float64              `json:"errorRate,omitempty"`
+	Status     catalogue.ShiftStatus `json:"status"`
+	Reason     string                `json:"reason,omitempty"`
+	Weight     int                   `json:"weight"`
+	Started    seconds               `json:"startDate"`
+	Next       seconds               `json:"nextStepDate,omitzero"`
+	Ended      seconds               `json:"stopDate,omitzero"`
+	Executions int64                 `json:"executions"`
+	Failed     int64                 `json:"failed"`
 }
 
 // exportedExecution is what stands of an execution before its events, which are
@@ -228,7 +230,7 @@ func decodeLine(line []byte, into any) error {
 
 // portable is an execution on its way from one store to another.
 type portable struct {
-	meta   meta
+	meta   stored.Meta
 	record store.Record // Machine is 0 in it, Meta is not there
 	events []history.Event
 }
@@ -238,7 +240,7 @@ type portable struct {
 func (p *portable) line(machine int) []byte {
 	m, r := &p.meta, &p.record
 	head := exportedExecution{
-		Kind: kindExecution, ARN: m.executionARN(), Machine: machine, Revision: decimal(m.Revision),
+		Kind: kindExecution, ARN: m.ExecutionARN(), Machine: machine, Revision: decimal(m.Revision),
 		ID: hex.EncodeToString(r.ID[:]), Status: r.Status.String(), Start: seconds(r.Start), Stop: seconds(r.Stop),
 		Redrives: r.Redrives, Redriven: seconds(r.Redriven),
 		RoleARN: m.RoleARN, VersionARN: m.VersionARN, AliasARN: m.AliasARN, TraceHeader: m.TraceHeader,
@@ -312,8 +314,8 @@ const maxRetention = 100 * 365 * 24 * 60 * 60
 
 // parseExported reads the ARN of a kind of things in an export. Its parts become
 // parts of keys: none may be what no tenant or name can be.
-func parseExported(arn, kind string, parts int) (Name, bool) {
-	name, ok := ParseARN(arn)
+func parseExported(arn, kind string, parts int) (catalogue.Name, bool) {
+	name, ok := catalogue.ParseARN(arn)
 	if !ok || name.Kind != kind || len(name.Path) != parts {
 		return name, false
 	}
@@ -338,13 +340,13 @@ func (p *portable) read(head *exportedExecution) error {
 	case head.Retention < 0 || head.Retention > maxRetention:
 		return fmt.Errorf("retentionInSeconds is %d, and cannot be", head.Retention)
 	}
-	p.meta = meta{
+	p.meta = stored.Meta{
 		Account: name.Account, Region: name.Region, MachineName: name.Path[0], Name: name.Path[1], Revision: uint64(head.Revision),
 		RoleARN: head.RoleARN, VersionARN: head.VersionARN, AliasARN: head.AliasARN, TraceHeader: head.TraceHeader,
 		Retention: head.Retention, Foreign: head.Foreign,
 	}
 	if express {
-		p.meta.Type, p.meta.ID = Express, name.Path[2]
+		p.meta.Type, p.meta.ID = catalogue.Express, name.Path[2]
 	}
 	if head.Fork != nil {
 		p.meta.Fork = new(history.Fork(*head.Fork))

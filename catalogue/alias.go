@@ -1,4 +1,4 @@
-package engine
+package catalogue
 
 import (
 	"context"
@@ -62,10 +62,13 @@ func (a *Alias) pick(place int) uint32 {
 	return a.Main()
 }
 
+// Pick draws one of an alias's versions, each as often as its weight tells.
+func (c *Catalogue) Pick(a *Alias) uint32 { return a.pick(c.percent()) }
+
 // percent draws a number from 0 to 99.
-func (e *Engine) percent() int {
+func (c *Catalogue) percent() int {
 	var b [8]byte
-	e.random(b[:])
+	c.Random(b[:])
 	return int(binary.BigEndian.Uint64(b[:]) % 100)
 }
 
@@ -83,12 +86,12 @@ func aliasPrefix(machine uint32) string { return fmt.Sprintf("%s%08x/", aliasKin
 
 func decodeAlias(entry store.Entry) (*Alias, error) {
 	a := &Alias{entry: entry.Version}
-	return a, decodeEntry(entry, a)
+	return a, DecodeEntry(entry, a)
 }
 
 // Alias gives an alias of a machine. store.ErrNotFound.
-func (e *Engine) Alias(ctx context.Context, m *Machine, name string) (*Alias, error) {
-	c, key := e.catalogue, aliasKey{m.Number, name}
+func (c *Catalogue) Alias(ctx context.Context, m *Machine, name string) (*Alias, error) {
+	key := aliasKey{m.Number, name}
 	c.mu.RLock()
 	a, _ := c.aliases.get(key)
 	changes := c.changes
@@ -96,7 +99,7 @@ func (e *Engine) Alias(ctx context.Context, m *Machine, name string) (*Alias, er
 	if a != nil {
 		return a, nil
 	}
-	entry, err := e.store.Get(ctx, key.String())
+	entry, err := c.store.Get(ctx, key.String())
 	if err != nil {
 		return nil, err
 	}
@@ -113,12 +116,12 @@ func (e *Engine) Alias(ctx context.Context, m *Machine, name string) (*Alias, er
 
 // Aliases lists the aliases of a machine by name, at most limit (0: all) after
 // the given name: those that lead to a version, or with version 0 all.
-func (e *Engine) Aliases(ctx context.Context, m *Machine, version uint32, after string, limit int) ([]*Alias, error) {
+func (c *Catalogue) Aliases(ctx context.Context, m *Machine, version uint32, after string, limit int) ([]*Alias, error) {
 	prefix := aliasPrefix(m.Number)
 	if after != "" {
 		after = prefix + after
 	}
-	entries, err := e.store.Scan(ctx, prefix, after, 0) // there are a hundred at most
+	entries, err := c.store.Scan(ctx, prefix, after, 0) // there are a hundred at most
 	if err != nil {
 		return nil, err
 	}
@@ -141,17 +144,17 @@ func (e *Engine) Aliases(ctx context.Context, m *Machine, version uint32, after 
 // PutAlias adds an alias, or replaces one that the caller has seen. The versions
 // that it leads to must be there. store.ErrVersion, store.ErrNotFound,
 // ErrQuota.
-func (e *Engine) PutAlias(ctx context.Context, m *Machine, a Alias) (*Alias, error) {
-	return e.putAlias(ctx, m, a)
+func (c *Catalogue) PutAlias(ctx context.Context, m *Machine, a Alias) (*Alias, error) {
+	return c.putAlias(ctx, m, a)
 }
 
-func (e *Engine) putAlias(ctx context.Context, m *Machine, a Alias, more ...store.Edit) (*Alias, error) {
-	p, err := e.published(ctx, m.Number)
+func (c *Catalogue) putAlias(ctx context.Context, m *Machine, a Alias, more ...store.Edit) (*Alias, error) {
+	p, err := c.published(ctx, m.Number)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range a.Routes {
-		if _, err := e.Version(ctx, m, r.Version); err != nil {
+		if _, err := c.Version(ctx, m, r.Version); err != nil {
 			return nil, err
 		}
 	}
@@ -163,10 +166,10 @@ func (e *Engine) putAlias(ctx context.Context, m *Machine, a Alias, more ...stor
 	}
 	encoded, err := json.Marshal(&a)
 	if err != nil {
-		return nil, fmt.Errorf("engine: encode alias: %w", err)
+		return nil, fmt.Errorf("catalogue: encode alias: %w", err)
 	}
 	key := aliasKey{m.Number, a.Name}
-	if err := e.put(ctx, append(more, p.edit(), store.Edit{Key: key.String(), Version: a.entry, Value: encoded})...); err != nil {
+	if err := c.Put(ctx, append(more, p.edit(), store.Edit{Key: key.String(), Version: a.entry, Value: encoded})...); err != nil {
 		return nil, err
 	}
 	a.entry++
@@ -175,26 +178,26 @@ func (e *Engine) putAlias(ctx context.Context, m *Machine, a Alias, more ...stor
 
 // DeleteAlias deletes an alias and ends its shift; one that is not there counts
 // as deleted. Its executions go on. store.ErrVersion.
-func (e *Engine) DeleteAlias(ctx context.Context, m *Machine, name string) error {
+func (c *Catalogue) DeleteAlias(ctx context.Context, m *Machine, name string) error {
 	key := aliasKey{m.Number, name}
-	entry, err := e.store.Get(ctx, key.String())
+	entry, err := c.store.Get(ctx, key.String())
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	p, err := e.published(ctx, m.Number)
+	p, err := c.published(ctx, m.Number)
 	if err != nil {
 		return err
 	}
 	p.Aliases--
 	edits := []store.Edit{p.edit(), {Key: key.String(), Version: entry.Version}}
-	shift, err := e.readShift(ctx, machineShifts(m.Tenant, m.Name)+name)
+	shift, err := c.ShiftAt(ctx, machineShifts(m.Tenant, m.Name)+name)
 	if err == nil {
-		edits = append(edits, store.Edit{Key: shift.key(), Version: shift.entry})
+		edits = append(edits, store.Edit{Key: shift.Key(), Version: shift.entry})
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	return e.put(ctx, edits...)
+	return c.Put(ctx, edits...)
 }

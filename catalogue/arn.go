@@ -1,11 +1,9 @@
-package engine
+package catalogue
 
 import (
 	"crypto/sha256"
 	"encoding/binary"
 	"strings"
-
-	"github.com/steppehq/steppe/store"
 )
 
 // Tenant is an account in a region: the namespace of all names.
@@ -45,18 +43,8 @@ func ParseARN(arn string) (Name, bool) {
 	return Name{Tenant{parts[4], parts[3]}, parts[5], parts[6:]}, true
 }
 
-// scopeOf is the namespace of the executions of a state machine.
-func scopeOf(t Tenant, machine string) store.Scope {
-	return store.Scope(hash(t.Account, t.Region, machine))
-}
-
-// nameKey is where the store looks up an execution by its name.
-func nameKey(t Tenant, machine, name string) store.NameKey {
-	return store.NameKey{Scope: scopeOf(t, machine), Name: name}
-}
-
-// hash is the beginning of the SHA-256 of some texts.
-func hash(parts ...string) [8]byte {
+// Hash is the beginning of the SHA-256 of some texts.
+func Hash(parts ...string) [8]byte {
 	h := sha256.New()
 	for _, part := range parts {
 		var size [8]byte

@@ -2,101 +2,13 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
-	"time"
 
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/value"
 )
-
-// Activity is an activity as the catalogue has it.
-type Activity struct {
-	Tenant
-	Name       string
-	Created    time.Time
-	Encryption json.RawMessage `json:",omitempty"`
-	Tags       []Tag
-
-	version uint64
-}
-
-// ARN is the activity's name in the API.
-func (a *Activity) ARN() string { return a.Tenant.ARN("activity", a.Name) }
-
-const activityPrefix = "activity/"
-
-func activityKey(t Tenant, name string) string {
-	return activityPrefix + t.Account + "/" + t.Region + "/" + name
-}
-
-// Activity reads an activity. store.ErrNotFound.
-func (e *Engine) Activity(ctx context.Context, t Tenant, name string) (*Activity, error) {
-	if !visible(ctx, t) {
-		return nil, store.ErrNotFound
-	}
-	entry, err := e.store.Get(ctx, activityKey(t, name))
-	if err != nil {
-		return nil, err
-	}
-	return decodeActivity(entry)
-}
-
-func decodeActivity(entry store.Entry) (*Activity, error) {
-	a := new(Activity)
-	a.version = entry.Version
-	return a, decodeEntry(entry, a)
-}
-
-// Activities lists the activities of a tenant by name, at most limit of them
-// after the given name.
-func (e *Engine) Activities(ctx context.Context, t Tenant, after string, limit int) ([]*Activity, error) {
-	prefix := activityKey(t, "")
-	if after != "" {
-		after = prefix + after
-	}
-	entries, err := e.store.Scan(ctx, prefix, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	found := make([]*Activity, 0, len(entries))
-	for _, entry := range entries {
-		a, err := decodeActivity(entry)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, a)
-	}
-	return found, nil
-}
-
-// PutActivity adds an activity, or replaces the one that was read.
-// store.ErrVersion, [*KeyError], [*QuotaError].
-func (e *Engine) PutActivity(ctx context.Context, a Activity) error {
-	if a.version == 0 {
-		if err := e.CheckEncryption(a.Account, a.Encryption); err != nil {
-			return err
-		}
-		if err := e.admit(ctx, a.Account, amount{activities: 1}); err != nil {
-			return err
-		}
-		e.warnPlain(a.ARN(), a.Encryption)
-	}
-	encoded, err := json.Marshal(a)
-	if err != nil {
-		return fmt.Errorf("engine: encode activity: %w", err)
-	}
-	return e.put(ctx, store.Edit{Key: activityKey(a.Tenant, a.Name), Version: a.version, Value: encoded})
-}
-
-// DeleteActivity takes an activity out of the catalogue; its tasks in line
-// stay until they time out. store.ErrVersion.
-func (e *Engine) DeleteActivity(ctx context.Context, a *Activity) error {
-	return e.put(ctx, store.Edit{Key: activityKey(a.Tenant, a.Name), Version: a.version})
-}
 
 // activityTask is a task in line for a worker.
 type activityTask struct {

@@ -1,4 +1,4 @@
-package engine
+package catalogue
 
 import (
 	"context"
@@ -18,7 +18,7 @@ const (
 )
 
 // ErrQuota tells that the state machine has as many versions, or aliases, as it may.
-var ErrQuota = errors.New("engine: quota of versions or aliases exceeded")
+var ErrQuota = errors.New("catalogue: quota of versions or aliases exceeded")
 
 // Version is a revision of a state machine that was published. It is immutable.
 type Version struct {
@@ -83,9 +83,9 @@ func (p *published) next(m *Machine, description string, now time.Time) *Version
 
 // published reads what a machine has of versions and aliases. store.ErrVersion
 // when the machine is not there any more, or is being deleted.
-func (e *Engine) published(ctx context.Context, machine uint32) (published, error) {
+func (c *Catalogue) published(ctx context.Context, machine uint32) (published, error) {
 	p := published{number: machine}
-	entry, err := e.store.Get(ctx, publishedKey(machine))
+	entry, err := c.store.Get(ctx, publishedKey(machine))
 	if errors.Is(err, store.ErrNotFound) {
 		err = store.ErrVersion
 	}
@@ -93,17 +93,17 @@ func (e *Engine) published(ctx context.Context, machine uint32) (published, erro
 		return p, err
 	}
 	p.version = entry.Version
-	return p, decodeEntry(entry, &p)
+	return p, DecodeEntry(entry, &p)
 }
 
 // publishing gives the version of the machine's revision, and the edits that
 // make it when there is none.
-func (e *Engine) publishing(ctx context.Context, m *Machine, description string) (*Version, []store.Edit, error) {
-	p, err := e.published(ctx, m.Number)
+func (c *Catalogue) publishing(ctx context.Context, m *Machine, description string) (*Version, []store.Edit, error) {
+	p, err := c.published(ctx, m.Number)
 	if err != nil {
 		return nil, nil, err
 	}
-	newest, err := e.Versions(ctx, m, 0, 1)
+	newest, err := c.Versions(ctx, m, 0, 1)
 	switch {
 	case err != nil:
 		return nil, nil, err
@@ -112,31 +112,31 @@ func (e *Engine) publishing(ctx context.Context, m *Machine, description string)
 	case p.Versions >= maxVersions:
 		return nil, nil, ErrQuota
 	}
-	if !e.catalogue.unused.use(revisionKey{m.Number, m.Revision}) {
+	if !c.unused.use(RevisionKey{m.Number, m.Revision}) {
 		return nil, nil, store.ErrVersion // it was replaced meanwhile
 	}
-	v := p.next(m, description, e.Now())
+	v := p.next(m, description, c.Now())
 	return v, []store.Edit{v.edit(m.Number), p.edit()}, nil
 }
 
 // Publish makes a version of the machine's revision, or gives the one that
 // there is. store.ErrVersion, ErrQuota.
-func (e *Engine) Publish(ctx context.Context, m *Machine, description string) (*Version, error) {
-	v, edits, err := e.publishing(ctx, m, description)
+func (c *Catalogue) Publish(ctx context.Context, m *Machine, description string) (*Version, error) {
+	v, edits, err := c.publishing(ctx, m, description)
 	if err != nil || len(edits) == 0 {
 		return v, err
 	}
-	return v, e.put(ctx, edits...)
+	return v, c.Put(ctx, edits...)
 }
 
 // Versions lists the versions of a machine, newest first: at most limit (0:
 // all) of those whose number is smaller than before (0: any).
-func (e *Engine) Versions(ctx context.Context, m *Machine, before uint32, limit int) ([]*Version, error) {
+func (c *Catalogue) Versions(ctx context.Context, m *Machine, before uint32, limit int) ([]*Version, error) {
 	after := ""
 	if before > 0 {
 		after = versionKey{m.Number, before}.String()
 	}
-	entries, err := e.store.Scan(ctx, versionPrefix(m.Number), after, limit)
+	entries, err := c.store.Scan(ctx, versionPrefix(m.Number), after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -151,12 +151,12 @@ func (e *Engine) Versions(ctx context.Context, m *Machine, before uint32, limit 
 
 func decodeVersion(entry store.Entry) (*Version, error) {
 	v := &Version{entry: entry.Version}
-	return v, decodeEntry(entry, v)
+	return v, DecodeEntry(entry, v)
 }
 
 // Version gives a version of a machine. store.ErrNotFound.
-func (e *Engine) Version(ctx context.Context, m *Machine, number uint32) (*Version, error) {
-	entry, err := e.store.Get(ctx, versionKey{m.Number, number}.String())
+func (c *Catalogue) Version(ctx context.Context, m *Machine, number uint32) (*Version, error) {
+	entry, err := c.store.Get(ctx, versionKey{m.Number, number}.String())
 	if err != nil {
 		return nil, err
 	}
@@ -165,18 +165,18 @@ func (e *Engine) Version(ctx context.Context, m *Machine, number uint32) (*Versi
 
 // MachineAt gives a machine as a version of it was published, with the tags that
 // it has now. store.ErrNotFound.
-func (e *Engine) MachineAt(ctx context.Context, m *Machine, number uint32) (*Machine, error) {
-	c, key := e.catalogue, versionKey{m.Number, number}
+func (c *Catalogue) MachineAt(ctx context.Context, m *Machine, number uint32) (*Machine, error) {
+	key := versionKey{m.Number, number}
 	c.mu.RLock()
 	at, _ := c.versions.get(key)
 	changes := c.changes
 	c.mu.RUnlock()
 	if at == nil {
-		v, err := e.Version(ctx, m, number)
+		v, err := c.Version(ctx, m, number)
 		if err != nil {
 			return nil, err
 		}
-		if at, err = e.machineAt(ctx, m, v.Revision); err != nil {
+		if at, err = c.machineAt(ctx, m, v.Revision); err != nil {
 			return nil, err
 		}
 		c.keepVersion(key, at, changes)
@@ -186,7 +186,7 @@ func (e *Engine) MachineAt(ctx context.Context, m *Machine, number uint32) (*Mac
 	return &tagged, nil
 }
 
-func (c *catalogue) keepVersion(key versionKey, at *Machine, changes uint64) {
+func (c *Catalogue) keepVersion(key versionKey, at *Machine, changes uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changes == changes {
@@ -194,8 +194,8 @@ func (c *catalogue) keepVersion(key versionKey, at *Machine, changes uint64) {
 	}
 }
 
-func (e *Engine) machineAt(ctx context.Context, m *Machine, number uint64) (*Machine, error) {
-	rev, err := e.revision(ctx, revisionKey{m.Number, number})
+func (c *Catalogue) machineAt(ctx context.Context, m *Machine, number uint64) (*Machine, error) {
+	rev, err := c.Revision(ctx, RevisionKey{m.Number, number})
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +205,7 @@ func (e *Engine) machineAt(ctx context.Context, m *Machine, number uint64) (*Mac
 	if at.locked != nil {
 		return &at, nil
 	}
-	at.parsed, err = e.parsedRevision(ctx, revisionKey{m.Number, number})
+	at.parsed, err = c.ParsedRevision(ctx, RevisionKey{m.Number, number})
 	return &at, err
 }
 
@@ -214,24 +214,24 @@ type ReferencedError struct{ Aliases []string }
 
 // Error names the aliases.
 func (e *ReferencedError) Error() string {
-	return fmt.Sprintf("engine: the version is referenced by the aliases %q", e.Aliases)
+	return fmt.Sprintf("catalogue: the version is referenced by the aliases %q", e.Aliases)
 }
 
 // DeleteVersion deletes a version; one that is not there counts as deleted. Its
 // executions go on. store.ErrVersion, [*ReferencedError].
-func (e *Engine) DeleteVersion(ctx context.Context, m *Machine, number uint32) error {
-	v, err := e.Version(ctx, m, number)
+func (c *Catalogue) DeleteVersion(ctx context.Context, m *Machine, number uint32) error {
+	v, err := c.Version(ctx, m, number)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	p, err := e.published(ctx, m.Number)
+	p, err := c.published(ctx, m.Number)
 	if err != nil {
 		return err
 	}
-	aliases, err := e.Aliases(ctx, m, number, "", 0)
+	aliases, err := c.Aliases(ctx, m, number, "", 0)
 	if err != nil {
 		return err
 	}
@@ -244,7 +244,7 @@ func (e *Engine) DeleteVersion(ctx context.Context, m *Machine, number uint32) e
 	}
 	p.Versions--
 	key := versionKey{m.Number, number}
-	return e.put(ctx, p.edit(), store.Edit{Key: key.String(), Version: v.entry})
+	return c.Put(ctx, p.edit(), store.Edit{Key: key.String(), Version: v.entry})
 }
 
 // ParseQualifier reads what follows the name in a state machine's ARN: the
@@ -269,16 +269,16 @@ type Target struct {
 // Resolve gives what a state machine's ARN leads to, qualified or not.
 // store.ErrNotFound; ErrDeleting for a version or alias of a machine that is
 // being deleted, which is gone already.
-func (e *Engine) Resolve(ctx context.Context, arn string) (Target, error) {
+func (c *Catalogue) Resolve(ctx context.Context, arn string) (Target, error) {
 	name, ok := ParseARN(arn)
 	if !ok || name.Kind != "stateMachine" || len(name.Path) > 2 {
 		return Target{}, store.ErrNotFound
 	}
 	if len(name.Path) == 1 {
-		m, err := e.Machine(ctx, arn)
+		m, err := c.Machine(ctx, arn)
 		return Target{Machine: m}, err
 	}
-	m, err := e.Machine(ctx, name.ARN("stateMachine", name.Path[0]))
+	m, err := c.Machine(ctx, name.ARN("stateMachine", name.Path[0]))
 	switch {
 	case err != nil:
 		return Target{}, err
@@ -287,41 +287,9 @@ func (e *Engine) Resolve(ctx context.Context, arn string) (Target, error) {
 	}
 	number, alias := ParseQualifier(name.Path[1])
 	if number == 0 {
-		a, err := e.Alias(ctx, m, alias)
+		a, err := c.Alias(ctx, m, alias)
 		return Target{Machine: m, Alias: a}, err
 	}
-	m, err = e.MachineAt(ctx, m, number)
+	m, err = c.MachineAt(ctx, m, number)
 	return Target{Machine: m, Version: number}, err
-}
-
-// StartOf makes the request that starts an execution of what an ARN leads to.
-// An alias picks one of its versions at random. store.ErrNotFound, ErrDeleting.
-func (e *Engine) StartOf(ctx context.Context, arn string) (StartRequest, error) {
-	var (
-		t   Target
-		err error
-	)
-	for range attempts {
-		if t, err = e.Resolve(ctx, arn); err != nil {
-			return StartRequest{}, err
-		}
-		req, number := StartRequest{Machine: t.Machine}, t.Version
-		if t.Alias != nil {
-			number, req.AliasARN = t.Alias.pick(e.percent()), t.Machine.AliasARN(t.Alias.Name)
-			req.Machine, err = e.MachineAt(ctx, t.Machine, number)
-			if errors.Is(err, store.ErrNotFound) {
-				continue // the alias has been changed, and the version deleted
-			}
-		}
-		if number > 0 {
-			req.VersionARN = t.Machine.VersionARN(number)
-		}
-		return req, err
-	}
-	return StartRequest{}, err
-}
-
-// qualifierTerm is what the executions of a version or an alias are entered under.
-func qualifierTerm(machine uint32, arn string) store.Term {
-	return store.Term(hash("qualifier", strconv.FormatUint(uint64(machine), 10), arn))
 }

@@ -1,7 +1,8 @@
-package engine
+package catalogue
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,6 +77,9 @@ type Tag struct {
 // ARN is the machine's name in the API.
 func (m *Machine) ARN() string { return m.Tenant.ARN("stateMachine", m.Name) }
 
+// Entry is the key of the machine in the catalogue.
+func (m *Machine) Entry() string { return machineKey(m.Tenant, m.Name) }
+
 // Parsed gives the machine's definition; nil when the machine is locked.
 func (m *Machine) Parsed() *asl.StateMachine { return m.parsed }
 
@@ -83,7 +87,7 @@ func (m *Machine) Parsed() *asl.StateMachine { return m.parsed }
 // it can.
 func (m *Machine) Locked() error { return m.locked }
 
-// Version is the catalogue's version of the entry, for [Engine.PutMachine].
+// Version is the catalogue's version of the entry, for [Catalogue.PutMachine].
 func (m *Machine) Version() uint64 { return m.version }
 
 // Revision is what a state machine was at a time. It is kept for the executions
@@ -115,9 +119,10 @@ type storedRevision struct {
 	definition
 }
 
-type revisionKey struct {
-	number   uint32
-	revision uint64
+// RevisionKey names a revision: the number of its machine, and its own.
+type RevisionKey struct {
+	Machine  uint32
+	Revision uint64
 }
 
 // Where the catalogue keeps state machines and their revisions.
@@ -126,8 +131,9 @@ const (
 	revisionPrefix = "revision/"
 )
 
-func (k revisionKey) String() string {
-	return fmt.Sprintf("%s%016x", revisionsOf(k.number), k.revision)
+// String is the key of the revision in the catalogue.
+func (k RevisionKey) String() string {
+	return fmt.Sprintf("%s%016x", revisionsOf(k.Machine), k.Revision)
 }
 
 // revisionsOf is where the revisions of a machine are.
@@ -138,28 +144,27 @@ func machineKey(t Tenant, name string) string {
 }
 
 // Machine gives the state machine of that ARN, unqualified. store.ErrNotFound.
-func (e *Engine) Machine(ctx context.Context, arn string) (*Machine, error) {
-	c := e.catalogue
+func (c *Catalogue) Machine(ctx context.Context, arn string) (*Machine, error) {
 	c.mu.RLock()
 	m, _ := c.machines.get(arn)
 	changes := c.changes
 	c.mu.RUnlock()
-	if m != nil && visible(ctx, m.Tenant) {
+	if m != nil && Visible(ctx, m.Tenant) {
 		return m, nil
 	}
 	name, ok := ParseARN(arn)
-	if !ok || name.Kind != "stateMachine" || len(name.Path) != 1 || !visible(ctx, name.Tenant) {
+	if !ok || name.Kind != "stateMachine" || len(name.Path) != 1 || !Visible(ctx, name.Tenant) {
 		return nil, store.ErrNotFound
 	}
 	entry, err := c.store.Get(ctx, machineKey(name.Tenant, name.Path[0]))
 	if err != nil {
 		return nil, err
 	}
-	done, err := e.Turn(ctx, callerOf(ctx), len(entry.Value))
+	done, err := c.turn(ctx, Caller(ctx), len(entry.Value))
 	if err != nil {
 		return nil, err
 	}
-	m, err = e.decodeMachine(entry)
+	m, err = c.decodeMachine(entry)
 	done()
 	if err != nil {
 		return nil, err
@@ -172,71 +177,71 @@ func (e *Engine) Machine(ctx context.Context, arn string) (*Machine, error) {
 	return m, nil
 }
 
-// decodeEntry reads the value of a catalogue entry.
-func decodeEntry(entry store.Entry, into any) error {
+// DecodeEntry reads the value of a catalogue entry.
+func DecodeEntry(entry store.Entry, into any) error {
 	if err := json.Unmarshal(entry.Value, into); err != nil {
-		return fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
+		return fmt.Errorf("catalogue: catalogue entry %q: %w", entry.Key, err)
 	}
 	return nil
 }
 
 // decodeMachine reads a machine's entry. One whose key is not there is locked.
-func (e *Engine) decodeMachine(entry store.Entry) (*Machine, error) {
+func (c *Catalogue) decodeMachine(entry store.Entry) (*Machine, error) {
 	m := new(Machine)
 	stored := storedMachine{Machine: m}
-	if err := decodeEntry(entry, &stored); err != nil {
+	if err := DecodeEntry(entry, &stored); err != nil {
 		return nil, err
 	}
 	m.version, m.kept = entry.Version, stored.definition
 	var err error
-	if m.Definition, m.locked, err = e.openDefinition(entry.Key, stored.definition, m.Encryption); m.locked != nil || err != nil {
+	if m.Definition, m.locked, err = c.openDefinition(entry.Key, stored.definition, m.Encryption); m.locked != nil || err != nil {
 		return m, err
 	}
 	var diagnostics []asl.Diagnostic
-	if m.parsed, diagnostics = e.catalogue.parse(revisionKey{m.Number, m.Revision}, m.Definition); m.parsed == nil {
-		return nil, fmt.Errorf("engine: catalogue entry %q: the definition is not valid any more: %v", entry.Key, diagnostics)
+	if m.parsed, diagnostics = c.parse(RevisionKey{m.Number, m.Revision}, m.Definition); m.parsed == nil {
+		return nil, fmt.Errorf("catalogue: catalogue entry %q: the definition is not valid any more: %v", entry.Key, diagnostics)
 	}
 	return m, nil
 }
 
 // Machines lists the state machines of a tenant by name, without their definitions,
 // at most limit of them (0: all) after the given name.
-func (e *Engine) Machines(ctx context.Context, t Tenant, after string, limit int) ([]*Machine, error) {
+func (c *Catalogue) Machines(ctx context.Context, t Tenant, after string, limit int) ([]*Machine, error) {
 	prefix := machineKey(t, "")
 	if after != "" {
 		after = prefix + after
 	}
 	var machines []*Machine
-	err := e.someEntries(ctx, prefix, after, limit, func(entry store.Entry) error {
-		done, err := e.Turn(ctx, callerOf(ctx), len(entry.Value))
+	err := c.someEntries(ctx, prefix, after, limit, func(entry store.Entry) error {
+		done, err := c.turn(ctx, Caller(ctx), len(entry.Value))
 		if err != nil {
 			return err
 		}
 		defer done()
 		m := &Machine{version: entry.Version}
 		machines = append(machines, m)
-		return decodeEntry(entry, m)
+		return DecodeEntry(entry, m)
 	})
 	return machines, err
 }
 
 // CreateMachine adds a state machine and gives it its number. store.ErrVersion
 // when there is one of that name; [*KeyError].
-func (e *Engine) CreateMachine(ctx context.Context, m Machine, parsed *asl.StateMachine) (*Machine, error) {
-	created, _, err := e.createMachine(ctx, m, parsed, nil)
+func (c *Catalogue) CreateMachine(ctx context.Context, m Machine, parsed *asl.StateMachine) (*Machine, error) {
+	created, _, err := c.createMachine(ctx, m, parsed, nil)
 	return created, err
 }
 
-// CreatePublished is [Engine.CreateMachine] and publishes the first version.
-func (e *Engine) CreatePublished(ctx context.Context, m Machine, parsed *asl.StateMachine, description string) (*Machine, *Version, error) {
-	return e.createMachine(ctx, m, parsed, &description)
+// CreatePublished is [Catalogue.CreateMachine] and publishes the first version.
+func (c *Catalogue) CreatePublished(ctx context.Context, m Machine, parsed *asl.StateMachine, description string) (*Machine, *Version, error) {
+	return c.createMachine(ctx, m, parsed, &description)
 }
 
-func (e *Engine) createMachine(ctx context.Context, m Machine, parsed *asl.StateMachine, publish *string) (*Machine, *Version, error) {
-	if err := e.admit(ctx, m.Account, amount{machines: 1, bytes: 2 * int64(len(m.Definition))}); err != nil {
+func (c *Catalogue) createMachine(ctx context.Context, m Machine, parsed *asl.StateMachine, publish *string) (*Machine, *Version, error) {
+	if err := c.admit(ctx, m.Account, amount{machines: 1, bytes: 2 * int64(len(m.Definition))}); err != nil {
 		return nil, nil, err
 	}
-	counter, err := e.takeNumber(ctx)
+	counter, err := c.takeNumber(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -247,23 +252,23 @@ func (e *Engine) createMachine(ctx context.Context, m Machine, parsed *asl.State
 		p     = published{number: counter}
 	)
 	if publish != nil {
-		v = p.next(&m, *publish, e.Now())
+		v = p.next(&m, *publish, c.Now())
 		edits = append(edits, v.edit(counter))
 	}
-	created, err := e.putMachine(ctx, m, parsed, true, append(edits, p.edit())...)
+	created, err := c.putMachine(ctx, m, parsed, true, append(edits, p.edit())...)
 	return created, v, err
 }
 
 // takeNumber takes a machine number that nobody else has. It is taken by itself,
 // and again until that succeeds, so that machines of different names that are
 // created at once do not conflict.
-func (e *Engine) takeNumber(ctx context.Context) (uint32, error) {
+func (c *Catalogue) takeNumber(ctx context.Context) (uint32, error) {
 	for {
-		number, taken, err := e.nextNumber(ctx)
+		number, taken, err := c.NextNumber(ctx)
 		if err != nil {
 			return 0, err
 		}
-		if err = e.put(ctx, taken); !errors.Is(err, store.ErrVersion) {
+		if err = c.Put(ctx, taken); !errors.Is(err, store.ErrVersion) {
 			return number, err
 		}
 		if err := ctx.Err(); err != nil {
@@ -272,10 +277,10 @@ func (e *Engine) takeNumber(ctx context.Context) (uint32, error) {
 	}
 }
 
-// nextNumber gives an unused machine number and the edit that takes it.
-func (e *Engine) nextNumber(ctx context.Context) (uint32, store.Edit, error) {
+// NextNumber gives an unused machine number and the edit that takes it.
+func (c *Catalogue) NextNumber(ctx context.Context) (uint32, store.Edit, error) {
 	const key = "counter/machine"
-	entry, err := e.store.Get(ctx, key)
+	entry, err := c.store.Get(ctx, key)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return 0, store.Edit{}, err
 	}
@@ -287,83 +292,83 @@ func (e *Engine) nextNumber(ctx context.Context) (uint32, store.Edit, error) {
 // PutMachine replaces a state machine whose catalogue version the caller has
 // seen. changed tells that definition, role or configuration differ: the
 // revision counts up. store.ErrVersion, [*KeyError], [*QuotaError].
-func (e *Engine) PutMachine(ctx context.Context, m Machine, parsed *asl.StateMachine, changed bool) (*Machine, error) {
-	if err := e.revise(ctx, &m, changed); err != nil {
+func (c *Catalogue) PutMachine(ctx context.Context, m Machine, parsed *asl.StateMachine, changed bool) (*Machine, error) {
+	if err := c.revise(ctx, &m, changed); err != nil {
 		return nil, err
 	}
-	guard, err := e.guard(ctx, &m)
+	guard, err := c.guard(ctx, &m)
 	if err != nil {
 		return nil, err
 	}
-	return e.putMachine(ctx, m, parsed, changed, guard)
+	return c.putMachine(ctx, m, parsed, changed, guard)
 }
 
 // revise counts the revision up, where the account may have another one.
 // [*QuotaError].
-func (e *Engine) revise(ctx context.Context, m *Machine, changed bool) error {
+func (c *Catalogue) revise(ctx context.Context, m *Machine, changed bool) error {
 	if !changed {
 		return nil
 	}
 	m.Revision++
-	return e.admit(ctx, m.Account, amount{bytes: int64(len(m.Definition))})
+	return c.admit(ctx, m.Account, amount{bytes: int64(len(m.Definition))})
 }
 
 // guard is an edit that changes nothing, and fails when the machine is another
 // one than that of its name now: versions of entries begin anew when a machine is
 // deleted and created again. store.ErrVersion.
-func (e *Engine) guard(ctx context.Context, m *Machine) (store.Edit, error) {
+func (c *Catalogue) guard(ctx context.Context, m *Machine) (store.Edit, error) {
 	key := publishedKey(m.Number)
 	if m.Deleting {
 		key = deletingKey(m.Number)
 	}
-	entry, err := e.store.Get(ctx, key)
+	entry, err := c.store.Get(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
 		err = store.ErrVersion
 	}
 	return store.Edit{Key: key, Version: entry.Version, Value: entry.Value}, err
 }
 
-// PutPublished is [Engine.PutMachine] and publishes a version of what the
+// PutPublished is [Catalogue.PutMachine] and publishes a version of what the
 // machine is then, unless there is one. store.ErrVersion, ErrQuota, [*KeyError].
-func (e *Engine) PutPublished(ctx context.Context, m Machine, parsed *asl.StateMachine, changed bool, description string) (*Machine, *Version, error) {
-	if err := e.revise(ctx, &m, changed); err != nil {
+func (c *Catalogue) PutPublished(ctx context.Context, m Machine, parsed *asl.StateMachine, changed bool, description string) (*Machine, *Version, error) {
+	if err := c.revise(ctx, &m, changed); err != nil {
 		return nil, nil, err
 	}
-	v, edits, err := e.publishing(ctx, &m, description)
+	v, edits, err := c.publishing(ctx, &m, description)
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(edits) == 0 {
-		guard, err := e.guard(ctx, &m)
+		guard, err := c.guard(ctx, &m)
 		if err != nil {
 			return nil, nil, err
 		}
 		edits = append(edits, guard)
 	}
-	put, err := e.putMachine(ctx, m, parsed, changed, edits...)
+	put, err := c.putMachine(ctx, m, parsed, changed, edits...)
 	return put, v, err
 }
 
-func (e *Engine) putMachine(ctx context.Context, m Machine, parsed *asl.StateMachine, changed bool, more ...store.Edit) (*Machine, error) {
+func (c *Catalogue) putMachine(ctx context.Context, m Machine, parsed *asl.StateMachine, changed bool, more ...store.Edit) (*Machine, error) {
 	m.parsed = parsed
-	key := revisionKey{m.Number, m.Revision}
+	key := RevisionKey{m.Number, m.Revision}
 	if changed {
 		// What cannot be read cannot be encrypted anew, and what is encrypted is
 		// not replaced by plain text for want of a key.
-		if m.locked != nil && (parsed == nil || e.keys == nil && len(m.Encryption) > 0) {
+		if m.locked != nil && (parsed == nil || c.keys == nil && len(m.Encryption) > 0) {
 			return nil, m.locked
 		}
-		if err := e.CheckEncryption(m.Account, m.Encryption); err != nil {
+		if err := c.CheckEncryption(m.Account, m.Encryption); err != nil {
 			return nil, err
 		}
 		m.locked = nil
 		m.Encrypted = m.Encrypted || len(m.Encryption) > 0
-		e.warnPlain(m.ARN(), m.Encryption)
+		c.warnPlain(m.ARN(), m.Encryption)
 		var err error
-		if m.kept, err = e.sealDefinition(machineKey(m.Tenant, m.Name), m.Definition, m.Encryption); err != nil {
+		if m.kept, err = c.sealDefinition(machineKey(m.Tenant, m.Name), m.Definition, m.Encryption); err != nil {
 			return nil, err
 		}
-		edit, err := e.revisionEdit(key, m.revision())
+		edit, err := c.RevisionEdit(key, m.revision())
 		if err != nil {
 			return nil, err
 		}
@@ -376,20 +381,20 @@ func (e *Engine) putMachine(ctx context.Context, m Machine, parsed *asl.StateMac
 	kept := func(bool) {}
 	if changed {
 		var unused []store.Edit
-		unused, kept = e.forgetUnused(ctx, &m)
+		unused, kept = c.forgetUnused(ctx, &m)
 		more = append(more, unused...)
 	}
-	err = e.put(ctx, append(more, edit)...)
+	err = c.Put(ctx, append(more, edit)...)
 	kept(err == nil)
 	if err != nil {
 		return nil, err
 	}
 	m.version++
 	if changed && !publishes(more) {
-		e.catalogue.unused.made(key)
+		c.unused.made(key)
 	}
 	if changed && parsed != nil {
-		e.catalogue.parsed(key, parsed)
+		c.parsed(key, parsed)
 	}
 	return &m, nil
 }
@@ -404,7 +409,7 @@ func publishes(edits []store.Edit) bool {
 func (m *Machine) edit() (store.Edit, error) {
 	encoded, err := json.Marshal(storedMachine{m, m.kept})
 	if err != nil {
-		return store.Edit{}, fmt.Errorf("engine: encode state machine: %w", err)
+		return store.Edit{}, fmt.Errorf("catalogue: encode state machine: %w", err)
 	}
 	return store.Edit{Key: machineKey(m.Tenant, m.Name), Version: m.version, Value: encoded}, nil
 }
@@ -417,60 +422,67 @@ func (m *Machine) revision() *Revision {
 	}
 }
 
-// revisionEdit adds a revision.
-func (e *Engine) revisionEdit(key revisionKey, rev *Revision) (store.Edit, error) {
-	kept, err := e.sealDefinition(key.String(), rev.Definition, rev.Encryption)
+// RevisionEdit adds a revision.
+func (c *Catalogue) RevisionEdit(key RevisionKey, rev *Revision) (store.Edit, error) {
+	kept, err := c.sealDefinition(key.String(), rev.Definition, rev.Encryption)
 	if err != nil {
 		return store.Edit{}, err
 	}
 	encoded, err := json.Marshal(storedRevision{rev, kept})
 	if err != nil {
-		return store.Edit{}, fmt.Errorf("engine: encode revision: %w", err)
+		return store.Edit{}, fmt.Errorf("catalogue: encode revision: %w", err)
 	}
 	return store.Edit{Key: key.String(), Value: encoded}, nil
 }
 
-// RevisionOf gives the state machine as an execution was started with it.
-func (e *Engine) RevisionOf(ctx context.Context, x *Description) (*Revision, error) {
-	return e.revision(ctx, revisionKey{x.meta.Machine, x.meta.Revision})
-}
-
-func (e *Engine) revision(ctx context.Context, key revisionKey) (*Revision, error) {
-	entry, err := e.store.Get(ctx, key.String())
+// Revision returns a revision of a state machine. store.ErrNotFound.
+func (c *Catalogue) Revision(ctx context.Context, key RevisionKey) (*Revision, error) {
+	entry, err := c.store.Get(ctx, key.String())
 	if err != nil {
-		return nil, fmt.Errorf("engine: %s: %w", key, err)
+		return nil, fmt.Errorf("catalogue: %s: %w", key, err)
 	}
-	return e.decodeRevision(entry)
+	return c.decodeRevision(entry)
 }
 
 // decodeRevision reads a revision's entry. One whose key is not there is locked.
-func (e *Engine) decodeRevision(entry store.Entry) (*Revision, error) {
+func (c *Catalogue) decodeRevision(entry store.Entry) (*Revision, error) {
 	rev := new(Revision)
 	stored := storedRevision{Revision: rev}
-	if err := decodeEntry(entry, &stored); err != nil {
+	if err := DecodeEntry(entry, &stored); err != nil {
 		return nil, err
 	}
 	var err error
-	rev.Definition, rev.locked, err = e.openDefinition(entry.Key, stored.definition, rev.Encryption)
+	rev.Definition, rev.locked, err = c.openDefinition(entry.Key, stored.definition, rev.Encryption)
 	return rev, err
 }
 
-// parsedRevision gives the parsed definition that an execution runs by.
+// ParsedRevision gives the parsed definition that an execution runs by.
 // [*KeyError].
-func (e *Engine) parsedRevision(ctx context.Context, key revisionKey) (*asl.StateMachine, error) {
-	if parsed := e.catalogue.known(key); parsed != nil {
+func (c *Catalogue) ParsedRevision(ctx context.Context, key RevisionKey) (*asl.StateMachine, error) {
+	if parsed := c.known(key); parsed != nil {
 		return parsed, nil
 	}
-	rev, err := e.revision(ctx, key)
+	rev, err := c.Revision(ctx, key)
 	if err == nil {
 		err = rev.locked
 	}
 	if err != nil {
 		return nil, err
 	}
-	parsed, diagnostics := e.catalogue.parse(key, rev.Definition)
+	parsed, diagnostics := c.parse(key, rev.Definition)
 	if parsed == nil {
-		return nil, fmt.Errorf("engine: %s: the definition is not valid any more: %v", key, diagnostics)
+		return nil, fmt.Errorf("catalogue: %s: the definition is not valid any more: %v", key, diagnostics)
 	}
 	return parsed, nil
 }
+
+// ForkRevision is the number of a revision that forks run by, beside the machine's
+// own: it is made of the definition and of what encrypts it, and greater than those
+// of updates.
+func ForkRevision(definition string, encryption json.RawMessage) uint64 {
+	sum := Hash(definition, string(encryption))
+	return binary.BigEndian.Uint64(sum[:]) | 1<<63
+}
+
+// MadeForFork reports whether a revision was made for forks.
+func MadeForFork(revision uint64) bool { return revision>>63 != 0 }

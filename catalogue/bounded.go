@@ -1,4 +1,4 @@
-package engine
+package catalogue
 
 import "sync/atomic"
 

@@ -1,4 +1,4 @@
-package engine
+package catalogue
 
 import (
 	"context"
@@ -87,8 +87,8 @@ const (
 )
 
 // admit adds to what an account has, if its quotas allow. [*QuotaError].
-func (e *Engine) admit(ctx context.Context, account string, more amount) error {
-	u := &e.usage
+func (c *Catalogue) admit(ctx context.Context, account string, more amount) error {
+	u := &c.usage
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.accounts == nil {
@@ -101,16 +101,16 @@ func (e *Engine) admit(ctx context.Context, account string, more amount) error {
 	}
 	added := a.added.plus(more)
 	few := added.machines+added.activities <= uncountedThings && added.bytes <= uncountedBytes
-	refused := a.counted.plus(added).exceeds(&e.cfg.Quotas)
-	now := e.Now()
+	refused := a.counted.plus(added).exceeds(&c.quotas)
+	now := c.Now()
 	if refused != nil && now.Sub(a.at) > countEvery || a.at.IsZero() && !few {
-		counted, err := e.count(ctx, account)
+		counted, err := c.count(ctx, account)
 		if err != nil {
 			return err
 		}
 		a.counted, a.at = counted, now
 		added = more
-		refused = counted.plus(more).exceeds(&e.cfg.Quotas)
+		refused = counted.plus(more).exceeds(&c.quotas)
 	}
 	if refused == nil {
 		a.added = added
@@ -119,15 +119,15 @@ func (e *Engine) admit(ctx context.Context, account string, more amount) error {
 }
 
 // count tells what an account has in the catalogue.
-func (e *Engine) count(ctx context.Context, account string) (has amount, err error) {
-	err = e.eachEntry(ctx, machinePrefix+account+"/", func(entry store.Entry) error {
+func (c *Catalogue) count(ctx context.Context, account string) (has amount, err error) {
+	err = c.eachEntry(ctx, machinePrefix+account+"/", func(entry store.Entry) error {
 		has.machines++
 		has.bytes += int64(len(entry.Value))
 		var m struct{ Number uint32 }
-		if err := decodeEntry(entry, &m); err != nil {
+		if err := DecodeEntry(entry, &m); err != nil {
 			return nil //nolint:nilerr // it counts, although it cannot be read
 		}
-		return e.eachEntry(ctx, revisionsOf(m.Number), func(entry store.Entry) error {
+		return c.eachEntry(ctx, revisionsOf(m.Number), func(entry store.Entry) error {
 			has.bytes += int64(len(entry.Value))
 			return nil
 		})
@@ -135,7 +135,7 @@ func (e *Engine) count(ctx context.Context, account string) (has amount, err err
 	if err != nil {
 		return has, err
 	}
-	err = e.eachEntry(ctx, activityPrefix+account+"/", func(store.Entry) error {
+	err = c.eachEntry(ctx, activityPrefix+account+"/", func(store.Entry) error {
 		has.activities++
 		return nil
 	})
@@ -144,21 +144,21 @@ func (e *Engine) count(ctx context.Context, account string) (has amount, err err
 
 // eachEntry visits the entries of the catalogue whose keys have a prefix, few of
 // which are in memory at once.
-func (e *Engine) eachEntry(ctx context.Context, prefix string, visit func(store.Entry) error) error {
-	return e.someEntries(ctx, prefix, "", 0, visit)
+func (c *Catalogue) eachEntry(ctx context.Context, prefix string, visit func(store.Entry) error) error {
+	return c.someEntries(ctx, prefix, "", 0, visit)
 }
 
 // someEntries is eachEntry for those after a key, at most limit of them (0: all).
-func (e *Engine) someEntries(ctx context.Context, prefix, after string, limit int, visit func(store.Entry) error) error {
+func (c *Catalogue) someEntries(ctx context.Context, prefix, after string, limit int, visit func(store.Entry) error) error {
 	const atOnce = 16 // of a megabyte each, at most
 	for visited := 0; ; {
 		page := atOnce
 		if limit > 0 {
 			page = min(atOnce, limit-visited)
 		}
-		entries, err := e.store.Scan(ctx, prefix, after, page)
+		entries, err := c.store.Scan(ctx, prefix, after, page)
 		if err != nil {
-			return fmt.Errorf("engine: read %s: %w", strings.TrimSuffix(prefix, "/"), err)
+			return fmt.Errorf("catalogue: read %s: %w", strings.TrimSuffix(prefix, "/"), err)
 		}
 		for _, entry := range entries {
 			if err := visit(entry); err != nil {

@@ -1,4 +1,4 @@
-package engine
+package transfer
 
 import (
 	"bufio"
@@ -12,9 +12,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -29,7 +31,7 @@ type ImportOptions struct {
 	Partial bool
 	// EncryptionKeys encrypt what is imported, where its configuration names one.
 	// Without any, nothing is encrypted.
-	EncryptionKeys []EncryptionKey
+	EncryptionKeys []catalogue.EncryptionKey
 	// Problem is told of lines that are refused, one call at a time. They are
 	// left out; all else is imported.
 	Problem func(line int, text string)
@@ -112,10 +114,13 @@ const (
 // importer is an import under way.
 type importer struct {
 	ImportOptions
-	e      *Engine
-	shards []store.Shard // nil when nothing is written
-	room   room
-	key    atomic.Bool // the export has the keys of task tokens
+	db    *source
+	index stored.Index
+	// encrypts reports that there are keys to encrypt with.
+	encrypts bool
+	shards   []store.Shard // nil when nothing is written
+	room     room
+	key      atomic.Bool // the export has the keys of task tokens
 	// gone has the numbers of deleted machines, by what they were; nil until it is
 	// asked for.
 	gone map[string][]uint32
@@ -125,13 +130,13 @@ type importer struct {
 }
 
 func newImporter(ctx context.Context, s store.Store, opts ImportOptions) (*importer, error) {
-	e, err := unopened(s, opts.EncryptionKeys)
+	db, err := open(s, opts.EncryptionKeys)
 	if err != nil {
 		return nil, err
 	}
-	im := &importer{ImportOptions: opts, e: e}
+	im := &importer{ImportOptions: opts, db: db, encrypts: len(opts.EncryptionKeys) > 0}
 	im.room.size, im.room.free.L = importRoom, &im.room.mu
-	if err := im.e.index.read(ctx, s); err != nil {
+	if err := im.index.Read(ctx, s); err != nil {
 		return nil, err
 	}
 	if opts.DryRun {
@@ -187,7 +192,7 @@ func refuse(format string, args ...any) error { return &refusedError{fmt.Sprintf
 // told counts and tells a line that was refused. Any other error is given back.
 func (im *importer) told(line int, err error) error {
 	refused, ok := errors.AsType[*refusedError](err)
-	if missing, locked := errors.AsType[*KeyError](err); locked {
+	if missing, locked := errors.AsType[*catalogue.KeyError](err); locked {
 		refused, ok = &refusedError{missing.Error() + " (--encryption-keys)"}, true
 	}
 	if !ok {
@@ -325,16 +330,14 @@ func (im *importer) secret(ctx context.Context, text []byte) error {
 		return refuse("taskTokenKey is missing")
 	}
 	im.key.Store(true)
-	for _, key := range []string{tokenKey, otherTokenKey(line.TaskTokenKey)} {
-		entry, err := im.e.store.Get(ctx, key)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return im.put(ctx, store.Edit{Key: key, Value: line.TaskTokenKey})
-		case err != nil || bytes.Equal(entry.Value, line.TaskTokenKey):
-			return err
-		}
+	edits, err := im.db.catalogue.AddTokenKey(ctx, line.TaskTokenKey)
+	if errors.Is(err, catalogue.ErrTokenKey) {
+		return refuse("%v", err)
 	}
-	return refuse("the store has another key in the place of this one")
+	if err != nil || len(edits) == 0 {
+		return err
+	}
+	return im.put(ctx, edits...)
 }
 
 func (im *importer) activity(ctx context.Context, text []byte) error {
@@ -346,20 +349,16 @@ func (im *importer) activity(ctx context.Context, text []byte) error {
 	if !ok {
 		return refuse("activityArn %q is no ARN of an activity", line.ARN)
 	}
-	a := &Activity{Tenant: name.Tenant, Name: name.Path[0], Created: time.Time(line.Created), Encryption: line.Encryption, Tags: line.Tags}
-	entry, err := im.e.store.Get(ctx, activityKey(a.Tenant, a.Name))
+	a := &catalogue.Activity{Tenant: name.Tenant, Name: name.Path[0], Created: time.Time(line.Created), Encryption: line.Encryption, Tags: line.Tags}
+	there, err := im.db.catalogue.Activity(ctx, a.Tenant, a.Name)
 	if errors.Is(err, store.ErrNotFound) {
-		encoded, err := json.Marshal(a)
+		edit, err := a.Edit()
 		if err != nil {
 			return refuse("%v", err)
 		}
 		im.count(func(n *Imported) { n.Activities++ })
-		return im.put(ctx, store.Edit{Key: activityKey(a.Tenant, a.Name), Value: encoded})
+		return im.put(ctx, edit)
 	}
-	if err != nil {
-		return err
-	}
-	there, err := decodeActivity(entry)
 	if err != nil {
 		return err
 	}
@@ -385,7 +384,7 @@ func (im *importer) put(ctx context.Context, edits ...store.Edit) error {
 	if im.DryRun {
 		return nil
 	}
-	return im.e.put(ctx, edits...)
+	return im.db.catalogue.Put(ctx, edits...)
 }
 
 // execution imports the line of an execution.
@@ -402,13 +401,13 @@ func (im *importer) execution(ctx context.Context, x *exportRead, text []byte, r
 
 // take imports an execution of a machine.
 func (im *importer) take(ctx context.Context, p *portable, of *placed) error {
-	arn := p.meta.executionARN()
+	arn := p.meta.ExecutionARN()
 	switch {
 	case of == nil:
 		return refuse("%s: its state machine stands in no line before", arn)
 	case of.refused:
 		return nil // which was told
-	case p.meta.machineARN() != of.arn:
+	case p.meta.MachineARN() != of.arn:
 		return refuse("%s is no execution of %s", arn, of.arn)
 	}
 	rev := of.revisions[p.meta.Revision]
@@ -417,7 +416,7 @@ func (im *importer) take(ctx context.Context, p *portable, of *placed) error {
 	}
 	p.meta.Machine = of.number
 	var err error
-	if p.meta.Encryption, err = im.e.encryptionOf(rev.encryption); err != nil {
+	if p.meta.Encryption, err = im.db.catalogue.EncryptionOf(rev.encryption); err != nil {
 		return err
 	}
 	live, err := im.verify(p, rev)
@@ -463,8 +462,8 @@ func (im *importer) verify(p *portable, rev *placedRevision) (*interpreter.Execu
 		return nil, err
 	}
 	switch {
-	case int(p.record.ID.Shard()) >= im.e.store.Shards():
-		return nil, fmt.Errorf("it is of shard %d, and the store has %d", p.record.ID.Shard(), im.e.store.Shards())
+	case int(p.record.ID.Shard()) >= im.db.store.Shards():
+		return nil, fmt.Errorf("it is of shard %d, and the store has %d", p.record.ID.Shard(), im.db.store.Shards())
 	case p.meta.Foreign && p.record.Status == store.Running:
 		return nil, errors.New("AWS recorded it, and it has not ended")
 	case p.meta.Foreign:
@@ -488,26 +487,26 @@ func (im *importer) metThere(ctx context.Context, p *portable, arn string) (bool
 
 // there looks for an execution in the store: by its id, and by its name.
 func (im *importer) there(ctx context.Context, p *portable) (there, same bool, err error) {
-	r, err := im.e.store.Execution(ctx, p.record.ID)
+	r, err := im.db.store.Execution(ctx, p.record.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		var id store.ExecutionID
-		id, err = im.e.store.Lookup(ctx, p.meta.key())
+		id, err = im.db.store.Lookup(ctx, p.meta.Key())
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			return false, false, nil
 		case err != nil || id != p.record.ID:
 			return true, false, err
 		}
-		r, err = im.e.store.Execution(ctx, id) // it has been written since
+		r, err = im.db.store.Execution(ctx, id) // it has been written since
 	}
 	if err != nil {
 		return true, false, err
 	}
-	m, err := decodeMeta(r.Meta)
+	m, err := stored.DecodeMeta(r.Meta)
 	if err != nil {
 		return true, false, err
 	}
-	old, err := im.e.portable(ctx, r, &m)
+	old, err := im.db.portable(ctx, r, &m)
 	if err != nil {
 		return true, false, err
 	}
@@ -519,24 +518,24 @@ func (im *importer) commit(ctx context.Context, p *portable, live *interpreter.E
 	m, r := &p.meta, &p.record
 	encoded, err := json.Marshal(m)
 	if err != nil {
-		return fmt.Errorf("engine: encode record: %w", err)
+		return fmt.Errorf("transfer: encode record: %w", err)
 	}
-	chunks := im.e.chunksOf(p)
+	chunks := im.db.chunksOf(p)
 	t := &store.Transition{
 		Execution: r.ID, Status: r.Status, Stop: r.Stop, Redrives: r.Redrives, Redriven: r.Redriven,
-		New:   &store.NewExecution{Key: m.key(), Start: r.Start, Meta: encoded},
-		Chunk: chunks[len(chunks)-1], Earlier: chunks[:len(chunks)-1], Terms: im.e.allTerms(m, p.events),
+		New:   &store.NewExecution{Key: m.Key(), Start: r.Start, Meta: encoded},
+		Chunk: chunks[len(chunks)-1], Earlier: chunks[:len(chunks)-1], Terms: im.index.AllTerms(m, p.events),
 	}
-	if m.Type != Express {
+	if m.Type != catalogue.Express {
 		t.New.Group = m.Machine
 	}
 	if r.Status == store.Running {
-		t.Wake, t.Busy = waits(live, func(int64) string { return "" })
+		t.Wake, t.Busy = stored.Waits(live, func(int64) string { return "" })
 	} else {
-		t.Expire = m.expiry(r.Stop)
+		t.Expire = m.Expiry(r.Stop)
 	}
-	if err := im.e.commit(ctx, nil, im.shards[r.ID.Shard()], t); err != nil {
-		return fmt.Errorf("%s: %w", m.executionARN(), err)
+	if err := stored.Commit(ctx, ctx, im.shards[r.ID.Shard()], t); err != nil {
+		return fmt.Errorf("%s: %w", m.ExecutionARN(), err)
 	}
 	return nil
 }
@@ -548,20 +547,20 @@ const (
 )
 
 // chunksOf splits a history into chunks as they are stored.
-func (e *Engine) chunksOf(p *portable) []store.Chunk {
+func (s *source) chunksOf(p *portable) []store.Chunk {
 	var (
 		chunks []store.Chunk
-		w      = newWeight()
+		w      = stored.NewWeight()
 		from   int
 	)
 	for i := range p.events {
-		w.add(&p.events[i])
-		if i+1-from < chunkEvents && w.bytes < chunkBytes && i+1 < len(p.events) {
+		w.Add(&p.events[i])
+		if i+1-from < chunkEvents && w.Bytes < chunkBytes && i+1 < len(p.events) {
 			continue
 		}
 		events := p.events[from : i+1]
-		chunks = append(chunks, store.Chunk{First: events[0].ID, Last: events[len(events)-1].ID, Data: e.encodeChunk(nil, p.meta.Encryption, p.record.ID, events)})
-		from, w = i+1, newWeight()
+		chunks = append(chunks, store.Chunk{First: events[0].ID, Last: events[len(events)-1].ID, Data: s.stored.EncodeChunk(nil, p.meta.Encryption, p.record.ID, events)})
+		from, w = i+1, stored.NewWeight()
 	}
 	return chunks
 }

@@ -1,15 +1,16 @@
-package engine
+package transfer
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -26,6 +27,9 @@ type Recording struct {
 	// Keep is how long the execution is kept from now on, 90 days when 0.
 	Keep time.Duration
 }
+
+// defaultKeep is how long a recorded execution is kept where nobody says.
+const defaultKeep = 90 * 24 * time.Hour
 
 // ReadRecording reads what GetExecutionHistory answers, or the AWS CLI prints of
 // it: all events, in order or backwards. description is what DescribeExecution
@@ -150,7 +154,7 @@ func (im *importer) recorded(ctx context.Context, rec *Recording) (*portable, *p
 		return nil, nil, errors.New("the execution has not ended: only AWS can go on with it")
 	}
 	p := &portable{
-		meta: meta{
+		meta: stored.Meta{
 			Account: name.Account, Region: name.Region, MachineName: name.Path[0], Name: name.Path[1],
 			RoleARN: rec.Events[0].RoleArn, VersionARN: rec.VersionARN, AliasARN: rec.AliasARN, TraceHeader: rec.TraceHeader, Foreign: true,
 		},
@@ -170,24 +174,24 @@ func (im *importer) recorded(ctx context.Context, rec *Recording) (*portable, *p
 // identify gives a recorded execution its id, and the time that it is kept: those
 // that it has when it was imported before.
 func (im *importer) identify(ctx context.Context, p *portable, rec *Recording) error {
-	id, err := im.e.store.Lookup(ctx, p.meta.key())
+	id, err := im.db.store.Lookup(ctx, p.meta.Key())
 	if errors.Is(err, store.ErrNotFound) {
 		keep := rec.Keep
 		if keep == 0 {
-			keep = im.e.cfg.Retention
+			keep = defaultKeep
 		}
-		p.meta.Retention = min(int64(im.e.Now().Sub(p.record.Stop)/time.Second)+int64(keep/time.Second), maxRetention)
-		p.record.ID = im.e.newID(store.ShardID(shardOf(p.meta.key(), im.e.store.Shards())), p.record.Start)
+		p.meta.Retention = min(int64(im.db.catalogue.Now().Sub(p.record.Stop)/time.Second)+int64(keep/time.Second), maxRetention)
+		p.record.ID = stored.NewID(store.ShardID(stored.ShardOf(p.meta.Key(), im.db.store.Shards())), p.record.Start, im.db.catalogue.Random)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	r, err := im.e.store.Execution(ctx, id)
+	r, err := im.db.store.Execution(ctx, id)
 	if err != nil {
 		return err
 	}
-	m, err := decodeMeta(r.Meta)
+	m, err := stored.DecodeMeta(r.Meta)
 	p.record.ID, p.meta.Retention = id, m.Retention
 	return err
 }
@@ -195,14 +199,14 @@ func (im *importer) identify(ctx context.Context, p *portable, rec *Recording) e
 // placeOf finds the machine of a recorded execution, or makes it, and gives the
 // execution the revision with its definition.
 func (im *importer) placeOf(ctx context.Context, p *portable, rec *Recording) (*placed, error) {
-	t, arn := p.meta.tenant(), p.meta.machineARN()
-	entry, err := im.e.store.Get(ctx, machineKey(t, p.meta.MachineName))
+	t, arn := p.meta.Tenant(), p.meta.MachineARN()
+	m, err := im.db.catalogue.Machine(ctx, arn)
 	if errors.Is(err, store.ErrNotFound) {
 		if rec.Definition == "" {
 			return nil, fmt.Errorf("%s is not there, and no definition was given", arn)
 		}
 		start := seconds(p.record.Start)
-		line := &exportedMachine{Kind: kindMachine, ARN: arn, Status: machineActive, Type: Standard, Created: start, Updated: start, Revisions: []exportedRevision{{
+		line := &exportedMachine{Kind: kindMachine, ARN: arn, Status: machineActive, Type: catalogue.Standard, Created: start, Updated: start, Revisions: []exportedRevision{{
 			Definition: rec.Definition, RoleARN: p.meta.RoleARN, Updated: start,
 		}}}
 		of := newPlaced(line)
@@ -211,11 +215,7 @@ func (im *importer) placeOf(ctx context.Context, p *portable, rec *Recording) (*
 	if err != nil {
 		return nil, err
 	}
-	m, err := im.e.decodeMachine(entry)
-	if err != nil {
-		return nil, err
-	}
-	_, known, err := im.e.revisions(ctx, m.Number)
+	known, err := im.known(ctx, m.Number)
 	if err != nil {
 		return nil, err
 	}
@@ -230,29 +230,11 @@ func (im *importer) placeOf(ctx context.Context, p *portable, rec *Recording) (*
 		return of, nil
 	}
 	// It stands beside the machine's own, as those of forks do.
-	sum := hash(rec.Definition, string(m.Encryption))
-	p.meta.Revision = binary.BigEndian.Uint64(sum[:]) | 1<<63
+	p.meta.Revision = catalogue.ForkRevision(rec.Definition, m.Encryption)
 	given := []exportedRevision{{Number: decimal(p.meta.Revision), Definition: rec.Definition, RoleARN: p.meta.RoleARN, Encryption: m.Encryption}}
 	of.revisions[p.meta.Revision] = newPlaced(&exportedMachine{Revisions: given}).revisions[p.meta.Revision]
 	if _, err := of.revisions[p.meta.Revision].parse(); err != nil {
 		return nil, err
 	}
 	return of, im.add(ctx, of, given, known, m.Name, m.Type)
-}
-
-// left gives the names of the states that a history tells were entered and not
-// left, in the order in which they were entered.
-func left(events []history.Event) []string {
-	var in []string
-	for i := range events {
-		switch ev := &events[i]; {
-		case ev.Type.Entered():
-			in = append(in, ev.Name)
-		case ev.Type.Exited():
-			if at := slices.Index(in, ev.Name); at >= 0 {
-				in = slices.Delete(in, at, at+1)
-			}
-		}
-	}
-	return in
 }

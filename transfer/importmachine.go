@@ -1,4 +1,4 @@
-package engine
+package transfer
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/store"
 )
 
@@ -46,10 +47,6 @@ func (r *placedRevision) parse() (*asl.StateMachine, error) {
 	})
 	return r.parsed, r.err
 }
-
-// forkRevision reports whether a revision was made for forks, beside the
-// machine's own.
-func forkRevision(number uint64) bool { return number>>63 != 0 }
 
 func newPlaced(line *exportedMachine) *placed {
 	p := &placed{arn: line.ARN, revisions: make(map[uint64]*placedRevision)}
@@ -87,18 +84,14 @@ func (im *importer) place(ctx context.Context, x *exportRead, p *placed, line *e
 	if line.Status == machineDeleted {
 		return im.placeDeleted(ctx, x, p, line, name)
 	}
-	entry, err := im.e.store.Get(ctx, machineKey(t, name))
+	there, err := im.db.catalogue.Machine(ctx, t.ARN("stateMachine", name))
 	if errors.Is(err, store.ErrNotFound) {
 		return im.create(ctx, p, line, t, name)
 	}
 	if err != nil {
 		return err
 	}
-	there, err := im.e.decodeMachine(entry)
-	if err != nil {
-		return err
-	}
-	old, err := im.e.exportMachine(ctx, there.Number, there, t, name)
+	old, err := im.db.exportMachine(ctx, there.Number, there, t, name)
 	if err != nil {
 		return err
 	}
@@ -115,18 +108,18 @@ func (im *importer) place(ctx context.Context, x *exportRead, p *placed, line *e
 }
 
 // check tells what is wrong with the line of a state machine.
-func (x *exportedMachine) check() (Tenant, string, error) {
+func (x *exportedMachine) check() (catalogue.Tenant, string, error) {
 	name, ok := parseExported(x.ARN, "stateMachine", 1)
 	if !ok {
-		return Tenant{}, "", errors.New("stateMachineArn is no ARN of a state machine")
+		return catalogue.Tenant{}, "", errors.New("stateMachineArn is no ARN of a state machine")
 	}
-	fail := func(format string, args ...any) (Tenant, string, error) {
-		return Tenant{}, "", fmt.Errorf(format, args...)
+	fail := func(format string, args ...any) (catalogue.Tenant, string, error) {
+		return catalogue.Tenant{}, "", fmt.Errorf(format, args...)
 	}
 	switch {
 	case !slices.Contains([]string{machineActive, machineDeleting, machineDeleted}, x.Status):
 		return fail("there is no status %q", x.Status)
-	case x.Type != Standard && x.Type != Express:
+	case x.Type != catalogue.Standard && x.Type != catalogue.Express:
 		return fail("there is no type %q", x.Type)
 	case len(x.Revisions) == 0:
 		return fail("it has no revisions")
@@ -166,7 +159,7 @@ func (x *exportedMachine) check() (Tenant, string, error) {
 func (x *exportedMachine) split() (forks []exportedRevision) {
 	own := x.Revisions[:0:0]
 	for _, r := range x.Revisions {
-		if forkRevision(uint64(r.Number)) {
+		if catalogue.MadeForFork(uint64(r.Number)) {
 			forks = append(forks, r)
 		} else {
 			own = append(own, r)
@@ -186,13 +179,13 @@ func (p *placed) compare(given, known []exportedRevision) {
 }
 
 // add writes revisions that the store does not have yet, and other entries.
-func (im *importer) add(ctx context.Context, p *placed, given, known []exportedRevision, name string, typ MachineType, more ...store.Edit) error {
+func (im *importer) add(ctx context.Context, p *placed, given, known []exportedRevision, name string, typ catalogue.MachineType, more ...store.Edit) error {
 	p.compare(given, known)
 	for i := range given {
 		r := &given[i]
 		if !slices.ContainsFunc(known, func(k exportedRevision) bool { return k.Number == r.Number }) {
 			p.revisions[uint64(r.Number)].usable = true
-			edit, err := im.e.importRevision(p.number, name, typ, r)
+			edit, err := im.db.catalogue.RestoreRevision(p.number, r.build(name, typ))
 			if err != nil {
 				return err
 			}
@@ -205,122 +198,99 @@ func (im *importer) add(ctx context.Context, p *placed, given, known []exportedR
 	return im.put(ctx, more...)
 }
 
-// importRevision gives the edit that makes a revision. [*KeyError].
-func (e *Engine) importRevision(machine uint32, name string, typ MachineType, r *exportedRevision) (store.Edit, error) {
-	return e.revisionEdit(revisionKey{machine, uint64(r.Number)}, &Revision{
+// build makes the revision of a machine of its line.
+func (r *exportedRevision) build(name string, typ catalogue.MachineType) catalogue.NumberedRevision {
+	return catalogue.NumberedRevision{Number: uint64(r.Number), Revision: &catalogue.Revision{
 		Definition: r.Definition, Machine: name, Type: typ, RevisionID: r.RevisionID, RoleARN: r.RoleARN, Updated: time.Time(r.Updated),
 		Logging: r.Logging, Tracing: r.Tracing, Encryption: r.Encryption,
-	})
+	}}
 }
 
 // create writes a machine that is not there.
-func (im *importer) create(ctx context.Context, p *placed, line *exportedMachine, t Tenant, name string) error {
+func (im *importer) create(ctx context.Context, p *placed, line *exportedMachine, t catalogue.Tenant, name string) error {
 	if _, err := p.revisions[uint64(line.Revision)].parse(); err != nil {
 		return refuse("%s: %v", line.ARN, err)
 	}
-	number, taken, err := im.e.nextNumber(ctx)
+	number, taken, err := im.db.catalogue.NextNumber(ctx)
 	if err != nil {
 		return err
 	}
-	edits := []store.Edit{taken}
-	for i := range line.Revisions {
-		edit, err := im.e.importRevision(number, name, line.Type, &line.Revisions[i])
-		if err != nil {
-			return err
-		}
-		edits = append(edits, edit)
+	w, err := line.build(t, name)
+	if err != nil {
+		return refuse("%s: %v", line.ARN, err)
 	}
-	m := line.build(t, name, number)
-	if m.kept, err = im.e.sealDefinition(machineKey(t, name), m.Definition, m.Encryption); err != nil {
-		return err
-	}
-	edit, err := m.edit()
+	edits, err := im.db.catalogue.Restore(number, w)
 	if err != nil {
 		return err
-	}
-	edits = append(edits, edit)
-	if m.Deleting {
-		edits = append(edits, store.Edit{Key: deletingKey(number), Value: []byte(machineKey(t, name))})
-	} else {
-		if edits, err = line.publish(edits, m); err != nil {
-			return refuse("%s: %v", line.ARN, err)
-		}
 	}
 	im.count(func(n *Imported) {
 		n.Machines++
-		if m.Encrypted && im.e.keys == nil {
+		if w.Machine.Encrypted && !im.encrypts {
 			n.Plain++
 		}
 	})
 	if !im.DryRun {
 		p.number = number
 	}
-	return im.put(ctx, edits...)
+	return im.put(ctx, append(edits, taken)...)
 }
 
-// build makes the machine of its line.
-func (x *exportedMachine) build(t Tenant, name string, number uint32) *Machine {
-	m := &Machine{
-		Tenant: t, Name: name, Number: number, Type: x.Type, Revision: uint64(x.Revision), Created: time.Time(x.Created), Updated: time.Time(x.Updated),
+// build makes the machine of its line, with all that hangs on it.
+func (x *exportedMachine) build(t catalogue.Tenant, name string) (*catalogue.Whole, error) {
+	m := &catalogue.Machine{
+		Tenant: t, Name: name, Type: x.Type, Revision: uint64(x.Revision), Created: time.Time(x.Created), Updated: time.Time(x.Updated),
 		Tags: x.Tags, Published: x.Published, Deleting: x.Status == machineDeleting,
 	}
-	for _, r := range x.Revisions {
+	w := &catalogue.Whole{Machine: m, LastVersion: x.LastVersion, Shifts: make(map[string]*catalogue.Shift)}
+	for i := range x.Revisions {
+		r := &x.Revisions[i]
+		w.Revisions = append(w.Revisions, r.build(name, x.Type))
 		m.Encrypted = m.Encrypted || len(r.Encryption) > 0
 		if r.Number == x.Revision {
 			m.Definition, m.RevisionID, m.RoleARN = r.Definition, r.RevisionID, r.RoleARN
 			m.Logging, m.Tracing, m.Encryption = r.Logging, r.Tracing, r.Encryption
 		}
 	}
-	return m
-}
-
-// publish adds the edits that make a machine's versions, aliases and shifts.
-func (x *exportedMachine) publish(edits []store.Edit, m *Machine) ([]store.Edit, error) {
-	p := published{Last: x.LastVersion, Versions: len(x.Versions), Aliases: len(x.Aliases), number: m.Number}
-	edits = append(edits, p.edit())
 	for _, v := range x.Versions {
-		version := Version{Number: v.Number, Revision: uint64(v.Revision), Description: v.Description, Created: time.Time(v.Created)}
-		edits = append(edits, version.edit(m.Number))
+		w.Versions = append(w.Versions, &catalogue.Version{Number: v.Number, Revision: uint64(v.Revision), Description: v.Description, Created: time.Time(v.Created)})
 	}
 	for i := range x.Aliases {
 		a := &x.Aliases[i]
-		alias := Alias{Name: a.Name, Description: a.Description, Created: time.Time(a.Created), Updated: time.Time(a.Updated)}
+		alias := &catalogue.Alias{Name: a.Name, Description: a.Description, Created: time.Time(a.Created), Updated: time.Time(a.Updated)}
 		for _, r := range a.Routes {
-			alias.Routes = append(alias.Routes, Route(r))
+			alias.Routes = append(alias.Routes, catalogue.Route(r))
 		}
-		encoded, err := json.Marshal(&alias)
+		w.Aliases = append(w.Aliases, alias)
+		if a.Shift == nil {
+			continue
+		}
+		shift, err := a.Shift.build()
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the shift of the alias %s: %w", a.Name, err)
 		}
-		edits = append(edits, store.Edit{Key: aliasKey{m.Number, a.Name}.String(), Value: encoded})
-		if a.Shift != nil {
-			shift, err := a.Shift.build(m, a.Name)
-			if err != nil {
-				return nil, fmt.Errorf("the shift of the alias %s: %w", a.Name, err)
-			}
-			edits = append(edits, shift.edit())
-		}
+		w.Shifts[a.Name] = shift
 	}
-	return edits, nil
+	return w, nil
 }
 
-func (x *exportedShift) build(m *Machine, alias string) (*Shift, error) {
+// build makes the shift of an alias of its line.
+func (x *exportedShift) build() (*catalogue.Shift, error) {
 	every, err := time.ParseDuration(x.Every)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains([]ShiftStatus{ShiftRunning, ShiftSucceeded, ShiftRolledBack, ShiftCancelled, ShiftOverruled}, x.Status) {
+	if !slices.Contains([]catalogue.ShiftStatus{catalogue.ShiftRunning, catalogue.ShiftSucceeded, catalogue.ShiftRolledBack, catalogue.ShiftCancelled, catalogue.ShiftOverruled}, x.Status) {
 		return nil, fmt.Errorf("there is no status %q", x.Status)
 	}
-	s := &Shift{
-		Tenant: m.Tenant, Machine: m.Name, Number: m.Number, Alias: alias, From: x.From, To: x.To,
-		ShiftPlan: ShiftPlan{First: x.First, Step: x.Step, Every: every},
+	s := &catalogue.Shift{
+		From: x.From, To: x.To,
+		ShiftPlan: catalogue.ShiftPlan{First: x.First, Step: x.Step, Every: every},
 		Status:    x.Status, Reason: x.Reason, Weight: x.Weight,
 		Started: time.Time(x.Started), Next: time.Time(x.Next), Ended: time.Time(x.Ended),
-		Tally: Tally{Executions: x.Executions, Failed: x.Failed},
+		Tally: catalogue.Tally{Executions: x.Executions, Failed: x.Failed},
 	}
 	if x.ErrorRate != nil {
-		s.Rule = &ErrorRate{Percent: *x.ErrorRate}
+		s.Rule = &catalogue.ErrorRate{Percent: *x.ErrorRate}
 	}
 	return s, nil
 }
@@ -331,11 +301,11 @@ func (im *importer) placeDeleted(ctx context.Context, x *exportRead, p *placed, 
 	if err != nil {
 		return err
 	}
-	identity := identityOf(name, line.Revisions)
+	identity := identityOf(name, line.Revisions[0])
 	// Two machines of one export are two.
 	same := slices.DeleteFunc(slices.Clone(gone[identity]), x.has)
 	if len(same) == 0 {
-		number, taken, err := im.e.nextNumber(ctx)
+		number, taken, err := im.db.catalogue.NextNumber(ctx)
 		if err != nil {
 			return err
 		}
@@ -343,10 +313,10 @@ func (im *importer) placeDeleted(ctx context.Context, x *exportRead, p *placed, 
 		if !im.DryRun {
 			p.number, gone[identity] = number, append(gone[identity], number)
 		}
-		return im.add(ctx, p, line.Revisions, nil, name, line.Type, taken, im.e.mark(number))
+		return im.add(ctx, p, line.Revisions, nil, name, line.Type, taken, im.db.catalogue.MarkDeleted(number))
 	}
 	p.number = same[0]
-	_, known, err := im.e.revisions(ctx, p.number)
+	known, err := im.known(ctx, p.number)
 	if err != nil {
 		return err
 	}
@@ -371,40 +341,37 @@ func (x *exportRead) has(number uint32) bool {
 }
 
 // identityOf tells deleted machines of one name apart.
-func identityOf(name string, revisions []exportedRevision) string {
-	return name + string(encodeLine(&revisions[0]))
+func identityOf(name string, first exportedRevision) string {
+	return name + string(encodeLine(&first))
 }
 
-// deleted gives the numbers of machines of which the store has only revisions.
+// known returns the revisions of a machine of the store as they go into an export.
+func (im *importer) known(ctx context.Context, machine uint32) ([]exportedRevision, error) {
+	revisions, err := im.db.catalogue.Revisions(ctx, machine)
+	known := make([]exportedRevision, len(revisions))
+	for i, rev := range revisions {
+		known[i] = exportRevision(rev)
+	}
+	return known, err
+}
+
+// deleted returns the numbers of machines of which the store has only revisions.
 func (im *importer) deleted(ctx context.Context) (map[string][]uint32, error) {
 	if im.gone != nil {
 		return im.gone, nil
 	}
-	live := make(map[uint32]bool)
-	err := im.e.eachEntry(ctx, machinePrefix, func(entry store.Entry) error {
-		var m struct{ Number uint32 }
-		err := decodeEntry(entry, &m)
-		live[m.Number] = true
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	next, _, err := im.e.nextNumber(ctx)
+	orphans, err := im.db.catalogue.Orphans(ctx)
 	if err != nil {
 		return nil, err
 	}
 	im.gone = make(map[string][]uint32)
-	for number := uint32(1); number < next; number++ {
-		if live[number] {
-			continue
-		}
-		first, known, err := im.e.revisions(ctx, number)
+	for _, number := range orphans {
+		revisions, err := im.db.catalogue.Revisions(ctx, number)
 		if err != nil {
 			return nil, err
 		}
-		if len(known) > 0 {
-			identity := identityOf(first.Machine, known)
+		if len(revisions) > 0 {
+			identity := identityOf(revisions[0].Machine, exportRevision(revisions[0]))
 			im.gone[identity] = append(im.gone[identity], number)
 		}
 	}

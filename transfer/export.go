@@ -1,4 +1,4 @@
-package engine
+package transfer
 
 import (
 	"bufio"
@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 // ExportOptions tells what to export.
@@ -19,13 +20,13 @@ type ExportOptions struct {
 	// Search selects executions, and what they need; nil: everything. A search
 	// for nothing but machines selects these machines with all that they have.
 	// Its tenant, limit and place do not count.
-	Search *Search
+	Search *stored.Search
 	// Account and Region are whose things to export, "" for anybody's.
 	Account, Region string
 	// Secret exports the keys that task tokens are made with, too.
 	Secret bool
 	// EncryptionKeys are those of what is encrypted. An export is not.
-	EncryptionKeys []EncryptionKey
+	EncryptionKeys []catalogue.EncryptionKey
 	// Problem is told of what cannot be exported.
 	Problem func(text string)
 }
@@ -43,33 +44,25 @@ type Exported struct {
 // and [Import] reads. It takes no shard and changes nothing. Executions that
 // move on meanwhile are exported as they were at some moment.
 func Export(ctx context.Context, s store.Store, w io.Writer, opts ExportOptions) (Exported, error) {
-	e, err := unopened(s, opts.EncryptionKeys)
+	db, err := open(s, opts.EncryptionKeys)
 	if err != nil {
 		return Exported{}, err
 	}
-	x := &exporter{e: e, w: bufio.NewWriterSize(w, 1<<20), ExportOptions: opts, numbers: make(map[uint32]int), activities: make(map[string]bool)}
+	x := &exporter{db: db, w: bufio.NewWriterSize(w, 1<<20), ExportOptions: opts, numbers: make(map[uint32]int), activities: make(map[string]bool)}
 	if err := x.all(ctx); err != nil {
 		return x.Exported, err
 	}
 	return x.Exported, x.w.Flush()
 }
 
-// unopened is an engine that runs nothing, for looking at a store.
-func unopened(s store.Store, keys []EncryptionKey) (*Engine, error) {
-	e := &Engine{cfg: Config{Store: s}.withDefaults(), store: s, catalogue: newCatalogue(s)}
-	var err error
-	e.keys, err = newKeyring(keys, e.random)
-	return e, err
-}
-
 // exporter is an export under way.
 type exporter struct {
 	ExportOptions
 	Exported
-	e          *Engine
+	db         *source
 	w          *bufio.Writer
 	numbers    map[uint32]int  // of exported machines, in the export
-	activities map[string]bool // exported ones, by their keys
+	activities map[string]bool // exported ones, by their ARNs
 }
 
 // exportPage is how many records are read at once.
@@ -78,19 +71,19 @@ const exportPage = 500
 func (x *exporter) all(ctx context.Context) error {
 	x.write(exportedHeader{exportFormat, exportVersion})
 	if x.Secret {
-		keys, err := x.e.store.Scan(ctx, tokenKey, "", 0)
+		keys, err := x.db.catalogue.TokenKeys(ctx)
 		if err != nil {
 			return err
 		}
 		for _, key := range keys {
-			x.write(exportedSecret{kindSecret, key.Value})
+			x.write(exportedSecret{kindSecret, key})
 		}
 	}
 	if err := x.catalogue(ctx); err != nil {
 		return err
 	}
 	for after := (store.ExecutionID{}); ; {
-		page, err := x.e.store.Executions(ctx, after, exportPage)
+		page, err := x.db.store.Executions(ctx, after, exportPage)
 		if err != nil {
 			return err
 		}
@@ -114,17 +107,16 @@ func (x *exporter) write(line any) { _, _ = x.w.Write(encodeLine(line)) }
 // catalogue writes what is exported whether or not an execution needs it.
 func (x *exporter) catalogue(ctx context.Context) error {
 	if x.Search == nil {
-		if err := x.e.eachEntry(ctx, activityPrefix, x.activity); err != nil {
+		if err := x.db.catalogue.EachActivity(ctx, x.activity); err != nil {
 			return err
 		}
 	}
-	if x.Search != nil && !x.Search.onlyMachines() {
+	if x.Search != nil && !x.Search.OnlyMachines() {
 		return nil
 	}
-	return x.e.eachEntry(ctx, machinePrefix, func(entry store.Entry) error {
-		m, err := x.e.decodeMachine(entry)
-		if err != nil || !x.wants(m.Tenant, m.Name) {
-			return err
+	return x.db.catalogue.EachMachine(ctx, func(m *catalogue.Machine) error {
+		if !x.wants(m.Tenant, m.Name) {
+			return nil
 		}
 		return x.unless(m.ARN(), x.machine(ctx, m.Number, m, m.Tenant, m.Name))
 	})
@@ -133,7 +125,7 @@ func (x *exporter) catalogue(ctx context.Context) error {
 // unless tells of something that cannot be exported because it cannot be read.
 // Any other error is given back.
 func (x *exporter) unless(what string, err error) error {
-	_, locked := errors.AsType[*KeyError](err)
+	_, locked := errors.AsType[*catalogue.KeyError](err)
 	if !locked && !errors.Is(err, errUnreadable) {
 		return err
 	}
@@ -149,46 +141,36 @@ func (x *exporter) unless(what string, err error) error {
 }
 
 // wants reports whether a machine and its executions are asked for.
-func (x *exporter) wants(t Tenant, machine string) bool {
+func (x *exporter) wants(t catalogue.Tenant, machine string) bool {
 	return x.of(t) && (x.Search == nil || len(x.Search.Machines) == 0 || slices.Contains(x.Search.Machines, machine))
 }
 
 // of reports whether a tenant's things are asked for.
-func (x *exporter) of(t Tenant) bool {
+func (x *exporter) of(t catalogue.Tenant) bool {
 	return (x.Account == "" || x.Account == t.Account) && (x.Region == "" || x.Region == t.Region)
 }
 
-// onlyMachines reports whether a search asks for machines at most.
-func (q *Search) onlyMachines() bool {
-	return len(q.Statuses) == 0 && q.Name == "" && q.Error == "" && q.State == "" && q.From.IsZero() && q.To.IsZero() &&
-		q.Shortest == 0 && q.Longest == 0 && len(q.Values) == 0
-}
-
-func (x *exporter) activity(entry store.Entry) error {
-	if x.activities[entry.Key] {
+func (x *exporter) activity(a *catalogue.Activity) error {
+	if x.activities[a.ARN()] || !x.of(a.Tenant) {
 		return nil
 	}
-	a, err := decodeActivity(entry)
-	if err != nil || !x.of(a.Tenant) {
-		return err
-	}
-	x.activities[entry.Key] = true
+	x.activities[a.ARN()] = true
 	x.Activities++
 	x.write(exportActivity(a))
 	return nil
 }
 
-func exportActivity(a *Activity) *exportedActivity {
+func exportActivity(a *catalogue.Activity) *exportedActivity {
 	return &exportedActivity{kindActivity, a.ARN(), seconds(a.Created), a.Encryption, a.Tags}
 }
 
 // machine writes a machine, unless it was; m is nil for one that was deleted.
 // Where not everything is exported the activities of its definitions go before.
-func (x *exporter) machine(ctx context.Context, number uint32, m *Machine, t Tenant, name string) error {
+func (x *exporter) machine(ctx context.Context, number uint32, m *catalogue.Machine, t catalogue.Tenant, name string) error {
 	if x.numbers[number] != 0 {
 		return nil
 	}
-	line, err := x.e.exportMachine(ctx, number, m, t, name)
+	line, err := x.db.exportMachine(ctx, number, m, t, name)
 	if err != nil {
 		return err
 	}
@@ -205,7 +187,7 @@ func (x *exporter) machine(ctx context.Context, number uint32, m *Machine, t Ten
 }
 
 func (x *exporter) activitiesOf(ctx context.Context, m *exportedMachine) error {
-	var keys []string
+	var names []catalogue.Name
 	for i := range m.Revisions {
 		parsed, _ := asl.Parse([]byte(m.Revisions[i].Definition))
 		if parsed == nil {
@@ -216,18 +198,18 @@ func (x *exporter) activitiesOf(ctx context.Context, m *exportedMachine) error {
 			if !ok {
 				return
 			}
-			if name, ok := ParseARN(task.Resource); ok && name.Kind == "activity" && len(name.Path) == 1 {
-				keys = append(keys, activityKey(name.Tenant, name.Path[0]))
+			if name, ok := catalogue.ParseARN(task.Resource); ok && name.Kind == "activity" && len(name.Path) == 1 {
+				names = append(names, name)
 			}
 		})
 	}
-	for _, key := range keys {
-		entry, err := x.e.store.Get(ctx, key)
+	for _, name := range names {
+		a, err := x.db.catalogue.Activity(ctx, name.Tenant, name.Path[0])
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
 		if err == nil {
-			err = x.activity(entry)
+			err = x.activity(a)
 		}
 		if err != nil {
 			return err
@@ -238,24 +220,23 @@ func (x *exporter) activitiesOf(ctx context.Context, m *exportedMachine) error {
 
 // execution writes an execution that is asked for, and its machine before it.
 func (x *exporter) execution(ctx context.Context, r *store.Record) error {
-	m, err := decodeMeta(r.Meta)
+	m, err := stored.DecodeMeta(r.Meta)
 	if err != nil {
 		return x.unless(fmt.Sprintf("execution %x", r.ID[:]), fmt.Errorf("%w: %w", errUnreadable, err))
 	}
-	if !x.wants(m.tenant(), m.MachineName) {
+	if !x.wants(m.Tenant(), m.MachineName) {
 		return nil
 	}
-	return x.unless(m.executionARN(), x.executionOf(ctx, r, &m))
+	return x.unless(m.ExecutionARN(), x.executionOf(ctx, r, &m))
 }
 
-func (x *exporter) executionOf(ctx context.Context, r *store.Record, m *meta) error {
+func (x *exporter) executionOf(ctx context.Context, r *store.Record, m *stored.Meta) error {
 	if x.Search != nil {
-		s := &search{e: x.e, Search: x.Search}
-		if d, err := s.holds(ctx, r); err != nil || d == nil {
+		if d, _, err := x.db.stored.Match(ctx, x.Search, r); err != nil || d == nil {
 			return err
 		}
 	}
-	p, err := x.e.portable(ctx, r, m)
+	p, err := x.db.portable(ctx, r, m)
 	if err != nil {
 		return err
 	}
@@ -271,24 +252,18 @@ func (x *exporter) executionOf(ctx context.Context, r *store.Record, m *meta) er
 }
 
 // machineOf writes the machine of an execution, unless it was.
-func (x *exporter) machineOf(ctx context.Context, m *meta) error {
+func (x *exporter) machineOf(ctx context.Context, m *stored.Meta) error {
 	if x.numbers[m.Machine] != 0 {
 		return nil
 	}
-	entry, err := x.e.store.Get(ctx, machineKey(m.tenant(), m.MachineName))
+	now, err := x.db.catalogue.Machine(ctx, m.MachineARN())
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if err == nil {
-		now, err := x.e.decodeMachine(entry)
-		if err != nil {
-			return err
-		}
-		if now.Number == m.Machine {
-			return x.machine(ctx, m.Machine, now, m.tenant(), m.MachineName)
-		}
+	if err != nil || now.Number != m.Machine {
+		now = nil
 	}
-	return x.machine(ctx, m.Machine, nil, m.tenant(), m.MachineName)
+	return x.machine(ctx, m.Machine, now, m.Tenant(), m.MachineName)
 }
 
 // errUnreadable is wrapped by the error of an execution of which not all is
@@ -296,8 +271,8 @@ func (x *exporter) machineOf(ctx context.Context, m *meta) error {
 var errUnreadable = errors.New("it cannot be read")
 
 // portable gives an execution as it goes into an export.
-func (e *Engine) portable(ctx context.Context, r *store.Record, m *meta) (*portable, error) {
-	events, err := e.events(ctx, r.ID)
+func (s *source) portable(ctx context.Context, r *store.Record, m *stored.Meta) (*portable, error) {
+	events, err := s.stored.Events(ctx, r.ID)
 	if errors.Is(err, history.ErrCorrupt) {
 		err = fmt.Errorf("%w: %w", errUnreadable, err)
 	}
@@ -312,16 +287,20 @@ func (e *Engine) portable(ctx context.Context, r *store.Record, m *meta) (*porta
 	return p, nil
 }
 
-// exportMachine gives a machine as it goes into an export, without its number
+// exportMachine returns a machine as it goes into an export, without its number
 // there; m is nil for one that was deleted.
-func (e *Engine) exportMachine(ctx context.Context, number uint32, m *Machine, t Tenant, name string) (*exportedMachine, error) {
-	first, revisions, err := e.revisions(ctx, number)
+func (s *source) exportMachine(ctx context.Context, number uint32, m *catalogue.Machine, t catalogue.Tenant, name string) (*exportedMachine, error) {
+	w, err := s.catalogue.Whole(ctx, number, m)
 	if err != nil {
 		return nil, err
 	}
-	x := &exportedMachine{Kind: kindMachine, ARN: t.ARN("stateMachine", name), Status: machineDeleted, Type: first.Type, Revisions: revisions}
-	if len(revisions) == 0 {
+	x := &exportedMachine{Kind: kindMachine, ARN: t.ARN("stateMachine", name), Status: machineDeleted}
+	if len(w.Revisions) == 0 {
 		return nil, fmt.Errorf("%w: the definition of %s is not there", errUnreadable, x.ARN)
+	}
+	x.Type = w.Revisions[0].Type
+	for _, rev := range w.Revisions {
+		x.Revisions = append(x.Revisions, exportRevision(rev))
 	}
 	if m == nil {
 		return x, nil
@@ -330,80 +309,33 @@ func (e *Engine) exportMachine(ctx context.Context, number uint32, m *Machine, t
 	x.Revision, x.Tags, x.Published = decimal(m.Revision), m.Tags, m.Published
 	if m.Deleting {
 		x.Status = machineDeleting
-		return x, nil // its versions and aliases are gone
 	}
-	p, err := e.published(ctx, number)
-	if err != nil {
-		return nil, err
-	}
-	x.LastVersion = p.Last
-	versions, err := e.Versions(ctx, m, 0, 0)
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range slices.Backward(versions) {
+	x.LastVersion = w.LastVersion
+	for _, v := range w.Versions {
 		x.Versions = append(x.Versions, exportedVersion{v.Number, decimal(v.Revision), v.Description, seconds(v.Created)})
 	}
-	aliases, err := e.Aliases(ctx, m, 0, "", 0)
-	if err != nil {
-		return nil, err
-	}
-	for _, a := range aliases {
-		exported, err := e.exportAlias(ctx, m, a)
-		if err != nil {
-			return nil, err
-		}
-		x.Aliases = append(x.Aliases, exported)
+	for _, a := range w.Aliases {
+		x.Aliases = append(x.Aliases, exportAlias(a, w.Shifts[a.Name]))
 	}
 	return x, nil
 }
 
-// revisions gives the revisions of a machine as they go into an export, and the
-// first of them; none when there is no such machine.
-func (e *Engine) revisions(ctx context.Context, number uint32) (first Revision, all []exportedRevision, err error) {
-	prefix := revisionsOf(number)
-	entries, err := e.store.Scan(ctx, prefix, "", 0)
-	if err != nil {
-		return first, nil, err
-	}
-	for i, entry := range entries {
-		var n uint64
-		if _, err := fmt.Sscanf(strings.TrimPrefix(entry.Key, prefix), "%x", &n); err != nil {
-			return first, nil, fmt.Errorf("engine: catalogue entry %q: %w", entry.Key, err)
-		}
-		rev, err := e.decodeRevision(entry)
-		if err == nil {
-			err = rev.locked
-		}
-		if err != nil {
-			return first, nil, err
-		}
-		if i == 0 {
-			first = *rev
-		}
-		all = append(all, exportRevision(n, rev))
-	}
-	return first, all, nil
-}
-
-func exportRevision(number uint64, r *Revision) exportedRevision {
+func exportRevision(r catalogue.NumberedRevision) exportedRevision {
 	return exportedRevision{
-		Number: decimal(number), Definition: r.Definition, RevisionID: r.RevisionID, RoleARN: r.RoleARN, Updated: seconds(r.Updated),
+		Number: decimal(r.Number), Definition: r.Definition, RevisionID: r.RevisionID, RoleARN: r.RoleARN, Updated: seconds(r.Updated),
 		Logging: r.Logging, Tracing: r.Tracing, Encryption: r.Encryption,
 	}
 }
 
-func (e *Engine) exportAlias(ctx context.Context, m *Machine, a *Alias) (exportedAlias, error) {
+// exportAlias returns an alias as it goes into an export, with its last shift, nil
+// for none.
+func exportAlias(a *catalogue.Alias, s *catalogue.Shift) exportedAlias {
 	x := exportedAlias{Name: a.Name, Description: a.Description, Created: seconds(a.Created), Updated: seconds(a.Updated)}
 	for _, r := range a.Routes {
 		x.Routes = append(x.Routes, exportedRoute(r))
 	}
-	s, err := e.readShift(ctx, machineShifts(m.Tenant, m.Name)+a.Name)
-	if errors.Is(err, store.ErrNotFound) {
-		return x, nil
-	}
-	if err != nil {
-		return x, err
+	if s == nil {
+		return x
 	}
 	x.Shift = &exportedShift{
 		From: s.From, To: s.To, First: s.First, Step: s.Step, Every: s.Every.String(), Status: s.Status, Reason: s.Reason, Weight: s.Weight,
@@ -412,5 +344,5 @@ func (e *Engine) exportAlias(ctx context.Context, m *Machine, a *Alias) (exporte
 	if s.Rule != nil {
 		x.Shift.ErrorRate = &s.Rule.Percent
 	}
-	return x, nil
+	return x
 }
