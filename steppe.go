@@ -26,11 +26,11 @@ import (
 
 	"github.com/steppehq/steppe/api"
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/integration/awssdk"
 	"github.com/steppehq/steppe/integration/lambda"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
@@ -273,10 +273,10 @@ func (s *Server) open(cfg *Config, registry *integration.Registry) (http.Handler
 		ac.TestCase = s.testCases.choose
 	}
 	for _, k := range cfg.Keys {
-		ac.Keys = append(ac.Keys, awsjson.Key(k))
+		ac.Keys = append(ac.Keys, server.Key(k))
 	}
 	if cfg.Audit != nil {
-		audit := awsjson.NewAuditLog(cfg.Audit, cfg.Logger)
+		audit := server.NewAuditLog(cfg.Audit, cfg.Logger)
 		ac.Audit, s.audit = audit.Write, audit
 	}
 	if len(cfg.Keys) > 0 && cfg.Dir != "" {

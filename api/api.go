@@ -17,9 +17,9 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/internal/door"
 )
 
@@ -31,13 +31,13 @@ type Config struct {
 	// Account and Region are those of callers whose requests tell none.
 	Account, Region string
 	// Keys are what callers must sign their requests with; none: nobody has to.
-	Keys []awsjson.Key
+	Keys []server.Key
 	// Regions are those that signatures may be for; none: any.
 	Regions []string
 	// Since refuses what changes something and was signed before; Memory keeps
 	// the signatures that outlive the server; nil: none.
 	Since  time.Time
-	Memory awsjson.Memory
+	Memory server.Memory
 	// Hosts are names by which the server may be called without keys, beside those
 	// of the loopback interface; Origins those of the web pages that may call it.
 	Hosts, Origins []string
@@ -53,7 +53,7 @@ type Config struct {
 	// Quotas has callers throttled as on AWS.
 	Quotas bool
 	// Audit is told of all requests that change something; nil: nobody.
-	Audit func(r *awsjson.Request, err error)
+	Audit func(r *server.Request, err error)
 	// ActivityPoll is how long GetActivityTask waits for a task; 60 seconds,
 	// as on AWS, when 0.
 	ActivityPoll time.Duration
@@ -90,29 +90,29 @@ func New(cfg Config) (http.Handler, error) {
 	bodies := &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall}
 	answers := &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall}
 	// A signature is for one service, so each has an Authorizer.
-	serverOf := func(service string, wire *awsjson.Wire) *awsjson.Server {
-		return &awsjson.Server{
+	serverOf := func(service string, wire *server.Wire) *server.Server {
+		return &server.Server{
 			MaxBody: maxBody, Log: cfg.Log, Bodies: bodies, Answers: answers, Wire: wire,
-			Authorizer: &awsjson.Authorizer{
+			Authorizer: &server.Authorizer{
 				Keys: cfg.Keys, Service: service, Account: cfg.Account, Region: cfg.Region, Regions: cfg.Regions, Since: cfg.Since, Memory: cfg.Memory,
 			},
-			Turn: func(ctx context.Context, r *awsjson.Request, bytes int) (func(), error) {
+			Turn: func(ctx context.Context, r *server.Request, bytes int) (func(), error) {
 				return cfg.Engine.Turn(ctx, tenant(r), bytes)
 			},
-			UnderWay: door.Gate[awsjson.Tenant]{Most: cfg.UnderWay},
+			UnderWay: door.Gate[server.Tenant]{Most: cfg.UnderWay},
 		}
 	}
-	server := serverOf(signedService, nil)
-	server.Prefix, server.Model, server.Operations = targetPrefix, model, a.operations()
-	server.Reads, server.Audit, server.Weigh = reads, cfg.Audit, weight
+	states := serverOf(signedService, nil)
+	states.Prefix, states.Model, states.Operations = targetPrefix, model, a.operations()
+	states.Reads, states.Audit, states.Weigh = reads, cfg.Audit, weight
 	if cfg.Quotas {
-		server.Admit = newQuotas(time.Now).admit
+		states.Admit = newQuotas(time.Now).admit
 	}
 	mux := http.NewServeMux()
-	a.v1(mux, server)
+	a.v1(mux, states)
 	return guard.Handler(&front{
-		operations: server, resources: mux, ready: cfg.Ready,
-		identity: serverOf("sts", awsjson.Query).Operation("GetCallerIdentity", a.callerIdentity),
+		operations: states, resources: mux, ready: cfg.Ready,
+		identity: serverOf("sts", server.Query).Operation("GetCallerIdentity", a.callerIdentity),
 		others:   a.refusals(serverOf),
 	}), nil
 }
@@ -125,8 +125,8 @@ const (
 )
 
 // operations is the table of all operations.
-func (a *api) operations() map[string]awsjson.Handler {
-	table := map[string]awsjson.Handler{
+func (a *api) operations() map[string]server.Handler {
+	table := map[string]server.Handler{
 		"CreateActivity":                   a.createActivity,
 		"CreateStateMachine":               a.createStateMachine,
 		"CreateStateMachineAlias":          a.createStateMachineAlias,
@@ -173,8 +173,8 @@ func (a *api) operations() map[string]awsjson.Handler {
 
 // ofTenant performs an operation in the context of the caller's tenant, so that
 // it sees nothing of others. Any operation may find that a key is missing.
-func ofTenant(handle awsjson.Handler) awsjson.Handler {
-	return func(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func ofTenant(handle server.Handler) server.Handler {
+	return func(ctx context.Context, r *server.Request) ([]byte, error) {
 		answer, err := handle(engine.For(ctx, tenant(r)), r)
 		if missing, ok := errors.AsType[*engine.KeyError](err); ok {
 			return nil, kmsAccessDenied(missing)
@@ -187,7 +187,7 @@ func ofTenant(handle awsjson.Handler) awsjson.Handler {
 }
 
 // inTurn does work on so many bytes of a request, in turn with other callers.
-func (a *api) inTurn(ctx context.Context, r *awsjson.Request, bytes int, work func()) error {
+func (a *api) inTurn(ctx context.Context, r *server.Request, bytes int, work func()) error {
 	done, err := a.Engine.Turn(ctx, tenant(r), bytes)
 	if err != nil {
 		return err
@@ -202,11 +202,11 @@ func (a *api) inTurn(ctx context.Context, r *awsjson.Request, bytes int, work fu
 func quotaExceeded(operation string, full *engine.QuotaError) error {
 	switch operation {
 	case "CreateStateMachine":
-		return awsjson.Fail("StateMachineLimitExceeded", "State Machine Limit Exceeded: '"+full.Error()+"'")
+		return server.Fail("StateMachineLimitExceeded", "State Machine Limit Exceeded: '"+full.Error()+"'")
 	case "CreateActivity":
-		return awsjson.Fail("ActivityLimitExceeded", "Activity Limit Exceeded: '"+full.Error()+"'")
+		return server.Fail("ActivityLimitExceeded", "Activity Limit Exceeded: '"+full.Error()+"'")
 	}
-	return &awsjson.Exception{Type: "ServiceQuotaExceededException", Status: http.StatusPaymentRequired, Message: full.Error()}
+	return &server.Exception{Type: "ServiceQuotaExceededException", Status: http.StatusPaymentRequired, Message: full.Error()}
 }
 
 // reads tells the operations that change nothing.
@@ -228,7 +228,7 @@ func weight(operation string) int64 {
 }
 
 // tenant is the account and region whose resources a request is about.
-func tenant(r *awsjson.Request) engine.Tenant {
+func tenant(r *server.Request) engine.Tenant {
 	return engine.Tenant{Account: r.Account, Region: r.Region}
 }
 
@@ -248,7 +248,7 @@ func parseARN(arn string, kinds ...string) (engine.Name, error) {
 }
 
 func invalidARN(reason string) error {
-	return awsjson.Fail("InvalidArn", "Invalid Arn: '"+reason+"'")
+	return server.Fail("InvalidArn", "Invalid Arn: '"+reason+"'")
 }
 
 // checkName holds a name against the rule for names of state machines,
@@ -257,7 +257,7 @@ func checkName(name string) error {
 	for _, c := range name {
 		if strings.ContainsRune("<>{}[]?*\"#%\\^|~`$&,;:/", c) || unicode.IsSpace(c) || unicode.IsControl(c) ||
 			c == 0xFFFE || c == 0xFFFF || c == 0x10FFFF || c == unicode.ReplacementChar {
-			return awsjson.Fail("InvalidName", "Invalid Name: '"+name+"'")
+			return server.Fail("InvalidName", "Invalid Name: '"+name+"'")
 		}
 	}
 	return nil

@@ -5,17 +5,17 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/aws/server"
 )
 
 // front leads a request to what answers it: the API's operations, the resources
 // beyond it, what monitors ask for, and what callers of other services are told.
 type front struct {
-	operations *awsjson.Server
+	operations *server.Server
 	resources  http.Handler // of v1Prefix
 	identity   http.Handler
 	ready      func() error
-	others     map[*awsjson.Wire]http.Handler
+	others     map[*server.Wire]http.Handler
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -74,7 +74,7 @@ func welcome(w http.ResponseWriter, r *http.Request) {
 	kind := "text/plain; charset=utf-8"
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		kind = "text/html; charset=utf-8"
-		text = "<!doctype html><title>Steppe</title><pre>" + awsjson.XMLText(text) + "</pre>\n"
+		text = "<!doctype html><title>Steppe</title><pre>" + server.XMLText(text) + "</pre>\n"
 		w.Header().Set("Content-Security-Policy", "default-src 'none'")
 	}
 	w.Header().Set("Content-Type", kind)
@@ -99,7 +99,7 @@ func otherService(r *http.Request) string {
 	if target := r.Header.Get("X-Amz-Target"); strings.HasPrefix(target, targetPrefix) {
 		return "" // whatever it is signed for: that is a matter of signatures
 	}
-	if service := awsjson.SignedService(r); service != "" {
+	if service := server.SignedService(r); service != "" {
 		if service == signedService {
 			return ""
 		}

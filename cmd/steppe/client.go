@@ -14,8 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	awsserver "github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/engine"
-	"github.com/steppehq/steppe/internal/awsjson"
 )
 
 // serverFlags are those of commands that ask a server.
@@ -44,7 +44,7 @@ type client struct {
 // sign signs a request, if there are credentials. A server without keys is
 // told whose the request is all the same.
 func (c client) sign(req *http.Request, body []byte) {
-	awsjson.Sign(req, body, c.key(), os.Getenv("AWS_SESSION_TOKEN"), c.tenant.Region, "states", time.Now())
+	awsserver.Sign(req, body, c.key(), os.Getenv("AWS_SESSION_TOKEN"), c.tenant.Region, "states", time.Now())
 }
 
 // noAccount is an access key that tells no account: whose the caller is, a server
@@ -52,10 +52,10 @@ func (c client) sign(req *http.Request, body []byte) {
 const noAccount = "none"
 
 // key is what requests are signed with.
-func (c client) key() awsjson.Key {
-	key := awsjson.Key{ID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY")}
+func (c client) key() awsserver.Key {
+	key := awsserver.Key{ID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY")}
 	if key.ID == "" || key.Secret == "" {
-		key = awsjson.Key{ID: cmp.Or(c.tenant.Account, noAccount)}
+		key = awsserver.Key{ID: cmp.Or(c.tenant.Account, noAccount)}
 	}
 	return key
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/steppehq/steppe/internal/awsjson"
+	awsserver "github.com/steppehq/steppe/aws/server"
 )
 
 // execution gives the ARN of the execution that an argument names: an ARN, or
@@ -45,7 +45,7 @@ func (c client) account() (string, error) {
 		return "", err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	awsjson.Sign(req, []byte(body), c.key(), os.Getenv("AWS_SESSION_TOKEN"), c.tenant.Region, "sts", time.Now())
+	awsserver.Sign(req, []byte(body), c.key(), os.Getenv("AWS_SESSION_TOKEN"), c.tenant.Region, "sts", time.Now())
 	response, err := (&http.Client{Timeout: 30 * time.Second}).Do(req)
 	if err != nil {
 		return "", unreachable(err)

@@ -1,9 +1,9 @@
-// Package awsjson speaks AWS JSON 1.0: it finds the operation that a request
+// Package server speaks AWS JSON 1.0: it finds the operation that a request
 // names, checks the request against the service's model, hands it to the
 // operation, and writes what comes back, result or exception.
 //
 // It knows nothing of Step Functions but what the caller's [Model] says.
-package awsjson
+package server
 
 import (
 	"bytes"
