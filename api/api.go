@@ -92,9 +92,9 @@ func New(cfg Config) (http.Handler, error) {
 	// A signature is for one service, so each has an Authorizer.
 	serverOf := func(service string, wire *server.Wire) *server.Server {
 		return &server.Server{
-			MaxBody: maxBody, Log: cfg.Log, Bodies: bodies, Answers: answers, Wire: wire,
+			Service: service, MaxBody: maxBody, Log: cfg.Log, Bodies: bodies, Answers: answers, Wire: wire,
 			Authorizer: &server.Authorizer{
-				Keys: cfg.Keys, Service: service, Account: cfg.Account, Region: cfg.Region, Regions: cfg.Regions, Since: cfg.Since, Memory: cfg.Memory,
+				Keys: cfg.Keys, Account: cfg.Account, Region: cfg.Region, Regions: cfg.Regions, Since: cfg.Since, Memory: cfg.Memory,
 			},
 			Turn: func(ctx context.Context, r *server.Request, bytes int) (func(), error) {
 				return cfg.Engine.Turn(ctx, tenant(r), bytes)

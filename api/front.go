@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/steppehq/steppe/aws/server"
+	"github.com/steppehq/steppe/aws/sigv4"
 )
 
 // front leads a request to what answers it: the API's operations, the resources
@@ -99,11 +100,11 @@ func otherService(r *http.Request) string {
 	if target := r.Header.Get("X-Amz-Target"); strings.HasPrefix(target, targetPrefix) {
 		return "" // whatever it is signed for: that is a matter of signatures
 	}
-	if service := server.SignedService(r); service != "" {
-		if service == signedService {
+	if _, scope, ok := sigv4.ScopeOf(r); ok {
+		if scope.Service == signedService {
 			return ""
 		}
-		return service
+		return scope.Service
 	}
 	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), formType) {
 		return "the query protocol"

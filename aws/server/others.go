@@ -35,21 +35,6 @@ func (s *Server) Refuse(err error) http.Handler {
 	})
 }
 
-// SignedService is the service that a request says it is for: that of its
-// signature's credential scope, in the header or the query string. It is "" where
-// nothing is signed.
-func SignedService(r *http.Request) string {
-	_, credential, found := strings.Cut(r.Header.Get("Authorization"), "Credential=")
-	if !found {
-		credential = r.URL.Query().Get("X-Amz-Credential")
-	}
-	credential, _, _ = strings.Cut(credential, ",")
-	if parts := strings.Split(strings.TrimSpace(credential), "/"); len(parts) == 5 {
-		return parts[3]
-	}
-	return ""
-}
-
 // JSON11 is AWS JSON 1.1, which differs from 1.0 in its name.
 var JSON11 = &Wire{"application/x-amz-json-1.1", jsonFailure}
 

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/steppehq/steppe/aws/sigv4"
 	"github.com/steppehq/steppe/internal/door"
 	"github.com/steppehq/steppe/value"
 )
@@ -34,6 +35,18 @@ type Exception struct {
 
 // Error gives type and message.
 func (e *Exception) Error() string { return e.Type + ": " + e.Message }
+
+// exception is what the caller is told of an error; nil for one that is not for
+// callers.
+func exception(err error) *Exception {
+	if e, ok := errors.AsType[*Exception](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*sigv4.Error](err); ok {
+		return &Exception{Type: e.Code, Message: e.Message}
+	}
+	return nil
+}
 
 // Fail makes an exception as an error value.
 func Fail(typ, message string) error { return &Exception{Type: typ, Message: message} }
@@ -91,6 +104,8 @@ type Handler func(ctx context.Context, r *Request) ([]byte, error)
 
 // Server is an http.Handler for the operations of a service.
 type Server struct {
+	// Service is the name that signatures must be for: "states".
+	Service string
 	// Prefix stands before the operation in X-Amz-Target, with its dot.
 	Prefix     string
 	Model      Model
@@ -276,7 +291,7 @@ func busy(what string) error {
 
 // receive finds out who sent a request: by its headers, before its body is read.
 func (s *Server) receive(r *Request, reads bool) error {
-	from, err := s.Authorizer.claim(r.HTTP)
+	from, err := s.Authorizer.claim(r.HTTP, s.Service, false)
 	if err != nil {
 		return err
 	}
@@ -368,8 +383,8 @@ func Bounded(text string, most int) string {
 
 // fail writes an exception. The text of any other error goes to the log only.
 func (s *Server) fail(w http.ResponseWriter, r *Request, err error) {
-	e, ok := errors.AsType[*Exception](err)
-	if !ok {
+	e := exception(err)
+	if e == nil {
 		if r.HTTP.Context().Err() == nil {
 			s.Log.Error("operation failed", slog.String("operation", r.Operation), slog.String("request", r.ID), slog.Any("error", err))
 		}

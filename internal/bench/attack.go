@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	awsserver "github.com/steppehq/steppe/aws/server"
+	"github.com/steppehq/steppe/aws/sigv4"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/internal/hostile"
 )
@@ -152,7 +152,7 @@ func (a *attacker) foreign(ctx context.Context) {
 func (a *attacker) client() *hostile.Client {
 	return &hostile.Client{
 		Endpoint: "http://" + *a.address.Load(), Region: "eu-west-1",
-		Key:  awsserver.Key{ID: "attacker", Secret: "attacker"},
+		Key:  sigv4.Credentials{KeyID: "attacker", Secret: "attacker"},
 		HTTP: http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute},
 	}
 }
