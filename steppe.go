@@ -28,10 +28,12 @@ import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/front"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/integration/awssdk"
 	"github.com/steppehq/steppe/integration/lambda"
 	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/service/sts"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
 	"github.com/steppehq/steppe/store/pebble"
@@ -262,32 +264,48 @@ func offer(registry *integration.Registry) asl.Offer {
 // examine a definition for it. It is for one goroutine.
 func OfferOf(cfg Config) asl.Offer { return offer(performers(&cfg, lambda.NewFunctions(), nil)) }
 
-// open makes the handler of the API.
+// open makes the handler of the server: a port with its services.
 func (s *Server) open(cfg *Config, registry *integration.Registry) (http.Handler, error) {
-	ac := api.Config{
-		Engine: s.engine, Integrations: registry, Log: cfg.Logger, Account: cfg.Account, Region: cfg.Region, Quotas: cfg.Quotas,
-		Hosts: cfg.AllowedHosts, Origins: cfg.AllowedOrigins, UnderWay: cfg.MaxRequests,
-		Ready: s.ready,
+	port, err := s.port(cfg)
+	if err != nil {
+		return nil, err
 	}
+	ac := api.Config{Engine: s.engine, Integrations: registry, Port: port, Quotas: cfg.Quotas}
 	if s.testCases != nil {
 		ac.TestCase = s.testCases.choose
 	}
+	states := api.New(ac)
+	prefix, resources := states.Resources()
+	return front.New(front.Config{
+		Port: port, Services: []front.Service{states, sts.New(port)}, Resources: map[string]http.Handler{prefix: resources},
+		Ready: s.ready, Hosts: cfg.AllowedHosts, Origins: cfg.AllowedOrigins,
+	})
+}
+
+// port makes what all services share: who may call, how much at once, and who is
+// told of it.
+func (s *Server) port(cfg *Config) (*server.Port, error) {
+	authorizer := &server.Authorizer{Account: cfg.Account, Region: cfg.Region}
 	for _, k := range cfg.Keys {
-		ac.Keys = append(ac.Keys, server.Key(k))
+		authorizer.Keys = append(authorizer.Keys, server.Key(k))
+	}
+	port := server.NewPort(authorizer, cfg.MaxRequests, cfg.Logger)
+	port.Turn = func(ctx context.Context, r *server.Request, bytes int) (func(), error) {
+		return s.engine.Turn(ctx, engine.Tenant{Account: r.Account, Region: r.Region}, bytes)
 	}
 	if cfg.Audit != nil {
 		audit := server.NewAuditLog(cfg.Audit, cfg.Logger)
-		ac.Audit, s.audit = audit.Write, audit
+		port.Audit, s.audit = audit.Write, audit
 	}
 	if len(cfg.Keys) > 0 && cfg.Dir != "" {
 		memory, err := openSignatures(context.Background(), s.store)
 		if err != nil {
 			return nil, err
 		}
-		ac.Memory, ac.Since = memory, cfg.signedSince
-		time.Sleep(time.Until(ac.Since))
+		authorizer.Memory, authorizer.Since = memory, cfg.signedSince
+		time.Sleep(time.Until(authorizer.Since))
 	}
-	return api.New(ac)
+	return port, nil
 }
 
 // signedSince is from when on requests must be signed that a server with this data

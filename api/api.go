@@ -10,7 +10,6 @@ package api
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,40 +19,20 @@ import (
 	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
-	"github.com/steppehq/steppe/internal/door"
 )
 
-// Config is what the API is made of. Engine, Integrations and Log are required.
+// Config is what the API is made of. Engine, Integrations and Port are required.
 type Config struct {
 	Engine       *engine.Engine
 	Integrations *integration.Registry
-	Log          *slog.Logger
-	// Account and Region are those of callers whose requests tell none.
-	Account, Region string
-	// Keys are what callers must sign their requests with; none: nobody has to.
-	Keys []server.Key
-	// Regions are those that signatures may be for; none: any.
-	Regions []string
-	// Since refuses what changes something and was signed before; Memory keeps
-	// the signatures that outlive the server; nil: none.
-	Since  time.Time
-	Memory server.Memory
-	// Hosts are names by which the server may be called without keys, beside those
-	// of the loopback interface; Origins those of the web pages that may call it.
-	Hosts, Origins []string
-	// UnderWay is how many requests of a tenant may be performed at once; 0: any
-	// number.
-	UnderWay int
+	// Port is where it is served.
+	Port *server.Port
 	// TestCase notes that an execution which is about to be started has its tasks
 	// answered by a test case. It is false when there is none of that name; nil: there
 	// are none.
 	TestCase func(t engine.Tenant, machine, execution, testCase string) bool
-	// Ready tells why the server should get no new work now; nil: it may always.
-	Ready func() error
 	// Quotas has callers throttled as on AWS.
 	Quotas bool
-	// Audit is told of all requests that change something; nil: nobody.
-	Audit func(r *server.Request, err error)
 	// ActivityPoll is how long GetActivityTask waits for a task; 60 seconds,
 	// as on AWS, when 0.
 	ActivityPoll time.Duration
@@ -62,67 +41,36 @@ type Config struct {
 // maxBody bounds a request: a definition of 1 MiB, escaped, and some more.
 const maxBody = 4 << 20
 
-const (
-	// heldBytes is what all bodies may take together, and all answers, and
-	// patience how long a request waits for its part.
-	heldBytes = 128 << 20
-	patience  = 5 * time.Second
-	// stall is how long a caller that neither sends nor reads is waited for when
-	// others want its part.
-	stall = time.Second
-)
+// API is the service: an http.Handler for the operations of Step Functions.
+type API struct {
+	*server.Server
+	resources http.Handler
+}
+
+// Resources returns what stands beside AWS's API, and the beginning of its paths.
+func (a *API) Resources() (prefix string, handler http.Handler) { return v1Prefix, a.resources }
 
 type api struct {
 	Config
 }
 
-// New makes the handler of the API's operations. An error tells which host or
-// origin is none.
-func New(cfg Config) (http.Handler, error) {
-	guard, err := door.NewGuard(door.Guard{Hosts: cfg.Hosts, Origins: cfg.Origins, Signed: len(cfg.Keys) > 0, Prefix: v1Prefix}, cfg.Log)
-	if err != nil {
-		return nil, err
-	}
+// New returns the service at its port.
+func New(cfg Config) *API {
 	if cfg.ActivityPoll == 0 {
 		cfg.ActivityPoll = 60 * time.Second
 	}
 	a := &api{cfg}
-	bodies := &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall}
-	answers := &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall}
-	// A signature is for one service, so each has an Authorizer.
-	serverOf := func(service string, wire *server.Wire) *server.Server {
-		return &server.Server{
-			Service: service, MaxBody: maxBody, Log: cfg.Log, Bodies: bodies, Answers: answers, Wire: wire,
-			Authorizer: &server.Authorizer{
-				Keys: cfg.Keys, Account: cfg.Account, Region: cfg.Region, Regions: cfg.Regions, Since: cfg.Since, Memory: cfg.Memory,
-			},
-			Turn: func(ctx context.Context, r *server.Request, bytes int) (func(), error) {
-				return cfg.Engine.Turn(ctx, tenant(r), bytes)
-			},
-			UnderWay: door.Gate[server.Tenant]{Most: cfg.UnderWay},
-		}
+	s := &server.Server{
+		Port: cfg.Port, Service: "states", Prefix: "AWSStepFunctions.", MaxBody: maxBody,
+		Model: model, Operations: a.operations(), Reads: reads, Weigh: weight,
 	}
-	states := serverOf(signedService, nil)
-	states.Prefix, states.Model, states.Operations = targetPrefix, model, a.operations()
-	states.Reads, states.Audit, states.Weigh = reads, cfg.Audit, weight
 	if cfg.Quotas {
-		states.Admit = newQuotas(time.Now).admit
+		s.Admit = newQuotas(time.Now).admit
 	}
 	mux := http.NewServeMux()
-	a.v1(mux, states)
-	return guard.Handler(&front{
-		operations: states, resources: mux, ready: cfg.Ready,
-		identity: serverOf("sts", server.Query).Operation("GetCallerIdentity", a.callerIdentity),
-		others:   a.refusals(serverOf),
-	}), nil
+	a.v1(mux, s)
+	return &API{s, mux}
 }
-
-const (
-	// targetPrefix stands before the operation in X-Amz-Target.
-	targetPrefix = "AWSStepFunctions."
-	// signedService is the service that requests are signed for.
-	signedService = "states"
-)
 
 // operations is the table of all operations.
 func (a *api) operations() map[string]server.Handler {

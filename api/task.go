@@ -24,7 +24,7 @@ func syncStatus(r *engine.SyncResult) string {
 
 // sendTask delivers a message to the task that a request's token names.
 func (a *api) sendTask(ctx context.Context, r *server.Request, msg interpreter.Message) ([]byte, error) {
-	if a.Audit != nil {
+	if a.Port.Audit != nil {
 		if arn, err := a.Engine.Tokened(ctx, r.Str("taskToken")); err == nil {
 			r.About = []string{arn}
 		}

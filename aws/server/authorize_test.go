@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/aws/sigv4"
-	"github.com/steppehq/steppe/internal/door"
 )
 
 var example = Key{ID: "AKIDEXAMPLE", Secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", Account: "111122223333"}
@@ -28,7 +27,7 @@ func sign(r *http.Request, body []byte, key Key, region, service string, at time
 // signedCall is a call that its key signed.
 func signedCall(body string, key Key, region, service string, at time.Time) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "http://steppe.test/", strings.NewReader(body))
-	r.Header.Set("Content-Type", contentType)
+	r.Header["Content-Type"] = JSON10.contentType
 	r.Header.Set("X-Amz-Target", "Test.Echo")
 	sign(r, []byte(body), key, region, service, at)
 	return r
@@ -227,12 +226,11 @@ func echo(_ context.Context, r *Request) ([]byte, error) { return r.Body, nil }
 // TestAudit: what changes something leaves a line, whoever tried.
 func TestAudit(t *testing.T) {
 	var out bytes.Buffer
+	port := NewPort(&Authorizer{Keys: []Key{example}}, 0, slog.New(slog.DiscardHandler))
+	port.Audit = NewAuditLog(&out, slog.New(slog.DiscardHandler)).Write
 	s := &Server{
-		Prefix: "Test.", Model: Model{"Echo": nil, "Look": nil}, MaxBody: 1000, Log: slog.New(slog.DiscardHandler),
+		Port: port, Service: "states", Prefix: "Test.", Model: Model{"Echo": nil, "Look": nil}, MaxBody: 1000,
 		Operations: map[string]Handler{"Echo": echo, "Look": echo}, Reads: func(op string) bool { return op == "Look" },
-		Authorizer: &Authorizer{Keys: []Key{example}}, Service: "states",
-		Bodies: &door.Budget{Bytes: 1 << 20}, Answers: &door.Budget{Bytes: 1 << 20},
-		Audit: NewAuditLog(&out, slog.New(slog.DiscardHandler)).Write,
 	}
 	const body = `{"name":"n","stateMachineArn":"arn:x","roleArn":"arn:role"}`
 	signed := signedCall(body, example, "us-east-1", "states", time.Now())

@@ -24,10 +24,11 @@ func echoServer(keys ...Key) *Server {
 	budget := func() *door.Budget {
 		return &door.Budget{Bytes: 128 << 20, Patience: 50 * time.Millisecond, Stall: time.Millisecond}
 	}
+	port := NewPort(&Authorizer{Keys: keys, Account: "000000000000", Region: "us-east-1"}, 0, slog.New(slog.DiscardHandler))
+	port.Bodies, port.Answers = budget(), budget()
 	return &Server{
-		Prefix: "Test.", Model: Model{"Echo": ParseShape("a:1..10 list:l"), "Look": nil}, MaxBody: 4 << 20, Log: slog.New(slog.DiscardHandler),
+		Port: port, Service: "states", Prefix: "Test.", Model: Model{"Echo": ParseShape("a:1..10 list:l"), "Look": nil}, MaxBody: 4 << 20,
 		Operations: map[string]Handler{"Echo": echo, "Look": echo}, Reads: func(op string) bool { return op == "Look" },
-		Authorizer: &Authorizer{Keys: keys, Account: "000000000000", Region: "us-east-1"}, Service: "states", Bodies: budget(), Answers: budget(),
 	}
 }
 

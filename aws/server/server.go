@@ -1,148 +1,71 @@
-// Package server speaks AWS JSON 1.0: it finds the operation that a request
-// names, checks the request against the service's model, hands it to the
-// operation, and writes what comes back, result or exception.
+// Package server is a service of AWS as its callers see it: it finds the operation
+// that a request names, finds out whose the request is, checks it against the
+// service's model, hands it to the operation, and writes what comes back, result or
+// exception, in the protocol of the caller.
 //
-// It knows nothing of Step Functions but what the caller's [Model] says.
+// A request is taken in this order, so that nobody who is unknown costs much: the
+// operation and whether it changes something; whose the request is, by its headers
+// alone; the body, within what all bodies may take; the signature over it, and
+// whether it came before; whether the tenant may have one more request under way;
+// the input, decoded and held against the model; the operation. What changes
+// something is told to the audit, whoever tried.
+//
+// A [Port] is what all services of a server share; a [Server] is one service.
+//
+// Stability: may move in any minor release.
 package server
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
 	"strconv"
 	"strings"
 
-	"github.com/steppehq/steppe/aws/sigv4"
 	"github.com/steppehq/steppe/internal/door"
-	"github.com/steppehq/steppe/value"
 )
-
-// Exception is an error that the caller of an operation is told of.
-type Exception struct {
-	// Type is its name in the model: "ExecutionDoesNotExist".
-	Type    string
-	Message string
-	// Status is the HTTP status, 400 when 0.
-	Status int
-	// Members are further members of the error's body.
-	Members []value.Member
-}
-
-// Error gives type and message.
-func (e *Exception) Error() string { return e.Type + ": " + e.Message }
-
-// exception is what the caller is told of an error; nil for one that is not for
-// callers.
-func exception(err error) *Exception {
-	if e, ok := errors.AsType[*Exception](err); ok {
-		return e
-	}
-	if e, ok := errors.AsType[*sigv4.Error](err); ok {
-		return &Exception{Type: e.Code, Message: e.Message}
-	}
-	return nil
-}
-
-// Fail makes an exception as an error value.
-func Fail(typ, message string) error { return &Exception{Type: typ, Message: message} }
-
-// Request is a call of an operation.
-type Request struct {
-	HTTP      *http.Request
-	Operation string
-	ID        string
-	// Account and Region are the caller's, KeyID is the access key that signed
-	// the request, "" where nothing is signed.
-	Account, Region, KeyID string
-	// Body is the body as it was sent.
-	Body []byte
-	// Input has been checked against the model, and holds nothing else if it is
-	// large.
-	Input value.Value
-	// About and Named are ARNs and a name that the request is about, beside those
-	// of its input, for the audit.
-	About []string
-	Named string
-
-	writer       http.ResponseWriter
-	body, answer door.Hold
-	connection   *door.Connection
-	entered      bool // [Server.UnderWay]
-	read, known  bool // the body was read; the caller may send one
-}
-
-// Str gives a member of the input, "" when it is not there.
-func (r *Request) Str(name string) string { return r.Input.Get(name).Str() }
-
-// Has reports whether the input has the member, null counting as absent.
-func (r *Request) Has(name string) bool {
-	k := r.Input.Get(name).Kind()
-	return k != value.Undefined && k != value.Null
-}
-
-// Int gives a member of the input, 0 when it is not there.
-func (r *Request) Int(name string) int64 {
-	n, _ := r.Input.Get(name).Int64()
-	return n
-}
-
-// Bool gives a member of the input, otherwise when it is not there.
-func (r *Request) Bool(name string, otherwise bool) bool {
-	if v := r.Input.Get(name); v.Kind() == value.Bool {
-		return v.Bool()
-	}
-	return otherwise
-}
 
 // Handler performs an operation and gives the JSON of its output.
 type Handler func(ctx context.Context, r *Request) ([]byte, error)
 
-// Server is an http.Handler for the operations of a service.
+// Server is a service at a port: an http.Handler for its operations.
 type Server struct {
+	*Port
 	// Service is the name that signatures must be for: "states".
 	Service string
-	// Prefix stands before the operation in X-Amz-Target, with its dot.
+	// Prefix stands before the operation in X-Amz-Target, with its dot; "" for a
+	// service whose protocol knows no targets.
 	Prefix     string
 	Model      Model
 	Operations map[string]Handler
 	// MaxBody bounds a request's body in bytes.
 	MaxBody int64
-	// Authorizer tells whose a request is, and refuses those that nobody has
-	// signed who may.
-	Authorizer *Authorizer
-	// Reads tells the operations that change nothing.
+	// Reads reports the operations that change nothing.
 	Reads func(operation string) bool
-	// Admit tells whether a request may be performed now; nil: always.
+	// Admit reports whether a request may be performed now; nil: always.
 	Admit func(r *Request) bool
-	// Bodies and Answers bound what all requests and answers hold together.
-	Bodies, Answers *door.Budget
-	// Weigh tells how many bytes the making of an operation's answer may take,
+	// Weigh returns how many bytes the making of an operation's answer may take,
 	// which are held before it is performed; nil: none.
 	Weigh func(operation string) int64
-	// Turn waits until so many bytes of a request may be worked on, and gives what
-	// ends that; nil: at once.
-	Turn func(ctx context.Context, r *Request, bytes int) (done func(), err error)
-	// UnderWay bounds the requests of a tenant that are performed at once.
-	UnderWay door.Gate[Tenant]
-	// Audit is told of each request that changes something, or tried to, after
-	// it was performed; nil: nobody.
-	Audit func(r *Request, err error)
-	// Wire is the protocol of the callers; nil: AWS JSON 1.0.
-	Wire *Wire
-	Log  *slog.Logger
+	// Protocol is that of the callers; nil: [JSON10].
+	Protocol *Protocol
 }
 
-// Tenant is an account in a region.
-type Tenant struct{ Account, Region string }
+// Name returns the service that signatures must be for.
+func (s *Server) Name() string { return s.Service }
 
-const contentType = "application/x-amz-json-1.0"
+// Target returns what stands before an operation in X-Amz-Target, "" for a service
+// whose protocol knows no targets.
+func (s *Server) Target() string { return s.Prefix }
 
-var contentTypes = []string{contentType} // shared by all answers
+func (s *Server) protocol() *Protocol {
+	if s.Protocol == nil {
+		return JSON10
+	}
+	return s.Protocol
+}
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) { s.serve(w, hr, s.call) }
@@ -158,18 +81,37 @@ func (s *Server) Resource(handle Handler) http.Handler {
 	})
 }
 
-func (s *Server) serve(w http.ResponseWriter, hr *http.Request, call func(*Request) ([]byte, error)) {
+// Operation makes a handler of an operation that no target names and no model
+// checks, which changes nothing.
+func (s *Server) Operation(name string, handle Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+		s.serve(w, hr, func(r *Request) ([]byte, error) {
+			r.Operation = name
+			return s.perform(r, true, handle)
+		})
+	})
+}
+
+// Refuse answers a request with an exception, and reads nothing of it.
+func (s *Server) Refuse(w http.ResponseWriter, hr *http.Request, err error) {
+	s.serve(w, hr, func(*Request) ([]byte, error) { return nil, err })
+}
+
+// begin makes the request of a call. end must be called.
+func (s *Server) begin(w http.ResponseWriter, hr *http.Request) *Request {
 	r := &Request{HTTP: hr, ID: requestID()}
 	r.writer = w
 	r.body = s.Bodies.Open(w, (*http.ResponseController).SetReadDeadline)
 	r.answer = s.Answers.Open(w, (*http.ResponseController).SetWriteDeadline)
+	return r
+}
+
+func (s *Server) serve(w http.ResponseWriter, hr *http.Request, call func(*Request) ([]byte, error)) {
+	r := s.begin(w, hr)
 	defer s.end(r)
 	out, err := s.guard(r, call)
 	header := w.Header()
-	header["Content-Type"] = contentTypes
-	if s.Wire != nil {
-		header.Set("Content-Type", s.Wire.ContentType)
-	}
+	header["Content-Type"] = s.protocol().contentType
 	header.Set("X-Amzn-Requestid", r.ID)
 	if err != nil {
 		s.fail(w, r, err)
@@ -249,23 +191,29 @@ func (s *Server) perform(r *Request, reads bool, handle Handler) (out []byte, er
 	if err := s.receive(r, reads); err != nil {
 		return nil, err
 	}
-	if s.Admit != nil && !s.Admit(r) {
-		return nil, errThrottled
-	}
-	if r.entered = s.UnderWay.Enter(Tenant{r.Account, r.Region}); !r.entered {
-		return nil, Fail("ThrottlingException", "Too many requests of the account are under way ("+strconv.Itoa(s.UnderWay.Most)+").")
-	}
-	if s.Weigh != nil {
-		if n := s.Weigh(r.Operation); n > 0 {
-			if err := r.answer.Take(r.HTTP.Context(), n); err != nil {
-				return nil, busy("answers")
-			}
-		}
+	if err := s.enter(r); err != nil {
+		return nil, err
 	}
 	if out, err = handle(r.HTTP.Context(), r); err != nil {
 		return nil, err
 	}
 	return out, s.hold(r, reads, int64(len(out)))
+}
+
+// enter lets a request of somebody who is known in, if it may be performed now.
+func (s *Server) enter(r *Request) error {
+	if s.Admit != nil && !s.Admit(r) {
+		return errThrottled
+	}
+	if r.entered = s.UnderWay.Enter(Tenant{r.Account, r.Region}); !r.entered {
+		return Fail("ThrottlingException", "Too many requests of the account are under way ("+strconv.Itoa(s.UnderWay.Most)+").")
+	}
+	if s.Weigh != nil {
+		if n := s.Weigh(r.Operation); n > 0 && r.answer.Take(r.HTTP.Context(), n) != nil {
+			return busy("answers")
+		}
+	}
+	return nil
 }
 
 // hold holds what an answer takes until it is written. What was changed is told
@@ -303,9 +251,14 @@ func (s *Server) receive(r *Request, reads bool) error {
 	if err := s.Authorizer.verify(from, r.HTTP, r.Body, !reads); err != nil {
 		return err
 	}
-	r.Account, r.Region, r.KeyID = from.account, from.region, from.keyID
+	return r.from(from)
+}
+
+// from notes who sent a request, when that is certain.
+func (r *Request) from(c *claim) error {
+	r.Account, r.Region, r.KeyID = c.account, c.region, c.keyID
 	var ok bool
-	if r.connection, ok = door.Serving(r.HTTP.Context(), from.signature != nil); !ok {
+	if r.connection, ok = door.Serving(r.HTTP.Context(), c.signature != nil); !ok {
 		return busy("connections")
 	}
 	return nil
@@ -316,10 +269,7 @@ func (s *Server) readBody(r *Request) error {
 	body, err := door.ReadBody(r.HTTP.Context(), r.writer, r.HTTP, s.MaxBody, &r.body)
 	switch {
 	case errors.Is(err, door.ErrTooLarge):
-		return &Exception{
-			Type: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge,
-			Message: "The request is larger than " + strconv.FormatInt(s.MaxBody, 10) + " bytes.",
-		}
+		return s.tooLarge()
 	case errors.Is(err, door.ErrBudget):
 		return busy("bodies")
 	case err != nil:
@@ -329,101 +279,9 @@ func (s *Server) readBody(r *Request) error {
 	return nil
 }
 
-const (
-	// largeBody is above what a body, and what the model does not know of it, is
-	// not kept while the operation is performed.
-	largeBody = 1 << 10
-	// partBytes is what a part of JSON takes in memory, about.
-	partBytes = 64
-	// maxParts bounds the parts of a large body; those of AWS's requests are few,
-	// for definitions and payloads are texts in them.
-	maxParts = 1 << 19
-)
-
-// decode decodes the body of an operation. What a large one takes is held first:
-// 2 MB of commas become some 100 MB.
-func (r *Request) decode() (err error) {
-	if len(r.Body) == 0 {
-		r.Input = value.Obj()
-		return nil
+func (s *Server) tooLarge() error {
+	return &Exception{
+		Type: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge,
+		Message: "The request is larger than " + strconv.FormatInt(s.MaxBody, 10) + " bytes.",
 	}
-	if len(r.Body) > door.FreeBody {
-		parts := bytes.Count(r.Body, []byte(",")) + bytes.Count(r.Body, []byte("[")) + bytes.Count(r.Body, []byte("{"))
-		if parts > maxParts {
-			return Fail("SerializationException", "The request has more than "+strconv.Itoa(maxParts)+" members and items.")
-		}
-		held := r.body.Bytes()
-		if err := r.body.Take(r.HTTP.Context(), int64(parts)*partBytes); err != nil {
-			return busy("bodies")
-		}
-		defer r.body.Keep(held)
-	}
-	if r.Input, err = value.Decode(r.Body); err != nil {
-		return Fail("SerializationException", err.Error())
-	}
-	if r.Input.Kind() != value.Object {
-		return Fail("SerializationException", "Start of structure or map found where not expected.")
-	}
-	return nil
-}
-
-var errInternal = &Exception{Type: "InternalFailure", Message: "The request failed because of an internal error.", Status: http.StatusInternalServerError}
-
-// maxMessage bounds the message of an exception, in bytes.
-const maxMessage = 16 << 10
-
-// Bounded is a text that is told in at most so many bytes: of one that is too long
-// the beginning, and how much more there is.
-func Bounded(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + " … and " + strconv.Itoa(len(text)-most) + " bytes more"
-}
-
-// fail writes an exception. The text of any other error goes to the log only.
-func (s *Server) fail(w http.ResponseWriter, r *Request, err error) {
-	e := exception(err)
-	if e == nil {
-		if r.HTTP.Context().Err() == nil {
-			s.Log.Error("operation failed", slog.String("operation", r.Operation), slog.String("request", r.ID), slog.Any("error", err))
-		}
-		e = errInternal
-	}
-	told := *e
-	told.Message = Bounded(e.Message, maxMessage)
-	failure := jsonFailure
-	if s.Wire != nil {
-		failure = s.Wire.Failure
-	}
-	text := failure(w.Header(), &told, r.ID)
-	status := e.Status
-	if status == 0 {
-		status = http.StatusBadRequest
-	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
-	// Who is not known is not listened to any longer; who is sees why.
-	if !r.read && r.HTTP.ContentLength != 0 {
-		door.Leave(w)
-	}
-	w.WriteHeader(status)
-	_, _ = w.Write(text) // the caller is gone when this fails
-	if !r.read && r.known && r.HTTP.ContentLength != 0 {
-		door.Drain(w, r.HTTP)
-	}
-}
-
-// requestID makes the id by which a call is found in the log: the form of a
-// UUID, unique enough, and no secret.
-func requestID() string {
-	var b [16]byte
-	for i, n := 0, rand.Uint64(); i < 8; i++ {
-		b[i] = byte(n >> (8 * i))
-	}
-	for i, n := 8, rand.Uint64(); i < 16; i++ {
-		b[i] = byte(n >> (8 * (i - 8)))
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	x := hex.EncodeToString(b[:])
-	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
 }

@@ -8,54 +8,39 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// Wire is how an exception is written for callers of another protocol.
-type Wire struct {
-	// ContentType is that of answers and exceptions.
-	ContentType string
-	// Failure makes the body of an exception. It may set headers.
-	Failure func(header http.Header, e *Exception, requestID string) []byte
+// Protocol is how answers and exceptions are written for callers: AWS has several
+// ("AWS Protocols" in the Smithy documentation).
+type Protocol struct {
+	// contentType is that of answers and exceptions: a header's values, shared by all.
+	contentType []string
+	// failure makes the body of an exception. It may set headers.
+	failure func(header http.Header, e *Exception, requestID string) []byte
 }
 
-// Operation makes a handler of an operation that no target names and no model
-// checks, which changes nothing.
-func (s *Server) Operation(name string, handle Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
-		s.serve(w, hr, func(r *Request) ([]byte, error) {
-			r.Operation = name
-			return s.perform(r, true, handle)
-		})
-	})
-}
-
-// Refuse makes a handler that gives everybody the same exception, and reads
-// nothing.
-func (s *Server) Refuse(err error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
-		s.serve(w, hr, func(*Request) ([]byte, error) { return nil, err })
-	})
-}
+// JSON10 is AWS JSON 1.0, the protocol of Step Functions, SQS and DynamoDB.
+var JSON10 = &Protocol{[]string{"application/x-amz-json-1.0"}, jsonFailure}
 
 // JSON11 is AWS JSON 1.1, which differs from 1.0 in its name.
-var JSON11 = &Wire{"application/x-amz-json-1.1", jsonFailure}
+var JSON11 = &Protocol{[]string{"application/x-amz-json-1.1"}, jsonFailure}
 
 // RESTJSON is the protocol of Lambda and others: the exception's type is a header.
-var RESTJSON = &Wire{"application/json", jsonFailure}
+var RESTJSON = &Protocol{[]string{"application/json"}, jsonFailure}
 
 // Query is the protocol of STS, IAM and CloudFormation: forms that are answered in
 // XML.
-var Query = &Wire{"text/xml", func(_ http.Header, e *Exception, requestID string) []byte {
+var Query = &Protocol{[]string{"text/xml"}, func(_ http.Header, e *Exception, requestID string) []byte {
 	return []byte("<ErrorResponse><Error><Type>Sender</Type><Code>" + XMLText(e.Type) + "</Code><Message>" + XMLText(e.Message) +
 		"</Message></Error><RequestId>" + requestID + "</RequestId></ErrorResponse>")
 }}
 
 // EC2Query is the protocol of EC2: [Query] with another form of exceptions.
-var EC2Query = &Wire{"text/xml", func(_ http.Header, e *Exception, requestID string) []byte {
+var EC2Query = &Protocol{[]string{"text/xml"}, func(_ http.Header, e *Exception, requestID string) []byte {
 	return []byte("<Response><Errors><Error><Code>" + XMLText(e.Type) + "</Code><Message>" + XMLText(e.Message) +
 		"</Message></Error></Errors><RequestID>" + requestID + "</RequestID></Response>")
 }}
 
 // RESTXML is the protocol of S3, Route 53 and CloudFront.
-var RESTXML = &Wire{"application/xml", func(header http.Header, e *Exception, requestID string) []byte {
+var RESTXML = &Protocol{[]string{"application/xml"}, func(header http.Header, e *Exception, requestID string) []byte {
 	header.Set("X-Amz-Request-Id", requestID)
 	return []byte(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<Error><Code>" + XMLText(e.Type) + "</Code><Message>" + XMLText(e.Message) +
 		"</Message><RequestId>" + requestID + "</RequestId></Error>")
