@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/aws/sigv4"
 	"github.com/steppehq/steppe/integration/lambda"
-	"github.com/steppehq/steppe/internal/awsjson"
 )
 
 // records keeps what is logged.
@@ -79,7 +79,7 @@ func TestFunctionOfKeys(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			identity := identityOf(t, web.URL, awsjson.Key{ID: told[0], Secret: told[1]})
+			identity := identityOf(t, web.URL, sigv4.Credentials{KeyID: told[0], Secret: told[1]})
 			if tt.want != "" && !strings.Contains(identity, "<Account>"+tt.want+"</Account>") || tt.want == "" && !strings.Contains(identity, "<Code>SignatureDoesNotMatch</Code>") && !strings.Contains(identity, "InvalidSignature") {
 				t.Errorf("%s", identity)
 			}
@@ -114,7 +114,7 @@ func (r *records) one(t *testing.T, requestID string) {
 }
 
 // identityOf asks a server whose a key is.
-func identityOf(t *testing.T, url string, key awsjson.Key) string {
+func identityOf(t *testing.T, url string, key sigv4.Credentials) string {
 	t.Helper()
 	const body = "Action=GetCallerIdentity&Version=2011-06-15"
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
@@ -122,7 +122,7 @@ func identityOf(t *testing.T, url string, key awsjson.Key) string {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	awsjson.Sign(req, []byte(body), key, "", "us-east-1", "sts", time.Now())
+	sigv4.Signer{Credentials: key, Region: "us-east-1", Service: "sts"}.Sign(req, sigv4.Hash([]byte(body)), time.Now())
 	response, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/store"
 )
 
@@ -102,7 +102,7 @@ func (g *signatures) Presigned(ctx context.Context, signature string, until time
 		return false, err
 	}
 	if g.presigned >= maxPresigned {
-		return false, awsjson.Fail("ThrottlingException", "Too many presigned requests are remembered until they end.")
+		return false, server.Fail("ThrottlingException", "Too many presigned requests are remembered until they end.")
 	}
 	key := presignedPrefix + strings.Repeat("0", 12)
 	end := strconv.FormatInt(until.Unix(), 16)

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/store/memory"
 )
 
@@ -54,5 +54,5 @@ func TestSignatures(t *testing.T) {
 	if _, err := g.Presigned(t.Context(), "dd", now.Add(time.Hour)); err == nil || err.Error() == "" {
 		t.Error("there is no bound")
 	}
-	var _ awsjson.Memory = g
+	var _ server.Memory = g
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
 )
 
@@ -21,10 +21,10 @@ func (a *api) activity(ctx context.Context, arn string) (*catalogue.Activity, er
 			return found, err
 		}
 	}
-	return nil, awsjson.Fail("ActivityDoesNotExist", "Activity Does Not Exist: '"+arn+"'")
+	return nil, server.Fail("ActivityDoesNotExist", "Activity Does Not Exist: '"+arn+"'")
 }
 
-func (a *api) createActivity(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) createActivity(ctx context.Context, r *server.Request) ([]byte, error) {
 	act := catalogue.Activity{Tenant: tenant(r), Name: r.Str("name"), Created: a.Engine.Now()}
 	if err := checkName(act.Name); err != nil {
 		return nil, err
@@ -43,24 +43,24 @@ func (a *api) createActivity(ctx context.Context, r *awsjson.Request) ([]byte, e
 			return nil, err
 		}
 		if string(old.Encryption) != string(act.Encryption) {
-			return nil, awsjson.Fail("ActivityAlreadyExists", "Activity Already Exists: '"+act.ARN()+"'")
+			return nil, server.Fail("ActivityAlreadyExists", "Activity Already Exists: '"+act.ARN()+"'")
 		}
 		act = *old
 	} else if err != nil {
 		return nil, err
 	}
-	var o awsjson.Object
+	var o server.Object
 	return o.Str("activityArn", act.ARN()).Time("creationDate", act.Created).JSON(), nil
 }
 
-func (a *api) deleteActivity(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) deleteActivity(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("activityArn")
 	if _, err := parseARN(arn, "activity"); err != nil {
 		return nil, err
 	}
 	for range attempts {
 		act, err := a.activity(ctx, arn)
-		if e, gone := errors.AsType[*awsjson.Exception](err); gone && e.Type == "ActivityDoesNotExist" {
+		if e, gone := errors.AsType[*server.Exception](err); gone && e.Type == "ActivityDoesNotExist" {
 			return []byte("{}"), nil
 		}
 		if err != nil {
@@ -73,18 +73,18 @@ func (a *api) deleteActivity(ctx context.Context, r *awsjson.Request) ([]byte, e
 	return nil, errConflict
 }
 
-func (a *api) describeActivity(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) describeActivity(ctx context.Context, r *server.Request) ([]byte, error) {
 	act, err := a.activity(ctx, r.Str("activityArn"))
 	if err != nil {
 		return nil, err
 	}
-	var o awsjson.Object
+	var o server.Object
 	o.Str("activityArn", act.ARN()).Str("name", act.Name).Time("creationDate", act.Created)
 	return o.Raw("encryptionConfiguration", orElse(act.Encryption, ownedKey)).JSON(), nil
 }
 
-func (a *api) listActivities(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	return listTenant(ctx, a, r, "activities", a.Catalogue.Activities, func(o *awsjson.Object, act *catalogue.Activity) string {
+func (a *api) listActivities(ctx context.Context, r *server.Request) ([]byte, error) {
+	return listTenant(ctx, a, r, "activities", a.Catalogue.Activities, func(o *server.Object, act *catalogue.Activity) string {
 		o.Str("activityArn", act.ARN()).Str("name", act.Name).Time("creationDate", act.Created)
 		return act.Name
 	})

@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
 )
 
@@ -17,11 +17,11 @@ import (
 func listed(items []string) string { return "[" + strings.Join(items, ", ") + "]" }
 
 // errNoResource answers for aliases and versions that are not there.
-var errNoResource = awsjson.Fail("ResourceNotFound", "Request references a resource that does not exist.")
+var errNoResource = server.Fail("ResourceNotFound", "Request references a resource that does not exist.")
 
 // routing reads the member routingConfiguration: the routes, and the ARN of the
 // state machine whose versions they lead to.
-func routing(r *awsjson.Request) (machine string, routes []catalogue.Route, err error) {
+func routing(r *server.Request) (machine string, routes []catalogue.Route, err error) {
 	refuse := func(message string) (string, []catalogue.Route, error) {
 		return "", nil, invalidFor("INVALID_ROUTING_CONFIGURATION", message)
 	}
@@ -83,7 +83,7 @@ func (a *api) aliased(ctx context.Context, arn string) (*catalogue.Machine, *cat
 	return nil, nil, err
 }
 
-func (a *api) createStateMachineAlias(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) createStateMachineAlias(ctx context.Context, r *server.Request) ([]byte, error) {
 	machine, routes, err := routing(r)
 	r.About = []string{machine}
 	if err != nil {
@@ -110,7 +110,7 @@ func (a *api) createStateMachineAlias(ctx context.Context, r *awsjson.Request) (
 			return nil, err
 		}
 		r.About = append(r.About, m.AliasARN(created.Name))
-		var o awsjson.Object
+		var o server.Object
 		return o.Str("stateMachineAliasArn", m.AliasARN(created.Name)).Time("creationDate", created.Created).JSON(), nil
 	}
 	return nil, errConflict
@@ -138,7 +138,7 @@ func (a *api) createAlias(ctx context.Context, m *catalogue.Machine, wanted cata
 	return created, err
 }
 
-func (a *api) updateStateMachineAlias(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) updateStateMachineAlias(ctx context.Context, r *server.Request) ([]byte, error) {
 	var (
 		machine string
 		routes  []catalogue.Route
@@ -169,13 +169,13 @@ func (a *api) updateStateMachineAlias(ctx context.Context, r *awsjson.Request) (
 		if err != nil {
 			return nil, err
 		}
-		var o awsjson.Object
+		var o server.Object
 		return o.Time("updateDate", updated.Updated).JSON(), nil
 	}
 	return nil, errConflict
 }
 
-func (a *api) updateAlias(ctx context.Context, r *awsjson.Request, m *catalogue.Machine, alias catalogue.Alias, routes []catalogue.Route) (*catalogue.Alias, error) {
+func (a *api) updateAlias(ctx context.Context, r *server.Request, m *catalogue.Machine, alias catalogue.Alias, routes []catalogue.Route) (*catalogue.Alias, error) {
 	old := alias
 	if r.Has("description") {
 		alias.Description = r.Str("description")
@@ -194,22 +194,22 @@ func (a *api) updateAlias(ctx context.Context, r *awsjson.Request, m *catalogue.
 	return updated, err
 }
 
-func (a *api) describeStateMachineAlias(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) describeStateMachineAlias(ctx context.Context, r *server.Request) ([]byte, error) {
 	m, alias, err := a.aliased(ctx, r.Str("stateMachineAliasArn"))
 	if err != nil {
 		return nil, err
 	}
-	var o awsjson.Object
+	var o server.Object
 	o.Str("stateMachineAliasArn", m.AliasARN(alias.Name)).Str("name", alias.Name).Opt("description", alias.Description)
 	o.List("routingConfiguration", len(alias.Routes), func(dst []byte, i int) []byte {
-		var item awsjson.Object
+		var item server.Object
 		item.Str("stateMachineVersionArn", m.VersionARN(alias.Routes[i].Version)).Int("weight", int64(alias.Routes[i].Weight))
 		return append(dst, item.JSON()...)
 	})
 	return o.Time("creationDate", alias.Created).Time("updateDate", alias.Updated).JSON(), nil
 }
 
-func (a *api) deleteStateMachineAlias(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) deleteStateMachineAlias(ctx context.Context, r *server.Request) ([]byte, error) {
 	for range attempts {
 		m, alias, err := a.aliased(ctx, r.Str("stateMachineAliasArn"))
 		if errors.Is(err, errNoResource) {
@@ -225,7 +225,7 @@ func (a *api) deleteStateMachineAlias(ctx context.Context, r *awsjson.Request) (
 	return nil, errConflict
 }
 
-func (a *api) listStateMachineAliases(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) listStateMachineAliases(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	machine, number, alias, err := qualified(arn)
 	if err != nil {
@@ -249,7 +249,7 @@ func (a *api) listStateMachineAliases(ctx context.Context, r *awsjson.Request) (
 	}
 	return listPage(a, r, arn, "stateMachineAliases", func(after string, limit int) ([]*catalogue.Alias, error) {
 		return a.Catalogue.Aliases(ctx, m, number, after, limit)
-	}, func(o *awsjson.Object, alias *catalogue.Alias) string {
+	}, func(o *server.Object, alias *catalogue.Alias) string {
 		o.Str("stateMachineAliasArn", m.AliasARN(alias.Name)).Time("creationDate", alias.Created)
 		return alias.Name
 	})

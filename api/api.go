@@ -10,53 +10,32 @@ package api
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
-	"github.com/steppehq/steppe/internal/awsjson"
-	"github.com/steppehq/steppe/internal/door"
 )
 
-// Config is what the API is made of. Engine, Integrations and Log are required.
+// Config is what the API is made of. Engine, Integrations and Port are required.
 type Config struct {
 	Engine *engine.Engine
 	// Catalogue is the engine's, which is taken when it is nil.
 	Catalogue    *catalogue.Catalogue
 	Integrations *integration.Registry
-	Log          *slog.Logger
-	// Account and Region are those of callers whose requests tell none.
-	Account, Region string
-	// Keys are what callers must sign their requests with; none: nobody has to.
-	Keys []awsjson.Key
-	// Regions are those that signatures may be for; none: any.
-	Regions []string
-	// Since refuses what changes something and was signed before; Memory keeps
-	// the signatures that outlive the server; nil: none.
-	Since  time.Time
-	Memory awsjson.Memory
-	// Hosts are names by which the server may be called without keys, beside those
-	// of the loopback interface; Origins those of the web pages that may call it.
-	Hosts, Origins []string
-	// UnderWay is how many requests of a tenant may be performed at once; 0: any
-	// number.
-	UnderWay int
+	// Port is where it is served.
+	Port *server.Port
 	// TestCase notes that an execution which is about to be started has its tasks
 	// answered by a test case. It is false when there is none of that name; nil: there
 	// are none.
 	TestCase func(t catalogue.Tenant, machine, execution, testCase string) bool
-	// Ready tells why the server should get no new work now; nil: it may always.
-	Ready func() error
 	// Quotas has callers throttled as on AWS.
 	Quotas bool
-	// Audit is told of all requests that change something; nil: nobody.
-	Audit func(r *awsjson.Request, err error)
 	// ActivityPoll is how long GetActivityTask waits for a task; 60 seconds,
 	// as on AWS, when 0.
 	ActivityPoll time.Duration
@@ -65,74 +44,43 @@ type Config struct {
 // maxBody bounds a request: a definition of 1 MiB, escaped, and some more.
 const maxBody = 4 << 20
 
-const (
-	// heldBytes is what all bodies may take together, and all answers, and
-	// patience how long a request waits for its part.
-	heldBytes = 128 << 20
-	patience  = 5 * time.Second
-	// stall is how long a caller that neither sends nor reads is waited for when
-	// others want its part.
-	stall = time.Second
-)
+// API is the service: an http.Handler for the operations of Step Functions.
+type API struct {
+	*server.Server
+	resources http.Handler
+}
+
+// Resources returns what stands beside AWS's API, and the beginning of its paths.
+func (a *API) Resources() (prefix string, handler http.Handler) { return v1Prefix, a.resources }
 
 type api struct {
 	Config
 }
 
-// New makes the handler of the API's operations. An error tells which host or
-// origin is none.
-func New(cfg Config) (http.Handler, error) {
+// New returns the service at its port.
+func New(cfg Config) *API {
 	if cfg.Catalogue == nil {
 		cfg.Catalogue = cfg.Engine.Catalogue()
-	}
-	guard, err := door.NewGuard(door.Guard{Hosts: cfg.Hosts, Origins: cfg.Origins, Signed: len(cfg.Keys) > 0, Prefix: v1Prefix}, cfg.Log)
-	if err != nil {
-		return nil, err
 	}
 	if cfg.ActivityPoll == 0 {
 		cfg.ActivityPoll = 60 * time.Second
 	}
 	a := &api{cfg}
-	bodies := &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall}
-	answers := &door.Budget{Bytes: heldBytes, Patience: patience, Stall: stall}
-	// A signature is for one service, so each has an Authorizer.
-	serverOf := func(service string, wire *awsjson.Wire) *awsjson.Server {
-		return &awsjson.Server{
-			MaxBody: maxBody, Log: cfg.Log, Bodies: bodies, Answers: answers, Wire: wire,
-			Authorizer: &awsjson.Authorizer{
-				Keys: cfg.Keys, Service: service, Account: cfg.Account, Region: cfg.Region, Regions: cfg.Regions, Since: cfg.Since, Memory: cfg.Memory,
-			},
-			Turn: func(ctx context.Context, r *awsjson.Request, bytes int) (func(), error) {
-				return cfg.Engine.Turn(ctx, tenant(r), bytes)
-			},
-			UnderWay: door.Gate[awsjson.Tenant]{Most: cfg.UnderWay},
-		}
+	s := &server.Server{
+		Port: cfg.Port, Service: "states", Prefix: "AWSStepFunctions.", MaxBody: maxBody,
+		Model: model, Operations: a.operations(), Reads: reads, Weigh: weight,
 	}
-	server := serverOf(signedService, nil)
-	server.Prefix, server.Model, server.Operations = targetPrefix, model, a.operations()
-	server.Reads, server.Audit, server.Weigh = reads, cfg.Audit, weight
 	if cfg.Quotas {
-		server.Admit = newQuotas(time.Now).admit
+		s.Admit = newQuotas(time.Now).admit
 	}
 	mux := http.NewServeMux()
-	a.v1(mux, server)
-	return guard.Handler(&front{
-		operations: server, resources: mux, ready: cfg.Ready,
-		identity: serverOf("sts", awsjson.Query).Operation("GetCallerIdentity", a.callerIdentity),
-		others:   a.refusals(serverOf),
-	}), nil
+	a.v1(mux, s)
+	return &API{s, mux}
 }
 
-const (
-	// targetPrefix stands before the operation in X-Amz-Target.
-	targetPrefix = "AWSStepFunctions."
-	// signedService is the service that requests are signed for.
-	signedService = "states"
-)
-
 // operations is the table of all operations.
-func (a *api) operations() map[string]awsjson.Handler {
-	table := map[string]awsjson.Handler{
+func (a *api) operations() map[string]server.Handler {
+	table := map[string]server.Handler{
 		"CreateActivity":                   a.createActivity,
 		"CreateStateMachine":               a.createStateMachine,
 		"CreateStateMachineAlias":          a.createStateMachineAlias,
@@ -179,8 +127,8 @@ func (a *api) operations() map[string]awsjson.Handler {
 
 // ofTenant performs an operation in the context of the caller's tenant, so that
 // it sees nothing of others. Any operation may find that a key is missing.
-func ofTenant(handle awsjson.Handler) awsjson.Handler {
-	return func(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func ofTenant(handle server.Handler) server.Handler {
+	return func(ctx context.Context, r *server.Request) ([]byte, error) {
 		answer, err := handle(catalogue.For(ctx, tenant(r)), r)
 		if missing, ok := errors.AsType[*catalogue.KeyError](err); ok {
 			return nil, kmsAccessDenied(missing)
@@ -193,7 +141,7 @@ func ofTenant(handle awsjson.Handler) awsjson.Handler {
 }
 
 // inTurn does work on so many bytes of a request, in turn with other callers.
-func (a *api) inTurn(ctx context.Context, r *awsjson.Request, bytes int, work func()) error {
+func (a *api) inTurn(ctx context.Context, r *server.Request, bytes int, work func()) error {
 	done, err := a.Engine.Turn(ctx, tenant(r), bytes)
 	if err != nil {
 		return err
@@ -208,11 +156,11 @@ func (a *api) inTurn(ctx context.Context, r *awsjson.Request, bytes int, work fu
 func quotaExceeded(operation string, full *catalogue.QuotaError) error {
 	switch operation {
 	case "CreateStateMachine":
-		return awsjson.Fail("StateMachineLimitExceeded", "State Machine Limit Exceeded: '"+full.Error()+"'")
+		return server.Fail("StateMachineLimitExceeded", "State Machine Limit Exceeded: '"+full.Error()+"'")
 	case "CreateActivity":
-		return awsjson.Fail("ActivityLimitExceeded", "Activity Limit Exceeded: '"+full.Error()+"'")
+		return server.Fail("ActivityLimitExceeded", "Activity Limit Exceeded: '"+full.Error()+"'")
 	}
-	return &awsjson.Exception{Type: "ServiceQuotaExceededException", Status: http.StatusPaymentRequired, Message: full.Error()}
+	return &server.Exception{Type: "ServiceQuotaExceededException", Status: http.StatusPaymentRequired, Message: full.Error()}
 }
 
 // reads tells the operations that change nothing.
@@ -234,7 +182,7 @@ func weight(operation string) int64 {
 }
 
 // tenant is the account and region whose resources a request is about.
-func tenant(r *awsjson.Request) catalogue.Tenant {
+func tenant(r *server.Request) catalogue.Tenant {
 	return catalogue.Tenant{Account: r.Account, Region: r.Region}
 }
 
@@ -254,7 +202,7 @@ func parseARN(arn string, kinds ...string) (catalogue.Name, error) {
 }
 
 func invalidARN(reason string) error {
-	return awsjson.Fail("InvalidArn", "Invalid Arn: '"+reason+"'")
+	return server.Fail("InvalidArn", "Invalid Arn: '"+reason+"'")
 }
 
 // checkName holds a name against the rule for names of state machines,
@@ -263,7 +211,7 @@ func checkName(name string) error {
 	for _, c := range name {
 		if strings.ContainsRune("<>{}[]?*\"#%\\^|~`$&,;:/", c) || unicode.IsSpace(c) || unicode.IsControl(c) ||
 			c == 0xFFFE || c == 0xFFFF || c == 0x10FFFF || c == unicode.ReplacementChar {
-			return awsjson.Fail("InvalidName", "Invalid Name: '"+name+"'")
+			return server.Fail("InvalidName", "Invalid Name: '"+name+"'")
 		}
 	}
 	return nil

@@ -16,8 +16,10 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/api"
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/front"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
@@ -62,13 +64,32 @@ func serveConfig(t testing.TB, db store.Store, config api.Config, keys ...string
 			t.Error(err)
 		}
 	})
-	config.Engine, config.Integrations, config.Log = e, registry, slog.New(slog.DiscardHandler)
-	config.Account, config.Region = "000000000000", "us-east-1"
-	h, err := api.New(config)
+	config.Engine, config.Integrations = e, registry
+	return handler(t, config)
+}
+
+// handler makes the handler of a port that serves the API, its own one where the
+// configuration has none.
+func handler(t testing.TB, config api.Config) http.Handler {
+	t.Helper()
+	if config.Port == nil {
+		config.Port = newPort()
+	}
+	config.Port.Turn = func(ctx context.Context, r *server.Request, bytes int) (func(), error) {
+		return config.Engine.Turn(ctx, catalogue.Tenant{Account: r.Account, Region: r.Region}, bytes)
+	}
+	a := api.New(config)
+	prefix, resources := a.Resources()
+	h, err := front.New(front.Config{Port: config.Port, Services: []front.Service{a}, Resources: map[string]http.Handler{prefix: resources}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return h
+}
+
+// newPort makes a port where callers are believed.
+func newPort() *server.Port {
+	return server.NewPort(&server.Authorizer{Account: "000000000000", Region: "us-east-1"}, 0, slog.New(slog.DiscardHandler))
 }
 
 // post makes a call and gives status and answer.

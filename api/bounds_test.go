@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/api"
-	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/store/memory"
 )
 
@@ -144,7 +144,9 @@ func TestLongSearches(t *testing.T) {
 // answers to tasks, too, and what was made.
 func TestAuditTells(t *testing.T) {
 	var out bytes.Buffer
-	h := serveConfig(t, memory.New(memory.Options{}), api.Config{Audit: awsjson.NewAuditLog(&out, slog.New(slog.DiscardHandler)).Write})
+	port := newPort()
+	port.Audit = server.NewAuditLog(&out, slog.New(slog.DiscardHandler)).Write
+	h := serveConfig(t, memory.New(memory.Options{}), api.Config{Port: port})
 	const (
 		owner = "000000000000"
 		sm    = "arn:aws:states:us-east-1:000000000000:stateMachine:m"

@@ -5,23 +5,23 @@ import (
 	"errors"
 	"time"
 
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/engine"
-	"github.com/steppehq/steppe/internal/awsjson"
 )
 
 // showClock answers GET /api/v1/clock.
-func (a *api) showClock(context.Context, *awsjson.Request) ([]byte, error) {
+func (a *api) showClock(context.Context, *server.Request) ([]byte, error) {
 	return a.clock(a.Engine.Now()), nil
 }
 
 func (a *api) clock(now time.Time) []byte {
-	var o awsjson.Object
+	var o server.Object
 	virtual, owed := a.Engine.Virtual()
 	return o.Time("now", now).Bool("virtual", virtual).Int("owed", int64(owed)).JSON()
 }
 
 // advanceClock answers POST /api/v1/clock: time passes, where it is virtual.
-func (a *api) advanceClock(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) advanceClock(ctx context.Context, r *server.Request) ([]byte, error) {
 	var in struct {
 		Advance string `json:"advance"`
 	}

@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"regexp"
 
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -30,7 +30,7 @@ func orElse(given json.RawMessage, otherwise []byte) []byte {
 
 // configuration checks what a request says of logging, tracing and encryption
 // and puts it into a machine.
-func configuration(r *awsjson.Request, m *catalogue.Machine) (err error) {
+func configuration(r *server.Request, m *catalogue.Machine) (err error) {
 	if r.Has("loggingConfiguration") {
 		if m.Logging, err = logging(r.Input.Get("loggingConfiguration")); err != nil {
 			return err
@@ -39,7 +39,7 @@ func configuration(r *awsjson.Request, m *catalogue.Machine) (err error) {
 	if r.Has("tracingConfiguration") {
 		enabled := r.Input.Get("tracingConfiguration").Get("enabled")
 		if enabled.Kind() != value.Bool {
-			return awsjson.Fail("InvalidTracingConfiguration", "Invalid Tracing Configuration: 'enabled must be true or false'")
+			return server.Fail("InvalidTracingConfiguration", "Invalid Tracing Configuration: 'enabled must be true or false'")
 		}
 		m.Tracing = nil
 		if enabled.Bool() {
@@ -63,14 +63,14 @@ func logging(given value.Value) (json.RawMessage, error) {
 		level = "OFF"
 	}
 	if n := destinations.Len(); n > 1 || n == 0 && level != "OFF" {
-		return nil, awsjson.Fail("InvalidLoggingConfiguration", "Invalid Logging Configuration: Must specify exactly one Log Destination.")
+		return nil, server.Fail("InvalidLoggingConfiguration", "Invalid Logging Configuration: Must specify exactly one Log Destination.")
 	}
-	var o awsjson.Object
+	var o server.Object
 	o.Str("level", level).Bool("includeExecutionData", given.Get("includeExecutionData").Bool())
 	for _, destination := range destinations.Items() {
 		arn := destination.Get("cloudWatchLogsLogGroup").Get("logGroupArn").Str()
 		if !logGroup.MatchString(arn) {
-			return nil, awsjson.Fail("InvalidLoggingConfiguration", "Invalid Logging Configuration: Log Destination must be the ARN of a CloudWatch Logs log group that ends with ':*'. Received: '"+arn+"'")
+			return nil, server.Fail("InvalidLoggingConfiguration", "Invalid Logging Configuration: Log Destination must be the ARN of a CloudWatch Logs log group that ends with ':*'. Received: '"+arn+"'")
 		}
 	}
 	if destinations.Kind() == value.Array {
@@ -88,14 +88,14 @@ var kmsKey = regexp.MustCompile(`^(arn:[^:]+:kms:[^:]+:[0-9]{12}:(key|alias)/[a-
 
 // kmsAccessDenied is answered where a customer's key is needed and not there.
 func kmsAccessDenied(missing *catalogue.KeyError) error {
-	return awsjson.Fail("KmsAccessDeniedException", "KMS Access Denied: '"+missing.Error()+"; the server must be started with a file of --encryption-keys that has it'")
+	return server.Fail("KmsAccessDeniedException", "KMS Access Denied: '"+missing.Error()+"; the server must be started with a file of --encryption-keys that has it'")
 }
 
 // encryption checks the member encryptionConfiguration and gives it with its
 // defaults; nil when it is the default.
-func encryption(r *awsjson.Request) (json.RawMessage, error) {
+func encryption(r *server.Request) (json.RawMessage, error) {
 	refuse := func(message string) (json.RawMessage, error) {
-		return nil, awsjson.Fail("InvalidEncryptionConfiguration", "Invalid Encryption Configuration: '"+message+"'")
+		return nil, server.Fail("InvalidEncryptionConfiguration", "Invalid Encryption Configuration: '"+message+"'")
 	}
 	given := r.Input.Get("encryptionConfiguration")
 	key, reuse := given.Get("kmsKeyId"), given.Get("kmsDataKeyReusePeriodSeconds")
@@ -114,6 +114,6 @@ func encryption(r *awsjson.Request) (json.RawMessage, error) {
 	case !set:
 		seconds = defaultReuse
 	}
-	var o awsjson.Object
+	var o server.Object
 	return o.Str("kmsKeyId", key.Str()).Int("kmsDataKeyReusePeriodSeconds", seconds).Str("type", "CUSTOMER_MANAGED_KMS_KEY").JSON(), nil
 }

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
@@ -20,22 +20,22 @@ import (
 func itoa(n int) string { return strconv.Itoa(n) }
 
 func executionDoesNotExist(arn string) error {
-	return awsjson.Fail("ExecutionDoesNotExist", "Execution Does Not Exist: '"+arn+"'")
+	return server.Fail("ExecutionDoesNotExist", "Execution Does Not Exist: '"+arn+"'")
 }
 
 // errEnding is answered for synchronous executions while the server ends: their
 // tasks would not begin.
-var errEnding = &awsjson.Exception{
+var errEnding = &server.Exception{
 	Type: "ServiceUnavailable", Status: http.StatusServiceUnavailable, Message: "The server is about to end: ask another one, or again.",
 }
 
 // errFull is answered while the disk is nearly full: clients try again.
-var errFull = &awsjson.Exception{
+var errFull = &server.Exception{
 	Type: "ServiceUnavailable", Status: http.StatusServiceUnavailable,
 	Message: "The disk of the data directory is nearly full: new executions are refused until there is space again.",
 }
 
-var errThrottled = awsjson.Fail("ThrottlingException", "Rate exceeded")
+var errThrottled = server.Fail("ThrottlingException", "Rate exceeded")
 
 // execution finds the execution that a request names, with its payloads or, where
 // they are not asked for, without.
@@ -55,7 +55,7 @@ func (a *api) execution(ctx context.Context, arn string, payloads bool) (*stored
 }
 
 // startRequest checks what StartExecution and StartSyncExecution are given.
-func (a *api) startRequest(ctx context.Context, r *awsjson.Request) (engine.StartRequest, error) {
+func (a *api) startRequest(ctx context.Context, r *server.Request) (engine.StartRequest, error) {
 	var req engine.StartRequest
 	if err := checkName(r.Str("name")); err != nil {
 		return req, err
@@ -95,14 +95,14 @@ func invalidInput(input string) error {
 	if strings.Trim(input, " \t\r\n") != "" {
 		reason = value.JacksonMessage([]byte(input))
 	}
-	return awsjson.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+reason+"'")
+	return server.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+reason+"'")
 }
 
 // traceHeader gives the X-Ray trace header of a request: "If both sources are
 // provided, Step Functions will use the header value (preferred) over the value in
 // the request body" (API reference, StartExecution). A header that could not stand
 // in the body is none, as the callers' proxies set it, not they.
-func traceHeader(r *awsjson.Request) (string, error) {
+func traceHeader(r *server.Request) (string, error) {
 	header := r.HTTP.Header.Get("X-Amzn-Trace-Id")
 	if header != "" && len(header) <= maxTraceHeader && !strings.ContainsFunc(header, notPrintable) {
 		return header, nil
@@ -138,7 +138,7 @@ func (a *api) chooseTestCase(req *engine.StartRequest, name string) error {
 	return nil
 }
 
-func (a *api) startExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) startExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	req, err := a.startRequest(ctx, r)
 	if err != nil {
 		return nil, err
@@ -151,10 +151,10 @@ func (a *api) startExecution(ctx context.Context, r *awsjson.Request) ([]byte, e
 }
 
 // begun answers for an execution that was started, or could not be.
-func begun(r *awsjson.Request, started engine.Started, err error) ([]byte, error) {
+func begun(r *server.Request, started engine.Started, err error) ([]byte, error) {
 	switch {
 	case errors.Is(err, engine.ErrAlreadyExists):
-		return nil, awsjson.Fail("ExecutionAlreadyExists", "Execution Already Exists: '"+started.ARN+"'")
+		return nil, server.Fail("ExecutionAlreadyExists", "Execution Already Exists: '"+started.ARN+"'")
 	case errors.Is(err, engine.ErrBusy), errors.Is(err, store.ErrBusy):
 		return nil, errThrottled
 	case errors.Is(err, store.ErrFull):
@@ -163,11 +163,11 @@ func begun(r *awsjson.Request, started engine.Started, err error) ([]byte, error
 		return nil, err
 	}
 	r.About = append(r.About, started.ARN)
-	var o awsjson.Object
+	var o server.Object
 	return o.Str("executionArn", started.ARN).Time("startDate", started.At).JSON(), nil
 }
 
-func (a *api) stopExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) stopExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("executionArn")
 	if _, err := parseARN(arn, "execution"); err != nil {
 		return nil, err
@@ -179,12 +179,12 @@ func (a *api) stopExecution(ctx context.Context, r *awsjson.Request) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	var o awsjson.Object
+	var o server.Object
 	return o.Time("stopDate", at).JSON(), nil
 }
 
 // failure reads the members error and cause.
-func failure(r *awsjson.Request) history.ErrorOutput {
+func failure(r *server.Request) history.ErrorOutput {
 	var f history.ErrorOutput
 	if r.Has("error") {
 		f.Error = new(r.Str("error"))
@@ -197,17 +197,17 @@ func failure(r *awsjson.Request) history.ErrorOutput {
 
 // metadataOnly reports whether no payloads are asked for. What has none needs no
 // key.
-func metadataOnly(r *awsjson.Request) bool { return r.Str("includedData") == "METADATA_ONLY" }
+func metadataOnly(r *server.Request) bool { return r.Str("includedData") == "METADATA_ONLY" }
 
 var dataIncluded = []byte(`{"included":true}`)
 
-func (a *api) describeExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) describeExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	payloads := !metadataOnly(r)
 	d, err := a.execution(ctx, r.Str("executionArn"), payloads)
 	if err != nil {
 		return nil, err
 	}
-	var o awsjson.Object
+	var o server.Object
 	o.Str("executionArn", d.ARN).Str("stateMachineArn", d.MachineARN).Str("name", d.Name)
 	o.Str("status", d.Status.String()).Time("startDate", d.Start).Time("stopDate", d.Stop)
 	if payloads {
@@ -229,16 +229,16 @@ func (a *api) describeExecution(ctx context.Context, r *awsjson.Request) ([]byte
 	return o.JSON(), nil
 }
 
-func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) listExecutions(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn, status := r.Str("stateMachineArn"), r.Str("statusFilter")
 	if r.Has("mapRunArn") == r.Has("stateMachineArn") {
-		return nil, awsjson.Fail("ValidationException", "Must specify either a StateMachineArn or a MapRunArn")
+		return nil, server.Fail("ValidationException", "Must specify either a StateMachineArn or a MapRunArn")
 	}
 	if r.Has("mapRunArn") {
 		return nil, a.noMapRun(r.Str("mapRunArn"))
 	}
 	if status == "PENDING_REDRIVE" || r.Has("redriveFilter") {
-		return nil, awsjson.Fail("ValidationException", "PENDING_REDRIVE and redriveFilter need a MapRunArn")
+		return nil, server.Fail("ValidationException", "PENDING_REDRIVE and redriveFilter need a MapRunArn")
 	}
 	if _, err := unlabelled(arn); err != nil {
 		return nil, err
@@ -265,7 +265,7 @@ func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	var o awsjson.Object
+	var o server.Object
 	o.List("executions", len(list), func(dst []byte, i int) []byte { return append(dst, listItem(list[i])...) })
 	if next != "" {
 		o.Str("nextToken", a.nextToken(r, asked, next))
@@ -276,8 +276,8 @@ func (a *api) listExecutions(ctx context.Context, r *awsjson.Request) ([]byte, e
 func listItem(d *stored.Description) []byte { return executionItem(d).JSON() }
 
 // executionItem begins what is told of an execution in lists.
-func executionItem(d *stored.Description) *awsjson.Object {
-	o := new(awsjson.Object)
+func executionItem(d *stored.Description) *server.Object {
+	o := new(server.Object)
 	o.Str("executionArn", d.ARN).Str("stateMachineArn", d.MachineARN).Str("name", d.Name)
 	o.Str("status", d.Status.String()).Time("startDate", d.Start).Time("stopDate", d.Stop)
 	o.Opt("stateMachineVersionArn", d.VersionARN).Opt("stateMachineAliasArn", d.AliasARN)
@@ -287,7 +287,7 @@ func executionItem(d *stored.Description) *awsjson.Object {
 // historyBytes bounds the payloads of a page of a history.
 const historyBytes = 1 << 20
 
-func (a *api) getExecutionHistory(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) getExecutionHistory(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("executionArn")
 	if _, err := parseARN(arn, "execution"); err != nil {
 		return nil, err
@@ -311,7 +311,7 @@ func (a *api) getExecutionHistory(ctx context.Context, r *awsjson.Request) ([]by
 	if err != nil {
 		return nil, err
 	}
-	var o awsjson.Object
+	var o server.Object
 	err = a.inTurn(ctx, r, engine.PayloadBytes(events), func() {
 		o.List("events", len(events), func(dst []byte, i int) []byte { return events[i].AppendJSON(dst, data) })
 	})
@@ -328,12 +328,12 @@ func (a *api) getExecutionHistory(ctx context.Context, r *awsjson.Request) ([]by
 	return o.JSON(), nil
 }
 
-var typeNotSupported = awsjson.Fail("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")
+var typeNotSupported = server.Fail("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")
 
 // billedMemory is what the smallest Express execution is billed for, in MB.
 const billedMemory = 64
 
-func (a *api) startSyncExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) startSyncExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	req, err := a.startRequest(ctx, r)
 	if err != nil {
 		return nil, err
@@ -354,7 +354,7 @@ func (a *api) startSyncExecution(ctx context.Context, r *awsjson.Request) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	var o awsjson.Object
+	var o server.Object
 	o.Str("executionArn", result.ARN).Str("stateMachineArn", req.Machine.ARN()).Str("name", result.Name)
 	o.Time("startDate", result.Start).Time("stopDate", result.Stop).Str("status", syncStatus(result))
 	o.Ptr("error", result.Failure.Error).Ptr("cause", result.Failure.Cause)
@@ -366,7 +366,7 @@ func (a *api) startSyncExecution(ctx context.Context, r *awsjson.Request) ([]byt
 	}
 	o.Opt("traceHeader", req.TraceHeader)
 	billed := (result.Stop.Sub(result.Start).Milliseconds() + 99) / 100 * 100
-	var billing awsjson.Object
+	var billing server.Object
 	billing.Int("billedMemoryUsedInMB", billedMemory).Int("billedDurationInMilliseconds", max(billed, 100))
 	return o.Raw("billingDetails", billing.JSON()).JSON(), nil
 }

@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/engine"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/stored"
 )
 
 // held adds why an execution is held to what is told of it.
-func (a *api) held(o *awsjson.Object, d *stored.Description) *awsjson.Object {
+func (a *api) held(o *server.Object, d *stored.Description) *server.Object {
 	if d.Status != store.Running {
 		return o
 	}
@@ -26,7 +26,7 @@ func (a *api) held(o *awsjson.Object, d *stored.Description) *awsjson.Object {
 
 // resumeExecution answers POST /api/v1/resumptions: an execution that is held goes
 // on.
-func (a *api) resumeExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) resumeExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	var in struct {
 		ExecutionArn string `json:"executionArn"`
 	}

@@ -3,7 +3,7 @@ package api
 import (
 	"context"
 
-	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/aws/server"
 )
 
 // noMapRun checks the ARN of a Map Run and tells that there is none.
@@ -14,11 +14,11 @@ func (a *api) noMapRun(arn string) error {
 	return resourceNotFound(arn)
 }
 
-func (a *api) describeMapRun(_ context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) describeMapRun(_ context.Context, r *server.Request) ([]byte, error) {
 	return nil, a.noMapRun(r.Str("mapRunArn"))
 }
 
-func (a *api) updateMapRun(_ context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) updateMapRun(_ context.Context, r *server.Request) ([]byte, error) {
 	if !r.Has("maxConcurrency") && !r.Has("toleratedFailureCount") && !r.Has("toleratedFailurePercentage") {
 		return nil, invalidFor("MISSING_REQUIRED_PARAMETER", "Either the maxConcurrency, the toleratedFailureCount or the toleratedFailurePercentage must be specified")
 	}
@@ -27,7 +27,7 @@ func (a *api) updateMapRun(_ context.Context, r *awsjson.Request) ([]byte, error
 
 // listMapRuns answers for an execution that is there: its Map states, which are
 // inline, have no Map Runs.
-func (a *api) listMapRuns(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) listMapRuns(ctx context.Context, r *server.Request) ([]byte, error) {
 	d, err := a.execution(ctx, r.Str("executionArn"), false)
 	if err != nil {
 		return nil, err
@@ -35,6 +35,6 @@ func (a *api) listMapRuns(ctx context.Context, r *awsjson.Request) ([]byte, erro
 	if _, err := a.position(r, d.ARN); err != nil {
 		return nil, err
 	}
-	var o awsjson.Object
+	var o server.Object
 	return o.Raw("mapRuns", []byte("[]")).JSON(), nil
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/steppehq/steppe/api"
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/integration"
@@ -153,13 +154,8 @@ func (w *world) open() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.api, err = api.New(api.Config{
-		Engine: w.engine, Integrations: &registry, Log: slog.New(slog.DiscardHandler), Account: accounts[0], Region: "us-east-1",
-		ActivityPoll: time.Nanosecond,
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	port := server.NewPort(&server.Authorizer{Account: accounts[0], Region: "us-east-1"}, 0, slog.New(slog.DiscardHandler))
+	w.api = handler(w.t, api.Config{Engine: w.engine, Integrations: &registry, Port: port, ActivityPoll: time.Nanosecond})
 	w.engine.Tick(context.Background(), w.now)
 	w.drain()
 }

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
-	"github.com/steppehq/steppe/internal/awsjson"
 )
 
 // pageToken is where a list goes on. It is bound to what was asked for, and
@@ -20,31 +20,31 @@ type pageToken struct {
 const tokenLife = 24 * time.Hour
 
 // nextToken makes the token for the page after position at.
-func (a *api) nextToken(r *awsjson.Request, asked, at string) string {
+func (a *api) nextToken(r *server.Request, asked, at string) string {
 	data, _ := json.Marshal(pageToken{asked, []byte(at), a.Engine.Now().Add(tokenLife).Unix()}) // three plain fields
 	return a.Engine.Seal(r.Operation, data)
 }
 
 // position reads the token of a request: where its list goes on, "" at the
 // beginning.
-func (a *api) position(r *awsjson.Request, asked string) (string, error) {
+func (a *api) position(r *server.Request, asked string) (string, error) {
 	return a.positionOf(r, r.Str("nextToken"), asked)
 }
 
-func (a *api) positionOf(r *awsjson.Request, text, asked string) (string, error) {
+func (a *api) positionOf(r *server.Request, text, asked string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
 	var token pageToken
 	data, ok := a.Engine.Unseal(r.Operation, text)
 	if !ok || json.Unmarshal(data, &token) != nil || token.Asked != asked || token.Expires < a.Engine.Now().Unix() {
-		return "", awsjson.Fail("InvalidToken", "Invalid Token: 'Invalid token'")
+		return "", server.Fail("InvalidToken", "Invalid Token: 'Invalid token'")
 	}
 	return string(token.At), nil
 }
 
 // pageSize is a request's maxResults; absent or 0 it is the default.
-func pageSize(r *awsjson.Request) int {
+func pageSize(r *server.Request) int {
 	if n := r.Int("maxResults"); n > 0 {
 		return int(n)
 	}
@@ -55,8 +55,8 @@ func pageSize(r *awsjson.Request) int {
 // list gives at most limit of them after a name; show writes one and gives its
 // name.
 func listTenant[T any](
-	ctx context.Context, a *api, r *awsjson.Request, member string,
-	list func(ctx context.Context, t catalogue.Tenant, after string, limit int) ([]T, error), show func(o *awsjson.Object, item T) string,
+	ctx context.Context, a *api, r *server.Request, member string,
+	list func(ctx context.Context, t catalogue.Tenant, after string, limit int) ([]T, error), show func(o *server.Object, item T) string,
 ) ([]byte, error) {
 	t := tenant(r)
 	return listPage(a, r, t.Account+"/"+t.Region, member, func(after string, limit int) ([]T, error) {
@@ -68,8 +68,8 @@ func listTenant[T any](
 // its last item. list gives at most limit items after that; asked is what a token
 // is bound to.
 func listPage[T any](
-	a *api, r *awsjson.Request, asked, member string,
-	list func(after string, limit int) ([]T, error), show func(o *awsjson.Object, item T) string,
+	a *api, r *server.Request, asked, member string,
+	list func(after string, limit int) ([]T, error), show func(o *server.Object, item T) string,
 ) ([]byte, error) {
 	after, err := a.position(r, asked)
 	if err != nil {
@@ -82,9 +82,9 @@ func listPage[T any](
 	}
 	shown := found[:min(size, len(found))]
 	last := ""
-	var o awsjson.Object
+	var o server.Object
 	o.List(member, len(shown), func(dst []byte, i int) []byte {
-		var item awsjson.Object
+		var item server.Object
 		last = show(&item, shown[i])
 		return append(dst, item.JSON()...)
 	})

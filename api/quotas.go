@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/aws/server"
 )
 
 // throttle is a token bucket: its size, and how many tokens come back a second.
@@ -55,7 +55,7 @@ func newQuotas(clock func() time.Time) *quotas {
 }
 
 // admit takes a token for a request. It is false when there is none.
-func (q *quotas) admit(r *awsjson.Request) bool {
+func (q *quotas) admit(r *server.Request) bool {
 	key := quotaKey{r.Account, r.Region, r.Operation}
 	q.mu.Lock()
 	limiter := q.buckets[key]

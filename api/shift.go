@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
 )
 
@@ -65,7 +65,7 @@ func parseSteps(text string) (percent int, every time.Duration, err error) {
 }
 
 // beginShift answers POST /api/v1/alias-shifts.
-func (a *api) beginShift(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) beginShift(ctx context.Context, r *server.Request) ([]byte, error) {
 	var in struct {
 		Alias      string `json:"stateMachineAliasArn"`
 		Version    string `json:"stateMachineVersionArn"`
@@ -114,16 +114,16 @@ func (a *api) beginShift(ctx context.Context, r *awsjson.Request) ([]byte, error
 }
 
 // showShift answers GET /api/v1/alias-shifts/ARN.
-func (a *api) showShift(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) showShift(ctx context.Context, r *server.Request) ([]byte, error) {
 	return a.shiftOf(ctx, r, a.Engine.Shift)
 }
 
 // cancelShift answers DELETE /api/v1/alias-shifts/ARN.
-func (a *api) cancelShift(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) cancelShift(ctx context.Context, r *server.Request) ([]byte, error) {
 	return a.shiftOf(ctx, r, a.Engine.CancelShift)
 }
 
-func (a *api) shiftOf(ctx context.Context, r *awsjson.Request, do func(context.Context, *catalogue.Machine, string) (*catalogue.Shift, error)) ([]byte, error) {
+func (a *api) shiftOf(ctx context.Context, r *server.Request, do func(context.Context, *catalogue.Machine, string) (*catalogue.Shift, error)) ([]byte, error) {
 	arn := r.HTTP.PathValue("arn")
 	r.About = []string{arn}
 	for range attempts {
@@ -136,7 +136,7 @@ func (a *api) shiftOf(ctx context.Context, r *awsjson.Request, do func(context.C
 		case errors.Is(err, store.ErrVersion):
 			continue
 		case errors.Is(err, store.ErrNotFound):
-			return nil, awsjson.Fail("ResourceNotFound", "The alias has not been shifted: '"+arn+"'")
+			return nil, server.Fail("ResourceNotFound", "The alias has not been shifted: '"+arn+"'")
 		case err != nil:
 			return nil, err
 		}
@@ -146,7 +146,7 @@ func (a *api) shiftOf(ctx context.Context, r *awsjson.Request, do func(context.C
 }
 
 // listShifts answers GET /api/v1/alias-shifts.
-func (a *api) listShifts(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) listShifts(ctx context.Context, r *server.Request) ([]byte, error) {
 	params, err := query(r)
 	if err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func (a *api) listShifts(ctx context.Context, r *awsjson.Request) ([]byte, error
 		return nil, err
 	}
 	shown := shifts[:min(limit, len(shifts))]
-	var o awsjson.Object
+	var o server.Object
 	o.List("aliasShifts", len(shown), func(dst []byte, i int) []byte { return append(dst, shiftItem(shown[i])...) })
 	if len(shifts) > limit {
 		last := shown[limit-1]
@@ -178,7 +178,7 @@ func (a *api) listShifts(ctx context.Context, r *awsjson.Request) ([]byte, error
 
 // shiftItem is what is told of a shift.
 func shiftItem(s *catalogue.Shift) []byte {
-	var o awsjson.Object
+	var o server.Object
 	o.Str("stateMachineAliasArn", s.AliasARN()).Str("status", string(s.Status)).Opt("reason", s.Reason)
 	o.Str("fromVersionArn", s.MachineARN()+":"+strconv.FormatUint(uint64(s.From), 10))
 	o.Str("toVersionArn", s.MachineARN()+":"+strconv.FormatUint(uint64(s.To), 10)).Int("weight", int64(s.Weight))

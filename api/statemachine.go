@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/value"
 )
@@ -17,11 +17,11 @@ import (
 const attempts = 10
 
 func machineDoesNotExist(arn string) error {
-	return awsjson.Fail("StateMachineDoesNotExist", "State Machine Does Not Exist: '"+arn+"'")
+	return server.Fail("StateMachineDoesNotExist", "State Machine Does Not Exist: '"+arn+"'")
 }
 
 func machineDeleting(arn string) error {
-	return awsjson.Fail("StateMachineDeleting", "State Machine is being deleted: '"+arn+"'")
+	return server.Fail("StateMachineDeleting", "State Machine is being deleted: '"+arn+"'")
 }
 
 // unlabelled reads the ARN of a state machine that may be qualified by a version
@@ -47,7 +47,7 @@ func (a *api) machine(ctx context.Context, arn string) (*catalogue.Machine, erro
 }
 
 // definition parses a definition and refuses one that cannot run here.
-func (a *api) definition(ctx context.Context, r *awsjson.Request, text string, typ catalogue.MachineType) (parsed *asl.StateMachine, err error) {
+func (a *api) definition(ctx context.Context, r *server.Request, text string, typ catalogue.MachineType) (parsed *asl.StateMachine, err error) {
 	if waited := a.inTurn(ctx, r, len(text), func() { parsed, err = a.check(text, typ) }); waited != nil {
 		return nil, waited
 	}
@@ -57,12 +57,12 @@ func (a *api) definition(ctx context.Context, r *awsjson.Request, text string, t
 func (a *api) check(text string, typ catalogue.MachineType) (*asl.StateMachine, error) {
 	parsed, diagnostics := asl.Runnable([]byte(text), typ == catalogue.Express, a.offer())
 	if parsed == nil {
-		return nil, awsjson.Fail("InvalidDefinition", asl.InvalidDefinition(diagnostics))
+		return nil, server.Fail("InvalidDefinition", asl.InvalidDefinition(diagnostics))
 	}
 	return parsed, nil
 }
 
-func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) createStateMachine(ctx context.Context, r *server.Request) ([]byte, error) {
 	m := catalogue.Machine{
 		Tenant: tenant(r), Name: r.Str("name"), Type: catalogue.Standard,
 		RoleARN: r.Str("roleArn"), Definition: value.EscapeHalves(r.Str("definition")), Created: a.Engine.Now(),
@@ -98,7 +98,7 @@ func (a *api) createStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	var o awsjson.Object
+	var o server.Object
 	o.Str("stateMachineArn", created.ARN()).Time("creationDate", created.Created)
 	if created.Published != nil {
 		o.Str("stateMachineVersionArn", created.VersionARN(1))
@@ -119,7 +119,7 @@ func (a *api) create(ctx context.Context, m catalogue.Machine, parsed *asl.State
 				return nil, old.Locked()
 			}
 			if !sameMachine(old, &m) || !sameText(old.Published, m.Published) {
-				return nil, awsjson.Fail("StateMachineAlreadyExists", "State Machine Already Exists: '"+m.ARN()+"'")
+				return nil, server.Fail("StateMachineAlreadyExists", "State Machine Already Exists: '"+m.ARN()+"'")
 			}
 			return old, nil
 		}
@@ -139,7 +139,7 @@ func (a *api) create(ctx context.Context, m catalogue.Machine, parsed *asl.State
 	return nil, errConflict
 }
 
-var errConflict = &awsjson.Exception{Type: "ConflictException", Message: "Too many concurrent changes of the same resource. Try again.", Status: 409}
+var errConflict = &server.Exception{Type: "ConflictException", Message: "Too many concurrent changes of the same resource. Try again.", Status: 409}
 
 func sameMachine(a, b *catalogue.Machine) bool {
 	return a.Definition == b.Definition && a.Type == b.Type &&
@@ -156,14 +156,14 @@ func checkRole(arn string) error {
 }
 
 // describedVersion refuses the description of a version that is not published.
-func describedVersion(r *awsjson.Request) error {
+func describedVersion(r *server.Request) error {
 	if r.Has("versionDescription") && !r.Bool("publish", false) {
-		return awsjson.Fail("ValidationException", "Version description can only be set when publish is true")
+		return server.Fail("ValidationException", "Version description can only be set when publish is true")
 	}
 	return nil
 }
 
-func (a *api) updateStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) updateStateMachine(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	if err := describedVersion(r); err != nil {
 		return nil, err
@@ -183,7 +183,7 @@ func (a *api) updateStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 		if err != nil {
 			return nil, err
 		}
-		var o awsjson.Object
+		var o server.Object
 		o.Time("updateDate", updated.Updated).Opt("revisionId", updated.RevisionID)
 		if version != nil {
 			o.Str("stateMachineVersionArn", updated.VersionARN(version.Number))
@@ -194,7 +194,7 @@ func (a *api) updateStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 }
 
 // update changes a machine, and publishes what it is then when it is to.
-func (a *api) update(ctx context.Context, r *awsjson.Request, old *catalogue.Machine) (*catalogue.Machine, *catalogue.Version, error) {
+func (a *api) update(ctx context.Context, r *server.Request, old *catalogue.Machine) (*catalogue.Machine, *catalogue.Version, error) {
 	m, parsed, err := a.updated(ctx, r, old)
 	if err != nil {
 		return nil, nil, err
@@ -215,10 +215,10 @@ func (a *api) update(ctx context.Context, r *awsjson.Request, old *catalogue.Mac
 }
 
 // updated is a machine as an update wants it to be.
-func (a *api) updated(ctx context.Context, r *awsjson.Request, old *catalogue.Machine) (catalogue.Machine, *asl.StateMachine, error) {
+func (a *api) updated(ctx context.Context, r *server.Request, old *catalogue.Machine) (catalogue.Machine, *asl.StateMachine, error) {
 	m, parsed := *old, old.Parsed()
 	if !r.Has("definition") && !r.Has("roleArn") && !r.Has("loggingConfiguration") && !r.Has("tracingConfiguration") && !r.Has("encryptionConfiguration") {
-		return m, nil, awsjson.Fail("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, the EncryptionConfiguration or the TracingConfiguration must be specified")
+		return m, nil, server.Fail("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, the EncryptionConfiguration or the TracingConfiguration must be specified")
 	}
 	if err := configuration(r, &m); err != nil {
 		return m, nil, err
@@ -240,7 +240,7 @@ func (a *api) updated(ctx context.Context, r *awsjson.Request, old *catalogue.Ma
 	return m, parsed, nil
 }
 
-func (a *api) deleteStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) deleteStateMachine(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	name, err := unlabelled(arn)
 	if err != nil {
@@ -264,7 +264,7 @@ func (a *api) deleteStateMachine(ctx context.Context, r *awsjson.Request) ([]byt
 	return nil, errConflict
 }
 
-func (a *api) describeStateMachine(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) describeStateMachine(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	t, err := a.target(ctx, arn)
 	if err != nil {
@@ -292,7 +292,7 @@ func (a *api) describeStateMachine(ctx context.Context, r *awsjson.Request) ([]b
 	if err != nil {
 		return nil, err
 	}
-	var o awsjson.Object
+	var o server.Object
 	err = a.inTurn(ctx, r, len(m.Definition), func() {
 		o.Str("stateMachineArn", arn).Str("name", m.Name).Str("status", status)
 		o.Str("definition", definition).Str("roleArn", m.RoleARN).Str("type", string(m.Type))
@@ -306,7 +306,7 @@ func (a *api) describeStateMachine(ctx context.Context, r *awsjson.Request) ([]b
 
 // definitionText is a definition as includedData asks for it. One that is locked
 // is not told.
-func definitionText(r *awsjson.Request, definition string, locked error) (string, error) {
+func definitionText(r *server.Request, definition string, locked error) (string, error) {
 	if metadataOnly(r) {
 		return "{}", nil
 	}
@@ -315,7 +315,7 @@ func definitionText(r *awsjson.Request, definition string, locked error) (string
 
 // references adds the variables that each state refers to; none of a definition
 // that is locked.
-func references(o *awsjson.Object, m *asl.StateMachine) {
+func references(o *server.Object, m *asl.StateMachine) {
 	if m == nil {
 		return
 	}
@@ -325,7 +325,7 @@ func references(o *awsjson.Object, m *asl.StateMachine) {
 	}
 }
 
-func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) describeStateMachineForExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	d, err := a.execution(ctx, r.Str("executionArn"), false)
 	if err != nil {
 		return nil, err
@@ -342,7 +342,7 @@ func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.R
 	if updated.IsZero() { // made for a fork
 		updated = d.Start
 	}
-	var o awsjson.Object
+	var o server.Object
 	o.Str("stateMachineArn", d.MachineARN).Str("name", d.MachineName()).Str("definition", definition).Str("roleArn", d.RoleARN)
 	o.Time("updateDate", updated).Raw("loggingConfiguration", orElse(rev.Logging, noLogging)).Raw("tracingConfiguration", orElse(rev.Tracing, noTracing))
 	o.Opt("revisionId", rev.RevisionID).Raw("encryptionConfiguration", orElse(rev.Encryption, ownedKey))
@@ -353,8 +353,8 @@ func (a *api) describeStateMachineForExecution(ctx context.Context, r *awsjson.R
 	return o.JSON(), err
 }
 
-func (a *api) listStateMachines(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	return listTenant(ctx, a, r, "stateMachines", a.Catalogue.Machines, func(o *awsjson.Object, m *catalogue.Machine) string {
+func (a *api) listStateMachines(ctx context.Context, r *server.Request) ([]byte, error) {
+	return listTenant(ctx, a, r, "stateMachines", a.Catalogue.Machines, func(o *server.Object, m *catalogue.Machine) string {
 		o.Str("stateMachineArn", m.ARN()).Str("name", m.Name).Str("type", string(m.Type)).Time("creationDate", m.Created)
 		return m.Name
 	})

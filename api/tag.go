@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/value"
 )
@@ -17,7 +17,7 @@ const maxTags = 50
 
 // tags reads the member tags, for the resource of an ARN. Of two with the same
 // key the last one counts.
-func tags(r *awsjson.Request, arn string) ([]catalogue.Tag, error) {
+func tags(r *server.Request, arn string) ([]catalogue.Tag, error) {
 	list := make([]catalogue.Tag, 0, min(r.Input.Get("tags").Len(), maxTags+1))
 	for _, t := range r.Input.Get("tags").Items() {
 		tag := catalogue.Tag{Key: t.Get("key").Str(), Value: t.Get("value").Str()}
@@ -41,7 +41,7 @@ func setTag(list []catalogue.Tag, t catalogue.Tag) []catalogue.Tag {
 }
 
 func tooManyTags(arn string) error {
-	return &awsjson.Exception{
+	return &server.Exception{
 		Type: "TooManyTags", Message: "Too Many Tags: '" + arn + "'",
 		Members: []value.Member{{Name: "resourceName", Value: value.Str(arn)}},
 	}
@@ -66,7 +66,7 @@ func (a *api) editTags(ctx context.Context, arn string, change func([]catalogue.
 }
 
 func resourceNotFound(arn string) error {
-	return &awsjson.Exception{
+	return &server.Exception{
 		Type: "ResourceNotFound", Message: "Resource not found: '" + arn + "'",
 		Members: []value.Member{{Name: "resourceName", Value: value.Str(arn)}},
 	}
@@ -96,7 +96,7 @@ func (a *api) editTagsOnce(ctx context.Context, arn string, name catalogue.Name,
 	return err
 }
 
-func (a *api) tagResource(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) tagResource(ctx context.Context, r *server.Request) ([]byte, error) {
 	added, err := tags(r, r.Str("resourceArn"))
 	if err != nil {
 		return nil, err
@@ -114,7 +114,7 @@ func (a *api) tagResource(ctx context.Context, r *awsjson.Request) ([]byte, erro
 	return []byte("{}"), err
 }
 
-func (a *api) untagResource(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) untagResource(ctx context.Context, r *server.Request) ([]byte, error) {
 	keys := make(map[string]bool)
 	for _, key := range r.Input.Get("tagKeys").Items() {
 		keys[key.Str()] = true
@@ -125,11 +125,11 @@ func (a *api) untagResource(ctx context.Context, r *awsjson.Request) ([]byte, er
 	return []byte("{}"), err
 }
 
-func (a *api) listTagsForResource(ctx context.Context, r *awsjson.Request) ([]byte, error) {
-	var o awsjson.Object
+func (a *api) listTagsForResource(ctx context.Context, r *server.Request) ([]byte, error) {
+	var o server.Object
 	err := a.editTags(ctx, r.Str("resourceArn"), func(list []catalogue.Tag) ([]catalogue.Tag, error) {
 		o.List("tags", len(list), func(dst []byte, i int) []byte {
-			var item awsjson.Object
+			var item server.Object
 			return append(dst, item.Str("key", list[i].Key).Str("value", list[i].Value).JSON()...)
 		})
 		return nil, nil

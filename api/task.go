@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/engine"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/value"
 )
@@ -23,8 +23,8 @@ func syncStatus(r *engine.SyncResult) string {
 }
 
 // sendTask delivers a message to the task that a request's token names.
-func (a *api) sendTask(ctx context.Context, r *awsjson.Request, msg interpreter.Message) ([]byte, error) {
-	if a.Audit != nil {
+func (a *api) sendTask(ctx context.Context, r *server.Request, msg interpreter.Message) ([]byte, error) {
+	if a.Port.Audit != nil {
 		if arn, err := a.Engine.Tokened(ctx, r.Str("taskToken")); err == nil {
 			r.About = []string{arn}
 		}
@@ -32,30 +32,30 @@ func (a *api) sendTask(ctx context.Context, r *awsjson.Request, msg interpreter.
 	err := a.Engine.SendTask(ctx, r.Str("taskToken"), msg)
 	switch {
 	case errors.Is(err, engine.ErrInvalidToken):
-		return nil, awsjson.Fail("InvalidToken", "Invalid Token: 'Invalid token'")
+		return nil, server.Fail("InvalidToken", "Invalid Token: 'Invalid token'")
 	case errors.Is(err, engine.ErrStale):
-		return nil, awsjson.Fail("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
+		return nil, server.Fail("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
 	}
 	return []byte("{}"), err
 }
 
-func (a *api) sendTaskSuccess(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) sendTaskSuccess(ctx context.Context, r *server.Request) ([]byte, error) {
 	output, err := value.ParseText(r.Str("output"))
 	if err != nil {
-		return nil, awsjson.Fail("InvalidOutput", "Invalid Output: '"+value.JacksonMessage([]byte(r.Str("output")))+"'")
+		return nil, server.Fail("InvalidOutput", "Invalid Output: '"+value.JacksonMessage([]byte(r.Str("output")))+"'")
 	}
 	return a.sendTask(ctx, r, interpreter.Message{Kind: interpreter.TaskSucceeded, Output: output})
 }
 
-func (a *api) sendTaskFailure(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) sendTaskFailure(ctx context.Context, r *server.Request) ([]byte, error) {
 	return a.sendTask(ctx, r, interpreter.Message{Kind: interpreter.TaskFailed, Failure: failure(r)})
 }
 
-func (a *api) sendTaskHeartbeat(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) sendTaskHeartbeat(ctx context.Context, r *server.Request) ([]byte, error) {
 	return a.sendTask(ctx, r, interpreter.Message{Kind: interpreter.TaskHeartbeat})
 }
 
-func (a *api) getActivityTask(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) getActivityTask(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("activityArn")
 	act, err := a.activity(ctx, arn)
 	if err != nil {
@@ -68,7 +68,7 @@ func (a *api) getActivityTask(ctx context.Context, r *awsjson.Request) ([]byte, 
 	defer cancel()
 	token, input, err := a.Engine.ActivityTask(wait, arn, r.Str("workerName"))
 	if errors.Is(err, engine.ErrTooManyPollers) {
-		return nil, awsjson.Fail("ActivityWorkerLimitExceeded", "Activity Worker Limit Exceeded: '"+arn+"'")
+		return nil, server.Fail("ActivityWorkerLimitExceeded", "Activity Worker Limit Exceeded: '"+arn+"'")
 	}
 	if err != nil {
 		return nil, err
@@ -76,6 +76,6 @@ func (a *api) getActivityTask(ctx context.Context, r *awsjson.Request) ([]byte, 
 	if token == "" {
 		return []byte(`{"taskToken":null}`), nil
 	}
-	var o awsjson.Object
+	var o server.Object
 	return o.Str("taskToken", token).Doc("input", input).JSON(), nil
 }

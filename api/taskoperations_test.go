@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -139,10 +138,7 @@ func serveClock(t *testing.T) (h http.Handler, pass func(time.Duration)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err = api.New(api.Config{Engine: e, Integrations: &registry, Log: slog.New(slog.DiscardHandler), Account: "000000000000", Region: "us-east-1"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	h = handler(t, api.Config{Engine: e, Integrations: &registry})
 	pass = func(d time.Duration) {
 		now = now.Add(d)
 		for e.Tick(t.Context(), now); len(jobs) > 0; {

@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/integration/awssdk"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/value"
 )
@@ -24,10 +24,10 @@ const testTimeout = 5 * time.Minute
 // testedName is the name of a state that is given without one.
 const testedName = "StateName"
 
-func invalid(message string) error { return awsjson.Fail("ValidationException", message) }
+func invalid(message string) error { return server.Fail("ValidationException", message) }
 
 // testState tries one state by itself.
-func (a *api) testState(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) testState(ctx context.Context, r *server.Request) ([]byte, error) {
 	var spec interpreter.TrialSpec
 	var err error
 	if waited := a.inTurn(ctx, r, len(r.Str("definition"))+len(r.Str("input")), func() { spec, err = a.trialSpec(r) }); waited != nil || err != nil {
@@ -90,7 +90,7 @@ func (p *pacing) evaluate(ctx context.Context, do func()) error {
 }
 
 // trialSpec reads what is to be tried.
-func (a *api) trialSpec(r *awsjson.Request) (interpreter.TrialSpec, error) {
+func (a *api) trialSpec(r *server.Request) (interpreter.TrialSpec, error) {
 	name, machine := a.Engine.UUID(), a.Engine.UUID()
 	t := tenant(r)
 	spec := interpreter.TrialSpec{
@@ -137,12 +137,12 @@ func checkOrigin(st asl.State, name string) error {
 }
 
 // testedState reads the state: the whole definition, or one of its states.
-func testedState(r *awsjson.Request) (st asl.State, iterated bool, err error) {
+func testedState(r *server.Request) (st asl.State, iterated bool, err error) {
 	text := []byte(value.EscapeHalves(r.Str("definition")))
 	if r.Has("stateName") {
 		m, diagnostics := asl.Parse(text)
 		if m == nil {
-			return nil, false, awsjson.Fail("InvalidDefinition", asl.InvalidDefinition(diagnostics))
+			return nil, false, server.Fail("InvalidDefinition", asl.InvalidDefinition(diagnostics))
 		}
 		if st, iterated = m.Find(r.Str("stateName")); st == nil {
 			return nil, false, invalid("State not found in definition")
@@ -152,16 +152,16 @@ func testedState(r *awsjson.Request) (st asl.State, iterated bool, err error) {
 	v, err := value.Decode(text)
 	if err != nil || v.Kind() != value.Object {
 		_, diagnostics := asl.Parse(text)
-		return nil, false, awsjson.Fail("InvalidDefinition", asl.InvalidDefinition(diagnostics))
+		return nil, false, server.Fail("InvalidDefinition", asl.InvalidDefinition(diagnostics))
 	}
 	st, diagnostics := asl.ParseState(testedName, v)
 	if st == nil {
-		return nil, false, awsjson.Fail("InvalidDefinition", asl.InvalidDefinition(diagnostics))
+		return nil, false, server.Fail("InvalidDefinition", asl.InvalidDefinition(diagnostics))
 	}
 	return st, false, nil
 }
 
-func testedVariables(r *awsjson.Request) ([]history.Variable, error) {
+func testedVariables(r *server.Request) ([]history.Variable, error) {
 	if !r.Has("variables") {
 		return nil, nil
 	}
@@ -188,7 +188,7 @@ var contextFields = map[string]map[string]value.Kind{
 }
 
 // testedContext checks the Context Object that a mock may bring along.
-func testedContext(r *awsjson.Request) (value.Value, error) {
+func testedContext(r *server.Request) (value.Value, error) {
 	if !r.Has("context") {
 		return value.Value{}, nil
 	}
@@ -225,14 +225,14 @@ func testedContext(r *awsjson.Request) (value.Value, error) {
 }
 
 // checkMock holds a mock, or that there is none, against the state.
-func checkMock(st asl.State, r *awsjson.Request, mock value.Value) error {
+func checkMock(st asl.State, r *server.Request, mock value.Value) error {
 	parallel, isParallel := st.(*asl.Parallel)
 	mapped, isMap := st.(*asl.Map)
 	task, isTask := st.(*asl.Task)
 	if !r.Has("mock") {
 		switch {
 		case isParallel, isMap:
-			return awsjson.Fail("InvalidDefinition", "TestState API does not support Map or Parallel states. "+
+			return server.Fail("InvalidDefinition", "TestState API does not support Map or Parallel states. "+
 				"Supported state types include: [Task, Wait, Pass, Succeed, Fail, Choice]")
 		case isTask && !r.Has("roleArn"):
 			return invalid("RoleArn must be specified when testing a Task state")
@@ -302,7 +302,7 @@ func checkModel(task *asl.Task, result, mock value.Value) error {
 func testable(task *asl.Task) error {
 	resource, _ := asl.ParseResource(task.Resource)
 	if resource.Kind == asl.ActivityResource || resource.Pattern != asl.RequestResponse {
-		return awsjson.Fail("InvalidDefinition", "TestState API does not support activities, '.sync' or '.waitForTaskToken' service integrations without a mock")
+		return server.Fail("InvalidDefinition", "TestState API does not support activities, '.sync' or '.waitForTaskToken' service integrations without a mock")
 	}
 	return nil
 }
@@ -311,7 +311,7 @@ func testable(task *asl.Task) error {
 func (a *api) performed(task *asl.Task) error {
 	diagnostics := asl.TaskLacking(task, a.offer())
 	if message := asl.InvalidDefinition(diagnostics); message != "" {
-		return awsjson.Fail("InvalidDefinition", message)
+		return server.Fail("InvalidDefinition", message)
 	}
 	return nil
 }
@@ -329,7 +329,7 @@ func mocked(trial *interpreter.Trial, mock value.Value) interpreter.TrialResult 
 
 // perform has the work of a Task state done. It gives what the trial makes of the
 // outcome.
-func (a *api) perform(ctx context.Context, r *awsjson.Request, spec interpreter.TrialSpec, trial *interpreter.Trial, task *interpreter.Effect) func() interpreter.TrialResult {
+func (a *api) perform(ctx context.Context, r *server.Request, spec interpreter.TrialSpec, trial *interpreter.Trial, task *interpreter.Effect) func() interpreter.TrialResult {
 	timeout := testTimeout
 	if task.Timeout > 0 {
 		timeout = min(timeout, time.Duration(task.Timeout)*time.Second)
@@ -358,8 +358,8 @@ func (a *api) perform(ctx context.Context, r *awsjson.Request, spec interpreter.
 }
 
 // testResult writes the answer. Without an inspection level there is none.
-func testResult(r *awsjson.Request, result *interpreter.TrialResult) []byte {
-	var o awsjson.Object
+func testResult(r *server.Request, result *interpreter.TrialResult) []byte {
+	var o server.Object
 	o.Doc("output", result.Output).Ptr("error", result.Failure.Error).Ptr("cause", result.Failure.Cause)
 	if slices.Contains([]string{"DEBUG", "TRACE"}, r.Str("inspectionLevel")) {
 		o.Raw("inspectionData", result.Inspection.Append(nil))

@@ -10,9 +10,9 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
@@ -24,8 +24,8 @@ const v1Prefix = "/api/v1/"
 
 // v1 adds the resources beyond AWS's API to a mux. They are served as
 // operations are: the caller's account and region decide what is seen.
-func (a *api) v1(mux *http.ServeMux, s *awsjson.Server) {
-	for pattern, handle := range map[string]awsjson.Handler{
+func (a *api) v1(mux *http.ServeMux, s *server.Server) {
+	for pattern, handle := range map[string]server.Handler{
 		"GET /api/v1/executions":            a.searchExecutions,
 		"GET /api/v1/executions/{arn...}":   a.showExecution,
 		"POST /api/v1/forks":                a.forkExecution,
@@ -39,14 +39,14 @@ func (a *api) v1(mux *http.ServeMux, s *awsjson.Server) {
 	} {
 		mux.Handle(pattern, s.Resource(ofTenant(handle)))
 	}
-	mux.Handle(v1Prefix, s.Resource(func(_ context.Context, r *awsjson.Request) ([]byte, error) {
-		return nil, &awsjson.Exception{Type: "ResourceNotFound", Status: http.StatusNotFound, Message: "There is no resource " + r.HTTP.Method + " " + r.HTTP.URL.Path + "."}
+	mux.Handle(v1Prefix, s.Resource(func(_ context.Context, r *server.Request) ([]byte, error) {
+		return nil, &server.Exception{Type: "ResourceNotFound", Status: http.StatusNotFound, Message: "There is no resource " + r.HTTP.Method + " " + r.HTTP.URL.Path + "."}
 	}))
 }
 
 // body reads the JSON of a request into a structure. A member that the
 // structure has not is refused, so that a misspelt one is not passed over.
-func body(r *awsjson.Request, into any) error {
+func body(r *server.Request, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(r.Body))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(into)
@@ -56,14 +56,14 @@ func body(r *awsjson.Request, into any) error {
 		}
 	}
 	if err != nil {
-		return awsjson.Fail("SerializationException", "The body of the request: "+err.Error())
+		return server.Fail("SerializationException", "The body of the request: "+err.Error())
 	}
 	return nil
 }
 
 // query reads the parameters of a request, each of which may stand there once: a
 // signature does not cover the order of several.
-func query(r *awsjson.Request) (url.Values, error) {
+func query(r *server.Request) (url.Values, error) {
 	params, err := url.ParseQuery(r.HTTP.URL.RawQuery)
 	if err != nil {
 		return nil, invalid("The query string cannot be read: " + err.Error())
@@ -90,7 +90,7 @@ func limit(params url.Values) (int, error) {
 }
 
 // searchExecutions answers GET /api/v1/executions?q=QUERY&limit=N&nextToken=T.
-func (a *api) searchExecutions(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) searchExecutions(ctx context.Context, r *server.Request) ([]byte, error) {
 	params, err := query(r)
 	if err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (a *api) searchExecutions(ctx context.Context, r *awsjson.Request) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	var o awsjson.Object
+	var o server.Object
 	o.List("executions", len(found.Executions), func(dst []byte, i int) []byte { return append(dst, a.foundItem(found.Executions[i])...) })
 	o.Int("looked", int64(found.Looked))
 	if found.Next != "" {
@@ -128,7 +128,7 @@ func (a *api) foundItem(d *stored.Description) []byte {
 
 // showExecution answers GET /api/v1/executions/ARN: what a list tells of an
 // execution, where it was forked from, and what was forked from it.
-func (a *api) showExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) showExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	d, err := a.execution(ctx, r.HTTP.PathValue("arn"), true)
 	if err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ func (a *api) showExecution(ctx context.Context, r *awsjson.Request) ([]byte, er
 	o := a.held(executionItem(d), d)
 	o.Ptr("error", d.Failure.Error).Ptr("cause", d.Failure.Cause).Doc("input", d.Input).Doc("output", d.Output)
 	if d.Fork != nil {
-		var from awsjson.Object
+		var from server.Object
 		o.Raw("forkOf", from.Str("executionArn", d.Fork.ExecutionArn).Int("event", d.Fork.Event).JSON())
 	}
 	o.List("forks", len(forks), func(dst []byte, i int) []byte { return append(dst, a.foundItem(forks[i])...) })
@@ -148,7 +148,7 @@ func (a *api) showExecution(ctx context.Context, r *awsjson.Request) ([]byte, er
 }
 
 // forkExecution answers POST /api/v1/forks.
-func (a *api) forkExecution(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) forkExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	var in struct {
 		ExecutionArn string `json:"executionArn"`
 		Event        int64  `json:"event"`
@@ -181,7 +181,7 @@ func (a *api) forkExecution(ctx context.Context, r *awsjson.Request) ([]byte, er
 	case errors.Is(err, store.ErrNotFound):
 		return nil, executionDoesNotExist(in.ExecutionArn)
 	case errors.Is(err, catalogue.ErrDeleting):
-		return nil, awsjson.Fail("StateMachineDeleting", "The state machine of the execution is being deleted.")
+		return nil, server.Fail("StateMachineDeleting", "The state machine of the execution is being deleted.")
 	}
 	return begun(r, started, err)
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/integration/awssdk"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -17,7 +17,7 @@ func (a *api) offer() asl.Offer {
 	return asl.Offer{Recognized: awssdk.Recognizer(), Lacks: a.Integrations.Lacks}
 }
 
-func (a *api) validateStateMachineDefinition(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) validateStateMachineDefinition(ctx context.Context, r *server.Request) ([]byte, error) {
 	text := []byte(value.EscapeHalves(r.Str("definition")))
 	var report asl.Report
 	err := a.inTurn(ctx, r, len(text), func() {
@@ -29,7 +29,7 @@ func (a *api) validateStateMachineDefinition(ctx context.Context, r *awsjson.Req
 	if err != nil {
 		return nil, err
 	}
-	var o awsjson.Object
+	var o server.Object
 	result := "OK"
 	if report.Failed {
 		result = "FAIL"
@@ -37,8 +37,8 @@ func (a *api) validateStateMachineDefinition(ctx context.Context, r *awsjson.Req
 	o.Str("result", result)
 	o.List("diagnostics", len(report.Diagnostics), func(dst []byte, i int) []byte {
 		d := &report.Diagnostics[i]
-		var item awsjson.Object
-		item.Str("severity", string(d.Severity)).Str("code", string(d.Code)).Str("message", awsjson.Bounded(d.Message, maxDiagnostic)).Opt("location", awsjson.Bounded(d.Location, maxDiagnostic))
+		var item server.Object
+		item.Str("severity", string(d.Severity)).Str("code", string(d.Code)).Str("message", server.Bounded(d.Message, maxDiagnostic)).Opt("location", server.Bounded(d.Location, maxDiagnostic))
 		return append(dst, item.JSON()...)
 	})
 	return o.Bool("truncated", report.Truncated).JSON(), nil

@@ -5,25 +5,25 @@ import (
 	"errors"
 	"strconv"
 
+	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/value"
 )
 
 // invalidFor is a ValidationException that has a reason of the API model.
 func invalidFor(reason, message string) error {
-	return &awsjson.Exception{Type: "ValidationException", Message: message, Members: []value.Member{{Name: "reason", Value: value.Str(reason)}}}
+	return &server.Exception{Type: "ValidationException", Message: message, Members: []value.Member{{Name: "reason", Value: value.Str(reason)}}}
 }
 
 func conflict(message string) error {
-	return &awsjson.Exception{Type: "ConflictException", Message: message, Status: 409}
+	return &server.Exception{Type: "ConflictException", Message: message, Status: 409}
 }
 
 // tooMany tells that a state machine has all the versions or aliases that it may
 // have.
 func tooMany(what, limit, arn string) error {
-	return &awsjson.Exception{
+	return &server.Exception{
 		Type: "ServiceQuotaExceededException", Status: 402,
 		Message: "The state machine has the maximum number of " + what + ", " + limit + ": '" + arn + "'",
 	}
@@ -58,7 +58,7 @@ func qualified(arn string) (machine string, number uint32, alias string, err err
 // which has no id.
 const initial = "INITIAL"
 
-func (a *api) publishStateMachineVersion(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) publishStateMachineVersion(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	for range attempts {
 		m, err := a.machine(ctx, arn)
@@ -84,13 +84,13 @@ func (a *api) publishStateMachineVersion(ctx context.Context, r *awsjson.Request
 		case err != nil:
 			return nil, err
 		}
-		var o awsjson.Object
+		var o server.Object
 		return o.Time("creationDate", v.Created).Str("stateMachineVersionArn", m.VersionARN(v.Number)).JSON(), nil
 	}
 	return nil, errConflict
 }
 
-func (a *api) deleteStateMachineVersion(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) deleteStateMachineVersion(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineVersionArn")
 	machine, number, _, err := qualified(arn)
 	if err != nil {
@@ -117,7 +117,7 @@ func (a *api) deleteStateMachineVersion(ctx context.Context, r *awsjson.Request)
 	return nil, errConflict
 }
 
-func (a *api) listStateMachineVersions(ctx context.Context, r *awsjson.Request) ([]byte, error) {
+func (a *api) listStateMachineVersions(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	if _, err := unlabelled(arn); err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (a *api) listStateMachineVersions(ctx context.Context, r *awsjson.Request) 
 			return nil, nil
 		}
 		return versions, err
-	}, func(o *awsjson.Object, v *catalogue.Version) string {
+	}, func(o *server.Object, v *catalogue.Version) string {
 		o.Str("stateMachineVersionArn", m.VersionARN(v.Number)).Time("creationDate", v.Created)
 		return itoa(int(v.Number))
 	})

@@ -14,8 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/steppehq/steppe/aws/sigv4"
 	"github.com/steppehq/steppe/catalogue"
-	"github.com/steppehq/steppe/internal/awsjson"
 )
 
 // serverFlags are those of commands that ask a server.
@@ -44,20 +44,21 @@ type client struct {
 // sign signs a request, if there are credentials. A server without keys is
 // told whose the request is all the same.
 func (c client) sign(req *http.Request, body []byte) {
-	awsjson.Sign(req, body, c.key(), os.Getenv("AWS_SESSION_TOKEN"), c.tenant.Region, "states", time.Now())
+	c.signer("states").Sign(req, sigv4.Hash(body), time.Now())
 }
 
 // noAccount is an access key that tells no account: whose the caller is, a server
 // without keys says.
 const noAccount = "none"
 
-// key is what requests are signed with.
-func (c client) key() awsjson.Key {
-	key := awsjson.Key{ID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY")}
-	if key.ID == "" || key.Secret == "" {
-		key = awsjson.Key{ID: cmp.Or(c.tenant.Account, noAccount)}
+// signer is what signs requests to a service.
+func (c client) signer(service string) sigv4.Signer {
+	credentials := sigv4.Credentials{KeyID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY")}
+	if credentials.KeyID == "" || credentials.Secret == "" {
+		credentials = sigv4.Credentials{KeyID: cmp.Or(c.tenant.Account, noAccount)}
 	}
-	return key
+	credentials.Session = os.Getenv("AWS_SESSION_TOKEN")
+	return sigv4.Signer{Credentials: credentials, Region: c.tenant.Region, Service: service}
 }
 
 // unreachable tells what to do about a server that does not answer.

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/steppehq/steppe/aws/sigv4"
 	main "github.com/steppehq/steppe/cmd/steppe"
-	"github.com/steppehq/steppe/internal/awsjson"
 )
 
 // TestAuditFile: a full file makes place for a new one, of which some are kept;
@@ -117,7 +117,7 @@ func TestReplayAfterRestart(t *testing.T) {
 		}
 		return s
 	}
-	key := awsjson.Key{ID: "AKID", Secret: "s"}
+	signer := sigv4.Signer{Credentials: sigv4.Credentials{KeyID: "AKID", Secret: "s"}, Region: "us-east-1", Service: "states"}
 	sign := func(endpoint, name string, at time.Time) *http.Request {
 		body, _ := json.Marshal(map[string]string{"name": name})
 		r, err := http.NewRequest(http.MethodPost, endpoint, bytes.NewReader(body))
@@ -126,7 +126,7 @@ func TestReplayAfterRestart(t *testing.T) {
 		}
 		r.Host = "steppe.example" // the port is another one after the restart
 		r.Header.Set("X-Amz-Target", "AWSStepFunctions.CreateActivity")
-		awsjson.Sign(r, body, key, "", "us-east-1", "states", at)
+		signer.Sign(r, sigv4.Hash(body), at)
 		return r
 	}
 	send := func(r *http.Request) int {

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
-	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/aws/sigv4"
 )
 
 // execution gives the ARN of the execution that an argument names: an ARN, or
@@ -45,7 +44,7 @@ func (c client) account() (string, error) {
 		return "", err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	awsjson.Sign(req, []byte(body), c.key(), os.Getenv("AWS_SESSION_TOKEN"), c.tenant.Region, "sts", time.Now())
+	c.signer("sts").Sign(req, sigv4.Hash([]byte(body)), time.Now())
 	response, err := (&http.Client{Timeout: 30 * time.Second}).Do(req)
 	if err != nil {
 		return "", unreachable(err)

@@ -13,9 +13,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/steppehq/steppe/aws/sigv4"
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
-	"github.com/steppehq/steppe/internal/awsjson"
 	"github.com/steppehq/steppe/internal/hostile"
 )
 
@@ -153,7 +153,7 @@ func (a *attacker) foreign(ctx context.Context) {
 func (a *attacker) client() *hostile.Client {
 	return &hostile.Client{
 		Endpoint: "http://" + *a.address.Load(), Region: "eu-west-1",
-		Key:  awsjson.Key{ID: "attacker", Secret: "attacker"},
+		Key:  sigv4.Credentials{KeyID: "attacker", Secret: "attacker"},
 		HTTP: http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute},
 	}
 }

@@ -80,7 +80,7 @@ const (
 	// versions of machines stay in memory up to a bound of 80 MiB (docs/limits.md),
 	// which the load alone does not come near.
 	attackedHeap = moreHeap + 80<<20
-	moreDisk = 64 << 20
+	moreDisk     = 64 << 20
 	// leftDisk is what an empty data directory may take.
 	leftDisk = 1 << 20
 	// settleTimeout bounds how long what runs may take to end after the load.

@@ -25,9 +25,9 @@ type Guard struct {
 	// Signed tells that all requests must be signed: then a page cannot make
 	// one, and any name of the server's will do, for the signature covers it.
 	Signed bool
-	// Prefix is where the resources are that take JSON of no AWS protocol:
+	// Prefixes are where the resources are that take JSON of no AWS protocol:
 	// "/api/".
-	Prefix string
+	Prefixes []string
 
 	lines *lines
 }
@@ -102,7 +102,7 @@ func (g *Guard) check(r *http.Request) *Refusal {
 
 // content refuses the types of bodies that a page can send without asking.
 func (g *Guard) content(r *http.Request, browser bool) *Refusal {
-	ours := g.Prefix != "" && strings.HasPrefix(r.URL.Path, g.Prefix)
+	ours := slices.ContainsFunc(g.Prefixes, func(prefix string) bool { return strings.HasPrefix(r.URL.Path, prefix) })
 	if !browser && !ours {
 		return nil
 	}

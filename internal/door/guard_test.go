@@ -69,7 +69,7 @@ func TestGuard(t *testing.T) {
 		{name: "a type that looks like another", path: "/api/v1/forks", header: header{"Content-Type": "text/plain; application/json"}, want: 415},
 	}
 	for _, signed := range []bool{false, true} {
-		g, err := NewGuard(Guard{Hosts: []string{"steppe.internal"}, Origins: []string{"https://console.example"}, Signed: signed, Prefix: "/api/"}, slog.New(slog.DiscardHandler))
+		g, err := NewGuard(Guard{Hosts: []string{"steppe.internal"}, Origins: []string{"https://console.example"}, Signed: signed, Prefixes: []string{"/hooks/", "/api/"}}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

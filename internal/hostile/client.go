@@ -11,13 +11,13 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/aws/sigv4"
 )
 
 // Client calls a server with an account's key.
 type Client struct {
 	Endpoint string
-	Key      awsjson.Key
+	Key      sigv4.Credentials
 	// Region is the one that is called, us-east-1 when it is empty.
 	Region string
 	HTTP   http.Client
@@ -68,7 +68,7 @@ func (c *Client) send(ctx context.Context, operation string, body []byte) (io.Re
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	// Equal calls of one second are told apart.
 	req.Header.Set("Amz-Sdk-Invocation-Id", fmt.Sprint(time.Now().UnixNano()))
-	awsjson.Sign(req, body, c.Key, "", cmp.Or(c.Region, "us-east-1"), "states", time.Now())
+	sigv4.Signer{Credentials: c.Key, Region: cmp.Or(c.Region, "us-east-1"), Service: "states"}.Sign(req, sigv4.Hash(body), time.Now())
 	response, err := c.HTTP.Do(req)
 	if err != nil {
 		return nil, err

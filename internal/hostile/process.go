@@ -12,13 +12,13 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/steppehq/steppe/internal/awsjson"
+	"github.com/steppehq/steppe/aws/sigv4"
 )
 
 // The accounts that call a server.
 var (
-	attacker  = awsjson.Key{ID: "AKIAATTACKER", Secret: "attacker", Account: "111111111111"}
-	bystander = awsjson.Key{ID: "AKIABYSTANDER", Secret: "bystander", Account: "222222222222"}
+	attacker  = sigv4.Credentials{KeyID: "AKIAATTACKER", Secret: "attacker"}
+	bystander = sigv4.Credentials{KeyID: "AKIABYSTANDER", Secret: "bystander"}
 )
 
 const role = "arn:aws:iam::111111111111:role/r"
@@ -34,8 +34,8 @@ type server struct {
 func serve(binary, dir string) (*server, error) {
 	keys := filepath.Join(filepath.Dir(dir), "keys.yaml")
 	var text strings.Builder
-	for _, k := range []awsjson.Key{attacker, bystander} {
-		fmt.Fprintf(&text, "- {id: %s, secret: %s, account: %q}\n", k.ID, k.Secret, k.Account)
+	for account, k := range map[string]sigv4.Credentials{"111111111111": attacker, "222222222222": bystander} {
+		fmt.Fprintf(&text, "- {id: %s, secret: %s, account: %q}\n", k.KeyID, k.Secret, account)
 	}
 	if err := os.WriteFile(keys, []byte(text.String()), 0o600); err != nil {
 		return nil, err
@@ -61,7 +61,9 @@ func serve(binary, dir string) (*server, error) {
 	return s, err
 }
 
-func (s *server) client(key awsjson.Key) *Client { return &Client{Endpoint: s.endpoint, Key: key} }
+func (s *server) client(key sigv4.Credentials) *Client {
+	return &Client{Endpoint: s.endpoint, Key: key}
+}
 
 // resident is what the server takes of the memory, in MB; 0 where that is not
 // told.

@@ -1,10 +1,12 @@
-package awsjson
+package server
 
 import (
 	"hash/maphash"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/steppehq/steppe/aws/sigv4"
 )
 
 // invocationID and attempt are the headers by which SDKs tell one call from
@@ -25,8 +27,8 @@ const (
 // SDKs for Python says no more of its time than the second, and a worker may
 // well ask for its next task, in the same words, within a second. It is "" where
 // the id is signed, or not there.
-func (s *signature) invocation(r *http.Request) string {
-	if s.expires > 0 || s.covers(invocationID) || r.Header.Get(invocationID) == "" {
+func invocation(s *sigv4.Signature, r *http.Request) string {
+	if s.Expires > 0 || s.Covers(invocationID) || r.Header.Get(invocationID) == "" {
 		return ""
 	}
 	return r.Header.Get(invocationID) + " " + r.Header.Get(attempt)

@@ -1,4 +1,4 @@
-package awsjson
+package server
 
 import (
 	"fmt"
@@ -88,7 +88,7 @@ func bound(text string) int64 {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		panic("awsjson: bad bound in a model table: " + text)
+		panic("server: bad bound in a model table: " + text)
 	}
 	return n
 }
@@ -101,7 +101,7 @@ func (s Shape) Nest(name string, inner Shape) Shape {
 			return s
 		}
 	}
-	panic("awsjson: no member " + name)
+	panic("server: no member " + name)
 }
 
 // Items is Nest for a list, whose items messages show under their name.
@@ -123,7 +123,7 @@ func (s Shape) Each(name string, low, high int) Shape {
 			return s
 		}
 	}
-	panic("awsjson: no member " + name)
+	panic("server: no member " + name)
 }
 
 // Match gives a shape in which the named member must match a pattern, written
@@ -135,7 +135,7 @@ func (s Shape) Match(name, pattern, source string) Shape {
 			return s
 		}
 	}
-	panic("awsjson: no member " + name)
+	panic("server: no member " + name)
 }
 
 // check holds an input against the operation's shape: wrong types are a

@@ -1,4 +1,4 @@
-package awsjson
+package server
 
 import (
 	"encoding/json"
@@ -91,7 +91,7 @@ func (l *AuditLog) Write(r *Request, failed error) {
 	}
 	if failed != nil {
 		line.Error = "InternalFailure"
-		if e, ok := errors.AsType[*Exception](failed); ok {
+		if e := exception(failed); e != nil {
 			line.Error = e.Type
 		}
 	}

@@ -1,4 +1,4 @@
-package awsjson
+package server
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/steppehq/steppe/aws/sigv4"
 	"github.com/steppehq/steppe/internal/door"
 )
 
@@ -23,10 +24,11 @@ func echoServer(keys ...Key) *Server {
 	budget := func() *door.Budget {
 		return &door.Budget{Bytes: 128 << 20, Patience: 50 * time.Millisecond, Stall: time.Millisecond}
 	}
+	port := NewPort(&Authorizer{Keys: keys, Account: "000000000000", Region: "us-east-1"}, 0, slog.New(slog.DiscardHandler))
+	port.Bodies, port.Answers = budget(), budget()
 	return &Server{
-		Prefix: "Test.", Model: Model{"Echo": ParseShape("a:1..10 list:l"), "Look": nil}, MaxBody: 4 << 20, Log: slog.New(slog.DiscardHandler),
+		Port: port, Service: "states", Prefix: "Test.", Model: Model{"Echo": ParseShape("a:1..10 list:l"), "Look": nil}, MaxBody: 4 << 20,
 		Operations: map[string]Handler{"Echo": echo, "Look": echo}, Reads: func(op string) bool { return op == "Look" },
-		Authorizer: &Authorizer{Keys: keys, Service: "states", Account: "000000000000", Region: "us-east-1"}, Bodies: budget(), Answers: budget(),
 	}
 }
 
@@ -49,8 +51,8 @@ func TestHeadersFirst(t *testing.T) {
 	now := time.Now()
 	const body = `{"a":"x"}`
 	wrongHash := func(r *http.Request) {
-		r.Header.Set(contentHash, hashOf([]byte("{}")))
-		Sign(r, []byte(body), example, "", "us-east-1", "states", now)
+		r.Header.Set(contentHash, sigv4.Hash([]byte("{}")))
+		sign(r, []byte(body), example, "us-east-1", "states", now)
 	}
 	tests := []struct {
 		name, want string
@@ -62,8 +64,8 @@ func TestHeadersFirst(t *testing.T) {
 	}{
 		{name: "signed", key: example, read: true},
 		{name: "signed with the hash", key: example, read: true, change: func(r *http.Request) {
-			r.Header.Set(contentHash, hashOf([]byte(body)))
-			Sign(r, []byte(body), example, "", "us-east-1", "states", now)
+			r.Header.Set(contentHash, sigv4.Hash([]byte(body)))
+			sign(r, []byte(body), example, "us-east-1", "states", now)
 		}},
 		{name: "not signed", want: "MissingAuthenticationTokenException", key: example, change: func(r *http.Request) { r.Header.Del("Authorization") }},
 		{name: "unknown key", want: "UnrecognizedClientException", key: Key{ID: "AKIDNOBODY", Secret: "x"}},
@@ -74,11 +76,11 @@ func TestHeadersFirst(t *testing.T) {
 		{name: "the hash of another body", want: "InvalidSignatureException: The request signature", key: example, change: wrongHash},
 		{name: "no hash", want: "InvalidSignatureException: The header 'x-amz-content-sha256'", key: example, change: func(r *http.Request) {
 			r.Header.Set(contentHash, "UNSIGNED-PAYLOAD")
-			Sign(r, []byte(body), example, "", "us-east-1", "states", now)
+			sign(r, []byte(body), example, "us-east-1", "states", now)
 		}},
 		{name: "a wrong secret, by the hash", want: "InvalidSignatureException: The request signature", key: example, change: func(r *http.Request) {
-			r.Header.Set(contentHash, hashOf([]byte(body)))
-			Sign(r, []byte(body), Key{ID: example.ID, Secret: "guess"}, "", "us-east-1", "states", now)
+			r.Header.Set(contentHash, sigv4.Hash([]byte(body)))
+			sign(r, []byte(body), Key{ID: example.ID, Secret: "guess"}, "us-east-1", "states", now)
 		}},
 		{name: "a query that cannot be read", want: "IncompleteSignatureException: The query string", key: example, change: func(r *http.Request) { r.URL.RawQuery = "limit=%zz" }},
 		{name: "a signature in the query, too", want: "IncompleteSignatureException: The query string", key: example, change: func(r *http.Request) { r.URL.RawQuery = "X-Amz-Signature=00" }},
@@ -116,8 +118,8 @@ func TestHeadersFirst(t *testing.T) {
 // TestHashOfAnotherBody: a signature is good for the body whose hash it covers.
 func TestHashOfAnotherBody(t *testing.T) {
 	r := signedCall(`{"a":"x"}`, example, "us-east-1", "states", time.Now())
-	r.Header.Set(contentHash, hashOf([]byte(`{"a":"x"}`)))
-	Sign(r, []byte(`{"a":"x"}`), example, "", "us-east-1", "states", time.Now())
+	r.Header.Set(contentHash, sigv4.Hash([]byte(`{"a":"x"}`)))
+	sign(r, []byte(`{"a":"x"}`), example, "us-east-1", "states", time.Now())
 	r.Body = io.NopCloser(strings.NewReader(`{"a":"y"}`))
 	w := httptest.NewRecorder()
 	if echoServer(example).ServeHTTP(w, r); !strings.Contains(w.Body.String(), "does not match what was computed") {
@@ -142,7 +144,7 @@ func TestPresignedLife(t *testing.T) {
 		{-4 * time.Minute, time.Second, true},
 		{-6 * time.Minute, time.Hour, false},
 	} {
-		a := &Authorizer{Keys: []Key{example}, Service: "states", Clock: func() time.Time { return now }}
+		a := &Authorizer{Keys: []Key{example}, Clock: func() time.Time { return now }}
 		_, err := authorize(a, presign(example, now.Add(-tt.age), fmt.Sprint(int(tt.expires/time.Second))), []byte("{}"), true)
 		if (err == nil) != tt.good {
 			t.Errorf("%v old, good for %v: %v", tt.age, tt.expires, err)
@@ -173,7 +175,7 @@ func TestReplayAfterRestart(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	memory := &remembered{map[string]bool{}, map[string]time.Time{}, map[string]time.Time{}}
 	start := func(since time.Time) *Authorizer {
-		return &Authorizer{Keys: []Key{example}, Service: "states", Clock: func() time.Time { return now }, Memory: memory, Since: since}
+		return &Authorizer{Keys: []Key{example}, Clock: func() time.Time { return now }, Memory: memory, Since: since}
 	}
 	signed := signedCall("{}", example, "eu-west-1", "states", now)
 	ahead := signedCall("{}", example, "eu-west-1", "states", now.Add(3*time.Minute))

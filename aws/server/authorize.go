@@ -1,8 +1,7 @@
-package awsjson
+package server
 
 import (
 	"context"
-	"crypto/hmac"
 	"net"
 	"net/http"
 	"regexp"
@@ -11,16 +10,28 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/steppehq/steppe/aws/sigv4"
 )
 
+// Key is what a caller signs with.
+type Key struct {
+	ID, Secret string
+	// Account is the caller's.
+	Account string
+	// Regions are those it may sign for; none: all that the server has.
+	Regions []string
+}
+
+// clockSkew is how far a signature's time may be from the server's.
+const clockSkew = 5 * time.Minute
+
 // Authorizer decides whose a request is. Keys, when there are any, must have
-// signed it.
+// signed it, for the service that it is sent to.
 type Authorizer struct {
 	// Keys are what callers sign with. Without any, a request is believed: its
 	// credential scope tells account (an access key of twelve digits) and region.
 	Keys []Key
-	// Service is the one that signatures must be for: "states".
-	Service string
 	// Account and Region stand where a request tells none.
 	Account, Region string
 	// Regions are those that signatures may be for; none: any.
@@ -70,21 +81,16 @@ func (a *Authorizer) init() {
 // believe reads who a request says it is from, when there are no keys.
 func (a *Authorizer) believe(r *http.Request) caller {
 	c := caller{account: a.Account, region: a.Region}
-	_, rest, found := strings.Cut(r.Header.Get("Authorization"), "Credential=")
-	if !found {
+	keyID, scope, ok := sigv4.ScopeOf(r)
+	if !ok {
 		return c
 	}
-	credential, _, _ := strings.Cut(rest, ",")
-	parts := strings.Split(strings.TrimSpace(credential), "/")
-	if len(parts) < 4 {
-		return c
+	c.keyID = keyID
+	if isAccount(keyID) {
+		c.account = keyID
 	}
-	c.keyID = parts[0]
-	if isAccount(parts[0]) {
-		c.account = parts[0]
-	}
-	if parts[2] != a.Region && isRegion(parts[2]) { // the server's own costs no match
-		c.region = parts[2]
+	if scope.Region != a.Region && isRegion(scope.Region) { // the server's own costs no match
+		c.region = scope.Region
 	}
 	return c
 }
@@ -113,11 +119,11 @@ func mismatch(message string) error { return Fail("InvalidSignatureException", m
 // claim is what the headers of a request say of who sent it, as far as that can
 // be told without its body.
 type claim struct {
-	signature *signature // nil where nothing is signed
-	key       *Key
-	// hash is that of the body, where the request tells it: the signature was
-	// checked with it.
-	hash string
+	signature *sigv4.Signature // nil where nothing is signed
+	key       []byte           // that it was signed with
+	// described is what the request says of its body, "" for nothing: the signature
+	// was checked with it.
+	described string
 	caller
 }
 
@@ -130,13 +136,15 @@ func (c *claim) owner(r *http.Request) string {
 	return c.keyID + "@" + host
 }
 
-// claim looks at the headers of a request, before a byte of its body is read.
-func (a *Authorizer) claim(r *http.Request) (*claim, error) {
+// claim looks at the headers of a request to a service, before a byte of its body
+// is read. The signature is checked here if they describe the body, else by verify.
+// streams reports whether the body may be described otherwise than by its hash.
+func (a *Authorizer) claim(r *http.Request, service string, streams bool) (*claim, error) {
 	a.once.Do(a.init)
 	if len(a.Keys) == 0 {
 		return &claim{caller: a.believe(r)}, nil
 	}
-	s, err := signed(r)
+	s, err := sigv4.Parse(r)
 	if err != nil {
 		return nil, err
 	}
@@ -146,48 +154,30 @@ func (a *Authorizer) claim(r *http.Request) (*claim, error) {
 	if err := a.current(s); err != nil {
 		return nil, err
 	}
-	key := a.byID[s.keyID]
+	key := a.byID[s.KeyID]
 	if key == nil {
 		return nil, Fail("UnrecognizedClientException", "The security token included in the request is invalid.")
 	}
-	if err := a.scope(s, key); err != nil {
+	if err := a.scope(s, key, service); err != nil {
 		return nil, err
 	}
-	if !s.covers("host") {
+	if !s.Covers("host") {
 		return nil, mismatch("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	// What decides the meaning of a request must be signed where it is there.
 	for name := range r.Header {
-		if name = strings.ToLower(name); strings.HasPrefix(name, "x-amz-") && name != "x-amz-security-token" && !slices.Contains(s.headers, name) {
+		if name = strings.ToLower(name); strings.HasPrefix(name, "x-amz-") && name != "x-amz-security-token" && !slices.Contains(s.Headers, name) {
 			return nil, mismatch("The header '" + name + "' must be a 'SignedHeader' in the AWS Authorization.")
 		}
 	}
-	c := &claim{signature: s, key: key, caller: caller{key.Account, s.region, key.ID}}
-	if told := r.Header.Values(contentHash); len(told) > 0 {
-		if len(told) != 1 || !isHash(told[0]) {
-			return nil, mismatch("The header '" + contentHash + "' must be the SHA-256 of the body, in hexadecimal digits.")
-		}
-		c.hash = told[0]
-		return c, a.match(c, r, c.hash)
+	c := &claim{signature: s, key: a.keys.get(key, s.Scope), caller: caller{key.Account, s.Region, key.ID}}
+	if c.described, err = sigv4.Described(r, s); err != nil || c.described == "" {
+		return c, err
 	}
-	return c, nil
-}
-
-// contentHash is the header that tells the hash of the body.
-const contentHash = "x-amz-content-sha256"
-
-func isHash(s string) bool {
-	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
-}
-
-// match holds the signature of a claim against the one that a request must have
-// whose body has a hash.
-func (a *Authorizer) match(c *claim, r *http.Request, hash string) error {
-	if !hmac.Equal([]byte(c.signature.compute(a.keys.get(c.key, c.signature), r, hash)), []byte(c.signature.value)) {
-		return mismatch("The request signature we calculated does not match the signature you provided. " +
-			"Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+	if !streams && !sigv4.IsHash(c.described) {
+		return nil, mismatch("The header '" + contentHash + "' must be the SHA-256 of the body, in hexadecimal digits.")
 	}
-	return nil
+	return c, s.Verify(r, c.key, c.described)
 }
 
 // verify holds the body of a request against its claim. once tells that the
@@ -196,13 +186,13 @@ func (a *Authorizer) verify(c *claim, r *http.Request, body []byte, once bool) e
 	if c.signature == nil {
 		return nil
 	}
-	hash := hashOf(body)
+	hash := sigv4.Hash(body)
 	switch {
-	case c.hash == "":
-		if err := a.match(c, r, hash); err != nil {
+	case c.described == "":
+		if err := c.signature.Verify(r, c.key, hash); err != nil {
 			return err
 		}
-	case c.hash != hash:
+	case c.described != hash:
 		return mismatch("The provided '" + contentHash + "' header does not match what was computed.")
 	}
 	if once {
@@ -211,31 +201,34 @@ func (a *Authorizer) verify(c *claim, r *http.Request, body []byte, once bool) e
 	return nil
 }
 
+// contentHash is the header that describes the body.
+const contentHash = "x-amz-content-sha256"
+
 // first refuses a request that was received before.
-func (a *Authorizer) first(s *signature, r *http.Request) error {
+func (a *Authorizer) first(s *sigv4.Signature, r *http.Request) error {
 	now := a.now()
-	if s.expires == 0 && s.at.Before(a.Since) {
+	if s.Expires == 0 && s.At.Before(a.Since) {
 		return &Exception{
 			Type: "ServiceUnavailable", Status: http.StatusServiceUnavailable,
 			Message: "The request was signed before the server started, which cannot tell whether it was received then: sign it again.",
 		}
 	}
 	again := mismatch("Signature expired: the request was received before.")
-	ok, new := a.replay.first(s.value, s.invocation(r), r.RemoteAddr, now, s.ends())
+	ok, new := a.replay.first(s.Value, invocation(s, r), r.RemoteAddr, now, ends(s))
 	if !ok {
 		return again
 	}
-	if a.Memory == nil || !new || s.expires == 0 && !s.at.After(now) {
+	if a.Memory == nil || !new || s.Expires == 0 && !s.At.After(now) {
 		return nil
 	}
 	var (
 		kept bool
 		err  error
 	)
-	if s.expires > 0 {
-		kept, err = a.Memory.Presigned(r.Context(), s.value, s.ends())
+	if s.Expires > 0 {
+		kept, err = a.Memory.Presigned(r.Context(), s.Value, ends(s))
 	} else {
-		kept, err = a.Memory.Ahead(r.Context(), s.keyID, s.at)
+		kept, err = a.Memory.Ahead(r.Context(), s.KeyID, s.At)
 	}
 	if err == nil && !kept {
 		err = again
@@ -243,22 +236,30 @@ func (a *Authorizer) first(s *signature, r *http.Request) error {
 	return err
 }
 
+// ends is when a signature is good no more.
+func ends(s *sigv4.Signature) time.Time {
+	if s.Expires > 0 {
+		return s.At.Add(s.Expires)
+	}
+	return s.At.Add(clockSkew)
+}
+
 // current checks the time of a signature.
-func (a *Authorizer) current(s *signature) error {
+func (a *Authorizer) current(s *sigv4.Signature) error {
 	now := a.now().UTC()
 	life := clockSkew
-	if s.expires > 0 {
-		life = s.expires
+	if s.Expires > 0 {
+		life = s.Expires
 	}
-	format := func(t time.Time) string { return t.UTC().Format(amzTime) }
+	format := func(t time.Time) string { return t.UTC().Format(sigv4.TimeFormat) }
 	switch {
-	case s.day != s.at.UTC().Format(amzDay):
-		return mismatch("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '" + s.day + "' != '" +
-			s.at.UTC().Format(amzDay) + "', from '" + format(s.at) + "'.")
-	case now.Sub(s.at) > life:
-		return mismatch("Signature expired: " + format(s.at) + " is now earlier than " + format(now.Add(-life)) + " (" + format(now) + " - " + minutes(life) + ".)")
-	case s.at.Sub(now) > clockSkew:
-		return mismatch("Signature not yet current: " + format(s.at) + " is still later than " + format(now.Add(clockSkew)) + " (" + format(now) + " + 5 min.)")
+	case s.Day != s.At.UTC().Format(sigv4.DayFormat):
+		return mismatch("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '" + s.Day + "' != '" +
+			s.At.UTC().Format(sigv4.DayFormat) + "', from '" + format(s.At) + "'.")
+	case now.Sub(s.At) > life:
+		return mismatch("Signature expired: " + format(s.At) + " is now earlier than " + format(now.Add(-life)) + " (" + format(now) + " - " + minutes(life) + ".)")
+	case s.At.Sub(now) > clockSkew:
+		return mismatch("Signature not yet current: " + format(s.At) + " is still later than " + format(now.Add(clockSkew)) + " (" + format(now) + " + 5 min.)")
 	}
 	return nil
 }
@@ -272,16 +273,16 @@ func minutes(d time.Duration) string {
 }
 
 // scope checks region and service of a signature.
-func (a *Authorizer) scope(s *signature, key *Key) error {
-	if s.service != a.Service {
-		return mismatch("Credential should be scoped to correct service: '" + a.Service + "'. ")
+func (a *Authorizer) scope(s *sigv4.Signature, key *Key, service string) error {
+	if s.Service != service {
+		return mismatch("Credential should be scoped to correct service: '" + service + "'. ")
 	}
 	allowed := key.Regions
 	if len(allowed) == 0 {
 		allowed = a.Regions
 	}
-	if len(allowed) == 0 && s.region != a.Region && !isRegion(s.region) || len(allowed) > 0 && !slices.Contains(allowed, s.region) {
-		return mismatch("Credential should be scoped to a valid region, not '" + s.region + "'. ")
+	if len(allowed) == 0 && s.Region != a.Region && !isRegion(s.Region) || len(allowed) > 0 && !slices.Contains(allowed, s.Region) {
+		return mismatch("Credential should be scoped to a valid region, not '" + s.Region + "'. ")
 	}
 	return nil
 }
@@ -296,8 +297,8 @@ type signingKeys struct {
 // maxSigningKeys bounds the derived keys that are kept.
 const maxSigningKeys = 1000
 
-func (k *signingKeys) get(key *Key, s *signature) []byte {
-	name := key.ID + "/" + s.day + "/" + s.region + "/" + s.service
+func (k *signingKeys) get(key *Key, scope sigv4.Scope) []byte {
+	name := key.ID + "/" + scope.String()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if derived, ok := k.last[name]; ok {
@@ -306,7 +307,7 @@ func (k *signingKeys) get(key *Key, s *signature) []byte {
 	if k.last == nil || len(k.last) >= maxSigningKeys {
 		k.last = make(map[string][]byte)
 	}
-	derived := signingKey(key.Secret, s.day, s.region, s.service)
+	derived := sigv4.DeriveKey(key.Secret, scope)
 	k.last[name] = derived
 	return derived
 }

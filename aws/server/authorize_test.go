@@ -1,4 +1,4 @@
-package awsjson
+package server
 
 import (
 	"bytes"
@@ -9,63 +9,46 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/steppehq/steppe/internal/door"
+	"github.com/steppehq/steppe/aws/sigv4"
 )
 
 var example = Key{ID: "AKIDEXAMPLE", Secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", Account: "111122223333"}
 
-// TestSignVectors signs requests of AWS's published test suite for Signature
-// Version 4.
-func TestSignVectors(t *testing.T) {
-	at := time.Date(2015, 8, 30, 12, 36, 0, 0, time.UTC)
-	for _, tt := range []struct{ name, method, target, want string }{
-		{"get-vanilla", "GET", "/", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
-		{"post-vanilla", "POST", "/", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"},
-		{"get-vanilla-query-order-key-case", "GET", "/?Param2=value2&Param1=value1", "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"},
-	} {
-		r, err := http.NewRequest(tt.method, "https://example.amazonaws.com"+tt.target, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		Sign(r, nil, example, "", "us-east-1", "service", at)
-		if got := r.Header.Get("Authorization"); !strings.HasSuffix(got, "Signature="+tt.want) {
-			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
-		}
-	}
+// sign signs a request.
+func sign(r *http.Request, body []byte, key Key, region, service string, at time.Time) {
+	sigv4.Signer{Credentials: sigv4.Credentials{KeyID: key.ID, Secret: key.Secret}, Region: region, Service: service}.Sign(r, sigv4.Hash(body), at)
 }
 
 // signedCall is a call that its key signed.
 func signedCall(body string, key Key, region, service string, at time.Time) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "http://steppe.test/", strings.NewReader(body))
-	r.Header.Set("Content-Type", contentType)
+	r.Header["Content-Type"] = JSON10.contentType
 	r.Header.Set("X-Amz-Target", "Test.Echo")
-	Sign(r, []byte(body), key, "", region, service, at)
+	sign(r, []byte(body), key, region, service, at)
 	return r
 }
 
-// presign makes a call whose signature is in its query.
+// presign makes a call whose signature is in its query, good for so many seconds.
 func presign(key Key, at time.Time, expires string) *http.Request {
-	const region = "eu-west-1"
-	s := &signature{keyID: key.ID, day: at.UTC().Format(amzDay), region: region, service: "states", at: at, headers: []string{"host", "x-amz-target"}}
-	q := url.Values{
-		"X-Amz-Algorithm": {algorithm}, "X-Amz-Credential": {strings.Join([]string{key.ID, s.day, region, s.service, ending}, "/")},
-		"X-Amz-Date": {at.UTC().Format(amzTime)}, "X-Amz-Expires": {expires}, "X-Amz-SignedHeaders": {"host;x-amz-target"},
-	}
-	r := httptest.NewRequest(http.MethodPost, "http://steppe.test/?"+q.Encode(), strings.NewReader("{}"))
+	r := httptest.NewRequest(http.MethodPost, "http://steppe.test/", strings.NewReader("{}"))
 	r.Header.Set("X-Amz-Target", "Test.Echo")
-	q.Set("X-Amz-Signature", s.compute(signingKey(key.Secret, s.day, region, s.service), r, hashOf([]byte("{}"))))
-	r.URL.RawQuery = q.Encode()
+	seconds, err := strconv.Atoi(expires)
+	if err != nil {
+		panic(err)
+	}
+	signer := sigv4.Signer{Credentials: sigv4.Credentials{KeyID: key.ID, Secret: key.Secret}, Region: "eu-west-1", Service: "states"}
+	signer.Presign(r, sigv4.Hash([]byte("{}")), at, time.Duration(seconds)*time.Second)
 	return r
 }
 
 // authorize finds out whose a request is, as a server does.
 func authorize(a *Authorizer, r *http.Request, body []byte, once bool) (caller, error) {
-	c, err := a.claim(r)
+	c, err := a.claim(r, "states", false)
 	if err == nil {
 		err = a.verify(c, r, body, once)
 	}
@@ -90,7 +73,7 @@ func TestAuthorize(t *testing.T) {
 		{"signed with the id of its invocation", "", func() *http.Request {
 			r := good()
 			r.Header.Set(invocationID, "f9ff3e1c-0c0a-4a8b-9f0e-0d6f4f4f7f10")
-			Sign(r, []byte(`{"a":1}`), example, "", "eu-west-1", "states", now)
+			sign(r, []byte(`{"a":1}`), example, "eu-west-1", "states", now)
 			return r
 		}},
 		{"not signed", "MissingAuthenticationTokenException", func() *http.Request {
@@ -169,7 +152,7 @@ func TestAuthorize(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a := &Authorizer{Keys: []Key{example}, Service: "states", Regions: []string{"eu-west-1"}, Clock: func() time.Time { return now }}
+			a := &Authorizer{Keys: []Key{example}, Regions: []string{"eu-west-1"}, Clock: func() time.Time { return now }}
 			r := tt.request()
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
@@ -243,18 +226,17 @@ func echo(_ context.Context, r *Request) ([]byte, error) { return r.Body, nil }
 // TestAudit: what changes something leaves a line, whoever tried.
 func TestAudit(t *testing.T) {
 	var out bytes.Buffer
+	port := NewPort(&Authorizer{Keys: []Key{example}}, 0, slog.New(slog.DiscardHandler))
+	port.Audit = NewAuditLog(&out, slog.New(slog.DiscardHandler)).Write
 	s := &Server{
-		Prefix: "Test.", Model: Model{"Echo": nil, "Look": nil}, MaxBody: 1000, Log: slog.New(slog.DiscardHandler),
+		Port: port, Service: "states", Prefix: "Test.", Model: Model{"Echo": nil, "Look": nil}, MaxBody: 1000,
 		Operations: map[string]Handler{"Echo": echo, "Look": echo}, Reads: func(op string) bool { return op == "Look" },
-		Authorizer: &Authorizer{Keys: []Key{example}, Service: "states"},
-		Bodies:     &door.Budget{Bytes: 1 << 20}, Answers: &door.Budget{Bytes: 1 << 20},
-		Audit: NewAuditLog(&out, slog.New(slog.DiscardHandler)).Write,
 	}
 	const body = `{"name":"n","stateMachineArn":"arn:x","roleArn":"arn:role"}`
 	signed := signedCall(body, example, "us-east-1", "states", time.Now())
 	look := signedCall(body, example, "us-east-1", "states", time.Now())
 	look.Header.Set("X-Amz-Target", "Test.Look")
-	Sign(look, []byte(body), example, "", "us-east-1", "states", time.Now())
+	sign(look, []byte(body), example, "us-east-1", "states", time.Now())
 	unsigned := signedCall(body, Key{ID: "AKIDNOBODY"}, "us-east-1", "states", time.Now())
 	for _, r := range []*http.Request{signed, look, unsigned} {
 		s.ServeHTTP(httptest.NewRecorder(), r)
