@@ -64,7 +64,9 @@ func TestCheck(t *testing.T) {
 			return db.Set(key, append([]byte{1}, make([]byte, 16)...), nil)
 		}},
 		{"a row is cut", "a record is corrupt", func(db *cockroach.DB, find func(string) []byte) error { return db.Set(find("t"), []byte{1}, nil) }},
-		{"a row of no table", "it names no table", func(db *cockroach.DB, _ func(string) []byte) error { return db.Set([]byte("t\x09abc"), make([]byte, 9), nil) }},
+		{"a row of no table", "it names no table", func(db *cockroach.DB, _ func(string) []byte) error {
+			return db.Set([]byte("t\x09abc"), make([]byte, 9), nil)
+		}},
 		{"an owner is cut", "not the owner of a shard", func(db *cockroach.DB, find func(string) []byte) error { return db.Set(find("s"), []byte{1}, nil) }},
 		{"a key of no kind", "keys of this kind are not known", func(db *cockroach.DB, _ func(string) []byte) error { return db.Set([]byte("z1"), nil, nil) }},
 	} {

@@ -84,7 +84,8 @@ func leave(t *testing.T, clean bool) damageable {
 		}
 		for i := range 60 {
 			id := nth(round*60 + i)
-			if err := h.Commit(t.Context(), bulky(id)); err != nil {
+			row := store.Edit{Key: string(id[:]), Value: []byte("row")}
+			if err := errors.Join(h.Commit(t.Context(), bulky(id)), s.Table("rows").Write(t.Context(), row)); err != nil {
 				t.Fatal(err)
 			}
 			d.want[id] = 2
@@ -109,6 +110,9 @@ func leave(t *testing.T, clean bool) damageable {
 	}
 	return d
 }
+
+// bytesOf is an id as bytes.
+func bytesOf(id store.ExecutionID) []byte { return id[:] }
 
 // bulk is the size of an execution's events.
 const bulk = 800
@@ -205,7 +209,55 @@ func readAll(t *testing.T, s *pebble.DB, want map[store.ExecutionID]int64) strin
 			return "LOST"
 		}
 	}
+	for _, read := range []func(*testing.T, *pebble.DB, map[store.ExecutionID]int64) error{readLetters, readRows} {
+		switch err := read(t, s, want); {
+		case errors.Is(err, store.ErrNotFound):
+			return "LOST"
+		case err != nil:
+			result = "error"
+		}
+	}
 	return result
+}
+
+// readLetters looks for the letter that each execution has sent. store.ErrNotFound.
+func readLetters(t *testing.T, s *pebble.DB, want map[store.ExecutionID]int64) error {
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
+	if err != nil {
+		return err
+	}
+	letters, err := h.Letters(t.Context(), store.LetterID{}, 0)
+	if err != nil {
+		return err
+	}
+	from := make(map[store.ExecutionID]bool)
+	for _, l := range letters {
+		from[l.ID.From] = l.To == l.ID.From
+	}
+	for id := range want {
+		if !from[id] {
+			return store.ErrNotFound
+		}
+	}
+	return nil
+}
+
+// readRows looks for the row that was written after each execution.
+func readRows(t *testing.T, s *pebble.DB, want map[store.ExecutionID]int64) error {
+	entries, err := s.Table("rows").Scan(t.Context(), "", "", 0, false)
+	if err != nil {
+		return err
+	}
+	rows := make(map[string]bool)
+	for _, e := range entries {
+		rows[e.Key] = string(e.Value) == "row"
+	}
+	for id := range want {
+		if !rows[string(id[:])] {
+			return store.ErrNotFound
+		}
+	}
+	return nil
 }
 
 // TestDamage damages each kind of file in each way, after a clean end and after a
@@ -276,7 +328,8 @@ func copied(t *testing.T, seed uint64, found map[string]int) {
 	go func() {
 		defer close(done)
 		for i := 0; ; i++ {
-			if err := h.Commit(t.Context(), bulky(nth(i))); err != nil {
+			row := store.Edit{Key: string(bytesOf(nth(i))), Value: []byte("row")}
+			if err := errors.Join(h.Commit(t.Context(), bulky(nth(i))), s.Table("rows").Write(t.Context(), row)); err != nil {
 				t.Error(err)
 				return
 			}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	cockroach "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/steppehq/steppe/store"
@@ -122,6 +123,10 @@ func step(id store.ExecutionID, last int64) *store.Transition {
 		Execution: id, Status: store.Running,
 		Chunk: store.Chunk{First: last + 1, Last: last + 2, Data: fmt.Appendf(nil, "%x %d", id, last)},
 	}
+	t.Send = []store.Letter{{To: id, Body: t.Chunk.Data}}
+	if last >= 4 {
+		t.Taken = []store.LetterID{{From: id, Event: last - 3}}
+	}
 	if last == 0 {
 		t.New = &store.NewExecution{Key: store.NameKey{Name: string(id[:])}, Group: 1, Start: time.UnixMilli(1)}
 	}
@@ -132,6 +137,7 @@ func step(id store.ExecutionID, last int64) *store.Transition {
 func check(t *testing.T, s *pebble.DB, acknowledged map[store.ExecutionID]int64) int {
 	t.Helper()
 	lost := 0
+	letters := lettersOf(t, s)
 	for id, last := range acknowledged {
 		r, err := s.Execution(t.Context(), id)
 		if errors.Is(err, store.ErrNotFound) {
@@ -155,6 +161,7 @@ func check(t *testing.T, s *pebble.DB, acknowledged map[store.ExecutionID]int64)
 			}
 			next = c.Last + 1
 		}
+		checkLetters(t, id, r.Last, letters[id])
 		if next != r.Last+1 {
 			t.Errorf("%x: the history ends at %d, the record says %d", id, next-1, r.Last)
 		}
@@ -163,6 +170,41 @@ func check(t *testing.T, s *pebble.DB, acknowledged map[store.ExecutionID]int64)
 		t.Fatal(err)
 	}
 	return lost
+}
+
+// lettersOf reads the letters of the first shard, by sender.
+func lettersOf(t *testing.T, s *pebble.DB) map[store.ExecutionID][]store.Letter {
+	t.Helper()
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := h.Letters(t.Context(), store.LetterID{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bySender := make(map[store.ExecutionID][]store.Letter)
+	for _, l := range all {
+		bySender[l.ID.From] = append(bySender[l.ID.From], l)
+	}
+	return bySender
+}
+
+// checkLetters holds the letters of an execution of steps against its last event:
+// each step sends one and takes the one of the step before the last, so the last two
+// steps' are left, whole.
+func checkLetters(t *testing.T, id store.ExecutionID, last int64, letters []store.Letter) {
+	t.Helper()
+	first := max(1, last-3)
+	if int64(len(letters)) != (last-first+1)/2 {
+		t.Errorf("%x: %d letters are left after event %d", id, len(letters), last)
+	}
+	for i, l := range letters {
+		event := first + int64(2*i)
+		if l.ID != (store.LetterID{From: id, Event: event}) || l.To != id || string(l.Body) != fmt.Sprintf("%x %d", id, event-1) {
+			t.Errorf("%x: the letter of event %d is %+v", id, event, l)
+		}
+	}
 }
 
 // BenchmarkCommit starts executions that end in their first step, with twelve
@@ -224,6 +266,70 @@ func TestBacklogIsOfTheDatabaseInUse(t *testing.T) {
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestMigration brings a directory of the format before to this one, with the power
+// cut before and after, and refuses others by name.
+func TestMigration(t *testing.T) {
+	disk := vfs.NewCrashableMem()
+	s := open(t, "data", pebble.Options{FS: disk})
+	fill(t, s)
+	if err := s.Raw().Set([]byte("v"), []byte{2, 0, 16}, cockroach.Sync); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Raw().Set([]byte("s\x00\x00"), []byte{0, 0, 0, 0, 0, 0, 0, 1}, cockroach.Sync); err != nil { // without an owner
+		t.Fatal(err)
+	}
+	format := func(s *pebble.DB) byte {
+		t.Helper()
+		v, closer, err := s.Raw().Get([]byte("v"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closer.Close()
+		return v[0]
+	}
+	before := disk.CrashClone(vfs.CrashCloneCfg{})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	read := open(t, "data", pebble.Options{FS: before, ReadOnly: true})
+	if got := format(read); got != 2 {
+		t.Errorf("reading made the format %d", got)
+	}
+	if err := read.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, "data", pebble.Options{FS: before})
+	after := before.CrashClone(vfs.CrashCloneCfg{})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, "data", pebble.Options{FS: after})
+	owners, err := s.Owners(t.Context())
+	if err != nil || format(s) != pebble.FormatVersion || len(owners) != 16 || owners[0] != (store.Ownership{Epoch: 1}) {
+		t.Errorf("format %d, owners %v, %v", format(s), owners, err)
+	}
+	if _, err := s.Execution(t.Context(), nth(1)); err != nil {
+		t.Error(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []byte{1, pebble.FormatVersion + 1} {
+		disk := after.CrashClone(vfs.CrashCloneCfg{})
+		s := open(t, "data", pebble.Options{FS: disk})
+		if err := s.Raw().Set([]byte("v"), []byte{other, 0, 16}, cockroach.Sync); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := pebble.Open("data", pebble.Options{FS: disk})
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("has format %d", other)) || !strings.Contains(err.Error(), "use the program that wrote it") {
+			t.Errorf("format %d: %v", other, err)
 		}
 	}
 }

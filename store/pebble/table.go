@@ -54,7 +54,7 @@ func (w *entered) wait() error {
 	return w.err
 }
 
-// Table gives the part of that name.
+// Table returns the part of that name.
 func (s *DB) Table(name string) store.Table {
 	s.parts.Lock()
 	defer s.parts.Unlock()
@@ -207,19 +207,27 @@ func (t *rowTable) enterLog(batch *cockroach.Batch, w *entered, edits []store.Ed
 	return nil
 }
 
+// version is that of a row, 0 for one that is not there. It does not copy the value.
+func (t *rowTable) version(key []byte) (uint64, error) {
+	v, closer, err := t.s.db.Get(key)
+	switch {
+	case errors.Is(err, cockroach.ErrNotFound):
+		return 0, nil
+	case err != nil:
+		return 0, readError(err)
+	case len(v) < 8:
+		return 0, errors.Join(errCorrupt, closer.Close())
+	}
+	version := bigEndian(v[:8])
+	return version, closer.Close()
+}
+
 // edit adds an edit to the batch if its row has the version it names.
 func (t *rowTable) edit(batch *cockroach.Batch, e *store.Edit) error {
 	key := t.key(e.Key)
-	version := uint64(0)
-	v, err := t.s.get(key)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-	case err != nil:
+	version, err := t.version(key)
+	if err != nil {
 		return err
-	case len(v) < 8:
-		return errCorrupt
-	default:
-		version = bigEndian(v[:8])
 	}
 	if e.Version != store.Blind && e.Version != version {
 		return store.ErrVersion
