@@ -21,11 +21,7 @@ func (c *Codec) Operation(r *http.Request) (*model.Operation, error) {
 	var name string
 	switch c.protocol {
 	case JSON:
-		target := r.Header.Get("X-Amz-Target")
-		prefix, after, found := strings.Cut(target, ".")
-		if found && prefix == c.service.Metadata.TargetPrefix {
-			name = after
-		}
+		name, _ = strings.CutPrefix(r.Header.Get("X-Amz-Target"), c.service.Metadata.TargetPrefix+".")
 	case CBOR:
 		prefix := "/service/" + c.service.Metadata.TargetPrefix + "/operation/"
 		name, _ = strings.CutPrefix(r.URL.Path, prefix)
@@ -52,9 +48,10 @@ func (c *Codec) Operation(r *http.Request) (*model.Operation, error) {
 //
 // Several operations can have one method and path: S3 tells UploadPart from
 // PutObject by the query, and CopyObject by a header. So of the operations whose path
-// and fixed query match, one whose required query parameters and headers are all there
-// comes before one that lacks some, and among those the one that asks for most. A
-// literal segment of the path comes before a label, and a label before a greedy one.
+// and fixed query match, the one with most of a fixed query comes first; then one whose
+// required query parameters and headers are all there comes before one that lacks
+// some, and among those the one that asks for most. Before all of that a literal
+// segment of the path comes before a label, and a label before a greedy one.
 type route struct {
 	op       *model.Operation
 	segments []string
@@ -123,8 +120,8 @@ func (c *Codec) route(r *http.Request) *model.Operation {
 // rank orders the routes that a request fits.
 type rank struct {
 	literal  string // a letter for each segment: a literal one, a label, a greedy one
-	complete bool
 	fixed    int
+	complete bool
 	required int
 }
 
@@ -132,10 +129,10 @@ func (a rank) less(b rank) bool {
 	switch {
 	case a.literal != b.literal:
 		return a.literal < b.literal
-	case a.complete != b.complete:
-		return b.complete
 	case a.fixed != b.fixed:
 		return a.fixed < b.fixed
+	case a.complete != b.complete:
+		return b.complete
 	case a.complete:
 		return a.required < b.required
 	}
