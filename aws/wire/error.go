@@ -51,12 +51,13 @@ func exception(s *model.Service, op *model.Operation, code string) *model.Shape 
 	if shape := s.Shapes[code]; shape != nil && shape.Exception {
 		return shape
 	}
+	var found *model.Shape
 	for _, shape := range s.Shapes {
-		if shape.Exception && shape.Error != nil && shape.Error.Code == code {
-			return shape
+		if shape.Exception && shape.Error != nil && shape.Error.Code == code && (found == nil || shape.Name < found.Name) {
+			found = shape
 		}
 	}
-	return nil
+	return found
 }
 
 // messageMember returns the name of the exception's member that has its message.
@@ -141,6 +142,7 @@ func (c *Codec) decodeError(op *model.Operation, r *http.Response, body []byte) 
 	}
 	if shape != nil {
 		e.Shape = shape.Name
+		e.addMessage(shape)
 	}
 	if e.Code == "" {
 		// Responses to HEAD have no body: the status is all there is.
@@ -156,6 +158,15 @@ func (c *Codec) decodeError(op *model.Operation, r *http.Response, body []byte) 
 		e.Message = http.StatusText(r.StatusCode)
 	}
 	return e
+}
+
+// addMessage sets the member that has the message, which stands elsewhere in XML.
+func (e *Error) addMessage(shape *model.Shape) {
+	for i := range shape.Members {
+		if name := shape.Members[i].Name; strings.EqualFold(name, "message") && e.Message != "" && e.Value.Get(name).IsUndefined() {
+			e.Value = e.Value.With(name, value.Str(e.Message))
+		}
+	}
 }
 
 // encodeErrorXML writes the body of an error: that of EC2, of S3, or of Query and

@@ -12,6 +12,9 @@ import (
 
 // newRequest makes a request with a body of bytes, nil for none. The path is escaped.
 func newRequest(method, path, rawQuery string, body []byte) *http.Request {
+	if path == "" {
+		path = "/"
+	}
 	u := &url.URL{RawQuery: rawQuery}
 	if plain, err := url.PathUnescape(path); err == nil {
 		u.Path = plain

@@ -14,7 +14,9 @@ import (
 // See https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html.
 type rpcJSON struct{ service *model.Service }
 
-func (f *rpcJSON) contentType() string { return "application/x-amz-json-" + f.service.Metadata.JSONVersion }
+func (f *rpcJSON) contentType() string {
+	return "application/x-amz-json-" + f.service.Metadata.JSONVersion
+}
 
 func (f *rpcJSON) encodeRequest(op *model.Operation, m Message) (*http.Request, error) {
 	body, err := appendMembers(nil, structureOf(op.Input), m.Value, all)
@@ -52,7 +54,10 @@ func (f *rpcJSON) decodeResponse(op *model.Operation, r *http.Response) (Message
 	if err != nil {
 		return Message{}, err
 	}
-	v, err := decodeJSON(structureOf(op.Output), body)
+	if len(structureOf(op.Output).Members) == 0 {
+		return Message{Value: value.Obj()}, nil // some services answer with text then
+	}
+	v, err := decodeJSON(op.Output.Target, body)
 	return Message{Value: v}, err
 }
 
@@ -70,7 +75,6 @@ func (f *rpcJSON) decodeError(r *http.Response, body []byte, e *Error, find func
 type jsonBody struct{}
 
 func (jsonBody) contentType() string { return "application/json" }
-func (jsonBody) timestamps() string  { return epochFormat }
 
 func (jsonBody) encode(_ *model.Operation, ref *model.ShapeRef, shape *model.Shape, v value.Value, which choice) ([]byte, error) {
 	if shape.Document || shape.Type != "structure" {

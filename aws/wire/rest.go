@@ -1,11 +1,13 @@
 package wire
 
 import (
-	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/steppehq/steppe/aws/model"
@@ -26,8 +28,6 @@ type rest struct {
 // bodyFormat is the format of bodies.
 type bodyFormat interface {
 	contentType() string
-	// timestamps is the format of timestamps that the model does not say.
-	timestamps() string
 	// encode writes a structure: ref is the payload, or the input or output.
 	encode(op *model.Operation, ref *model.ShapeRef, shape *model.Shape, v value.Value, which choice) ([]byte, error)
 	decode(op *model.Operation, shape *model.Shape, body []byte) (value.Value, error)
@@ -40,6 +40,8 @@ func payloadOf(shape *model.Shape) *model.Member {
 	}
 	return shape.ByName(shape.Payload)
 }
+
+func inBody(m model.Member) bool { return m.Location == "" }
 
 func streams(m *model.Member) bool { return m.Streaming || m.Target.Streaming }
 
@@ -62,7 +64,10 @@ func (f *rest) encodeBody(op *model.Operation, ref *model.ShapeRef, m Message) (
 	}
 	v := m.Value.Get(payload.Name)
 	if absent(v) {
-		return content{}, nil
+		if _, isJSON := f.body.(jsonBody); !isJSON || payload.Target.Type != "structure" {
+			return content{}, nil // a root element alone would be refused by S3
+		}
+		v = value.Obj()
 	}
 	c := content{}
 	var err error
@@ -132,7 +137,7 @@ func (f *rest) encodeRequest(op *model.Operation, m Message) (*http.Request, err
 	r := newRequest(op.HTTP.Method, path, string(q.b), c.bytes)
 	r.Header = header
 	if c.stream != nil {
-		r.Body, r.ContentLength = closer(c.stream), -1
+		r.Body, r.ContentLength = closer(c.stream), lengthOf(c.stream, header)
 	}
 	if c.typ != "" && r.Header["Content-Type"] == nil {
 		r.Header["Content-Type"] = []string{c.typ}
@@ -251,65 +256,6 @@ func (f *rest) addQuery(q *queryWriter, name string, ref *model.ShapeRef, v valu
 	return nil
 }
 
-// setHeader writes a member of the headers.
-func (f *rest) setHeader(h http.Header, m *model.Member, v value.Value) error {
-	if m.Location == "headers" {
-		if v.Kind() != value.Object {
-			return unlike(v, "an object")
-		}
-		items := v.Items()
-		for i, name := range v.Names() {
-			text, err := textOf(m.Target.Value, items[i], httpFormat)
-			if err == nil {
-				err = isHeader(text)
-			}
-			if err != nil {
-				return at(err, name)
-			}
-			h.Set(m.LocationName+name, text)
-		}
-		return nil
-	}
-	text, err := f.headerText(m, v)
-	if err == nil {
-		err = isHeader(text)
-	}
-	h.Set(m.WireName(), text)
-	return err
-}
-
-func (f *rest) headerText(m *model.Member, v value.Value) (string, error) {
-	if m.JSONValue && v.Kind() == value.String {
-		return base64.StdEncoding.EncodeToString([]byte(v.Str())), nil
-	}
-	if m.Target.Type != "list" {
-		return textOf(&m.ShapeRef, v, httpFormat)
-	}
-	if v.Kind() != value.Array {
-		return "", unlike(v, "an array")
-	}
-	texts := make([]string, v.Len())
-	for i, item := range v.Items() {
-		text, err := textOf(m.Target.Member, item, httpFormat)
-		if err != nil {
-			return "", atIndex(err, i)
-		}
-		if m.Target.Member.Target.Type == "string" && strings.ContainsAny(text, `",`) {
-			text = `"` + strings.ReplaceAll(strings.ReplaceAll(text, `\`, `\\`), `"`, `\"`) + `"`
-		}
-		texts[i] = text
-	}
-	return strings.Join(texts, ","), nil
-}
-
-// isHeader refuses what would end a header's line.
-func isHeader(text string) error {
-	if strings.ContainsAny(text, "\r\n\x00") {
-		return wrong("must not have line ends: it stands in a header")
-	}
-	return nil
-}
-
 func (f *rest) encodeResponse(op *model.Operation, m Message) (*http.Response, error) {
 	shape := structureOf(op.Output)
 	c, err := f.encodeBody(op, op.Output, m)
@@ -321,10 +267,24 @@ func (f *rest) encodeResponse(op *model.Operation, m Message) (*http.Response, e
 		r.StatusCode = http.StatusOK
 	}
 	if c.stream != nil {
-		r.Body, r.ContentLength = closer(c.stream), -1
 		r.Header["Content-Type"] = []string{c.typ}
 	}
-	return r, f.setHeaders(r, shape, m.Value)
+	err = f.setHeaders(r, shape, m.Value)
+	if c.stream != nil {
+		r.Body, r.ContentLength = closer(c.stream), lengthOf(c.stream, r.Header)
+	}
+	return r, err
+}
+
+// lengthOf is the length of a streamed body in bytes, -1 where nothing says it.
+func lengthOf(stream io.Reader, h http.Header) int64 {
+	if n, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64); err == nil && n >= 0 {
+		return n
+	}
+	if sized, ok := stream.(interface{ Len() int }); ok {
+		return int64(sized.Len())
+	}
+	return -1
 }
 
 // setHeaders writes the status and the headers of a response.
@@ -391,14 +351,17 @@ func (f *rest) decodeRequest(op *model.Operation, r *http.Request) (Message, err
 	if !ok {
 		return Message{}, wrong("the path is not that of " + op.Name)
 	}
-	for name, text := range labels {
-		if m := labelMember(shape, name); m != nil {
-			v, err := valueOf(&m.ShapeRef, text)
-			if err != nil {
-				return Message{}, at(err, m.Name)
-			}
-			object.Set(m.Name, v)
+	for i := range shape.Members {
+		m := &shape.Members[i]
+		text, ok := labels[m.WireName()]
+		if !ok || m.Location != "uri" {
+			continue
 		}
+		v, err := valueOf(&m.ShapeRef, text)
+		if err != nil {
+			return Message{}, at(err, m.Name)
+		}
+		object.Set(m.Name, v)
 	}
 	if err := f.readQuery(object, op, shape, r.URL.RawQuery); err != nil {
 		return Message{}, err
@@ -443,7 +406,7 @@ func queryValue(m *model.Member, shape *model.Shape, parameters url.Values) (val
 		return queryTexts(m.Target.Member, parameters[m.WireName()], true)
 	case "map":
 		object := value.NewObject(4)
-		for name, texts := range parameters {
+		for _, name := range slices.Sorted(maps.Keys(parameters)) {
 			if queryMember(shape, name) != nil {
 				continue
 			}
@@ -451,7 +414,7 @@ func queryValue(m *model.Member, shape *model.Shape, parameters url.Values) (val
 			if ref.Target.Type == "list" {
 				ref, list = ref.Target.Member, true
 			}
-			v, err := queryTexts(ref, texts, list)
+			v, err := queryTexts(ref, parameters[name], list)
 			if err != nil {
 				return v, at(err, name)
 			}
@@ -484,107 +447,6 @@ func queryTexts(ref *model.ShapeRef, texts []string, list bool) (value.Value, er
 	return value.Arr(items...), nil
 }
 
-// readHeaders reads the members that stand in headers.
-func (f *rest) readHeaders(object *value.ObjectBuilder, shape *model.Shape, h http.Header) error {
-	for i := range shape.Members {
-		m := &shape.Members[i]
-		switch m.Location {
-		case "header":
-			texts := h.Values(m.WireName())
-			if len(texts) == 0 {
-				continue
-			}
-			v, err := headerValue(m, strings.Join(texts, ","))
-			if err != nil {
-				return at(err, m.Name)
-			}
-			object.Set(m.Name, v)
-		case "headers":
-			if v := prefixed(m, h); v.Len() > 0 {
-				object.Set(m.Name, v)
-			}
-		}
-	}
-	return nil
-}
-
-// prefixed returns the headers with a member's prefix, with small letters, as HTTP
-// does not tell them from capitals and S3 sends them so.
-func prefixed(m *model.Member, h http.Header) value.Value {
-	object := value.NewObject(4)
-	for name, texts := range h {
-		if len(name) >= len(m.LocationName) && strings.EqualFold(name[:len(m.LocationName)], m.LocationName) {
-			object.Set(strings.ToLower(name[len(m.LocationName):]), value.Str(strings.Join(texts, ",")))
-		}
-	}
-	return object.Value()
-}
-
-func headerValue(m *model.Member, text string) (value.Value, error) {
-	if m.JSONValue {
-		b, err := base64.StdEncoding.DecodeString(text)
-		if err != nil || !value.Valid(string(b)) {
-			return value.Value{}, wrong("must be JSON in base64")
-		}
-		return value.Str(string(b)), nil
-	}
-	if m.Target.Type != "list" {
-		return valueOf(&m.ShapeRef, text)
-	}
-	var items []value.Value
-	for _, part := range splitHeader(text, m.Target.Member.Target.Type == "timestamp") {
-		v, err := valueOf(m.Target.Member, part)
-		if err != nil {
-			return v, atIndex(err, len(items))
-		}
-		items = append(items, v)
-	}
-	return value.Arr(items...), nil
-}
-
-// splitHeader splits a list in a header at commas that are not in quotes; a date
-// has a comma itself.
-func splitHeader(text string, dates bool) []string {
-	var parts []string
-	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
-		var part string
-		switch {
-		case text[0] == '"':
-			part, text = unquote(text)
-			_, text, _ = strings.Cut(text, ",")
-		case dates:
-			day, rest, _ := strings.Cut(text, ",")
-			part, text, _ = strings.Cut(rest, ",")
-			if strings.Contains(day, "T") && len(day) > 3 && day[3] != 'T' { // an ISO date has none
-				part, text = day, rest
-			} else {
-				part = day + "," + part
-			}
-		default:
-			part, text, _ = strings.Cut(text, ",")
-		}
-		parts = append(parts, strings.TrimSpace(part))
-	}
-	return parts
-}
-
-// unquote reads a text in quotes, and returns what follows it.
-func unquote(text string) (string, string) {
-	var b strings.Builder
-	for i := 1; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '"':
-			return b.String(), text[i+1:]
-		case c == '\\' && i+1 < len(text):
-			i++
-			b.WriteByte(text[i])
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String(), ""
-}
-
 func (f *rest) decodeResponse(op *model.Operation, r *http.Response) (Message, error) {
 	shape := structureOf(op.Output)
 	object := value.NewObject(4)
@@ -597,8 +459,8 @@ func (f *rest) decodeResponse(op *model.Operation, r *http.Response) (Message, e
 		return Message{}, err
 	}
 	body := r.Body
-	if op.HTTP.Method == http.MethodHead || r.StatusCode == http.StatusNoContent {
-		body = http.NoBody
+	if op.HTTP.Method == http.MethodHead || r.StatusCode == http.StatusNoContent || !slices.ContainsFunc(shape.Members, inBody) {
+		body = http.NoBody // what stands there all the same is not the output's
 	}
 	stream, err := f.decodeBody(op, shape, body, object)
 	return Message{Value: object.Value(), Body: stream}, err

@@ -117,6 +117,7 @@ func appendNumber(dst []byte, kind string, v value.Value, quoted bool) ([]byte, 
 		default:
 			return append(dst, s...), nil
 		}
+	default:
 	}
 	return dst, unlike(v, "a number")
 }

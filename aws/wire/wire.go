@@ -186,7 +186,9 @@ func (c *Codec) DecodeResponse(op *model.Operation, r *http.Response) (Message, 
 		err = c.decodeError(op, r, inside.body)
 	}
 	if m.Body == nil {
-		err = errors.Join(err, r.Body.Close())
+		if closed := r.Body.Close(); err == nil {
+			err = closed
+		}
 	}
 	if m.RequestID == "" {
 		m.RequestID = requestID(r.Header)

@@ -30,7 +30,6 @@ import (
 type xmlBody struct{ service *model.Service }
 
 func (xmlBody) contentType() string { return "application/xml" }
-func (xmlBody) timestamps() string  { return isoFormat }
 
 func (b xmlBody) encode(op *model.Operation, ref *model.ShapeRef, shape *model.Shape, v value.Value, which choice) ([]byte, error) {
 	w := xmlWriter{timestamps: isoFormat}
@@ -85,26 +84,26 @@ func (b xmlBody) root(op *model.Operation, ref *model.ShapeRef, shape *model.Sha
 // name with Result, from the examples of the S3 API reference. Clients do not look
 // at the name of a root.
 var s3Roots = map[string]string{
-	"CreateMultipartUpload":           "InitiateMultipartUploadResult",
-	"DeleteObjects":                   "DeleteResult",
-	"GetBucketAccelerateConfiguration": "AccelerateConfiguration",
-	"GetBucketAcl":                    "AccessControlPolicy",
-	"GetBucketCors":                   "CORSConfiguration",
-	"GetBucketLifecycleConfiguration": "LifecycleConfiguration",
-	"GetBucketLocation":               "LocationConstraint",
-	"GetBucketLogging":                "BucketLoggingStatus",
+	"CreateMultipartUpload":              "InitiateMultipartUploadResult",
+	"DeleteObjects":                      "DeleteResult",
+	"GetBucketAccelerateConfiguration":   "AccelerateConfiguration",
+	"GetBucketAcl":                       "AccessControlPolicy",
+	"GetBucketCors":                      "CORSConfiguration",
+	"GetBucketLifecycleConfiguration":    "LifecycleConfiguration",
+	"GetBucketLocation":                  "LocationConstraint",
+	"GetBucketLogging":                   "BucketLoggingStatus",
 	"GetBucketNotificationConfiguration": "NotificationConfiguration",
-	"GetBucketRequestPayment":         "RequestPaymentConfiguration",
-	"GetBucketTagging":                "Tagging",
-	"GetBucketVersioning":             "VersioningConfiguration",
-	"GetBucketWebsite":                "WebsiteConfiguration",
-	"GetObjectAcl":                    "AccessControlPolicy",
-	"GetObjectAttributes":             "GetObjectAttributesResponse",
-	"GetObjectTagging":                "Tagging",
-	"ListBuckets":                     "ListAllMyBucketsResult",
-	"ListObjectVersions":              "ListVersionsResult",
-	"ListObjects":                     "ListBucketResult",
-	"ListObjectsV2":                   "ListBucketResult",
+	"GetBucketRequestPayment":            "RequestPaymentConfiguration",
+	"GetBucketTagging":                   "Tagging",
+	"GetBucketVersioning":                "VersioningConfiguration",
+	"GetBucketWebsite":                   "WebsiteConfiguration",
+	"GetObjectAcl":                       "AccessControlPolicy",
+	"GetObjectAttributes":                "GetObjectAttributesResponse",
+	"GetObjectTagging":                   "Tagging",
+	"ListBuckets":                        "ListAllMyBucketsResult",
+	"ListObjectVersions":                 "ListVersionsResult",
+	"ListObjects":                        "ListBucketResult",
+	"ListObjectsV2":                      "ListBucketResult",
 }
 
 func namespaceOf(ref *model.ShapeRef) *model.XMLNamespace {
@@ -303,7 +302,9 @@ type xmlReader struct {
 	depth int
 }
 
-func newXMLReader(body []byte) *xmlReader { return &xmlReader{dec: xml.NewDecoder(bytes.NewReader(body))} }
+func newXMLReader(body []byte) *xmlReader {
+	return &xmlReader{dec: xml.NewDecoder(bytes.NewReader(body))}
+}
 
 // next returns what comes next in an element, nil at its end; text is added to dst.
 func (d *xmlReader) next(dst *[]byte) (*xml.StartElement, error) {
@@ -440,17 +441,19 @@ func (d *xmlReader) structure(shape *model.Shape, start xml.StartElement) (value
 	return object.Value(), nil
 }
 
-// memberOf returns the member that an element of the name stands for.
-func memberOf(shape *model.Shape, name string) *model.Member {
-	if m := shape.ByWireName(name); m != nil && !m.XMLAttribute && xmlName(m) == name {
-		return m
-	}
+// memberOf returns the member that an element of the name stands for. Where two
+// members have one name it is the list: S3 has an old Event beside its Events.
+func memberOf(shape *model.Shape, name string) (found *model.Member) {
 	for i := range shape.Members {
-		if m := &shape.Members[i]; !m.XMLAttribute && xmlName(m) == name {
-			return m
+		m := &shape.Members[i]
+		if m.XMLAttribute || xmlName(m) != name {
+			continue
+		}
+		if found == nil || m.Target.Type == "list" {
+			found = m
 		}
 	}
-	return nil
+	return found
 }
 
 func setAttributes(object *value.ObjectBuilder, shape *model.Shape, start xml.StartElement) error {
