@@ -90,7 +90,7 @@ func BenchmarkListObjectsV2(b *testing.B) {
 		b.ReportAllocs()
 		b.SetBytes(int64(len(body)))
 		for b.Loop() {
-			if _, err := c.DecodeResponse(op, &http.Response{StatusCode: 200, Header: r.Header, Body: io.NopCloser(bytes.NewReader(body))}); err != nil {
+			if _, err := c.DecodeResponse(op, &http.Response{StatusCode: http.StatusOK, Header: r.Header, Body: io.NopCloser(bytes.NewReader(body))}); err != nil {
 				b.Fatal(err)
 			}
 		}

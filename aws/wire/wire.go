@@ -181,8 +181,7 @@ func (c *Codec) DecodeResponse(op *model.Operation, r *http.Response) (Message, 
 		return Message{}, c.decodeError(op, r, body)
 	}
 	m, err := c.format.decodeResponse(op, r)
-	var inside *bodyError
-	if errors.As(err, &inside) {
+	if inside, ok := errors.AsType[*bodyError](err); ok {
 		err = c.decodeError(op, r, inside.body)
 	}
 	if m.Body == nil {
@@ -271,8 +270,8 @@ func unlike(v value.Value, want string) error {
 
 // at puts the name of a member before the path of an error that was found in it.
 func at(err error, name string) error {
-	var e *SerializationError
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*SerializationError](err)
+	if !ok {
 		return err
 	}
 	if e.Path == "" {
