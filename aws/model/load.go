@@ -41,8 +41,8 @@ func Names() []string {
 	return names
 }
 
-// cacheBytes bounds the models that are kept. EC2, the largest, takes some 11 MB;
-// DynamoDB, SQS and S3 together take under 2 MB. What is in use beyond the bound
+// cacheBytes bounds the models that are kept. EC2, the largest, takes 4 MB;
+// DynamoDB, SQS and S3 together take 1.2 MB. What is in use beyond the bound
 // stays alive with whoever holds it, and is read again for the next who asks.
 const cacheBytes = 32 << 20
 
@@ -50,8 +50,8 @@ var loaded = cache{most: cacheBytes}
 
 // Load returns the model of a service by its name in a Task's Resource ("sqs"),
 // nil when there is no such service. Models are read from the embedded archive
-// when they are first asked for, which takes half a millisecond (SQS) to 40 (EC2),
-// and those used last are kept, up to 32 MiB. Load may be called from any
+// when they are first asked for, which takes milliseconds (EC2: some hundreds on a
+// busy machine), and those used last are kept, up to 32 MiB. Load may be called from any
 // goroutine; callers that ask for the same model at once wait for one reading.
 func Load(name string) *Service {
 	file := files()[name]
