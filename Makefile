@@ -7,6 +7,8 @@ export CGO_ENABLED ?= 0
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT := mvdan.cc/gofumpt@v0.12.0
 DEADCODE := golang.org/x/tools/cmd/deadcode@v0.52.0
+# The last version of the Go module that carries AWS's cases for its protocols.
+PROTOCOLS := github.com/aws/aws-sdk-go@v1.55.8
 BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 SEEDS ?= 2000
@@ -65,6 +67,11 @@ dead: $(TOOLS)/deadcode
 bench: ## Run all benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: protocols
+protocols: ## Hold aws/wire against AWS's own cases for each protocol
+	dir=$$($(GO) mod download -json $(PROTOCOLS) | sed -n 's/.*"Dir": "\(.*\)",*/\1/p') && \
+		STEPPE_PROTOCOL_TESTS=$$dir/models/protocol_tests $(GO) test ./aws/wire -run TestProtocol -count=1
+
 .PHONY: simulate
 simulate: ## Run the simulation with SEEDS seeds
 	$(GO) test ./engine -run Simulation -count=1 -seeds $(SEEDS) -timeout 60m -v
@@ -104,6 +111,8 @@ fuzz: ## Run each fuzz target on FUZZTIME new inputs
 	$(GO) test ./history -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
 	$(GO) test ./history -run '^$$' -fuzz FuzzReader -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
 	$(GO) test ./value -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
+	$(GO) test ./aws/wire -run '^$$' -fuzz FuzzRequest -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
+	$(GO) test ./aws/wire -run '^$$' -fuzz FuzzResponse -fuzztime $(FUZZTIME) -fuzzminimizetime 1x
 
 N ?= 100000
 EXECUTIONS ?= 10000

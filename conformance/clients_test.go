@@ -110,11 +110,11 @@ func covers(t *testing.T, called []string) {
 
 // models makes a folder that has botocore add to its own model of the service,
 // which may be older than half of the operations, what the newest one has (its
-// loaders call it "sdk-extras"). The model is the one of integration/awssdk,
+// loaders call it "sdk-extras"). The model is the one of aws/model,
 // which is botocore's.
 func models(t *testing.T) (dir string) {
 	t.Helper()
-	archive, err := zip.OpenReader("../integration/awssdk/models/models.zip")
+	archive, err := zip.OpenReader("../aws/model/models/models.zip")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/steppehq/steppe/aws/model"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -44,7 +45,7 @@ type checker struct {
 func wrong(field, what string) string { return "Field '" + field + "' " + what }
 
 // members checks a structure; those named in parsed may be anything.
-func (c checker) members(shape *Shape, v value.Value, parsed []string) string {
+func (c checker) members(shape *model.Shape, v value.Value, parsed []string) string {
 	if c.mode == Strict {
 		for _, name := range shape.Required {
 			if name = c.member(name); absent(v.Get(name)) {
@@ -70,7 +71,7 @@ func absent(v value.Value) bool { return v.Kind() == value.Undefined || v.Kind()
 
 // value checks what a field holds. The items of a list have the list's name in
 // messages, the values of a map their keys.
-func (c checker) value(shape *Shape, field string, v value.Value) string {
+func (c checker) value(shape *model.Shape, field string, v value.Value) string {
 	if shape.Document || shape.EventStream {
 		return ""
 	}
@@ -102,7 +103,7 @@ func (c checker) value(shape *Shape, field string, v value.Value) string {
 	return ""
 }
 
-func (c checker) items(ref *ShapeRef, v value.Value, field func(i int) string) string {
+func (c checker) items(ref *model.ShapeRef, v value.Value, field func(i int) string) string {
 	shape := c.service.Shapes[ref.Shape]
 	for i, item := range v.Items() {
 		if absent(item) {
@@ -121,7 +122,7 @@ var recordedMax = map[string]float64{"lambda.MemorySize": 10240}
 
 // bounds checks the value of a number, the length of anything else, and
 // whether a text is one of those that the model has.
-func (c checker) bounds(shape *Shape, field string, v value.Value) string {
+func (c checker) bounds(shape *model.Shape, field string, v value.Value) string {
 	most := shape.Max
 	if recorded, ok := recordedMax[c.service.Name()+"."+field]; ok {
 		most = &recorded

@@ -4,11 +4,12 @@ import (
 	"strings"
 
 	"github.com/steppehq/steppe/asl"
+	"github.com/steppehq/steppe/aws/model"
 )
 
 // Response is what an API answers a Task with, as the Task's result has it.
 type Response struct {
-	service *Service
+	service *model.Service
 	// shape is the output's; "" where the operation has none.
 	shape string
 	// member gives the name that a member has in the result.
@@ -47,7 +48,7 @@ func ResponseOf(resource asl.Resource) *Response {
 }
 
 func respond(service, action string, member func(string) string) *Response {
-	s := Load(service)
+	s := model.Load(service)
 	if s == nil {
 		return nil
 	}

@@ -1,9 +1,9 @@
 // Command generate makes models/models.zip of the API models in the data
 // folder of the Python package botocore, whose version models/README.md names:
 //
-//	go run ./integration/awssdk/internal/generate DIR/botocore/data
+//	go run ./aws/model/internal/generate DIR/botocore/data
 //
-// It keeps of each service's newest model what [awssdk.Service] has.
+// It keeps of each service's newest model what [model.Service] has.
 package main
 
 import (
@@ -20,14 +20,14 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/steppehq/steppe/integration/awssdk"
+	"github.com/steppehq/steppe/aws/model"
 )
 
-const target = "integration/awssdk/models/models.zip"
+const target = "aws/model/models/models.zip"
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: go run ./integration/awssdk/internal/generate DIR/botocore/data")
+		fmt.Fprintln(os.Stderr, "usage: go run ./aws/model/internal/generate DIR/botocore/data")
 		os.Exit(2)
 	}
 	if err := generate(os.Args[1]); err != nil {
@@ -48,9 +48,9 @@ func generate(data string) error {
 	return errors.Join(write(file, services), file.Close())
 }
 
-// read gives the newest model of each service by the service's name in ARNs.
+// read returns the newest model of each service by the service's name in ARNs.
 // Where two folders are of one service, the later in the alphabet is newer.
-func read(data string) (map[string]*awssdk.Service, error) {
+func read(data string) (map[string]*model.Service, error) {
 	files, err := filepath.Glob(filepath.Join(data, "*", "*", "service-2.json.gz"))
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func read(data string) (map[string]*awssdk.Service, error) {
 		return nil, fmt.Errorf("%s has no SERVICE/VERSION/service-2.json.gz", data)
 	}
 	slices.Sort(files) // older versions first
-	services := make(map[string]*awssdk.Service)
+	services := make(map[string]*model.Service)
 	for _, name := range files {
 		s, err := readModel(name)
 		if err != nil {
@@ -70,12 +70,12 @@ func read(data string) (map[string]*awssdk.Service, error) {
 	return services, nil
 }
 
-func readModel(name string) (*awssdk.Service, error) {
+func readModel(name string) (*model.Service, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	var s awssdk.Service
+	var s model.Service
 	text, err := gzip.NewReader(file)
 	if err == nil {
 		err = json.UnmarshalRead(text, &s)
@@ -84,7 +84,7 @@ func readModel(name string) (*awssdk.Service, error) {
 }
 
 // write makes the same bytes of the same models.
-func write(w io.Writer, services map[string]*awssdk.Service) error {
+func write(w io.Writer, services map[string]*model.Service) error {
 	archive := zip.NewWriter(w)
 	archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
 	for _, name := range slices.Sorted(maps.Keys(services)) {
