@@ -114,7 +114,7 @@ func ownVariables(st State) []string {
 			names = append(names, t.Variables()...)
 		}
 	}
-	seconds := func(list ...*Seconds) {
+	seconds := func(list ...*Integer) {
 		for _, s := range list {
 			if s != nil {
 				path(s.Path)
@@ -137,7 +137,7 @@ func ownVariables(st State) []string {
 			ruleVariables(st.Choices[i].Rule, path)
 			template(st.Choices[i].Condition)
 			template(st.Choices[i].Flow.Assign)
-			template(st.Choices[i].Flow.Made)
+			template(st.Choices[i].Flow.Output)
 		}
 	case *Wait:
 		seconds(st.Seconds)
@@ -178,7 +178,7 @@ func ownVariables(st State) []string {
 	return names
 }
 
-func ruleVariables(rule ChoiceRule, path func(*query.Path)) {
+func ruleVariables(rule Rule, path func(*query.Path)) {
 	switch rule := rule.(type) {
 	case *And:
 		for _, r := range rule.Rules {

@@ -5,10 +5,10 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// ChoiceRule is a data-test expression: [*Comparison], [*And], [*Or], [*Not].
+// Rule is a data-test expression: [*Comparison], [*And], [*Or], [*Not].
 //
 //sumtype:decl
-type ChoiceRule interface {
+type Rule interface {
 	// Holds evaluates the rule. The error is a [*query.Error].
 	Holds(s *query.Scope) (bool, error)
 	rule()
@@ -17,9 +17,9 @@ type ChoiceRule interface {
 // And holds when all of its rules do, Or when one of them does, Not when its
 // rule does not.
 type (
-	And struct{ Rules []ChoiceRule }
-	Or  struct{ Rules []ChoiceRule }
-	Not struct{ Rule ChoiceRule }
+	And struct{ Rules []Rule }
+	Or  struct{ Rules []Rule }
+	Not struct{ Rule Rule }
 )
 
 // Comparison compares what Variable picks with a constant or with what a path

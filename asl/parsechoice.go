@@ -23,7 +23,7 @@ func readChoice(o *object, b Common) State {
 		}
 		rule := o.p.object(v, path)
 		rule.require("Next")
-		entry := Choices{Next: rule.str("Next"), Flow: st.Flow}
+		entry := ChoiceRule{Next: rule.str("Next"), Flow: st.Flow}
 		rule.str("Comment")
 		rule.languageFields(b.Language, []string{"Variable", "And", "Or", "Not"}, []string{"Condition", "Output"})
 		if b.Language == query.JSONata {
@@ -36,7 +36,7 @@ func readChoice(o *object, b Common) State {
 				entry.Flow.Assign = rule.assign(b.Language)
 			}
 			if rule.has("Output") {
-				entry.Flow.Made = rule.made("Output")
+				entry.Flow.Output = rule.made("Output")
 			}
 		} else {
 			if rule.has("Assign") {
@@ -51,7 +51,7 @@ func readChoice(o *object, b Common) State {
 }
 
 // rule reads a data-test expression.
-func (p *parser) rule(o *object, depth int) ChoiceRule {
+func (p *parser) rule(o *object, depth int) Rule {
 	if depth > maxNesting {
 		p.report(SeverityError, TooDeeplyNested, o.path, "Choice rules are nested too deeply")
 		return nil
@@ -82,8 +82,8 @@ func (p *parser) rule(o *object, depth int) ChoiceRule {
 	return p.comparison(o)
 }
 
-func (p *parser) rules(o *object, field string, depth int) []ChoiceRule {
-	var rules []ChoiceRule
+func (p *parser) rules(o *object, field string, depth int) []Rule {
+	var rules []Rule
 	o.each(field, func(v value.Value, path []string) {
 		if v.Kind() != value.Object {
 			p.fail(path, "%s", expected(value.Object))
@@ -95,7 +95,7 @@ func (p *parser) rules(o *object, field string, depth int) []ChoiceRule {
 }
 
 // nested reads a rule inside of another, which leads nowhere itself.
-func (p *parser) nested(v value.Value, path []string, depth int) ChoiceRule {
+func (p *parser) nested(v value.Value, path []string, depth int) Rule {
 	o := p.object(v, path)
 	o.str("Comment")
 	rule := p.rule(o, depth+1)
@@ -103,7 +103,7 @@ func (p *parser) nested(v value.Value, path []string, depth int) ChoiceRule {
 	return rule
 }
 
-func (p *parser) comparison(o *object) ChoiceRule {
+func (p *parser) comparison(o *object) Rule {
 	c := &Comparison{}
 	if text, ok := o.of("Variable", value.String); ok && !strings.HasPrefix(text.Str(), "$") {
 		o.fail("Variable", "Value is not a Reference Path: Reference path didn't start with '$'")

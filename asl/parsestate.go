@@ -105,11 +105,11 @@ func (o *object) flow(b *Common, parts ...string) {
 					f.Parameters = o.made("Arguments")
 				}
 			case "OutputPath":
-				f.Made = o.made("Output")
+				f.Output = o.made("Output")
 			case "Assign":
 				f.Assign = o.assign(b.Language)
 			case "ResultSelector":
-				f.Results = true
+				f.HasResult = true
 			}
 		}
 		return
@@ -117,15 +117,15 @@ func (o *object) flow(b *Common, parts ...string) {
 	for _, part := range parts {
 		switch part {
 		case "InputPath":
-			f.Input, f.NoInput = o.nullablePath(part)
+			f.InputPath, f.NullInputPath = o.nullablePath(part)
 		case "Parameters":
 			f.Parameters = o.template(part, false)
 		case "ResultSelector":
-			f.Selector = o.template(part, true)
+			f.ResultSelector = o.template(part, true)
 		case "ResultPath":
-			f.Place, f.NoResult = o.reference(part)
+			f.ResultPath, f.NullResultPath = o.reference(part)
 		case "OutputPath":
-			f.Output, f.NoOutput = o.nullablePath(part)
+			f.OutputPath, f.NullOutputPath = o.nullablePath(part)
 		case "Assign":
 			f.Assign = o.assign(b.Language)
 		}
@@ -205,16 +205,16 @@ func (o *object) credentials(language query.Language, resource string) *query.Te
 
 // seconds reads a number that may also be given by a path, in the field with
 // "Path" at its end, or for JSONata by an expression.
-func (o *object) seconds(field string, language query.Language, low, high int64) *Seconds {
+func (o *object) seconds(field string, language query.Language, low, high int64) *Integer {
 	o.exclusive(false, field, field+"Path")
 	return o.duration(field, language, low, high)
 }
 
 // duration is seconds for a field of which others are alternatives too.
-func (o *object) duration(field string, language query.Language, low, high int64) *Seconds {
+func (o *object) duration(field string, language query.Language, low, high int64) *Integer {
 	if language == query.JSONata {
 		if expr := o.expression(field); expr != nil {
-			return &Seconds{Expr: expr}
+			return &Integer{Expr: expr}
 		}
 		if v, ok := o.get(field); ok && query.IsExpression(v) {
 			return nil // it was reported
@@ -222,13 +222,13 @@ func (o *object) duration(field string, language query.Language, low, high int64
 	}
 	if language == query.JSONPath {
 		if path := o.pathField(field + "Path"); path != nil {
-			return &Seconds{Path: path}
+			return &Integer{Path: path}
 		}
 	}
 	if !o.has(field) {
 		return nil
 	}
-	return &Seconds{Literal: o.integer(field, low, high, low)}
+	return &Integer{Literal: o.integer(field, low, high, low)}
 }
 
 func readWait(o *object, b Common) State {
@@ -344,10 +344,10 @@ func (o *object) catch(language query.Language) []Catcher {
 		catcher := Catcher{ErrorEquals: names, Next: c.str("Next")}
 		if language == query.JSONata {
 			catcher.Flow.Language = language
-			catcher.Flow.Made = c.made("Output", "errorOutput")
+			catcher.Flow.Output = c.made("Output", "errorOutput")
 			catcher.Flow.Assign = c.assign(language, "errorOutput")
 		} else {
-			catcher.Flow.Place, catcher.Flow.NoResult = c.reference("ResultPath")
+			catcher.Flow.ResultPath, catcher.Flow.NullResultPath = c.reference("ResultPath")
 			catcher.Flow.Assign = c.assign(language)
 		}
 		list = append(list, catcher)

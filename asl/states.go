@@ -17,36 +17,36 @@ type Task struct {
 	Common
 	Resource string
 	// Timeout and Heartbeat are nil where the definition has none.
-	Timeout, Heartbeat *Seconds
+	Timeout, Heartbeat *Integer
 	// Credentials is nil where the definition has none.
 	Credentials *query.Template
 	Retry       []Retrier
 	Catch       []Catcher
 }
 
-// Seconds is a duration, or another whole number, given as a number, a path or
+// Integer is a duration, or another whole number, given as a number, a path or
 // an expression.
-type Seconds struct {
+type Integer struct {
 	Literal int64
 	// Path is set for the …Path form, Expr for a JSONata string.
 	Path *query.Path
 	Expr *query.Template
 }
 
-func (s *Seconds) literal() bool { return s.Path == nil && s.Expr == nil }
+func (s *Integer) literal() bool { return s.Path == nil && s.Expr == nil }
 
 // Choice picks the state that follows by the first of its rules that holds.
 type Choice struct {
 	Common
-	Choices []Choices
+	Choices []ChoiceRule
 	// Default is "" where the definition has none.
 	Default   string
 	DefaultTo State // the state that Default names
 }
 
-// Choices is one entry of the field of that name: a rule and where it leads.
-type Choices struct {
-	Rule ChoiceRule
+// ChoiceRule is one entry of the field of that name: a rule and where it leads.
+type ChoiceRule struct {
+	Rule Rule
 	// Condition is set instead of Rule for JSONata.
 	Condition *query.Template
 	Next      string
@@ -59,7 +59,7 @@ type Choices struct {
 // Wait delays. Exactly one of its four forms is set.
 type Wait struct {
 	Common
-	Seconds   *Seconds
+	Seconds   *Integer
 	Timestamp *Timestamp
 }
 
@@ -107,11 +107,11 @@ type Map struct {
 	// ItemSelector (or the legacy Parameters) is nil where the definition has none.
 	ItemSelector *query.Template
 	// Concurrency is nil where the definition has none; 0 is no limit.
-	Concurrency *Seconds
+	Concurrency *Integer
 	Retry       []Retrier
 	Catch       []Catcher
 	// ToleratedCount and ToleratedPercentage are nil where the definition has none.
-	ToleratedCount, ToleratedPercentage *Seconds
+	ToleratedCount, ToleratedPercentage *Integer
 	// Legacy tells that the processor stands in the field Iterator.
 	Legacy bool
 	// Distributed is set when ProcessorConfig says so; such a machine parses,
@@ -140,13 +140,13 @@ type ItemReader struct {
 	CSVHeaders                              []string
 	// ItemsPointer and MaxItems are nil where the definition has none.
 	ItemsPointer *Text
-	MaxItems     *Seconds
+	MaxItems     *Integer
 }
 
 // ItemBatcher puts several items into one child execution. Each part is nil
 // where the definition has none.
 type ItemBatcher struct {
-	MaxItems, MaxBytes *Seconds
+	MaxItems, MaxBytes *Integer
 	BatchInput         *query.Template
 }
 

@@ -96,6 +96,9 @@ type evaluation struct {
 	args   []val     // of the calls under way
 	groups []group   // that are free to be used
 	joined []byte    // texts of concatenations under way
+	// missing is where found points for a value that is not there. It is never
+	// written, and if it were, no other evaluation would see it.
+	missing value.Value
 }
 
 // begin begins an evaluation, in the memory of the one before where the caller
@@ -189,9 +192,6 @@ func (e *evaluation) eval(n *node, input *val, f *frame) val {
 	return v
 }
 
-// undefined is where a value stands that is not there.
-var undefined value.Value
-
 // found gives where the value of a node stands, in the data or in the
 // expression; nil where that takes more than to look.
 func (e *evaluation) found(n *node, input *val, f *frame) *value.Value {
@@ -202,7 +202,7 @@ func (e *evaluation) found(n *node, input *val, f *frame) *value.Value {
 			if member := input.Ref(n.text); member != nil {
 				return member
 			}
-			return &undefined
+			return &e.missing
 		}
 	case literalWay:
 		return &n.value

@@ -83,7 +83,7 @@ func (e *evaluation) follow(n *node, input *val, f *frame) *value.Value {
 	}
 	e.steps += int64(len(n.items))
 	if at == nil {
-		return &undefined
+		return &e.missing
 	}
 	return at
 }

@@ -12,8 +12,8 @@ import (
 // maxCallDepth is how deep intrinsic functions may be nested (AWS's limit).
 const maxCallDepth = 10
 
-// call is an intrinsic function applied to arguments.
-type call struct {
+// functionCall is an intrinsic function applied to arguments.
+type functionCall struct {
 	name string
 	fn   *intrinsic
 	args []argument
@@ -36,7 +36,7 @@ type callParser struct {
 }
 
 // parseCall reads an intrinsic function: States.Name(argument, …).
-func (c *Compiler) parseCall(text string) (*call, error) {
+func (c *Compiler) parseCall(text string) (*functionCall, error) {
 	p := &callParser{compiler: c, text: text}
 	called, err := p.call(1)
 	if err != nil {
@@ -62,7 +62,7 @@ func (p *callParser) peek() byte {
 	return 0
 }
 
-func (p *callParser) call(depth int) (*call, error) {
+func (p *callParser) call(depth int) (*functionCall, error) {
 	if depth > maxCallDepth {
 		return nil, fmt.Errorf("intrinsic functions are nested deeper than %d", maxCallDepth)
 	}
@@ -75,7 +75,7 @@ func (p *callParser) call(depth int) (*call, error) {
 	if !ok {
 		return nil, fmt.Errorf("the intrinsic function %q is not known", name)
 	}
-	c := &call{name: name, fn: fn}
+	c := &functionCall{name: name, fn: fn}
 	p.pos += open + 1
 	for {
 		p.blanks()
@@ -113,7 +113,7 @@ func (p *callParser) argument(depth int) (argument, error) {
 	case c == '-' || c >= '0' && c <= '9':
 		arg.literal, err = p.number()
 	case strings.HasPrefix(p.text[p.pos:], "States."):
-		var inner *call
+		var inner *functionCall
 		if inner, err = p.call(depth + 1); err == nil {
 			arg.path = &Path{text: p.text[start:p.pos], call: inner}
 		}
@@ -206,7 +206,7 @@ func (p *callParser) word() (value.Value, error) {
 	return value.Value{}, fmt.Errorf("%q is neither a path, a literal nor an intrinsic function", p.text[p.pos:])
 }
 
-func (c *call) variables(names []string) []string {
+func (c *functionCall) variables(names []string) []string {
 	for i := range c.args {
 		if c.args[i].path != nil {
 			names = append(names, c.args[i].path.Variables()...)
@@ -217,7 +217,7 @@ func (c *call) variables(names []string) []string {
 
 // eval applies the function. Its error is an [*Error], always States.Runtime:
 // AWS documents States.IntrinsicFailure but was not seen to raise it.
-func (c *call) eval(a *application) (value.Value, error) {
+func (c *functionCall) eval(a *application) (value.Value, error) {
 	a.scope.Meter.Work(2 + int64(len(c.args)))
 	a.scope.Meter.Hold(valueBytes * int64(len(c.args)))
 	args := make([]value.Value, len(c.args))

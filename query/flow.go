@@ -8,31 +8,39 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// Flow is what a state does to its data. Parts that are nil have their default;
-// the zero Flow passes everything through.
+// Flow is what a state does to its data: the fields of those names in the
+// definition, compiled. Parts that are nil have their default; the zero Flow
+// passes everything through.
 type Flow struct {
-	// Input is InputPath; NoInput is InputPath null.
-	Input   *Path
-	NoInput bool
-	// Parameters makes the arguments.
-	Parameters *Template
-	// Selector is ResultSelector.
-	Selector *Template
-	// Place is ResultPath; NoResult is ResultPath null.
-	Place    *jsonpath.Reference
-	NoResult bool
-	// Output is OutputPath; NoOutput is OutputPath null.
-	Output   *Path
-	NoOutput bool
-	// Assign makes the variables.
-	Assign *Template
-
-	// JSONata states have Arguments in Parameters, Assign, and these:
-	// Language tells them; Made is Output; Results tells that $states has a
-	// result.
+	// Language is the state's query language. It decides which of the fields
+	// below may be set, and how the stages put them together.
 	Language Language
-	Made     *Template
-	Results  bool
+
+	// InputPath picks the part of the state's input that it works on. A field
+	// that is null in the definition (NullInputPath) stands for {}.
+	InputPath     *Path
+	NullInputPath bool
+	// Parameters makes the arguments: the field Parameters of JSONPath,
+	// Arguments of JSONata. Both are one stage, and no state has both.
+	Parameters *Template
+	// ResultSelector makes the result that the later stages see.
+	ResultSelector *Template
+	// ResultPath says where in the state's input the result is put. null
+	// (NullResultPath) throws the result away.
+	ResultPath     *jsonpath.Reference
+	NullResultPath bool
+	// OutputPath picks the state's output. null (NullOutputPath) stands for {}.
+	OutputPath     *Path
+	NullOutputPath bool
+
+	// Output makes the state's output; it is JSONata's, in place of the four
+	// fields above. HasResult reports whether $states.result is there for
+	// Output and Assign: it is for Task, Parallel and Map states.
+	Output    *Template
+	HasResult bool
+
+	// Assign makes the variables, in both languages.
+	Assign *Template
 }
 
 // Assignment is a variable and its new value.
@@ -41,18 +49,18 @@ type Assignment struct {
 	Value value.Value
 }
 
-// Effective is the state's input as InputPath leaves it. The scope's Input is
+// AfterInputPath is the state's input as InputPath leaves it. The scope's Input is
 // the state's input.
-func (f *Flow) Effective(s *Scope) (value.Value, error) {
+func (f *Flow) AfterInputPath(s *Scope) (value.Value, error) {
 	switch {
-	case f.NoInput:
+	case f.NullInputPath:
 		return value.Obj(), nil
-	case f.Input == nil:
+	case f.InputPath == nil:
 		return s.Input, nil
 	}
-	v, err := f.Input.Eval(s)
+	v, err := f.InputPath.Eval(s)
 	if err != nil {
-		return v, f.Input.Invalid(err)
+		return v, f.InputPath.Invalid(err)
 	}
 	return v, nil
 }
@@ -60,7 +68,7 @@ func (f *Flow) Effective(s *Scope) (value.Value, error) {
 // Arguments is the first stage: the effective input, and what the state works
 // on, which Parameters make of it. The scope's Input is the state's input.
 func (f *Flow) Arguments(s *Scope) (effective, arguments value.Value, err error) {
-	if effective, err = f.Effective(s); err != nil || f.Parameters == nil {
+	if effective, err = f.AfterInputPath(s); err != nil || f.Parameters == nil {
 		return effective, effective, err
 	}
 	inner := *s
@@ -75,80 +83,80 @@ func (f *Flow) Arguments(s *Scope) (effective, arguments value.Value, err error)
 // works on. The scope's Input is the state's input.
 func (f *Flow) Result(s *Scope, result value.Value) (output, selected value.Value, err error) {
 	if f.Language == JSONata {
-		return f.made(s, result)
+		return f.jsonataOutput(s, result)
 	}
-	if selected, err = f.Selected(s, result); err != nil {
+	if selected, err = f.AfterResultSelector(s, result); err != nil {
 		return output, selected, err
 	}
-	if output, err = f.Placed(s, selected); err != nil {
+	if output, err = f.AfterResultPath(s, selected); err != nil {
 		return output, selected, err
 	}
-	output, err = f.Outgoing(s, output)
+	output, err = f.AfterOutputPath(s, output)
 	return output, selected, err
 }
 
-// Selected is a result as ResultSelector leaves it.
-func (f *Flow) Selected(s *Scope, result value.Value) (value.Value, error) {
-	if f.Selector == nil {
+// AfterResultSelector is a result as ResultSelector leaves it.
+func (f *Flow) AfterResultSelector(s *Scope, result value.Value) (value.Value, error) {
+	if f.ResultSelector == nil {
 		return result, nil
 	}
 	inner := *s
 	inner.Input = result
-	return f.Selector.Eval(&inner)
+	return f.ResultSelector.Eval(&inner)
 }
 
-// Outgoing is what OutputPath picks of the input with the result in its place.
-func (f *Flow) Outgoing(s *Scope, placed value.Value) (value.Value, error) {
+// AfterOutputPath is what OutputPath picks of the input with the result in its place.
+func (f *Flow) AfterOutputPath(s *Scope, placed value.Value) (value.Value, error) {
 	switch {
-	case f.NoOutput:
+	case f.NullOutputPath:
 		return value.Obj(), nil
-	case f.Output == nil:
+	case f.OutputPath == nil:
 		return placed, nil
 	}
 	inner := *s
 	inner.Input = placed
-	v, err := f.Output.Eval(&inner)
+	v, err := f.OutputPath.Eval(&inner)
 	if err != nil {
-		return v, f.Output.Invalid(err)
+		return v, f.OutputPath.Invalid(err)
 	}
 	return v, nil
 }
 
 // made is the second stage of JSONata: what Output makes, the result where there
 // is none.
-func (f *Flow) made(s *Scope, result value.Value) (output, selected value.Value, err error) {
-	if f.Made == nil {
+func (f *Flow) jsonataOutput(s *Scope, result value.Value) (output, selected value.Value, err error) {
+	if f.Output == nil {
 		return result, result, nil
 	}
-	output, err = f.Made.Eval(f.resulted(s, result))
+	output, err = f.Output.Eval(f.withResult(s, result))
 	return output, result, err
 }
 
-// resulted is a scope in which $states has the result.
-func (f *Flow) resulted(s *Scope, result value.Value) *Scope {
+// withResult is a scope in which $states has the result.
+func (f *Flow) withResult(s *Scope, result value.Value) *Scope {
 	inner := *s
-	if f.Results {
+	if f.HasResult {
 		inner.Result = result
 	}
 	return &inner
 }
 
-// Placed is the scope's input, that of the state before InputPath, with the result where ResultPath
+// AfterResultPath is the scope's input, that of the state before InputPath, with the result where ResultPath
 // says.
-func (f *Flow) Placed(s *Scope, result value.Value) (v value.Value, err error) {
+func (f *Flow) AfterResultPath(s *Scope, result value.Value) (v value.Value, err error) {
 	input := s.Input
 	switch {
-	case f.NoResult:
+	case f.NullResultPath:
 		return input, nil
-	case f.Place == nil:
+	case f.ResultPath == nil:
 		return result, nil
 	}
 	defer s.Meter.Caught(&err)
-	v, err = f.Place.SetMetered(s.Meter, input, result)
+	v, err = f.ResultPath.SetMetered(s.Meter, input, result)
 	if err != nil {
 		return v, &Error{
 			Name:  "States.ResultPathMatchFailure",
-			Cause: "Unable to apply ReferencePath " + f.Place.String() + " to input " + shown(input),
+			Cause: "Unable to apply ReferencePath " + f.ResultPath.String() + " to input " + shown(input),
 		}
 	}
 	return v, nil
@@ -160,7 +168,7 @@ func (f *Flow) AssignVariables(s *Scope, selected value.Value) ([]Assignment, er
 	if f.Assign == nil {
 		return nil, nil
 	}
-	inner := f.resulted(s, selected)
+	inner := f.withResult(s, selected)
 	if f.Language == JSONPath {
 		inner.Input = selected
 	}
@@ -179,12 +187,12 @@ func (f *Flow) AssignVariables(s *Scope, selected value.Value) ([]Assignment, er
 // Variables gives the names of the variables that the flow refers to.
 func (f *Flow) Variables() []string {
 	var names []string
-	for _, p := range []*Path{f.Input, f.Output} {
+	for _, p := range []*Path{f.InputPath, f.OutputPath} {
 		if p != nil {
 			names = append(names, p.Variables()...)
 		}
 	}
-	for _, t := range []*Template{f.Parameters, f.Selector, f.Made, f.Assign} {
+	for _, t := range []*Template{f.Parameters, f.ResultSelector, f.Output, f.Assign} {
 		if t != nil {
 			names = append(names, t.Variables()...)
 		}

@@ -31,7 +31,7 @@ var errArguments = errors.New("invalid arguments")
 type application struct {
 	scope *Scope
 	text  string // the outermost call as it is written, which messages show
-	call  *call
+	call  *functionCall
 }
 
 func (a *application) meter() *meter.Meter { return a.scope.Meter }
@@ -54,7 +54,7 @@ func (a *application) encoded(v value.Value) {
 
 // fail makes the error of the field in which the function stands.
 func (a *application) fail(reason string) error {
-	return runtime("The function '" + a.text + "' had the following error: " + reason)
+	return runtimeError("The function '"+a.text+"' had the following error: "+reason, nil)
 }
 
 // intrinsics is the table of all functions.

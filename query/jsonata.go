@@ -40,10 +40,16 @@ type ExpressionError struct {
 	// there from one that is wrong.
 	Unsupported bool
 	Message     string
+
+	err error // of the compiler
 }
 
-// Error gives the reason.
+// Error returns the reason.
 func (e *ExpressionError) Error() string { return e.Message }
+
+// Unwrap returns the compiler's error, a [*jsonata.Error] with its code and its
+// position in the expression; nil for an expression that can be compiled.
+func (e *ExpressionError) Unwrap() error { return e.err }
 
 // JSONata reads a field of a JSONata state: a value in which texts
 // between {% and %} are expressions. states are the members that $states has
@@ -56,15 +62,15 @@ func (c *Compiler) JSONata(field string, v value.Value, states ...string) (*Temp
 	return &Template{n, v}, nil
 }
 
-func (c *Compiler) expressions(field string, v value.Value, path, states []string) (node, error) {
-	n := node{static: true, value: v}
+func (c *Compiler) expressions(field string, v value.Value, path, states []string) (templatePart, error) {
+	n := templatePart{static: true, value: v}
 	switch v.Kind() {
 	case value.String:
 		if !IsExpression(v) {
 			return n, nil
 		}
 		code, err := c.expression(field, v.Str(), path, states)
-		return node{code: code}, err
+		return templatePart{code: code}, err
 	case value.Object, value.Array:
 	default:
 		return n, nil
@@ -94,7 +100,7 @@ func (c *Compiler) expression(field, text string, path, states []string) (*expre
 	var err error
 	code.expr, err = jsonata.Compile(code.text, jsonata.Options{StepFunctions: true, Regexes: &c.regexes, Parts: &c.parts})
 	if err != nil {
-		return nil, &ExpressionError{Path: path, Message: syntaxMessage(err)}
+		return nil, &ExpressionError{Path: path, Message: syntaxMessage(err), err: err}
 	}
 	refs := code.expr.References()
 	if len(refs.Input) > 0 {
@@ -157,11 +163,11 @@ func (x *expression) eval(s *Scope) (value.Value, error) {
 	v, err := x.expr.Eval(env)
 	switch {
 	case errors.Is(err, jsonata.ErrFunction):
-		return v, x.fail("returned an unsupported result type.")
+		return v, x.fail("returned an unsupported result type.", err)
 	case err != nil:
-		return v, x.fail("threw an error during evaluation" + thrownText(err))
+		return v, x.fail("threw an error during evaluation"+thrownText(err), err)
 	case v.IsUndefined():
-		return v, x.fail("returned nothing (undefined).")
+		return v, x.fail("returned nothing (undefined).", nil)
 	}
 	return s.normal(v), nil
 }
@@ -175,9 +181,11 @@ func thrownText(err error) string {
 	return ". " + err.Error()
 }
 
-func (x *expression) fail(what string) error {
+// fail makes the error of the expression; err is what failed underneath, nil for
+// a result that is not wanted.
+func (x *expression) fail(what string, err error) error {
 	return &Error{
-		Name: evaluationError, Location: x.field,
+		Name: evaluationError, Location: x.field, err: err,
 		Cause: "The JSONata expression '" + x.text + "' specified for the field '" + x.field + "' " + what,
 	}
 }
@@ -251,7 +259,7 @@ func (t *Template) EvalAs(s *Scope, kind value.Kind) (value.Value, error) {
 	}
 	what := "returned an unexpected result type. Expected '" + kind.String() + "', but was '" + v.Kind().String() + "' for value: " + shown(v)
 	if t.root.code != nil {
-		return v, t.root.code.fail(what)
+		return v, t.root.code.fail(what, nil)
 	}
 	return v, &Error{Name: evaluationError, Cause: "The field " + what}
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// root is what a path begins at.
-type root uint8
+// pathRoot is what a path begins at.
+type pathRoot uint8
 
 const (
-	inputRoot    root = iota // $
-	contextRoot              // $$
-	variableRoot             // $name
+	inputRoot    pathRoot = iota // $
+	contextRoot                  // $$
+	variableRoot                 // $name
 )
 
 // Path is a path as the fields of states have it: into the input ($.a), the
@@ -25,10 +25,10 @@ const (
 // takes one, an intrinsic function.
 type Path struct {
 	text string
-	root root
+	root pathRoot
 	name string // of the variable
 	path *jsonpath.Path
-	call *call
+	call *functionCall
 }
 
 // Path reads a path.
@@ -146,7 +146,7 @@ func (p *Path) NotFound(field string, input value.Value, err error) error {
 	if said(err) {
 		return err
 	}
-	return runtime("The JSONPath '" + p.text + "' specified for the field '" + field + "' could not be found in the input '" + shown(input) + "'")
+	return runtimeError("The JSONPath '"+p.text+"' specified for the field '"+field+"' could not be found in the input '"+shown(input)+"'", err)
 }
 
 // said reports whether an error tells what is wrong, so that the field needs no
@@ -170,5 +170,5 @@ func (p *Path) Invalid(err error) error {
 	if said(err) {
 		return err
 	}
-	return runtime("Invalid path '" + p.text + "' : " + err.Error())
+	return runtimeError("Invalid path '"+p.text+"' : "+err.Error(), err)
 }

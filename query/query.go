@@ -78,16 +78,26 @@ type Error struct {
 	Name, Cause string
 	// Location is the field, for JSONata only.
 	Location string
-	// Entered tells that the state had done its part when it failed: the event
-	// follows the one that says that it was entered.
+	// Entered reports that the state had been entered when it failed: the event
+	// of the failure follows the one of the entry.
 	Entered bool
+
+	err error // what failed underneath
 }
 
-// Error gives name and cause.
+// Error returns name and cause.
 func (e *Error) Error() string { return e.Name + ": " + e.Cause }
 
-// runtime makes a States.Runtime error.
-func runtime(cause string) error { return &Error{Name: "States.Runtime", Cause: cause} }
+// Unwrap returns the error underneath: a [*jsonata.Error], with its code and its
+// position in the expression, [jsonata.ErrFunction], or an error of package
+// jsonpath. It is nil where the state itself is at fault.
+func (e *Error) Unwrap() error { return e.err }
+
+// runtimeError makes a States.Runtime error of what failed underneath, nil for
+// nothing.
+func runtimeError(cause string, err error) error {
+	return &Error{Name: "States.Runtime", Cause: cause, err: err}
+}
 
 // Entropy is a source of random numbers that gives the same ones for the same
 // seed (splitmix64).

@@ -10,16 +10,16 @@ import (
 // Template is a payload template: a JSON value in which the members whose
 // names end in ".$" are evaluated (spec, "Payload Template").
 type Template struct {
-	root node
+	root templatePart
 	text value.Value
 }
 
-// node is a part of a template. static parts are taken as they are.
-type node struct {
+// templatePart is a part of a template. static parts are taken as they are.
+type templatePart struct {
 	static bool
 	value  value.Value
 	names  []string // of an object; nil for an array
-	parts  []node
+	parts  []templatePart
 	expr   *Path
 	code   *expression // of JSONata
 	field  string      // the member's name as it is written, for messages
@@ -44,14 +44,14 @@ func (e *TemplateError) Unwrap() error { return e.Err }
 
 // Template reads a payload template. The error is a [*TemplateError].
 func (c *Compiler) Template(v value.Value) (*Template, error) {
-	n, err := c.node(v, nil)
+	n, err := c.part(v, nil)
 	if err != nil {
 		return nil, err
 	}
 	return &Template{n, v}, nil
 }
 
-func (c *Compiler) node(v value.Value, path []string) (node, error) {
+func (c *Compiler) part(v value.Value, path []string) (templatePart, error) {
 	switch v.Kind() {
 	case value.Object:
 		return c.object(v, path)
@@ -59,13 +59,13 @@ func (c *Compiler) node(v value.Value, path []string) (node, error) {
 		return c.array(v, path)
 	case value.Undefined, value.Null, value.Bool, value.Number, value.String:
 	}
-	return node{static: true, value: v}, nil
+	return templatePart{static: true, value: v}, nil
 }
 
-func (c *Compiler) array(v value.Value, path []string) (node, error) {
-	n := node{static: true, value: v}
+func (c *Compiler) array(v value.Value, path []string) (templatePart, error) {
+	n := templatePart{static: true, value: v}
 	for i, item := range v.Items() {
-		part, err := c.node(item, append(path, fmt.Sprint(i)))
+		part, err := c.part(item, append(path, fmt.Sprint(i)))
 		if err != nil {
 			return n, err
 		}
@@ -75,15 +75,15 @@ func (c *Compiler) array(v value.Value, path []string) (node, error) {
 	return n, nil
 }
 
-func (c *Compiler) object(v value.Value, path []string) (node, error) {
-	n := node{static: true, value: v}
+func (c *Compiler) object(v value.Value, path []string) (templatePart, error) {
+	n := templatePart{static: true, value: v}
 	order := javaOrder(v.Names())
 	n.names = make([]string, 0, len(order))
 	for _, i := range order {
 		name := v.Names()[i]
 		bare, dynamic := strings.CutSuffix(name, ".$")
 		if !dynamic {
-			part, err := c.node(v.At(i), append(path, name))
+			part, err := c.part(v.At(i), append(path, name))
 			if err != nil {
 				return n, err
 			}
@@ -96,7 +96,7 @@ func (c *Compiler) object(v value.Value, path []string) (node, error) {
 			return n, &TemplateError{append([]string(nil), path...), name, err}
 		}
 		n.static = false
-		n.names, n.parts = append(n.names, bare), append(n.parts, node{expr: expr, field: name})
+		n.names, n.parts = append(n.names, bare), append(n.parts, templatePart{expr: expr, field: name})
 	}
 	return n, nil
 }
@@ -122,7 +122,7 @@ const (
 	memberBytes = 110 // with its name, and its place in an index
 )
 
-func (n *node) eval(s *Scope) (value.Value, error) {
+func (n *templatePart) eval(s *Scope) (value.Value, error) {
 	s.Meter.Work(1)
 	switch {
 	case n.static:
@@ -165,7 +165,7 @@ func (t *Template) Value() value.Value { return t.text }
 // the order of evaluation.
 func (t *Template) Variables() []string { return t.root.variables(nil) }
 
-func (n *node) variables(names []string) []string {
+func (n *templatePart) variables(names []string) []string {
 	switch {
 	case n.expr != nil:
 		return append(names, n.expr.Variables()...)

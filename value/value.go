@@ -209,7 +209,5 @@ func (v Value) String() string {
 	if v.kind == Undefined {
 		return "undefined"
 	}
-	var b strings.Builder
-	b.Write(v.Append(nil))
-	return b.String()
+	return string(v.Append(nil))
 }
