@@ -2,7 +2,24 @@ package jsonata
 
 import "github.com/steppehq/steppe/value"
 
-// kind tells what a node is.
+// kind says what a node is, and by that which of its fields are used:
+//
+//	literalNode, stringNode   value
+//	nameNode, variableNode    text, without the $
+//	regexNode                 regex
+//	pathNode                  items: the steps; group, keepSingleton
+//	binaryNode                text, op, left, right
+//	negateNode                left
+//	arrayNode, blockNode      items
+//	objectNode, groupNode     pairs
+//	rangeNode, applyNode      left, right
+//	conditionNode             left ? right : other
+//	bindNode                  left, a variable, := right
+//	callNode, partialNode     left: what is called; items: arguments
+//	lambdaNode                items: parameters; right: the body
+//	transformNode             |left|right, other|
+//	sortNode, orderNode       terms
+//	focusNode, indexNode      left; right: the variable
 type kind uint8
 
 const (

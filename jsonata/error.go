@@ -197,6 +197,7 @@ func shownText(text string) string {
 	return text
 }
 
+// newError makes an error with the values that its message shows. complete writes the message later, where the error leaves the package.
 func newError(code string, values ...value.Value) *Error {
 	e := &Error{Code: code}
 	if len(values) > 0 {

@@ -2,6 +2,16 @@ package jsonata
 
 import "github.com/steppehq/steppe/value"
 
+// An object constructor is a special case of grouping. {key: value} behind an
+// expression evaluates the key for each of its values; values with equal keys are
+// collected, and then the value expression is evaluated once for each key, with what
+// was collected as its context. An object constructor by itself does the same with
+// the input as the one value. Two pairs that make the same key are an error (D1009).
+//
+// Most objects have literal keys, all different. Then every pair would get the whole
+// input as its group, so object evaluates the values directly. Otherwise groups are
+// found by searching a short list; a long one gets an index.
+
 // group is the values with one key.
 type group struct {
 	key    string
@@ -43,7 +53,8 @@ func (e *evaluation) object(n *node, input *val, f *frame) val {
 	return plain(object.Value())
 }
 
-// nested tells whether there are arrays among items.
+// nested reports whether there are arrays among items: those would be flattened in a
+// group of many.
 func nested(items []value.Value) bool {
 	for i := range items {
 		if items[i].Kind() == value.Array {
@@ -108,6 +119,7 @@ type groups struct {
 // fewGroups is how many groups are searched one after the other.
 const fewGroups = 8
 
+// find returns the place of a key's group in the list, -1 when there is none.
 func (g *groups) find(key string) int {
 	if g.index != nil {
 		if i, ok := g.index[key]; ok {
@@ -123,7 +135,7 @@ func (g *groups) find(key string) int {
 	return -1
 }
 
-// take adds a value to those of the group.
+// take adds a value to those of the group, which becomes a list with the second one.
 func (gr *group) take(e *evaluation, v *value.Value) {
 	if !gr.many {
 		gr.many, gr.items = true, value.NewArray(0)
@@ -169,6 +181,7 @@ func (g *groups) add(at *val, t *tuple, f *frame) {
 // groupBytes is what a group takes in a list that grows, with its index.
 const groupBytes = 600
 
+// begin adds a group with its first value, and returns its place.
 func (g *groups) begin(key string, p int, at *val) int {
 	if g.list == nil {
 		g.list = make([]group, 0, fewGroups)

@@ -22,6 +22,8 @@ type entry struct {
 	fn              native
 }
 
+// table makes functions of the lines of a table. Signatures are parsed once, when the
+// package is initialized.
 func table(entries []entry) map[string]*function {
 	functions := make(map[string]*function, len(entries))
 	for _, e := range entries {
@@ -35,7 +37,8 @@ func table(entries []entry) map[string]*function {
 	return functions
 }
 
-// plainResult makes the result of a builtin: a marked sequence is one.
+// plainResult makes the result of a builtin that returns a value rather than a
+// sequence.
 func plainResult(v value.Value) val { return plain(v) }
 
 func init() { // functions call functions: the tables refer to themselves
@@ -116,7 +119,8 @@ func prepare(n *node, o Options) bool {
 	return binds
 }
 
-// direct tells a path of a variable and names, and nothing else.
+// direct reports whether n is a path of a variable and names, and nothing else: what
+// follow evaluates.
 func direct(n *node) bool {
 	if n.keepSingleton || n.grouped || len(n.predicates) > 0 || n.items[0].kind != variableNode || len(n.items) == 1 {
 		return false
@@ -129,7 +133,9 @@ func direct(n *node) bool {
 	return true
 }
 
-// fixedKeys tells whether the keys are strings, each another one.
+// fixedKeys reports whether the keys are strings, all of them different: then an
+// object needs no groups. Many keys would make the check quadratic, and are left to
+// groups.
 func fixedKeys(pairs []pair) bool {
 	for i := range pairs {
 		key := pairs[i].key
@@ -143,15 +149,16 @@ func fixedKeys(pairs []pair) bool {
 	return len(pairs) <= fewGroups
 }
 
-// keepsFrames tells whether evaluating n makes a function that keeps the frame
-// it was made in.
+// keepsFrames reports whether evaluating n makes a function that keeps the frame it
+// was made in. It looks at all of n: a transform counts too, for it is a function.
 func keepsFrames(n *node) bool {
 	keeps := n.kind == lambdaNode || n.kind == transformNode
 	walkParts(n, func(part *node) { keeps = keeps || keepsFrames(part) })
 	return keeps
 }
 
-// walkParts visits the parts of a node.
+// walkParts visits the direct parts of a node, those of its stages and its group
+// included.
 func walkParts(n *node, visit func(*node)) {
 	for _, part := range []*node{n.left, n.right, n.other} {
 		if part != nil {
@@ -185,7 +192,9 @@ const compiledBytes = 200
 // maxEval bounds how deep $eval may call itself.
 const maxEval = 20
 
-// evalFunction evaluates an expression that is data.
+// evalFunction is $eval: it compiles and evaluates a text. It is charged for the tree
+// that it makes. Errors of the inner expression become D3121 of the outer one, whose
+// position is the call. The dialect of Step Functions does not have it.
 func evalFunction(e *evaluation, args []val, context val) val {
 	if args[0].IsUndefined() {
 		return val{}

@@ -1,5 +1,12 @@
 package jsonata
 
+// Two accounts are kept of an evaluation, for two masters. The limits of the language
+// (Limits: depth, steps, bytes of one value) end an expression that runs away, with
+// messages of the service, and must not depend on how the evaluator is built. The
+// meter of the caller counts the real work and the real memory, so that a process
+// which evaluates for many tenants can bound each. The sizes below are what Go takes
+// for each part, measured and rounded up.
+
 // limitCode is the code of what has reached a limit. The service's messages leave
 // it out.
 const limitCode = "U1001"

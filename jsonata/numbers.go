@@ -10,6 +10,12 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// JavaScript has one kind of number, a float64. The dialect of Step Functions
+// computes with whole numbers of 64 bits as long as they fit, which the Java service
+// shows: 9007199254740993 + 0 stays what it is. numberOf makes a whole number of a
+// float that is one; the functions here compute in floats otherwise, and round as
+// JavaScript does.
+
 var numberFunctions = []entry{
 	{"number", "<(nsb)-:n>", numberFunction},
 	{"abs", "<n-:n>", onNumber(math.Abs)},
@@ -31,6 +37,7 @@ var numberFunctions = []entry{
 	{"parseInteger", "<s-s:n>", parseInteger},
 }
 
+// onNumber makes a function of one that turns a number into another.
 func onNumber(fn func(float64) float64) native {
 	return func(_ *evaluation, args []val) value.Value {
 		if args[0].IsUndefined() {
@@ -68,13 +75,14 @@ func appendJSNumber(dst []byte, v value.Value) []byte {
 	return strconv.AppendFloat(dst, f, 'f', -1, 64)
 }
 
-// exactly tells whether a float64 can hold a whole number, so that JavaScript
-// would show the same digits.
+// exactly reports whether a float64 can hold a whole number, so that JavaScript would
+// show the same digits.
 func exactly(i int64) bool {
 	text := strconv.FormatFloat(float64(i), 'f', -1, 64)
 	return text == strconv.FormatInt(i, 10)
 }
 
+// numberFunction is $number: of a text or a boolean.
 func numberFunction(e *evaluation, args []val) value.Value {
 	v := args[0].Value
 	switch v.Kind() {
@@ -114,6 +122,7 @@ func parseNumber(text string) (value.Value, bool) {
 	return numberOf(f), err == nil
 }
 
+// decimalText is a number as JSON writes it, but that leading zeros are allowed.
 var decimalText = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?$`)
 
 // round rounds half to even, at a decimal place.
@@ -138,6 +147,9 @@ func roundTo(f float64, places int) float64 {
 	return shift(rounded, -places)
 }
 
+// shift moves the decimal point of f. It does so in the shortest decimal text of f,
+// where 1.005 has three digits behind the point, and not in the binary value, which
+// is a little less.
 func shift(f float64, places int) float64 {
 	if places == 0 || f == 0 {
 		return f
@@ -149,6 +161,7 @@ func shift(f float64, places int) float64 {
 	return shifted
 }
 
+// sqrt is $sqrt.
 func sqrt(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -159,6 +172,7 @@ func sqrt(e *evaluation, args []val) value.Value {
 	return numberOf(math.Sqrt(args[0].Float64()))
 }
 
+// power is $power; what no number of JSON can hold is an error.
 func power(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -196,6 +210,8 @@ func pow(base, exponent float64) float64 {
 // float gives a random number from 0 up to but not including 1.
 func (e *evaluation) float() float64 { return float64(e.random()>>11) / (1 << 53) }
 
+// random returns the next random number of the Env. Without a source the numbers are
+// those of splitmix64 from 0, the same in each evaluation.
 func (e *evaluation) random() uint64 {
 	if e.env.Random != nil {
 		return e.env.Random()
@@ -218,6 +234,8 @@ func total(v value.Value) float64 {
 	return sum
 }
 
+// sum is $sum: exact for whole numbers in the dialect of Step Functions, until they
+// do not fit.
 func sum(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -237,6 +255,7 @@ func sum(e *evaluation, args []val) value.Value {
 	return numberOf(total(args[0].Value))
 }
 
+// extreme makes $max and $min.
 func extreme(sign int) native {
 	return func(_ *evaluation, args []val) value.Value {
 		if args[0].IsUndefined() || args[0].Len() == 0 {
@@ -273,6 +292,7 @@ func not(e *evaluation, args []val) value.Value {
 	return value.Of(!e.truth(args[0].Value))
 }
 
+// formatBase is $formatBase(n, radix), of whole numbers of any size.
 func formatBase(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}

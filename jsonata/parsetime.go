@@ -11,6 +11,14 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// A time is read by turning the picture into a regular expression with one group for
+// each part, so that what separates the components need not be the same everywhere,
+// and parts without a separator are cut by their width. The texts of the groups are
+// then read as numbers or names, and put together by timeOf, which knows what may be
+// left out: components greater than the greatest one given are those of now, smaller
+// ones are the least; a gap in between is an error (D3136). [H01]:[m01] is a time of
+// today, [Y] the first of January.
+
 // parseTime reads a time by a picture. It is false when the text does not look
 // like the picture.
 func (e *evaluation) parseTime(text, picture string) (int64, bool) {
@@ -70,6 +78,9 @@ func (e *evaluation) partPattern(p *datePart) string {
 	return e.integerPattern(p.integer)
 }
 
+// integerPattern is the regular expression of a whole number that a picture
+// describes. The words are sorted, the longest first, so that sixteen is not read as
+// six.
 func (e *evaluation) integerPattern(p *integerPicture) string {
 	switch p.style {
 	case lettersStyle:
@@ -106,7 +117,8 @@ func (e *evaluation) integerPattern(p *integerPicture) string {
 	return pattern
 }
 
-// lookup gives the numbers of the names that a part may have.
+// lookup returns the numbers of the names that a part may have, in small letters and
+// cut to its width. It is false for a component that has no names.
 func (p *datePart) lookup() (map[string]int, bool) {
 	names := make(map[string]int)
 	var list []string
@@ -129,6 +141,7 @@ func (p *datePart) lookup() (map[string]int, bool) {
 	return names, true
 }
 
+// parsePart reads the text of a component, which its pattern has matched.
 func (e *evaluation) parsePart(p *datePart, text string) int {
 	switch {
 	case p.component == 'Z' || p.component == 'z':
@@ -144,7 +157,7 @@ func (e *evaluation) parsePart(p *datePart, text string) int {
 	return int(n)
 }
 
-// parseZone gives an offset in minutes.
+// parseZone returns an offset in minutes.
 func parseZone(text string, p *integerPicture) int {
 	hours, minutes := text, ""
 	if p.regular > 0 {
@@ -160,8 +173,8 @@ func parseZone(text string, p *integerPicture) int {
 	return 60*h + m
 }
 
-// only tells whether components are some of the given ones, at least one, and
-// none of the others of the same kind.
+// only reports whether the components among others are some of the given ones, at
+// least one, and no further ones.
 func only(components map[byte]int, given, others string) bool {
 	some := false
 	for i := range len(others) {

@@ -14,6 +14,7 @@ type settling struct {
 // settleBytes is how much a loop may build before it is looked at.
 const settleBytes = 1 << 20
 
+// settling begins a loop: what is built from here on counts as the loop's.
 func (e *evaluation) settling() settling {
 	return settling{e.meter.Built(), len(e.fns), settleBytes}
 }

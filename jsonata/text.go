@@ -10,6 +10,16 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// Functions on texts count characters, as jsonata-js does; JavaScript's own
+// functions, which it calls in places, count UTF-16 units. A character beyond U+FFFF
+// can therefore be cut in two: $split('😀', '') returns its halves. A text may hold
+// such halves (package value says how); comparable makes halves findable inside of
+// whole characters, and whatever is joined of parts goes through value.Joined.
+//
+// Functions that take a pattern take a text, a regular expression, or a function that
+// finds matches (regex.go).
+
+// textFunctions are the functions on texts.
 var textFunctions = []entry{
 	{"string", "<x-b?:s>", stringFunction},
 	{"substring", "<s-nn?:s>", substring},
@@ -46,6 +56,7 @@ func onText(fn func(string) string) native {
 	}
 }
 
+// stringFunction is $string(value, prettify). A text is returned as it is.
 func stringFunction(e *evaluation, args []val) value.Value {
 	v := args[0].Value
 	switch {
@@ -59,7 +70,8 @@ func stringFunction(e *evaluation, args []val) value.Value {
 	return value.Str(text)
 }
 
-// stringOf writes a value as JSON.stringify does.
+// stringOf writes a value as JSON.stringify does. A function is an empty text;
+// infinities and NaN are errors.
 func (e *evaluation) stringOf(v value.Value, pretty bool) string {
 	if fnLike(v) {
 		return ""
@@ -72,12 +84,14 @@ func (e *evaluation) stringOf(v value.Value, pretty bool) string {
 	return string(w.dst)
 }
 
+// writer writes JSON with JavaScript's numbers, indented by two blanks if pretty.
 type writer struct {
 	e      *evaluation
 	dst    []byte
 	pretty bool
 }
 
+// line begins a new line, if the text is to be pretty.
 func (w *writer) line(depth int) {
 	if w.pretty {
 		w.e.texts(2*depth + 1)
@@ -88,6 +102,7 @@ func (w *writer) line(depth int) {
 	}
 }
 
+// value writes a value. Inside of others a function is "".
 func (w *writer) value(v value.Value, depth int) {
 	w.e.tick(1)
 	w.e.texts(len(v.Str()) + v.Digits() + 2)
@@ -108,6 +123,7 @@ func (w *writer) value(v value.Value, depth int) {
 	}
 }
 
+// composite writes an array or an object.
 func (w *writer) composite(v value.Value, depth int) {
 	brackets := "[]"
 	if v.Kind() == value.Object {
@@ -138,6 +154,7 @@ func (w *writer) composite(v value.Value, depth int) {
 // appendJSString writes a string as JSON.stringify does.
 func appendJSString(dst []byte, s string) []byte { return value.AppendString(dst, s) }
 
+// length is $length, in characters.
 func length(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -146,6 +163,8 @@ func length(e *evaluation, args []val) value.Value {
 	return value.Int(int64(value.RuneCount(args[0].Str())))
 }
 
+// substring is $substring(text, start, length). A negative start counts from the end;
+// one beyond the beginning is the beginning.
 func substring(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -182,6 +201,8 @@ func substring(e *evaluation, args []val) value.Value {
 	return value.Str(value.OfRunes(chars[start:end]))
 }
 
+// substringBefore is $substringBefore(text, mark): the whole text where the mark is
+// not found.
 func substringBefore(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[1].IsUndefined() {
 		return args[0].Value
@@ -192,6 +213,8 @@ func substringBefore(e *evaluation, args []val) value.Value {
 	return value.Str(value.Joined(before))
 }
 
+// substringAfter is $substringAfter(text, mark): the whole text where the mark is not
+// found.
 func substringAfter(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[1].IsUndefined() {
 		return args[0].Value
@@ -205,8 +228,8 @@ func substringAfter(e *evaluation, args []val) value.Value {
 	return value.Str(value.Joined(after))
 }
 
-// comparable gives a text and one to be found in it in a form in which half of a
-// character is found, too. What is cut out of the text is to be joined.
+// comparable returns a text and one to be found in it in a form in which half of a
+// character is found, too. What is cut out of the text must be joined.
 func comparable(text, part string) (comparableText, comparablePart string) {
 	if !value.HasHalves(part) {
 		return text, part
@@ -230,6 +253,7 @@ func trim(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(c rune) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }), " ")
 }
 
+// pad is $pad(text, width, fill): on the right, or on the left for a negative width.
 func pad(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -257,6 +281,7 @@ func pad(e *evaluation, args []val) value.Value {
 	return value.Str(value.Joined(value.OfRunes(padding) + text))
 }
 
+// contains is $contains(text, pattern).
 func contains(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[1].IsUndefined() {
 		return value.Value{}
@@ -270,6 +295,7 @@ func contains(e *evaluation, args []val) value.Value {
 	return value.Of(strings.Contains(text, part))
 }
 
+// split is $split(text, separator, limit): at most limit parts, the rest is dropped.
 func split(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -333,6 +359,7 @@ func parted(text, separator string) iter.Seq[string] {
 	}
 }
 
+// join is $join(texts, separator).
 func join(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -354,6 +381,9 @@ func join(e *evaluation, args []val) value.Value {
 	return value.Str(value.Joined(b.String()))
 }
 
+// replace is $replace(text, pattern, replacement, limit). The replacement of a
+// regular expression is a text with $N in it, or a function of the match that returns
+// a text (D3012); that of a text is taken literally.
 func replace(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -441,6 +471,9 @@ func base64encode(e *evaluation, args []val) value.Value {
 	return value.Str(base64.StdEncoding.EncodeToString(raw))
 }
 
+// base64decode is the inverse of base64encode. Padding may be missing. Anything else
+// that is not Base64 is an error in the dialect of Step Functions, and passed over
+// otherwise.
 func base64decode(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -496,6 +529,8 @@ const (
 	urlReserved  = ";/?:@&=+$,#"
 )
 
+// encodeURL makes $encodeUrl and $encodeUrlComponent. Half of a character cannot be
+// encoded (D3140).
 func encodeURL(keep string) native {
 	return func(e *evaluation, args []val) value.Value {
 		if args[0].IsUndefined() {
@@ -522,7 +557,8 @@ func encodeURL(keep string) native {
 	}
 }
 
-// decodeURL reads %XX; those of characters to keep stay as they are.
+// decodeURL makes $decodeUrl and $decodeUrlComponent: %XX is read, but for the
+// characters in keep.
 func decodeURL(keep string) native {
 	return func(e *evaluation, args []val) value.Value {
 		if args[0].IsUndefined() {
@@ -540,7 +576,8 @@ func decodeURL(keep string) native {
 	}
 }
 
-// unescaped is false where a text has what is no %XX, or no UTF-8.
+// unescaped reads the %XX of a text. It is false where a % is not followed by two
+// hexadecimal digits, or where the result is not UTF-8.
 func unescaped(text, keep string) (decoded string, ok bool) {
 	var raw []byte
 	for i := 0; i < len(text); i++ {
