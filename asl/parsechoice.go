@@ -9,8 +9,11 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// itoa is an index as a part of a path.
 func itoa(n int) string { return strconv.Itoa(n) }
 
+// readChoice reads a Choice state. A rule has the flow of the state unless it has its
+// own Assign, and in JSONata its own Output.
 func readChoice(o *object, b Common) State {
 	st := &Choice{Common: b}
 	o.require("Choices")
@@ -50,7 +53,8 @@ func readChoice(o *object, b Common) State {
 	return st
 }
 
-// rule reads a data-test expression.
+// rule reads a data-test expression: And, Or, Not or a comparison, exactly one of
+// them. AWS's message names Condition as well, although that is JSONata's.
 func (p *parser) rule(o *object, depth int) Rule {
 	if depth > maxNesting {
 		p.report(SeverityError, TooDeeplyNested, o.path, "Choice rules are nested too deeply")
@@ -82,6 +86,7 @@ func (p *parser) rule(o *object, depth int) Rule {
 	return p.comparison(o)
 }
 
+// rules reads the rules inside of And and Or.
 func (p *parser) rules(o *object, field string, depth int) []Rule {
 	var rules []Rule
 	o.each(field, func(v value.Value, path []string) {
@@ -94,7 +99,8 @@ func (p *parser) rules(o *object, field string, depth int) []Rule {
 	return rules
 }
 
-// nested reads a rule inside of another, which leads nowhere itself.
+// nested reads a rule inside of another one. It has no Next: only the outermost rule
+// leads to a state.
 func (p *parser) nested(v value.Value, path []string, depth int) Rule {
 	o := p.object(v, path)
 	o.str("Comment")
@@ -103,6 +109,9 @@ func (p *parser) nested(v value.Value, path []string, depth int) Rule {
 	return rule
 }
 
+// comparison reads Variable and the one operator. Which operators there are is known
+// from the table only, so a field of the object is looked up in it, with and without
+// Path at its end.
 func (p *parser) comparison(o *object) Rule {
 	c := &Comparison{}
 	if text, ok := o.of("Variable", value.String); ok && !strings.HasPrefix(text.Str(), "$") {
@@ -144,7 +153,7 @@ func (p *parser) comparison(o *object) Rule {
 	return c
 }
 
-// operatorNames gives the fields that compare, in the order of the alphabet.
+// operatorNames returns the fields that compare, in alphabetical order.
 func operatorNames() []string {
 	var names []string
 	for name, operator := range operators {

@@ -9,6 +9,27 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # Intrinsic functions
+//
+// An intrinsic function stands in a payload template instead of a path: "x.$":
+// "States.Format('{} of {}', $.name, States.ArrayLength($.list))" (spec, "Intrinsic
+// Functions"; developer guide, "Intrinsics for JSONPath states"). The grammar is small enough for recursive descent:
+//
+//	call      States.Name( argument , … )
+//	argument  'text'  number  true  false  null  $path  call
+//
+// In a text ' { } and \ are escaped by \. The escapes of braces are kept until
+// States.Format has looked at them, since \{} is no place for an argument; every
+// other function sees the text without them.
+//
+// A path argument ends at the comma or parenthesis that is outside of its own
+// brackets, filters and quotes. Its value is looked up as Jayway does over Java
+// values, where an index beyond the end is an error, not null: so the messages of the
+// service show.
+//
+// The number of arguments is checked when the function is applied, not when the
+// definition is created, for AWS creates such a state machine too.
+
 // maxCallDepth is how deep intrinsic functions may be nested (AWS's limit).
 const maxCallDepth = 10
 
@@ -29,6 +50,7 @@ type argument struct {
 	text string
 }
 
+// callParser reads one call; pos is the next byte.
 type callParser struct {
 	compiler *Compiler
 	text     string
@@ -49,12 +71,14 @@ func (c *Compiler) parseCall(text string) (*functionCall, error) {
 	return called, nil
 }
 
+// blanks passes over white space.
 func (p *callParser) blanks() {
 	for p.pos < len(p.text) && strings.IndexByte(" \t\r\n", p.text[p.pos]) >= 0 {
 		p.pos++
 	}
 }
 
+// peek returns the next byte without reading it, 0 at the end.
 func (p *callParser) peek() byte {
 	if p.pos < len(p.text) {
 		return p.text[p.pos]
@@ -62,6 +86,7 @@ func (p *callParser) peek() byte {
 	return 0
 }
 
+// call reads a call that stands inside of depth-1 others.
 func (p *callParser) call(depth int) (*functionCall, error) {
 	if depth > maxCallDepth {
 		return nil, fmt.Errorf("intrinsic functions are nested deeper than %d", maxCallDepth)
@@ -100,6 +125,7 @@ func (p *callParser) call(depth int) (*functionCall, error) {
 	return c, nil // a wrong number of arguments fails when it is applied, as in AWS
 }
 
+// argument reads an argument; the byte it begins with says which kind.
 func (p *callParser) argument(depth int) (argument, error) {
 	start := p.pos
 	var arg argument
@@ -151,7 +177,7 @@ func (p *callParser) quoted() (string, error) {
 	return "", errors.New("a ' is missing")
 }
 
-// unescapeBraces takes the escapes that quoted leaves.
+// unescapeBraces resolves the escapes that quoted leaves.
 func unescapeBraces(s string) string {
 	if !strings.Contains(s, `\`) {
 		return s
@@ -180,6 +206,7 @@ func (p *callParser) path() (*Path, error) {
 	return nil, errors.New("a ) is missing")
 }
 
+// number reads a JSON number.
 func (p *callParser) number() (value.Value, error) {
 	start := p.pos
 	for p.pos < len(p.text) && strings.IndexByte("+-.0123456789eE", p.text[p.pos]) >= 0 {
@@ -193,6 +220,7 @@ func (p *callParser) number() (value.Value, error) {
 	return v, nil
 }
 
+// word reads true, false or null.
 func (p *callParser) word() (value.Value, error) {
 	for _, word := range []struct {
 		text  string
@@ -206,6 +234,7 @@ func (p *callParser) word() (value.Value, error) {
 	return value.Value{}, fmt.Errorf("%q is neither a path, a literal nor an intrinsic function", p.text[p.pos:])
 }
 
+// variables adds the names of the variables that the arguments refer to.
 func (c *functionCall) variables(names []string) []string {
 	for i := range c.args {
 		if c.args[i].path != nil {
@@ -249,7 +278,9 @@ func (c *functionCall) eval(a *application) (value.Value, error) {
 	return v, nil
 }
 
-// find picks what an argument that is a path names.
+// find returns what an argument that is a path names. One that names nothing fails in
+// the words of the service (recorded:
+// test_invalid_jsonpath[INVALID_JSONPATH_IN_STRING_EXPR_JSONPATH] and …_CONTEXTPATH).
 func (arg *argument) find(a *application) (value.Value, error) {
 	from, err := arg.path.from(a.scope)
 	if err == nil {

@@ -24,15 +24,15 @@ type expression struct {
 	variables []string
 }
 
-// IsExpression reports whether a value is a text of JSONata: one between {% and
-// %}.
+// IsExpression reports whether a value is a text of JSONata: one between {% and %}.
+// Blanks outside of them make it a plain text.
 func IsExpression(v value.Value) bool {
 	text := v.Str()
 	return strings.HasPrefix(text, "{%") && strings.HasSuffix(text, "%}") && len(text) >= 4
 }
 
-// ExpressionError says which expression of a field cannot be compiled, or
-// refers to what Step Functions does not have.
+// ExpressionError says which expression of a field cannot be compiled, or refers to
+// what Step Functions does not have.
 type ExpressionError struct {
 	// Path leads from the field to the expression.
 	Path []string
@@ -51,9 +51,8 @@ func (e *ExpressionError) Error() string { return e.Message }
 // position in the expression; nil for an expression that can be compiled.
 func (e *ExpressionError) Unwrap() error { return e.err }
 
-// JSONata reads a field of a JSONata state: a value in which texts
-// between {% and %} are expressions. states are the members that $states has
-// there besides input and context. The error is an [*ExpressionError].
+// JSONata reads a field of a JSONata state: a value in which texts between {% and %}
+// are expressions. states are the members that $states has there besides input and context. The error is an [*ExpressionError].
 func (c *Compiler) JSONata(field string, v value.Value, states ...string) (*Template, error) {
 	n, err := c.expressions(field, v, nil, states)
 	if err != nil {
@@ -62,6 +61,8 @@ func (c *Compiler) JSONata(field string, v value.Value, states ...string) (*Temp
 	return &Template{n, v}, nil
 }
 
+// expressions reads a part of a field. field names the part in messages
+// (Output/a[0]), path leads to it in the definition.
 func (c *Compiler) expressions(field string, v value.Value, path, states []string) (templatePart, error) {
 	n := templatePart{static: true, value: v}
 	switch v.Kind() {
@@ -95,6 +96,9 @@ func (c *Compiler) expressions(field string, v value.Value, path, states []strin
 	return n, nil
 }
 
+// expression compiles one text and checks what it refers to: no names at the top
+// level, for a state's data is in $states; no $$; $states.errorOutput only in a
+// Catcher. It notes the variables, and whether the Context Object may be looked at.
 func (c *Compiler) expression(field, text string, path, states []string) (*expression, error) {
 	code := &expression{text: strings.TrimSpace(text[2 : len(text)-2]), field: field}
 	var err error
@@ -129,7 +133,7 @@ func (c *Compiler) expression(field, text string, path, states []string) (*expre
 	return code, nil
 }
 
-// syntaxMessage is JSONata's message without its code, as AWS has it.
+// syntaxMessage returns JSONata's message without its code, as AWS shows it.
 func syntaxMessage(err error) string {
 	if e, ok := errors.AsType[*jsonata.Error](err); ok {
 		return e.Message
@@ -137,7 +141,9 @@ func syntaxMessage(err error) string {
 	return err.Error()
 }
 
-// eval evaluates an expression to something.
+// eval evaluates an expression. Its result must be something: undefined and functions
+// are errors. The Env is the scope's, so that its memory serves one expression after
+// the other.
 func (x *expression) eval(s *Scope) (value.Value, error) {
 	if s.jsonata == nil {
 		s.jsonata = &jsonata.Env{}
@@ -172,8 +178,8 @@ func (x *expression) eval(s *Scope) (value.Value, error) {
 	return s.normal(v), nil
 }
 
-// thrownText is how a message goes on with an error: a code has a sentence of
-// its own. That of limits is not shown.
+// thrownText is how a message continues with an error: a code begins a sentence of
+// its own. The code of limits is not shown.
 func thrownText(err error) string {
 	if e, ok := errors.AsType[*jsonata.Error](err); ok && (e.Code == "" || e.Limit()) {
 		return ": " + e.Message
@@ -190,6 +196,8 @@ func (x *expression) fail(what string, err error) error {
 	}
 }
 
+// states makes $states. The Context Object is left out unless an expression may look
+// at it.
 func (s *Scope) states(context bool) value.Value {
 	states := value.NewObject(4)
 	states.Set("input", s.Input)
@@ -205,8 +213,9 @@ func (s *Scope) states(context bool) value.Value {
 	return states.Value()
 }
 
-// normal writes the numbers that went through an expression as AWS does: 1.0
-// becomes 1, 1e2 100, and what JSON cannot hold a string: "Infinity", "NaN".
+// normal writes the numbers that went through an expression as AWS does: 1.0 becomes
+// 1, 1e2 becomes 100, and what JSON cannot hold a string: "Infinity", "NaN". What has
+// no such numbers is returned as it is, without a copy.
 func (s *Scope) normal(v value.Value) value.Value {
 	s.Meter.Work(1)
 	switch v.Kind() {
@@ -232,6 +241,7 @@ func (s *Scope) normal(v value.Value) value.Value {
 	return v
 }
 
+// normalItems copies an array of which item first is the first to change.
 func (s *Scope) normalItems(v value.Value, first int) value.Value {
 	s.Meter.Hold(valueBytes * int64(v.Len()))
 	items := slices.Clone(v.Items())
@@ -241,6 +251,7 @@ func (s *Scope) normalItems(v value.Value, first int) value.Value {
 	return value.Arr(items...)
 }
 
+// normalMembers copies an object of which a member changes.
 func (s *Scope) normalMembers(v value.Value) value.Value {
 	s.Meter.Hold(memberBytes * int64(v.Len()))
 	object := value.NewObject(v.Len())
@@ -250,8 +261,8 @@ func (s *Scope) normalMembers(v value.Value) value.Value {
 	return object.Value()
 }
 
-// EvalAs is Eval for a field that must be of a kind. What an expression gives
-// that is not is an [*Error].
+// EvalAs is Eval for a field that must be of a kind. A result of another kind is an
+// [*Error].
 func (t *Template) EvalAs(s *Scope, kind value.Kind) (value.Value, error) {
 	v, err := t.Eval(s)
 	if err != nil || v.Kind() == kind {

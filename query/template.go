@@ -7,8 +7,12 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// Template is a payload template: a JSON value in which the members whose
-// names end in ".$" are evaluated (spec, "Payload Template").
+// Template is a payload template: a JSON value in which the members whose names end
+// in ".$" are evaluated (spec, "Payload Template"), or a field of a JSONata state, in
+// which texts between {% and %} are.
+//
+//	{"fixed":1,"path.$":"$.a","call.$":"States.UUID()"}
+//	{"fixed":1,"expr":"{% $states.input.a %}"}
 type Template struct {
 	root templatePart
 	text value.Value
@@ -51,6 +55,8 @@ func (c *Compiler) Template(v value.Value) (*Template, error) {
 	return &Template{n, v}, nil
 }
 
+// part reads a part of a payload template, to which path leads. What has nothing to
+// evaluate in it is static, and shared by all that it makes.
 func (c *Compiler) part(v value.Value, path []string) (templatePart, error) {
 	switch v.Kind() {
 	case value.Object:
@@ -62,6 +68,7 @@ func (c *Compiler) part(v value.Value, path []string) (templatePart, error) {
 	return templatePart{static: true, value: v}, nil
 }
 
+// array reads an array; its items are parts.
 func (c *Compiler) array(v value.Value, path []string) (templatePart, error) {
 	n := templatePart{static: true, value: v}
 	for i, item := range v.Items() {
@@ -75,6 +82,7 @@ func (c *Compiler) array(v value.Value, path []string) (templatePart, error) {
 	return n, nil
 }
 
+// object reads an object, its members in the order in which Eval makes them.
 func (c *Compiler) object(v value.Value, path []string) (templatePart, error) {
 	n := templatePart{static: true, value: v}
 	order := javaOrder(v.Names())
@@ -101,6 +109,7 @@ func (c *Compiler) object(v value.Value, path []string) (templatePart, error) {
 	return n, nil
 }
 
+// member reads the value of a member whose name ends in ".$".
 func (c *Compiler) member(v value.Value) (*Path, error) {
 	if v.Kind() != value.String {
 		return nil, fmt.Errorf("it is no text")
@@ -108,9 +117,9 @@ func (c *Compiler) member(v value.Value) (*Path, error) {
 	return c.Expr(v.Str())
 }
 
-// Eval makes the value that the template stands for. One of JSONPath has members
-// with fixed values first, in the order of the template, then those that were evaluated, in the
-// order that AWS has them in. The error is an [*Error].
+// Eval returns the value that the template makes. One of JSONPath has members with
+// fixed values first, in the order of the template, then those that were evaluated,
+// in the order that AWS has them in. The error is an [*Error].
 func (t *Template) Eval(s *Scope) (v value.Value, err error) {
 	defer s.Meter.Caught(&err)
 	return t.root.eval(s)
@@ -122,6 +131,7 @@ const (
 	memberBytes = 110 // with its name, and its place in an index
 )
 
+// eval evaluates a part; its cost is counted before it is made.
 func (n *templatePart) eval(s *Scope) (value.Value, error) {
 	s.Meter.Work(1)
 	switch {
@@ -158,13 +168,14 @@ func (n *templatePart) eval(s *Scope) (value.Value, error) {
 	return object.Value(), nil
 }
 
-// Value is what the template was compiled from.
+// Value returns what the template was compiled from.
 func (t *Template) Value() value.Value { return t.text }
 
-// Variables gives the names of the variables that the template refers to, in
-// the order of evaluation.
+// Variables returns the names of the variables that the template refers to, in the
+// order of evaluation.
 func (t *Template) Variables() []string { return t.root.variables(nil) }
 
+// variables adds those of a part.
 func (n *templatePart) variables(names []string) []string {
 	switch {
 	case n.expr != nil:
@@ -178,9 +189,9 @@ func (n *templatePart) variables(names []string) []string {
 	return names
 }
 
-// javaOrder gives the order in which AWS has the members of a template: those
-// with fixed values as they stand, then the ".$" ones as a Java HashMap of
-// their bare names iterates.
+// javaOrder returns the order in which AWS has the members of a template: those with
+// fixed values as they stand, then the ".$" ones as a Java HashMap of their bare
+// names iterates (recorded: test_map_state_item_selector_singleton).
 func javaOrder(names []string) []int {
 	order := make([]int, 0, len(names))
 	var dynamic []int

@@ -14,6 +14,7 @@ type textWriter struct {
 	bytes []byte
 }
 
+// writer returns a writer whose text the evaluation's meter counts.
 func (a *application) writer() *textWriter { return &textWriter{meter: a.meter()} }
 
 // textBytes is how many bytes each byte of a text takes while it grows, and as
@@ -26,12 +27,13 @@ func (t *textWriter) count(n int) {
 	t.meter.Hold(textBytes * int64(n))
 }
 
-// String is what was written.
+// String returns what was written.
 func (t *textWriter) String() string { return string(t.bytes) }
 
 // add adds a byte that was counted.
 func (t *textWriter) add(c byte) { t.bytes = append(t.bytes, c) }
 
+// write adds a text.
 func (t *textWriter) write(s string) {
 	t.count(len(s))
 	t.bytes = append(t.bytes, s...)
@@ -81,7 +83,7 @@ func (t *textWriter) java(v value.Value) {
 	t.add(brackets[1])
 }
 
-// javaText is a value as Java's toString shows it.
+// javaText returns a value as Java's toString shows it.
 func (a *application) javaText(v value.Value) string {
 	if v.Kind() == value.String {
 		return v.Str()
@@ -91,7 +93,7 @@ func (a *application) javaText(v value.Value) string {
 	return value.Joined(t.String())
 }
 
-// javaKey is a text that two values share when Java's equals says so of their
+// javaKey returns a text that two values share when Java's equals says so of their
 // plain Java values: members in any order, but 1 is not 1.0.
 func (a *application) javaKey(v value.Value) string {
 	t := a.writer()
@@ -99,6 +101,8 @@ func (a *application) javaKey(v value.Value) string {
 	return t.String()
 }
 
+// key writes the text of javaKey: JSON with the members of objects sorted, and with a
+// mark before numbers that are doubles.
 func (t *textWriter) key(v value.Value) {
 	t.count(2 + len(v.Str()))
 	switch v.Kind() {
