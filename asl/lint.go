@@ -158,7 +158,7 @@ func (l *linter) expression(text string, path []string) {
 	text = strings.TrimSpace(text[2 : len(text)-2])
 	x, err := jsonata.Compile(text, jsonata.Options{StepFunctions: true})
 	if err != nil {
-		return // it is an error, and told as one
+		return // it is an error, and reported as one
 	}
 	runes := []rune(text)
 	for _, ref := range x.References().Variables {

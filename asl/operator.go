@@ -38,7 +38,7 @@ type Operator struct {
 	accepts   func(operand value.Value) bool
 	takesPath bool
 	holds     func(m *meter.Meter, variable, operand value.Value) bool
-	// absent tells that the operator asks whether the variable is there.
+	// absent reports that the operator asks whether the variable is there.
 	absent bool
 }
 
@@ -46,6 +46,8 @@ type Operator struct {
 // that take one.
 var operators = map[string]*Operator{}
 
+// The table is made of types and orders, which is shorter than 23 entries and cannot
+// forget one.
 func init() {
 	orders := map[string]func(order int) bool{
 		"Equals":            func(order int) bool { return order == 0 },

@@ -46,7 +46,7 @@ const (
 	maxNesting      = 100
 )
 
-// Parse reads a definition: the tree, and what is to be said about it. The tree
+// Parse reads a definition: it returns the tree, and diagnostics. The tree
 // is nil when a diagnostic is an error.
 func Parse(definition []byte) (*StateMachine, []Diagnostic) {
 	m, diagnostics, wrong := parse(definition)
@@ -90,6 +90,7 @@ type parser struct {
 	compiler    query.Compiler
 }
 
+// newParser returns a parser of one definition.
 func newParser() *parser {
 	return &parser{names: make(map[string]bool), labels: make(map[string]bool), told: make(map[Severity]int)}
 }

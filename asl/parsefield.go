@@ -38,7 +38,7 @@ func (o *object) template(field string, mustBeObject bool) *query.Template {
 	}
 	t, err := o.p.compiler.Template(v)
 	if err != nil {
-		failed := err.(*query.TemplateError) //nolint:errorlint,forcetypeassert // Template gives no other
+		failed := err.(*query.TemplateError) //nolint:errorlint,forcetypeassert // Template returns no other
 		path := append(o.at(field), failed.Path...)
 		o.p.fail(path, "The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", failed.Field)
 		return nil

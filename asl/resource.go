@@ -25,7 +25,7 @@ const (
 	RequestResponse Pattern = iota
 	// RunJob (".sync", ".sync:2"): when the job that was started has ended.
 	RunJob
-	// WaitForTaskToken: when somebody sends the task token back.
+	// WaitForTaskToken: when the task token is sent back.
 	WaitForTaskToken
 )
 

@@ -63,7 +63,7 @@ func (s *States) State(name string) State { return s.byName[name] }
 //
 //sumtype:decl
 type State interface {
-	// Base gives what all state types have.
+	// Base returns what all state types have.
 	Base() *Common
 	state()
 }

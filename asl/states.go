@@ -221,7 +221,7 @@ type Map struct {
 	Catch       []Catcher
 	// ToleratedCount and ToleratedPercentage are nil where the definition has none.
 	ToleratedCount, ToleratedPercentage *Integer
-	// Legacy tells that the processor stands in the field Iterator.
+	// Legacy reports that the processor is in the field Iterator.
 	Legacy bool
 	// Distributed is set when ProcessorConfig says so; such a machine parses,
 	// and [Runnable] refuses it.

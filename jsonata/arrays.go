@@ -19,7 +19,8 @@ var arrayFunctions = []entry{
 	{"zip", "<a+>", zip},
 }
 
-// sequenceFunctions give sequences: one item stands for itself.
+// sequenceFunctions are the functions that return sequences: one item stands for
+// itself.
 var sequenceFunctions = []struct {
 	name, signature string
 	fn              func(e *evaluation, args []val) val
@@ -116,6 +117,8 @@ func distinct(e *evaluation, args []val) value.Value {
 		}
 		e.tick(1)
 	}
+	// $distinct of a path keeps the rule of sequences, of an array of the data it
+	// does not.
 	if len(kept) == 1 && args[0].isSequence() {
 		return kept[0] // a sequence of one is that one
 	}
@@ -272,6 +275,8 @@ func reduce(e *evaluation, args []val) val {
 		return val{}
 	}
 	fn := e.function(args[1].Value)
+	// A function that does not say how many it takes counts as one that takes too
+	// few.
 	if n := fn.arguments(); n >= 0 && n < 2 {
 		e.throw("D3050")
 	}
@@ -290,7 +295,7 @@ func reduce(e *evaluation, args []val) val {
 	return sum
 }
 
-// sortFunction sorts by a function that tells whether its first argument comes
+// sortFunction sorts by a function that reports whether its first argument comes
 // after its second.
 func sortFunction(e *evaluation, args []val) value.Value {
 	v := args[0].Value

@@ -78,7 +78,7 @@ func (n *node) typeName() string {
 	return name
 }
 
-// node is a part of an expression. Which fields it uses is told by its kind.
+// node is a part of an expression. Its kind decides which fields it uses.
 type node struct {
 	kind  kind
 	at    int    // the end of its first token, in bytes
@@ -155,7 +155,7 @@ type slot struct {
 	level int
 }
 
-// copied gives a copy of a node, all parts included, as the parser made it.
+// copied returns a copy of a node, all parts included, as the parser made it.
 func (p *parser) copied(n *node) *node {
 	if n == nil {
 		return nil

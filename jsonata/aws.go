@@ -45,6 +45,7 @@ func partition(e *evaluation, args []val) value.Value {
 	if size == 0 {
 		return value.Value{}
 	}
+	// The message is the service's.
 	if size < 0 {
 		e.awsFailure("The chunk size must be positive")
 	}
@@ -76,6 +77,7 @@ func rangeFunction(e *evaluation, args []val) value.Value {
 	if step == 0 || size <= 0 || math.IsNaN(size) {
 		return value.Value{}
 	}
+	// The service names no limit here: its error is that of the memory.
 	if size > maxStepRange {
 		panic(&Error{Code: limitCode, Message: errMemory})
 	}

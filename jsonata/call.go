@@ -33,7 +33,7 @@ type function struct {
 	signature *signature
 	// native is what a builtin does; context is the value the call stands on.
 	native func(e *evaluation, args []val, context val) val
-	arity  int      // of a native function, where its signature does not tell
+	arity  int      // of a native function, where its signature does not say
 	regex  *pattern // of a matcher
 	// lambda is a function of the expression, with what it closes over.
 	lambda *node
@@ -136,7 +136,7 @@ func (e *evaluation) call(n *node, input *val, f *frame, applied *val) val {
 }
 
 // callee evaluates what is called, nil when that is no function. A builtin that
-// nobody has redefined needs no value for it.
+// the expression does not redefine needs no value for it.
 func (e *evaluation) callee(n *node, input *val, f *frame) *function {
 	proc := n.left
 	if proc.kind == variableNode && proc.builtin != nil {
@@ -282,7 +282,7 @@ func (e *evaluation) enter(fn *function, args []val) val {
 	clear(inner.vals[copy(inner.vals, args):])
 	v := e.eval(fn.lambda.right, &fn.input, inner)
 	if fn.lambda.alone {
-		e.spare = inner // nobody else has it
+		e.spare = inner // nothing else refers to it
 	}
 	return v
 }

@@ -89,6 +89,8 @@ func (e *evaluation) formatTime(at int64, picture, zone value.Value) value.Value
 	if !picture.IsUndefined() {
 		text = picture.Str()
 	}
+	// The zone is a number such as -0130: hours and minutes are its digits, the hours
+	// rounded down.
 	hours, minutes := 0, 0
 	if !zone.IsUndefined() {
 		offset, _ := strconv.Atoi(strings.TrimPrefix(leadingInteger(zone.Str()), "+"))
@@ -458,6 +460,7 @@ func toMillis(e *evaluation, args []val) value.Value {
 	if month < 1 || month > 12 || field(3, 1) < 1 || field(3, 1) > 31 || hour > 24 {
 		e.throw("D3110", args[0].Value)
 	}
+	// Of a fraction, milliseconds are read.
 	fraction, _ := strconv.Atoi((m[7] + "000")[:3])
 	t := time.Date(field(1, 0), time.Month(field(2, 1)), field(3, 1), field(4, 0), field(5, 0), field(6, 0), fraction*1e6, time.UTC)
 	offset := 0

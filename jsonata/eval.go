@@ -35,7 +35,7 @@ import (
 // # Failures
 //
 // Errors are thrown as panics with an *Error, from wherever they are found, and
-// become the error of Eval at the door of the package. Code in between needs no error
+// become the error of Eval where it was called. Code in between needs no error
 // paths; the price is that an evaluation which fails is thrown away with its memory.
 // A meter ends an evaluation in the same way, with a *meter.Stop.
 //
@@ -43,7 +43,7 @@ import (
 //
 // Three counters bound an evaluation. depth is the nesting of eval, as the reference
 // counts it. steps are nodes evaluated and, through tick, loops in functions;
-// whenever they pass next, look holds them against the limit and tells the meter.
+// whenever they pass next, look holds them against the limit and the meter counts them.
 // held counts, through charge, what new values hold as AWS seems to count it: 8 bytes
 // for an item, 1 for a character. Independently of these the meter is told in bytes
 // of memory what is about to be built (items, grown, members, texts), before it is
@@ -56,7 +56,7 @@ import (
 // JSON text can hold stands for it; the number in the member is its index in fns.
 // plain removes such objects from a result.
 
-// flags tell what an array is besides an array.
+// flags say what an array is besides an array.
 type flags uint8
 
 const (
@@ -89,7 +89,7 @@ type frame struct {
 	few    [2]val // where vals stands when there are few
 }
 
-// bind gives a variable of this frame a value. Frames have few names, so a search in
+// bind returns a variable of this frame a value. Frames have few names, so a search in
 // order is faster than a map.
 func (f *frame) bind(name string, v val) {
 	for i, n := range f.names {
@@ -115,7 +115,7 @@ func (f *frame) lookup(name string) (val, bool) {
 	return val{}, false
 }
 
-// Limits of an evaluation where the caller gives none.
+// Limits of an evaluation where the caller sets none.
 const (
 	defaultDepth = 500
 	defaultBytes = 96 << 20
@@ -155,7 +155,7 @@ type evaluation struct {
 }
 
 // begin starts an evaluation, in the memory of the one before where the Env has kept
-// that. The Env gives its memory away until end returns it, so that an evaluation
+// that. The Env has no memory until end returns it, so that an evaluation
 // inside of a callback does not find it.
 func begin(x *Expr, env *Env) *evaluation {
 	e := env.spare

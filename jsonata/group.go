@@ -14,6 +14,8 @@ import "github.com/steppehq/steppe/value"
 
 // group is the values with one key.
 type group struct {
+	// pair is the number of the key: value pair that made the group, for two pairs
+	// must not make the same key.
 	key    string
 	pair   int
 	items  value.ArrayBuilder // of a sequence
@@ -70,6 +72,7 @@ func (e *evaluation) groupBy(pairs []pair, input val, tuples []tuple, f *frame) 
 	g := groups{e: e, pairs: pairs, list: e.groups}
 	e.groups = nil
 	switch {
+	// Each value sees what the steps before have bound to it.
 	case tuples != nil:
 		for i := range tuples {
 			g.add(&tuples[i].at, &tuples[i], tuples[i].frame(f))
@@ -79,6 +82,7 @@ func (e *evaluation) groupBy(pairs []pair, input val, tuples []tuple, f *frame) 
 		for i := range items {
 			g.add(&val{Value: items[i]}, nil, f)
 		}
+	// An empty array still makes an object, of keys that do not depend on items.
 	case input.Kind() == value.Array:
 		g.add(&val{}, nil, f)
 	default:
@@ -188,6 +192,7 @@ func (g *groups) begin(key string, p int, at *val) int {
 	}
 	g.e.meter.Hold(groupBytes)
 	g.list = append(g.list, group{key: key, pair: p, at: *at})
+	// The index is made when searching the list would take longer.
 	if n := len(g.list); g.index != nil {
 		g.index[key] = n - 1
 	} else if n > fewGroups {

@@ -30,7 +30,7 @@ import (
 // JavaScript, so large ones lose digits. Words know numbers up to trillions, and more
 // as "thousand trillion".
 
-// integerStyle tells how a picture writes whole numbers.
+// integerStyle says how a picture writes whole numbers.
 type integerStyle uint8
 
 const (
@@ -44,17 +44,23 @@ const (
 // integerPicture is a picture of whole numbers (XPath and XQuery Functions 3.1,
 // "fn:format-integer").
 type integerPicture struct {
-	style        integerStyle
-	text         string
+	style integerStyle
+	// text is the picture without its modifier, for messages.
+	text string
+	// upper is A, I or W; title is Ww, each word with a capital letter.
 	upper, title bool
 	ordinal      bool
-	zero         rune
-	mandatory    int
-	optional     int
-	groups       []grouping
-	regular      int
-	separator    string
-	width        int // how many digits to read, 0 for all
+	// zero is the zero of the picture's digits. mandatory and optional count its
+	// digits and #, and groups its separators, from the right.
+	zero      rune
+	mandatory int
+	optional  int
+	groups    []grouping
+	// regular is the distance of separators that repeat, 0 for none, and separator
+	// the one they all are.
+	regular   int
+	separator string
+	width     int // how many digits to read, 0 for all
 }
 
 // grouping is a separator and how many digits stand behind it.
@@ -226,6 +232,7 @@ func insertFromEnd(chars []rune, g grouping) []rune {
 // ordinalSuffix is what English has behind the digits of an ordinal: 11th, but 21st.
 func ordinalSuffix(digits string) string {
 	n := len(digits)
+	// 11th, 12th and 13th, not 11st.
 	if n > 1 && digits[n-2] == '1' {
 		return "th"
 	}
@@ -243,6 +250,8 @@ func ordinalSuffix(digits string) string {
 // toLetters writes n as spreadsheets number columns; 0 is "".
 func toLetters(n float64) string {
 	var letters []byte
+	// Without a zero among the letters, 26 is Z and 27 is AA: one is taken off before
+	// each division.
 	for n > 0 {
 		letters = append([]byte{'a' + byte(math.Mod(n-1, 26))}, letters...)
 		n = math.Floor((n - 1) / 26)
@@ -400,8 +409,10 @@ func fromWords(text string) (float64, bool) {
 		switch {
 		case !known:
 			return 0, false
+		// A hundred or a magnitude: it multiplies all of its segment.
 		case n >= 100:
 			segments[last] *= n
+		// The segment has its magnitude: the next one begins.
 		case segments[last] >= 1000:
 			segments = append(segments, n)
 		default:

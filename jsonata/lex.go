@@ -11,11 +11,11 @@ import (
 // The lexer cuts an expression into tokens on demand, because the language has two
 // meanings for a slash: the parser alone knows whether an operand may begin, and then
 // it is a regular expression. Positions are the offsets in bytes at which tokens end;
-// errors are turned into characters at the door of the package, where the reference
+// errors are turned into characters when they leave the package, where the reference
 // implementation counts UTF-16 units. A name is whatever stands between blanks and
 // operators, so that names in any script need no table.
 
-// tokenKind tells what a token is.
+// tokenKind says what a token is.
 type tokenKind uint8
 
 const (
@@ -209,6 +209,7 @@ func (l *lexer) number() lexeme {
 	} else {
 		digits()
 	}
+	// A point without a digit behind it is not the number's: 1..3 is a range.
 	if back := l.at; l.at < len(text) && text[l.at] == '.' {
 		l.at++
 		if !digits() {
@@ -284,6 +285,7 @@ func (l *lexer) regex() lexeme {
 				l.at++
 			}
 			return lexeme{kind: regexToken, text: pattern, flags: l.text[from:l.at], at: l.at}
+		// A slash inside of brackets does not end the expression, as in the reference.
 		case '(', '[', '{':
 			depth++
 		case ')', ']', '}':

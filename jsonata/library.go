@@ -8,6 +8,29 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # The functions
+//
+// A function is one line of a table: its name, its signature, and a Go function of
+// the arguments that the signature has checked. The tables are by what the functions
+// are about (textFunctions, numberFunctions, arrayFunctions, objectFunctions,
+// timeFunctions), those whose results are sequences are in sequenceFunctions, and
+// those that only Step Functions has are in awsFunctions. To add one, add a line, and
+// expressions that use it to testdata/oracle/cases.jsonl.
+//
+// What a function must keep to:
+//
+// - An argument that is undefined makes the result undefined, unless the reference
+//   says otherwise.
+// - It counts before it works: tick for loops, items, grown, members or texts for
+//   what it is about to build, and charge for what the result holds.
+// - It fails with throw, which names the call, and calls functions it was given by
+//   callback.
+// - It keeps neither the slice of its arguments nor anything that depends on the
+//   time, on a map's order, or on chance but e.random.
+//
+// What follows the tables is prepare, the last pass of the compiler: it notes on each
+// node which shorter way an evaluation may take (see eval.go).
+
 // native is what a builtin does with its arguments, which its signature has
 // checked.
 type native func(e *evaluation, args []val) value.Value
@@ -57,7 +80,7 @@ func init() { // functions call functions: the tables refer to themselves
 	builtins["eval"] = &function{name: "eval", signature: parseSignature("<sx?:x>", 0), native: evalFunction}
 }
 
-// builtinNamed gives a function of a dialect, nil when there is none.
+// builtinNamed returns a function of a dialect, nil when there is none.
 func builtinNamed(name string, o Options) *function {
 	if o.StepFunctions {
 		if name == "eval" {
@@ -92,6 +115,7 @@ func prepare(n *node, o Options) bool {
 		if n.kind == literalNode && n.simple {
 			n.way = literalWay
 		}
+	// A path of one plain name becomes a field: it has a way of its own in eval.
 	case pathNode:
 		if direct(n) {
 			n.way = followWay
@@ -107,10 +131,14 @@ func prepare(n *node, o Options) bool {
 		}
 	case objectNode:
 		n.fixed = fixedKeys(n.pairs)
+	// A block that binds nothing needs no frame; one that is a single expression is
+	// only a pair of parentheses.
 	case blockNode:
 		n.binds = binds
 		n.within = len(n.items) == 1 && !binds && !n.tuple && !n.grouped && !n.keepArray && len(n.predicates) == 0 && len(n.stages) == 0
 		return false
+	// Bindings inside of a lambda are in its own frame, and so none of what is around
+	// it.
 	case lambdaNode:
 		n.alone = !keepsFrames(n.right)
 		return false
@@ -216,6 +244,8 @@ func evalFunction(e *evaluation, args []val, context val) val {
 			e.throw("D3121", value.Str(t.Error()))
 		}
 	}()
+	// The second argument is the context; an array is one value, as the input of any
+	// expression.
 	input := context
 	if len(args) > 1 && !args[1].IsUndefined() {
 		input = args[1]

@@ -81,13 +81,20 @@ func (s *symbols) digits(part string) (mandatory, all int) {
 
 // subPicture is one half of a picture, for positive or negative numbers.
 type subPicture struct {
-	text, prefix, suffix       string
-	active, integer, fraction  string
-	exponent                   string
-	hasExponent                bool
-	minInteger                 int
-	minFraction, maxFraction   int
-	minExponent, scale         int
+	text, prefix, suffix string
+	// active is what is between prefix and suffix; integer, fraction and exponent are
+	// its parts, with their grouping separators.
+	active, integer, fraction string
+	exponent                  string
+	hasExponent               bool
+	// The least and the most digits of each part. scale is how many integer digits an
+	// exponent leaves.
+	minInteger               int
+	minFraction, maxFraction int
+	minExponent, scale       int
+	// Where grouping separators are: at each multiple of regular, or after
+	// integerGroups digits counted from the point to the left, and fracsGroups to the
+	// right.
 	regular                    int
 	integerGroups, fracsGroups []int
 }
@@ -119,7 +126,7 @@ func (s *symbols) parse(e *evaluation, text string) subPicture {
 	return p
 }
 
-// check gives the error code of a sub-picture that is wrong. Where much is, the
+// check returns the error code of a sub-picture that is wrong. Where several rules are broken, the
 // last one counts.
 func (s *symbols) check(p *subPicture, mantissa string) string {
 	code := ""
@@ -129,6 +136,8 @@ func (s *symbols) check(p *subPicture, mantissa string) string {
 		}
 	}
 	count := func(text string) int { return strings.Count(p.text, text) }
+	// All rules are tried, in the order of the reference, whose last complaint is the
+	// one that is thrown.
 	set(count(s.decimal) > 1, "D3081")
 	set(count(s.percent) > 1, "D3082")
 	set(count(s.perMille) > 1, "D3083")
@@ -165,6 +174,7 @@ func (s *symbols) analyse(p *subPicture) {
 	p.minInteger, _ = s.digits(p.integer)
 	p.scale = p.minInteger
 	p.minFraction, p.maxFraction = s.digits(p.fraction)
+	// A picture without a single mandatory digit still shows one.
 	if p.minInteger == 0 && p.maxFraction == 0 {
 		if p.hasExponent {
 			p.minFraction, p.maxFraction = 1, 1
@@ -208,6 +218,7 @@ func (s *symbols) groups(part string, before bool) []int {
 func regularGroups(positions []int) int {
 	factor := 0
 	for _, n := range positions {
+		// Euclid's algorithm.
 		for a, b := factor, n; ; a, b = b, a%b {
 			if b == 0 {
 				factor = a
@@ -253,6 +264,8 @@ func formatNumber(e *evaluation, args []val) value.Value {
 
 // format writes a number by a sub-picture. Its sign is in the prefix already.
 func (s *symbols) format(p *subPicture, n float64) string {
+	// The sign is in the prefix, and rounding half to even is the same on both sides
+	// of zero.
 	n = math.Abs(n)
 	switch {
 	case strings.Contains(p.text, s.percent):
@@ -266,6 +279,8 @@ func (s *symbols) format(p *subPicture, n float64) string {
 	}
 	text := s.translate(strconv.FormatFloat(roundTo(n, p.maxFraction), 'f', p.maxFraction, 64))
 	integer, fraction, _ := strings.Cut(text, ".")
+	// FormatFloat has written a 0 before the point and zeros up to the most digits
+	// behind it; the picture says which of them remain.
 	integer = strings.TrimLeft(integer, s.zero)
 	fraction = strings.TrimRight(fraction, s.zero)
 	integer = s.zeros(p.minInteger-runes(integer)) + integer

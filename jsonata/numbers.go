@@ -50,6 +50,7 @@ func onNumber(fn func(float64) float64) native {
 // appendJSNumber writes a number as JavaScript does: in full up to 10^21, and
 // with at most 15 digits where it has a fraction.
 func appendJSNumber(dst []byte, v value.Value) []byte {
+	// JavaScript shows all digits of whole numbers that a float64 holds.
 	if i, ok := v.Int64(); ok {
 		if i > -1<<53 && i < 1<<53 || v.IsInteger() && v.Float64() == float64(i) && big.NewFloat(v.Float64()).IsInt() && exactly(i) {
 			return strconv.AppendInt(dst, i, 10)
@@ -59,6 +60,8 @@ func appendJSNumber(dst []byte, v value.Value) []byte {
 	if !finite(f) {
 		return append(dst, "null"...)
 	}
+	// jsonata-js rounds fractions to 15 significant digits in $string, so that 0.1 +
+	// 0.2 is shown as 0.3.
 	if f != math.Trunc(f) {
 		f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'g', 15, 64), 64)
 	}
@@ -66,6 +69,8 @@ func appendJSNumber(dst []byte, v value.Value) []byte {
 	if f == 0 {
 		return append(dst, '0')
 	}
+	// Number.prototype.toString has an exponent from here on, with a sign and without
+	// leading zeros.
 	if abs >= 1e21 || abs < 1e-6 {
 		text := strconv.FormatFloat(f, 'e', -1, 64)
 		mantissa, exponent, _ := strings.Cut(text, "e")
@@ -105,6 +110,7 @@ func numberFunction(e *evaluation, args []val) value.Value {
 
 // parseNumber reads a number as JSON writes it, or in another base: 0x, 0o, 0b.
 func parseNumber(text string) (value.Value, bool) {
+	// Letters of both cases: | 0x20 makes the small one.
 	if len(text) > 2 && text[0] == '0' && strings.ContainsRune("xXoObB", rune(text[1])) {
 		n, err := strconv.ParseUint(text[2:], map[byte]int{'x': 16, 'o': 8, 'b': 2}[text[1]|0x20], 64)
 		if err != nil {
@@ -207,7 +213,7 @@ func pow(base, exponent float64) float64 {
 	return rounded
 }
 
-// float gives a random number from 0 up to but not including 1.
+// float returns a random number from 0 up to but not including 1.
 func (e *evaluation) float() float64 { return float64(e.random()>>11) / (1 << 53) }
 
 // random returns the next random number of the Env. Without a source the numbers are
@@ -223,6 +229,7 @@ func (e *evaluation) random() uint64 {
 	return z ^ z>>31
 }
 
+// random is $random of the reference: from 0 up to but not including 1.
 func random(e *evaluation, _ []val) value.Value { return value.Float(e.float()) }
 
 // total adds numbers up, whole ones exactly as long as they stay so.
@@ -241,6 +248,8 @@ func sum(e *evaluation, args []val) value.Value {
 		return value.Value{}
 	}
 	if e.expr.options.StepFunctions {
+		// An item with a fraction, or a sum that does not fit, has all of them added
+		// as floats instead.
 		exactSum := int64(0)
 		for _, item := range args[0].Items() {
 			whole, ok := item.Int64()
@@ -271,6 +280,7 @@ func extreme(sign int) native {
 	}
 }
 
+// average is $average, in floats.
 func average(_ *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[0].Len() == 0 {
 		return value.Value{}
@@ -278,6 +288,7 @@ func average(_ *evaluation, args []val) value.Value {
 	return numberOf(total(args[0].Value) / float64(args[0].Len()))
 }
 
+// boolean is $boolean: what a value counts as in a condition.
 func boolean(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -285,6 +296,7 @@ func boolean(e *evaluation, args []val) value.Value {
 	return value.Of(e.truth(args[0].Value))
 }
 
+// not is $not.
 func not(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}

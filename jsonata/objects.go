@@ -183,6 +183,8 @@ func (e *evaluation) transform(n *node, f *frame) *function {
 		if args[0].IsUndefined() {
 			return val{}
 		}
+		// The reference calls $clone by name, so an expression that binds it to
+		// something else breaks transforms (T2013).
 		if v, ok := f.lookup("clone"); ok && e.function(v.Value) == nil {
 			failAt("T2013", n, "", value.Value{})
 		}
@@ -224,6 +226,8 @@ func (t *transformation) tag(v value.Value) value.Value {
 		return value.Arr(items...)
 	case v.Kind() == value.Object && !fnLike(v):
 		t.e.members(v.Len() + 2)
+		// The place is taken before the members are numbered, so that an object has a
+		// smaller number than what is inside of it.
 		number := len(t.objects)
 		t.objects = append(t.objects, value.Value{})
 		object := value.NewObject(v.Len() + 1)
@@ -285,6 +289,8 @@ func (t *transformation) change(match value.Value) {
 		}
 		return
 	}
+	// Both clauses see the object as it was matched, with all changes made before and
+	// without the tags.
 	context := plain(t.result(match))
 	update := t.e.eval(t.n.right, &context, t.f)
 	if !update.IsUndefined() {
@@ -306,6 +312,8 @@ func (t *transformation) change(match value.Value) {
 	if deleted.IsUndefined() {
 		return
 	}
+	// The delete clause names members, one or several, of the match as the update has
+	// left it.
 	names := make(map[string]bool)
 	for _, name := range flatten1(deleted) {
 		if name.Kind() != value.String {

@@ -92,6 +92,7 @@ func (e *evaluation) binary(n *node, input *val, f *frame) value.Value {
 // depth, steps and what is held as if each operator made a text of its own.
 func (e *evaluation) concatenation(n *node, input *val, f *frame) value.Value {
 	first, chain := n, 0
+	// The chain ends at an operand that is anything but a plain &.
 	for l := n.left; l.kind == binaryNode && l.op == joinOperator && len(l.predicates) == 0 && !l.grouped; l = l.left {
 		first = l
 		chain++
@@ -101,6 +102,8 @@ func (e *evaluation) concatenation(n *node, input *val, f *frame) value.Value {
 	if e.depth > e.limits.Depth {
 		e.overrun(first)
 	}
+	// Operands may contain chains themselves: their texts are behind ours in the same
+	// slice, and are cut off when they are done.
 	if e.joined == nil {
 		e.joined = make([]byte, 0, 96) // most texts, without growing
 	}
@@ -254,6 +257,7 @@ func (e *evaluation) arithmetic(n *node, left, right *value.Value) value.Value {
 	if !okA || !okB {
 		return value.Value{}
 	}
+	// Division is not among these: 4/2 is a float that numberOf makes whole.
 	if a.exact && b.exact && e.expr.options.StepFunctions {
 		if v, ok := exact(n.op, a.whole, b.whole); ok {
 			return v
@@ -310,6 +314,7 @@ func numberOf(f float64) value.Value {
 
 // ordered evaluates < <= > >= of two numbers or two strings, strings by UTF-16 units.
 func (e *evaluation) ordered(n *node, left, right *value.Value) value.Value {
+	// Most comparisons are of two whole numbers, and need no floats.
 	if left.Kind() == value.Number && right.Kind() == value.Number {
 		if a, ok := left.Int64(); ok {
 			if b, ok := right.Int64(); ok {
@@ -367,6 +372,7 @@ func (e *evaluation) negate(n *node, input *val, f *frame) value.Value {
 
 // negate returns -v. There is no -0, which JSON would show.
 func negate(v value.Value) value.Value {
+	// -MinInt64 does not fit, and is a float.
 	if i, ok := v.Int64(); ok && i != math.MinInt64 && i != 0 {
 		return value.Int(-i)
 	}

@@ -68,7 +68,7 @@ var powers = map[string]int{
 	"and": 30, "or": 25, "in": 40, "&": 50, "?:": 40, "??": 40,
 }
 
-// isOperand tells the operators that stand for an operand by themselves, or end one:
+// isOperand has the operators that stand for an operand by themselves, or end one:
 // what is behind them is no regular expression.
 var isOperand = map[string]bool{")": true, "]": true, "}": true, "*": true, "**": true, "%": true, "and": true, "or": true, "in": true}
 
@@ -95,7 +95,7 @@ func failAt(code string, n *node, token string, v value.Value) {
 	panic(e)
 }
 
-// advance goes on to the next token.
+// advance reads the next token. operand says whether one may begin there.
 func (p *parser) advance(operand bool) {
 	p.tok = p.lex.next(operand)
 	if p.is("!") || p.is("~") {

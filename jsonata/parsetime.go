@@ -22,6 +22,7 @@ import (
 // parseTime reads a time by a picture. It is false when the text does not look
 // like the picture.
 func (e *evaluation) parseTime(text, picture string) (int64, bool) {
+	// One group for each part, so that group i+1 of a match is part i.
 	parts := e.datePicture(picture)
 	var pattern strings.Builder
 	pattern.WriteString("(?i)^")
@@ -49,6 +50,7 @@ func (e *evaluation) parseTime(text, picture string) (int64, bool) {
 			components[parts[i].component] = e.parsePart(&parts[i], text[m[2*i+2]:m[2*i+3]])
 		}
 	}
+	// A picture of nothing but text says no time.
 	if len(components) == 0 {
 		return 0, false
 	}
@@ -200,12 +202,16 @@ func (e *evaluation) timeOf(c map[byte]int) int64 {
 	case only(c, "Xxw", dates), only(c, "XW", dates):
 		e.throw("D3136")
 	}
+	// Hours of twelve count only together with am and pm, and where no hour of 24 is
+	// given.
 	twelve := !only(c, "Hmsf", times) && only(c, "Phmsf", times)
 	if twelve {
 		order += "Phmsf"
 	} else {
 		order += "Hmsf"
 	}
+	// From the greatest component to the smallest: before the first given one comes
+	// now, behind the last the least.
 	current := time.UnixMilli(e.env.Millis).UTC()
 	started, ended := false, false
 	for i := range len(order) {

@@ -366,7 +366,7 @@ type tuple struct {
 	vals  []val
 }
 
-// bind gives a variable a value, a new one where it has one. The arrays of t must not
+// bind returns a variable a value, a new one where it has one. The arrays of t must not
 // be shared with a tuple that is still used: see copied.
 func (t *tuple) bind(name string, v val) {
 	for i, n := range t.names {

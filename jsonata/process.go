@@ -243,7 +243,7 @@ func (p *processor) dot(n *node) *node {
 	return path
 }
 
-// lastStep gives the step that what stands behind an expression belongs to.
+// lastStep returns the step to which what follows an expression belongs.
 func lastStep(n *node) *node {
 	if n.kind == pathNode {
 		return n.items[len(n.items)-1]
@@ -421,7 +421,7 @@ func resolve(path *node) {
 }
 
 // tailCalls marks the calls at the end of a lambda's body, so that they take no
-// depth: they are handed back to whoever called the lambda.
+// depth: they are returned to the caller of the lambda.
 func tailCalls(n *node) *node {
 	switch n.kind {
 	case callNode:

@@ -160,7 +160,9 @@ type found struct {
 	start, end int // in bytes
 	unit       int // start in UTF-16 units
 	groups     []string
-	there      []bool
+	// A group that has no part in the match is not there, which is not the same as an
+	// empty one.
+	there []bool
 	// next finds the match after this one.
 	next func() *found
 }
@@ -330,6 +332,7 @@ func (m *found) group(e *evaluation, b *strings.Builder, rest string) int {
 		return used
 	}
 	n, _ := strconv.Atoi(rest[:used])
+	// The number has a digit too many: the last one is text.
 	if used > 1 && n > len(m.groups) {
 		used--
 		n, _ = strconv.Atoi(rest[:used])

@@ -155,9 +155,11 @@ func (e *evaluation) validate(fn *function, args []val, context val) []val {
 			e.throw("D1001", args[i].Value)
 		}
 	}
+	// The wrapped input is one value to a function as well.
 	if context.flags&flagOuter != 0 {
 		context = plain(context.At(0))
 	}
+	// Nearly all calls: one argument for each parameter, all of the right types.
 	each := len(args) == len(params) // one argument a parameter
 	for i := 0; each && i < len(params); i++ {
 		each = !params[i].many && params[i].takes(&args[i].Value)
@@ -225,6 +227,7 @@ func (e *evaluation) match(params []param, counts []int, args []val) bool {
 	if p.optional {
 		least = 0
 	}
+	// The most first, as a greedy * or + does; fewer when the rest finds no place.
 	for n := most; n >= least; n-- {
 		counts[0] = n
 		if e.match(params[1:], counts[1:], args[n:]) {

@@ -69,11 +69,13 @@ type sortItem struct {
 // sortItems sorts in place. An undefined key comes last in either direction.
 func (e *evaluation) sortItems(step *node, items []sortItem) {
 	key := func(item *sortItem, i int) value.Value {
+		// Keys are evaluated up to the term that is asked for, and no further.
 		for len(item.keys) <= i {
 			item.keys = append(item.keys, e.eval(step.terms[len(item.keys)].expr, &item.at, item.f).Value)
 		}
 		return item.keys[i]
 	}
+	// Pointers are sorted, since an item is large and moves often.
 	pointers := make([]*sortItem, len(items))
 	for i := range items {
 		pointers[i] = &items[i]

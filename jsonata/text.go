@@ -170,6 +170,7 @@ func substring(e *evaluation, args []val) value.Value {
 		return value.Value{}
 	}
 	e.texts(2 * len(args[0].Str())) // its characters, too
+	// Positions are characters, which only a slice of them can be indexed by.
 	chars := value.Runes(args[0].Str())
 	n := len(chars)
 	if args[1].IsUndefined() && len(args) > 2 && !args[2].IsUndefined() {
@@ -270,6 +271,7 @@ func pad(e *evaluation, args []val) value.Value {
 	e.charge(int64(missing) + int64(len(text)))
 	e.tick((missing + len(text) + len(fill)) / 16)
 	e.meter.Hold(12*int64(missing) + 4*int64(len(fill)) + int64(len(text)))
+	// The fill is repeated and cut in the middle where it must be.
 	chars := value.Runes(fill)
 	padding := make([]rune, missing)
 	for i := range padding {
@@ -309,6 +311,8 @@ func split(e *evaluation, args []val) value.Value {
 		limit = intArg(args[2])
 	}
 	var parts []value.Value
+	// add keeps a part unless there are enough; the rest of the text need not be
+	// looked at then.
 	add := func(part string) bool {
 		if limit >= 0 && len(parts) >= limit {
 			return false
@@ -416,6 +420,7 @@ func replace(e *evaluation, args []val) value.Value {
 		}
 		e.tick(len(text) / 16)
 		text, part := comparable(text, args[1].Str())
+		// The size of the result is known before it is made, and charged.
 		count := strings.Count(text, part)
 		if limit >= 0 {
 			count = min(count, limit)
@@ -443,6 +448,8 @@ func replace(e *evaluation, args []val) value.Value {
 			b.WriteString(v.Str())
 		}
 		start = m.end
+		// What is too large already is charged below; going on would only make it
+		// larger.
 		if int64(b.Len()) > e.limits.Bytes {
 			break
 		}
@@ -463,6 +470,8 @@ func base64encode(e *evaluation, args []val) value.Value {
 	e.texts(3 * len(text))
 	raw := value.JavaBytes(text)
 	if !e.expr.options.StepFunctions {
+		// The reference encodes the lower byte of each UTF-16 unit, as Node.js does for
+		// its encoding binary.
 		raw = raw[:0:0]
 		for _, c := range value.UTF16(text) {
 			raw = append(raw, byte(c))
@@ -599,10 +608,12 @@ func unescaped(text, keep string) (decoded string, ok bool) {
 	return string(raw), utf8.Valid(raw)
 }
 
+// isHexDigit reports whether c may stand in a %XX.
 func isHexDigit(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
+// unhex returns the value of a hexadecimal digit.
 func unhex(c byte) byte {
 	switch {
 	case c <= '9':

@@ -32,7 +32,7 @@ import (
 //
 // A scan visits every object and array below a value, itself included, and applies
 // the token behind it to those that it fits; in the middle of a path, and on an
-// array, it goes on with the items whatever the token says (scanned).
+// array, it continues with the items whatever the token says (scanned).
 //
 // Messages show the way with the indexes that were taken, which at holds. Making them
 // costs more than finding nothing does, so below a wildcard over an array, where they
@@ -171,7 +171,7 @@ func (e *evaluation) eval(i int, at value.Value, wrapped bool) error {
 	return nil
 }
 
-// member goes on with a member. One that is missing in the middle of a path is an
+// member continues with a member. One that is missing in the middle of a path is an
 // error only if strict says so.
 func (e *evaluation) member(i int, at value.Value, name string) error {
 	v, ok := at.Lookup(name)
@@ -214,12 +214,12 @@ func (e *evaluation) members(i int, at value.Value) error {
 	return e.result(t.merge(at))
 }
 
-// item goes on with an item; down decides what one beyond the end is.
+// item continues with an item; down decides what one beyond the end is.
 func (e *evaluation) item(i int, at value.Value, n int) error {
 	return e.down(i, place{index: n}, at.At(n), true)
 }
 
-// items goes on with several items.
+// items continues with several items.
 func (e *evaluation) items(i int, at value.Value, numbers []int) error {
 	for _, n := range numbers {
 		if err := e.item(i, at, n); err != nil {
@@ -243,7 +243,7 @@ func (e *evaluation) all(i int, at value.Value) error {
 			e.quiet++
 			err := e.item(i, at, n)
 			e.quiet--
-			if failed, ok := err.(*Error); ok && !failed.NotFound { //nolint:errorlint // eval gives no other
+			if failed, ok := err.(*Error); ok && !failed.NotFound { //nolint:errorlint // eval returns no other
 				return err
 			}
 		}
@@ -298,7 +298,7 @@ func (e *evaluation) below(p place, i int, v value.Value, wrapped bool) error {
 }
 
 // scanned applies the token that a scan looks for to a value that it fits. On
-// an array in the middle of a path Jayway goes on with every item, whatever
+// an array in the middle of a path Jayway continues with every item, whatever
 // the token says.
 func (e *evaluation) scanned(i int, at value.Value, wrapped bool) error {
 	if at.Kind() != value.Array || i == len(e.path.tokens)-1 {
@@ -347,7 +347,7 @@ func (e *evaluation) holds(t *token, item value.Value) (bool, error) {
 	return t.test.holds(e, item)
 }
 
-// filter goes on with the items for which the condition holds, or with an object for
+// filter continues with the items for which the condition holds, or with an object for
 // which it does.
 func (e *evaluation) filter(i int, at value.Value, wrapped bool) error {
 	t := &e.path.tokens[i]

@@ -38,11 +38,13 @@ type test struct {
 	size         int // number of comparisons
 }
 
+// comparison is one condition: two operands and an operator, or one operand that must
+// be there.
 type comparison struct {
 	left, right operand
 	op          string // "" asks whether left is there
 	negated     bool   // of ""
-	// same tells that both sides are the same path: where they give one Java value,
+	// same reports that both sides are the same path: where they lead to one Java value,
 	// even arrays and objects, which compare with nothing else, are equal.
 	same bool
 }
@@ -84,7 +86,7 @@ func (o *operand) resolve(e *evaluation, item value.Value) (value.Value, error) 
 		item = e.root
 	}
 	v, err := o.path.evalDefinite(item, wrapped, e.java, true)
-	if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // evalDefinite gives no other
+	if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // evalDefinite returns no other
 		return value.Value{}, nil
 	}
 	return v, err
@@ -96,7 +98,7 @@ func (c *comparison) holds(e *evaluation, item value.Value) (bool, error) {
 	if c.op == "" {
 		// A path from the document on is applied to the item, too.
 		left, err := c.left.path.evalDefinite(item, false, e.java, true)
-		if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // evalDefinite gives no other
+		if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // evalDefinite returns no other
 			return c.negated, nil
 		}
 		there := left.Kind() != value.Null && c.left.path.hasAll(left)

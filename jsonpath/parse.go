@@ -58,6 +58,7 @@ func compile(text string, regexes *regex.Set, depth int) (*Path, error) {
 	return path, nil
 }
 
+// parser reads one path; pos is the next byte of text.
 type parser struct {
 	text   string
 	pos    int

@@ -48,19 +48,19 @@ type Path struct {
 // SyntaxError says that a text is no path.
 type SyntaxError struct{ Path, Reason string }
 
-// Error gives path and reason.
+// Error returns path and reason.
 func (e *SyntaxError) Error() string { return fmt.Sprintf("invalid path %q: %s", e.Path, e.Reason) }
 
 // Error says that a path could not be applied to a document, in the words that AWS
 // shows (Jayway's).
 type Error struct {
 	Message string
-	// NotFound tells that a part of the path is not there, rather than of a
+	// NotFound reports that a part of the path is not there, rather than of a
 	// kind that the path cannot be applied to.
 	NotFound bool
 }
 
-// Error gives the message.
+// Error returns the message.
 func (e *Error) Error() string { return e.Message }
 
 // String is the text that the path was compiled from.

@@ -7,6 +7,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// tokenKind says which values a step picks.
 type tokenKind uint8
 
 const (
@@ -28,7 +29,7 @@ type token struct {
 	open    [2]bool  // which ends of a slice are open
 	back    bool     // numbers[0] counts from the end
 	test    test     // of a filter
-	// forward tells whether all tokens after this one are definite.
+	// forward reports whether all tokens after this one are definite.
 	forward bool
 }
 

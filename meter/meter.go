@@ -43,20 +43,20 @@ var (
 type Stop struct {
 	// Err is [ErrWork], [ErrBytes], or the error of Pace.
 	Err error
-	// Interrupted tells that Err is Pace's: nothing has failed.
+	// Interrupted reports that Err is Pace's: nothing has failed.
 	Interrupted bool
 }
 
-// Error gives the reason.
+// Error returns the reason.
 func (s *Stop) Error() string { return s.Err.Error() }
 
-// Unwrap gives Err.
+// Unwrap returns Err.
 func (s *Stop) Unwrap() error { return s.Err }
 
 // Config says what a meter allows. The zero Config allows everything.
 type Config struct {
 	// Work bounds what is done from one [Meter.Renew] to the next, in units of
-	// about 50 ns of processor time; Bytes what is built meanwhile, in bytes of memory.
+	// about 50 ns of processor time; Bytes what is built in that time, in bytes of memory.
 	// 0 is no bound.
 	Work, Bytes int64
 	// Pace is called at least each PaceWork units, and whenever what is held has
@@ -154,7 +154,7 @@ func (m *Meter) Release(bytes int64) {
 // they do not count.
 func (m *Meter) full(bytes int64) {
 	if m.held > m.heldEnd || m.held < 0 {
-		m.held -= bytes // nobody builds them
+		m.held -= bytes // they are not built
 		panic(&Stop{Err: ErrBytes})
 	}
 	m.look()

@@ -42,6 +42,7 @@ type application struct {
 	call  *functionCall
 }
 
+// meter returns the meter of the evaluation, which may be nil.
 func (a *application) meter() *meter.Meter { return a.scope.Meter }
 
 // made counts the items or members that a function makes.
@@ -96,7 +97,7 @@ const (
 	digestWork = 1000 // of the longest text, in a meter's units
 )
 
-// integer gives a number that Java holds as an int, without its fraction.
+// integer returns a number that Java holds as an int, without its fraction.
 func integer(v value.Value) (int64, error) {
 	n := math.Trunc(v.Float64())
 	if v.Kind() != value.Number || n < math.MinInt32 || n > math.MaxInt32 {

@@ -18,7 +18,7 @@ type expression struct {
 	expr  *jsonata.Expr
 	text  string
 	field string // the field it stands in, for messages: Output/a[0]
-	// context tells that it may look at $states.context, which is costly to
+	// context reports that it may look at $states.context, which is costly to
 	// make.
 	context   bool
 	variables []string
@@ -36,7 +36,7 @@ func IsExpression(v value.Value) bool {
 type ExpressionError struct {
 	// Path leads from the field to the expression.
 	Path []string
-	// Unsupported tells an expression that is right but refers to what is not
+	// Unsupported distinguishes an expression that is right but refers to what is not
 	// there from one that is wrong.
 	Unsupported bool
 	Message     string

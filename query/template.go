@@ -43,7 +43,7 @@ func (e *TemplateError) Error() string {
 	return fmt.Sprintf("the value for the field '%s' must be a valid JSONPath or a valid intrinsic function call: %v", e.Field, e.Err)
 }
 
-// Unwrap gives the reason.
+// Unwrap returns the reason.
 func (e *TemplateError) Unwrap() error { return e.Err }
 
 // Template reads a payload template. The error is a [*TemplateError].

@@ -21,7 +21,7 @@ func (a *application) writer() *textWriter { return &textWriter{meter: a.meter()
 // the string that is made of it.
 const textBytes = 3
 
-// count counts bytes that are to be written.
+// count counts bytes before they are written.
 func (t *textWriter) count(n int) {
 	t.meter.Work(1 + int64(n)/16)
 	t.meter.Hold(textBytes * int64(n))

@@ -12,8 +12,8 @@ import (
 // # The machine
 //
 // Go's package regexp, whose compiler makes the programs, runs them to the end
-// without telling anyone. This machine runs the same programs, tells a meter what it
-// does every 1,024 steps, and can begin anywhere in a text with its eyes open for
+// without a way to stop it. This machine runs the same programs, counts what it does on
+// a meter every 1,024 steps, and can begin anywhere in a text with its eyes open for
 // what stands before (\b, ^).
 //
 // It is Pike's machine ("The text editor sam", 1987; explained at
@@ -96,7 +96,7 @@ func (k *Machine) prepare(r *Regex, m *meter.Meter, caps int) {
 	}
 }
 
-// chunk is after how many steps the meter is told.
+// chunk is the number of steps after which the meter counts them.
 const chunk = 1 << 10
 
 // stepsPerUnit is how many steps of the machine are a unit of work.

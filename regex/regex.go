@@ -2,7 +2,7 @@
 // they are compiled and matches that are counted while they are searched.
 //
 // Syntax and matches are those of Go's package regexp, whose parser and compiler it
-// uses. The matcher is its own: a search tells a [meter.Meter] what it does and so
+// uses. The matcher is its own: a search counts what it does on a [meter.Meter] and so
 // can be ended or held up anywhere, and begins at any place of a text without losing
 // sight of what stands before.
 //
@@ -53,7 +53,7 @@ type Regex struct {
 	// starts are the conditions at which a match may begin; never where none can.
 	starts syntax.EmptyOp
 	never  bool
-	// prefix is what every match begins with; whole tells that it is all of it.
+	// prefix is what every match begins with; whole reports that it is all of it.
 	prefix string
 	whole  bool
 	looks  bool // it has conditions on what is around a place

@@ -97,6 +97,8 @@ type decoder struct {
 	given []byte
 }
 
+// newDecoder begins to read b. Names that occur twice are allowed:
+// [ObjectBuilder.Set] decides which value stands.
 func newDecoder(b []byte) *decoder {
 	d := &decoder{size: len(b)}
 	if masked := maskHalves(b); masked != nil {

@@ -30,7 +30,7 @@ func ParseDoc(raw []byte) (*Doc, error) {
 	return &Doc{raw: raw, tree: tree, decoded: true}, nil
 }
 
-// ParseText is [ParseDoc] of a string, in which halves may stand as they are: its
+// ParseText is [ParseDoc] of a string, in which halves may be as they are: its
 // bytes have their escapes.
 func ParseText(text string) (*Doc, error) { return ParseDoc([]byte(EscapeHalves(text))) }
 

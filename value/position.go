@@ -69,7 +69,7 @@ func locateIn(text []byte, start, end int, path []string, here int) int {
 
 // Duplicate is a name that occurs in an object more than once.
 type Duplicate struct {
-	// Path leads to the member. First is where its name stands first, Last where
+	// Path leads to the member. First is where its name occurs first, Last where
 	// the one is whose value [Decode] takes.
 	Path        []string
 	First, Last Position
@@ -80,11 +80,11 @@ type Duplicate struct {
 // JSON it returns those before the place where it is not.
 func Duplicates(text []byte, most int) []Duplicate {
 	f := duplicates{decoder: newDecoder(text), text: text, most: most}
-	_ = f.value(nil, 0) // what is no JSON is told by Decode
+	_ = f.value(nil, 0) // Decode reports what is no JSON
 	return f.found
 }
 
-// duplicates looks for names that stand more than once.
+// duplicates looks for names that occur more than once.
 type duplicates struct {
 	*decoder
 	text  []byte
