@@ -45,7 +45,6 @@ func partition(e *evaluation, args []val) value.Value {
 	if size == 0 {
 		return value.Value{}
 	}
-	// The message is the service's.
 	if size < 0 {
 		e.awsFailure("The chunk size must be positive")
 	}
