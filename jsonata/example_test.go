@@ -62,7 +62,7 @@ func ExampleError() {
 	fmt.Println(err)
 	// Output:
 	// T2001 12 The left side of the "+" operator must evaluate to a number
-	// S0207: Unexpected end of expression
+	// S0203: Expected "]" before end of expression
 }
 
 // References are what an expression takes from outside, for checks before it is
