@@ -269,7 +269,7 @@ func single(e *evaluation, args []val) val {
 
 // reduce is $reduce. It begins with the initial value, or else with the first item.
 // The function must take two arguments (D3050). Each turn leaves the sum before
-// behind, which the meter is told of.
+// behind, which is released to the meter.
 func reduce(e *evaluation, args []val) val {
 	if args[0].IsUndefined() {
 		return val{}
