@@ -7,6 +7,15 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// Questions about a whole machine are answered by walking over its states: walk
+// visits each, outer ones first, with the path that leads to it in the definition,
+// which becomes the location of a diagnostic. A visitor that keeps the path must copy
+// it. What a walk is asked for:
+//
+// - whether an Express machine may have all that is in it (ExpressUnsupported),
+// - which variables each state refers to (VariableReferences),
+// - what a linter may find (lint.go), and what a server performs (performed.go).
+
 // walk visits all states, outer ones first, with the path to each.
 func walk(group *States, path []string, visit func(st State, path []string)) {
 	if group == nil { // as it may be in a tree with errors
@@ -31,11 +40,14 @@ func walk(group *States, path []string, visit func(st State, path []string)) {
 	}
 }
 
+// problem makes an error of the schema.
 func problem(path []string, message string) Diagnostic {
 	return Diagnostic{Severity: SeverityError, Code: SchemaValidationFailed, Message: message, Location: location(path), Path: path}
 }
 
-// ExpressUnsupported names what a machine has that Express machines must not.
+// ExpressUnsupported returns an error for all that a machine has and Express machines
+// must not: activities, task tokens, jobs, Distributed Maps (developer guide,
+// "Choosing workflow type").
 func ExpressUnsupported(m *StateMachine) []Diagnostic {
 	found := expressTasks(m.States, nil)
 	walk(m.States, nil, func(st State, path []string) {
@@ -50,7 +62,7 @@ func ExpressUnsupported(m *StateMachine) []Diagnostic {
 	return found
 }
 
-// expressTasks names the tasks that Express executions must not have.
+// expressTasks returns an error for each task that Express executions must not have.
 func expressTasks(states *States, path []string) []Diagnostic {
 	var found []Diagnostic
 	walk(states, path, func(st State, path []string) {
@@ -66,7 +78,8 @@ func expressTasks(states *States, path []string) []Diagnostic {
 	return found
 }
 
-// expressLacks tells why Express executions must not have a task, "" where they may.
+// expressLacks returns why Express executions must not have a task, in AWS's words,
+// "" where they may. The blank at the end of two of them is AWS's.
 func (r Resource) expressLacks() string {
 	switch {
 	case r.Kind == ActivityResource:
@@ -79,8 +92,9 @@ func (r Resource) expressLacks() string {
 	return ""
 }
 
-// VariableReferences tells for each state the variables it refers to, in the
-// order of their names (DescribeStateMachine, variableReferences).
+// VariableReferences returns for each state the variables it refers to, in the order
+// of their names (DescribeStateMachine, variableReferences). States that refer to
+// none are left out.
 func VariableReferences(m *StateMachine) value.Value {
 	refs := value.NewObject(0)
 	walk(m.States, nil, func(st State, _ []string) {
@@ -100,8 +114,8 @@ func VariableReferences(m *StateMachine) value.Value {
 	return refs.Value()
 }
 
-// ownVariables gives the variables that the fields of a state's own type refer
-// to.
+// ownVariables returns the variables that the fields of a state's own type refer to.
+// A new field that can hold a path or an expression must be added here.
 func ownVariables(st State) []string {
 	var names []string
 	path := func(p *query.Path) {
@@ -114,7 +128,7 @@ func ownVariables(st State) []string {
 			names = append(names, t.Variables()...)
 		}
 	}
-	seconds := func(list ...*Seconds) {
+	seconds := func(list ...*Integer) {
 		for _, s := range list {
 			if s != nil {
 				path(s.Path)
@@ -137,7 +151,7 @@ func ownVariables(st State) []string {
 			ruleVariables(st.Choices[i].Rule, path)
 			template(st.Choices[i].Condition)
 			template(st.Choices[i].Flow.Assign)
-			template(st.Choices[i].Flow.Made)
+			template(st.Choices[i].Flow.Output)
 		}
 	case *Wait:
 		seconds(st.Seconds)
@@ -178,7 +192,8 @@ func ownVariables(st State) []string {
 	return names
 }
 
-func ruleVariables(rule ChoiceRule, path func(*query.Path)) {
+// ruleVariables calls path with all paths of a rule.
+func ruleVariables(rule Rule, path func(*query.Path)) {
 	switch rule := rule.(type) {
 	case *And:
 		for _, r := range rule.Rules {

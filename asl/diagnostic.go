@@ -8,7 +8,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// Severity tells whether a diagnostic keeps a definition from being used.
+// Severity decides whether a diagnostic keeps a definition from being used.
 type Severity string
 
 // The severities.
@@ -21,9 +21,9 @@ const (
 //
 // Of the codes that ValidateStateMachineDefinition documents these are never
 // given: those about the state machine's name (STATE_MACHINE_NAME_…), which the
-// operation is not told; MISSING_DESCRIPTION, since a request without a
+// operation is not given; MISSING_DESCRIPTION, since a request without a
 // definition is refused before; and INVALID_RESOURCE, in whose place the
-// service was seen to give SCHEMA_VALIDATION_FAILED.
+// service was seen to report SCHEMA_VALIDATION_FAILED.
 type Code string
 
 // The codes of errors.
@@ -105,7 +105,7 @@ const (
 
 // The codes of the warnings of [ValidateOptions].Lint, which AWS does not have.
 const (
-	// DuplicateMember: a name stands in an object more than once.
+	// DuplicateMember: a name occurs in an object more than once.
 	DuplicateMember Code = "DUPLICATE_MEMBER"
 	// NoExpression: a text looks like an expression, and is not evaluated.
 	NoExpression Code = "NO_EXPRESSION"
@@ -130,12 +130,12 @@ type Diagnostic struct {
 	// Path leads to the place in the document, for [value.Locate]; where a field
 	// is not supported it leads to the field, the Location to what has it.
 	Path []string
-	// Help tells what to do about it, in words that AWS does not have; "" where there
+	// Help says what to do about it, in words that AWS does not have; "" where there
 	// are none.
 	Help string
 }
 
-// String gives code, message and location as CreateStateMachine does.
+// String returns code, message and location as CreateStateMachine does.
 func (d Diagnostic) String() string {
 	place := d.Location
 	if place == "" {
@@ -173,7 +173,7 @@ func InvalidDefinition(diagnostics []Diagnostic) string {
 	for _, d := range diagnostics {
 		switch {
 		case d.Severity != SeverityError:
-		case len(errors) > maxDiagnostics: // the last one tells how many more there were
+		case len(errors) > maxDiagnostics: // the last one says how many more there were
 			more++
 		default:
 			errors = append(errors, d.String())
@@ -191,17 +191,17 @@ func InvalidDefinition(diagnostics []Diagnostic) string {
 // ValidateOptions are the arguments of ValidateStateMachineDefinition.
 type ValidateOptions struct {
 	Express    bool
-	Warnings   bool // tell warnings too
+	Warnings   bool // report warnings too
 	MaxResults int  // 0: 100
 	// Offer is what there is for the tasks: what AWS does not have is an error, what
 	// is not performed a warning.
 	Offer Offer
-	// Lint tells, as warnings, also what AWS does not look for: names that nothing
-	// has, as far as can be told without running it.
+	// Lint reports, as warnings, also what AWS does not look for: names that nothing
+	// has, as far as can be known without running it.
 	Lint bool
 }
 
-// Report is what ValidateStateMachineDefinition tells.
+// Report is the answer of ValidateStateMachineDefinition.
 type Report struct {
 	Failed      bool
 	Diagnostics []Diagnostic
@@ -241,11 +241,11 @@ func Validate(definition []byte, opts ValidateOptions) Report {
 	return r
 }
 
-// Locate gives the place of a diagnostic in the JSON text of the definition.
+// Locate returns the place of a diagnostic in the JSON text of the definition.
 func (d Diagnostic) Locate(definition []byte) value.Position {
 	if d.Code == InvalidJSONDescription {
 		if _, err := value.Decode(definition); err != nil {
-			if syntax, ok := err.(*value.SyntaxError); ok { //nolint:errorlint // Decode gives no other
+			if syntax, ok := err.(*value.SyntaxError); ok { //nolint:errorlint // Decode returns no other
 				return value.PositionAt(definition, int(syntax.Offset))
 			}
 		}

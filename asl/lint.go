@@ -14,15 +14,17 @@ import (
 // maxLint bounds the warnings of a definition that AWS does not have.
 const maxLint = maxDiagnostics
 
-// linter looks for names in a definition that nothing has.
+// linter looks for names in a definition that nothing has. A name that some state
+// assigns counts everywhere: whether it is assigned on each way to a state cannot be
+// known from the text.
 type linter struct {
 	root      value.Value
 	variables map[string]bool // that some state assigns
 	found     []Diagnostic
 }
 
-// lint gives warnings that AWS does not have: of what is likely a slip, as far as
-// the text alone tells it. m may be a tree with parts missing.
+// lint returns warnings that AWS does not have: of what is likely a slip, as far as
+// the text alone shows. m may be a tree with parts missing.
 func lint(m *StateMachine, definition []byte) []Diagnostic {
 	l := &linter{variables: make(map[string]bool)}
 	var err error
@@ -38,15 +40,15 @@ func lint(m *StateMachine, definition []byte) []Diagnostic {
 	return l.found
 }
 
-// LintExpression gives the warnings about one expression of JSONata ("{% … %}") by
-// itself: any variable may be there, but no function that nobody has.
+// LintExpression returns the warnings about one expression of JSONata ("{% … %}") by
+// itself: any variable may be there, but no function that does not exist.
 func LintExpression(text string) []Diagnostic {
 	l := new(linter)
 	l.expression(text, nil)
 	return l.found
 }
 
-// at gives the part of a value to which a path leads.
+// at returns the part of a value to which a path leads.
 func at(v value.Value, path []string) value.Value {
 	for _, part := range path {
 		if n, err := strconv.Atoi(part); err == nil && v.Kind() == value.Array && n < v.Len() {
@@ -58,6 +60,7 @@ func at(v value.Value, path []string) value.Value {
 	return v
 }
 
+// warn adds a warning, unless there are enough.
 func (l *linter) warn(code Code, path []string, help, format string, args ...any) {
 	if len(l.found) == maxLint {
 		return
@@ -68,8 +71,8 @@ func (l *linter) warn(code Code, path []string, help, format string, args ...any
 	})
 }
 
-// didYouMean is the help for a name that nothing has, when there is one near it.
-// prefix stands before both.
+// didYouMean returns the help for a name that does not exist, when there is one near
+// it. prefix stands before both.
 func didYouMean(prefix, name string, names []string) string {
 	if len(names) > maxLint {
 		return ""
@@ -96,6 +99,8 @@ func (l *linter) assigned(v value.Value) {
 // states are looked at by themselves.
 var notEvaluated = []string{"Branches", "Comment", "ErrorEquals", "ItemProcessor", "Iterator", "Label", "Next", "Resource", "Type"}
 
+// state looks at one state; v is its text, which says more than the tree does about
+// what was written where.
 func (l *linter) state(st State, v value.Value, path []string) {
 	base := st.Base()
 	for i, name := range v.Names() {
@@ -153,7 +158,7 @@ func (l *linter) expression(text string, path []string) {
 	text = strings.TrimSpace(text[2 : len(text)-2])
 	x, err := jsonata.Compile(text, jsonata.Options{StepFunctions: true})
 	if err != nil {
-		return // it is an error, and told as one
+		return // it is an error, and reported as one
 	}
 	runes := []rune(text)
 	for _, ref := range x.References().Variables {

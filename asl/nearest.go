@@ -2,8 +2,8 @@ package asl
 
 import "strings"
 
-// Nearest gives the name that somebody meant by one that is not there: the one
-// with the fewest letters wrong, whatever their case. It is "" when more than a
+// Nearest returns the name that was likely meant by one that does not exist: the one
+// with the fewest letters wrong, whatever their case. It returns "" when more than a
 // third of the letters are wrong in all of them. Of two that are equally near it is
 // the first in alphabetical order.
 func Nearest(name string, names []string) string {
@@ -18,7 +18,9 @@ func Nearest(name string, names []string) string {
 }
 
 // edits counts the letters to be put in, taken out, changed or swapped with their
-// neighbour to make one text of the other; most stands for all counts from there.
+// neighbour to make one text of the other (the optimal string alignment distance);
+// most stands for all counts from there. Row i of the table has the distances of the
+// first i letters of a to each beginning of b; it needs the two rows before it.
 func edits(a, b string, most int) int {
 	from, to := []rune(a), []rune(b)
 	if len(from)-len(to) >= most || len(to)-len(from) >= most {

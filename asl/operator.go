@@ -9,6 +9,26 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # The operators of Choice rules
+//
+// There are 23 operators that compare with a constant, and 16 of them also with a
+// path (…Path). Most are made by multiplication: a type (String, Numeric, Timestamp)
+// and an order (Equals, LessThan, …). An operator is false, not an error, when either
+// side is of another type (spec, "Choice State"), and false too for strings where
+// Timestamp operators expect times. Only a path that names nothing is an error,
+// except for IsPresent, whose question it answers.
+//
+// Strings are ordered by UTF-16 units, as Java's compareTo does. Numbers are compared
+// exactly. Timestamps are compared as times, so that offsets and fractions of
+// different lengths make no difference.
+//
+// StringMatches has patterns in which * stands for any characters, none included, and
+// \ before a character takes its meaning away. matches remembers the last * only:
+// when the text behind it fails to match, the star takes one more character and the
+// rest is tried again. An earlier star need not be tried again, because whatever it
+// could take instead, the later one can make up for. So a match takes no more than
+// the product of the two lengths, and no recursion.
+
 // Operator is a comparison operator of Choice rules (spec, "Data-test
 // expressions").
 type Operator struct {
@@ -18,7 +38,7 @@ type Operator struct {
 	accepts   func(operand value.Value) bool
 	takesPath bool
 	holds     func(m *meter.Meter, variable, operand value.Value) bool
-	// absent tells that the operator asks whether the variable is there.
+	// absent reports that the operator asks whether the variable is there.
 	absent bool
 }
 
@@ -26,6 +46,8 @@ type Operator struct {
 // that take one.
 var operators = map[string]*Operator{}
 
+// The table is made of types and orders, which is shorter than 23 entries and cannot
+// forget one.
 func init() {
 	orders := map[string]func(order int) bool{
 		"Equals":            func(order int) bool { return order == 0 },
@@ -79,12 +101,15 @@ func init() {
 	}
 }
 
+// notTimestamp is AWS's message for text that is no timestamp.
 const notTimestamp = "String does not match RFC3339 timestamp"
 
+// isKind returns a test for values of a kind.
 func isKind(k value.Kind) func(value.Value) bool {
 	return func(v value.Value) bool { return v.Kind() == k }
 }
 
+// isTimestamp reports whether v is a string that is a timestamp.
 func isTimestamp(v value.Value) bool {
 	if v.Kind() != value.String {
 		return false
@@ -93,11 +118,14 @@ func isTimestamp(v value.Value) bool {
 	return ok
 }
 
+// compareNumbers orders two numbers; those with many digits take long, which is
+// counted.
 func compareNumbers(m *meter.Meter, a, b value.Value) int {
 	m.Work(int64(a.Digits() + b.Digits()))
 	return value.CompareNumbers(a, b)
 }
 
+// compareTimestamps orders two strings that are timestamps.
 func compareTimestamps(_ *meter.Meter, a, b value.Value) int {
 	at, _ := ParseTimestamp(a.Str())
 	bt, _ := ParseTimestamp(b.Str())
@@ -126,11 +154,11 @@ func ParseTimestamp(text string) (time.Time, bool) {
 	return at, err == nil
 }
 
-// matchSteps is after how many characters of a match the meter is told.
+// matchSteps is the number of steps of a match after which the meter counts them.
 const matchSteps = 1 << 10
 
-// matches compares text with a pattern in which * stands for any characters
-// and \ takes the meaning of the next one away.
+// matches reports whether all of text matches a pattern in which * stands for any
+// characters and \ takes the meaning of the next one away.
 func matches(m *meter.Meter, pattern, text string) bool {
 	// star and mark are where the last * was and what it had taken.
 	p, t, star, mark := 0, 0, -1, 0
@@ -163,6 +191,8 @@ func matches(m *meter.Meter, pattern, text string) bool {
 	return p == len(pattern)
 }
 
+// literalAt returns the byte that the text must have for the pattern at p, past a
+// backslash.
 func literalAt(pattern string, p int) byte {
 	if pattern[p] == '\\' && p+1 < len(pattern) {
 		return pattern[p+1]
@@ -196,7 +226,7 @@ func (r *Not) Holds(s *query.Scope) (bool, error) {
 	return !ok, err
 }
 
-// Holds compares.
+// Holds compares. A path that names nothing is a States.Runtime in AWS's words.
 func (c *Comparison) Holds(s *query.Scope) (bool, error) {
 	variable, err := c.Variable.Eval(s)
 	if stopped(err) {
@@ -219,17 +249,20 @@ func (c *Comparison) Holds(s *query.Scope) (bool, error) {
 	return c.compares(s.Meter, variable, operand)
 }
 
+// compares applies the operator, with the limits of the meter as errors.
 func (c *Comparison) compares(m *meter.Meter, variable, operand value.Value) (holds bool, err error) {
 	defer m.Caught(&err)
 	return c.Operator.holds(m, variable, operand), nil
 }
 
-// stopped reports whether a meter has ended an evaluation.
+// stopped reports whether a meter has ended an evaluation: that is no answer about
+// the path.
 func stopped(err error) bool {
 	_, ok := errors.AsType[*meter.Stop](err)
 	return ok
 }
 
+// invalidReference is the error of a path in a rule that names nothing.
 func invalidReference(p *query.Path) error {
 	return &query.Error{
 		Name:  "States.Runtime",

@@ -44,8 +44,8 @@ func (r Resource) Optimized() bool {
 	return actions == nil || slices.Contains(actions, r.Action)
 }
 
-// nearestOptimized gives the resource that was meant by one that nobody has: the
-// service and action of nearly that name. It is "" when none is near.
+// nearestOptimized returns the resource that was likely meant by one that does not
+// exist: the service and action of nearly that name. It returns "" when none is near.
 func nearestOptimized(r Resource) string {
 	if r.Kind != ServiceResource || strings.HasPrefix(r.Service, "aws-sdk:") {
 		return ""

@@ -20,7 +20,7 @@ var parameters = map[string]map[string]value.Kind{
 
 var required = map[string][]string{"lambda:invoke": {"FunctionName"}}
 
-// Refused tells, in the service's words, why a task of the resource cannot be
+// Refused returns, in the service's words, why a task of the resource cannot be
 // scheduled with these parameters; nil when it can.
 func (r Resource) Refused(params value.Value) []string {
 	if r.Kind != ServiceResource {
@@ -45,8 +45,8 @@ func (r Resource) Refused(params value.Value) []string {
 	return refused
 }
 
-// Missing tells in the same way what a task of the resource must have and these
-// parameters have not.
+// Missing returns in the same way what a task of the resource must have and these
+// parameters lack.
 func (r Resource) Missing(params value.Value) (missing []string) {
 	if r.Kind != ServiceResource {
 		return nil

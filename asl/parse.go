@@ -12,6 +12,33 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # How a definition is read
+//
+// Parsing is one walk over the decoded JSON, which builds the tree and reports everything that is wrong with it:
+// ValidateStateMachineDefinition and the exception InvalidDefinition show all errors
+// of a definition, so the parser goes on after each. A part that is wrong is left out
+// of the tree (nil, "" or 0), which is why the tree is handed out only when there is
+// no error.
+//
+// An object of the definition is read through the type object. Each getter (str, of,
+// oneOf, integer) notes the name of the field, reports what is wrong with its value,
+// and returns a zero value then. When the reader of a state has asked for all fields
+// that its type has, done reports those it never asked for as not supported. A new
+// field is therefore one line in a reader; there is no schema besides.
+//
+// Two things need the whole group of states and come after its states are read: link
+// turns the names in Next, Default, Choices and Catch into pointers, and reports
+// targets that are missing; unreachable reports states to which no transition leads.
+// Both are silent where a state could not be read, since what it would have led to is
+// not known.
+//
+// A path of names and indexes leads to each object; it becomes the Location of a
+// diagnostic, and, by Diagnostic.Locate, a line and a column. Slices of paths share
+// memory, so whoever keeps one appends to a clipped slice.
+//
+// A definition may come from anyone: nesting, the number of diagnostics and their sizes
+// are bounded, and so is the help that looks for similar names.
+
 // Limits of definitions.
 const (
 	maxStateName    = 80
@@ -19,7 +46,7 @@ const (
 	maxNesting      = 100
 )
 
-// Parse reads a definition: the tree, and what is to be said about it. The tree
+// Parse reads a definition: it returns the tree, and diagnostics. The tree
 // is nil when a diagnostic is an error.
 func Parse(definition []byte) (*StateMachine, []Diagnostic) {
 	m, diagnostics, wrong := parse(definition)
@@ -29,8 +56,9 @@ func Parse(definition []byte) (*StateMachine, []Diagnostic) {
 	return m, diagnostics
 }
 
-// parse is [Parse] that also gives what could be read of a definition with errors:
-// nil when that is nothing, and else a tree in which parts may be missing.
+// parse is [Parse] that also returns what could be read of a definition with errors:
+// nil when that is nothing, and else a tree in which parts may be missing. wrong
+// reports whether there are errors.
 func parse(definition []byte) (m *StateMachine, diagnostics []Diagnostic, wrong bool) {
 	v, err := value.Decode(definition)
 	if err != nil && strings.TrimSpace(string(definition)) == "" || err == nil && v.Kind() != value.Object {
@@ -51,6 +79,7 @@ func parse(definition []byte) (m *StateMachine, diagnostics []Diagnostic, wrong 
 	return m, diagnostics, wrong
 }
 
+// parser is the state of one walk: what is known of the whole definition.
 type parser struct {
 	language    query.Language // the machine's
 	names       map[string]bool
@@ -61,10 +90,12 @@ type parser struct {
 	compiler    query.Compiler
 }
 
+// newParser returns a parser of one definition.
 func newParser() *parser {
 	return &parser{names: make(map[string]bool), labels: make(map[string]bool), told: make(map[Severity]int)}
 }
 
+// report adds a diagnostic about what path leads to.
 func (p *parser) report(severity Severity, code Code, path []string, message string) {
 	p.diagnose(Diagnostic{Severity: severity, Code: code, Message: message, Location: location(path), Path: path})
 }
@@ -89,7 +120,8 @@ func (p *parser) diagnose(d Diagnostic) {
 // that may have been meant: each comparison takes time.
 const nearFor = 20
 
-// near is the help for a name that is not among some.
+// near returns the help for a name that is not among some: the one that may have been
+// meant.
 func (p *parser) near(name string, among func() []string) string {
 	if p.told[SeverityError] >= nearFor {
 		return ""
@@ -97,6 +129,7 @@ func (p *parser) near(name string, among func() []string) string {
 	return didYouMean("", name, among())
 }
 
+// shortened returns the beginning of a text that is too long to show.
 func shortened(text string) string {
 	if len(text) > maxMessage {
 		return strings.ToValidUTF8(text[:maxMessage], "") + "…"
@@ -104,7 +137,8 @@ func shortened(text string) string {
 	return text
 }
 
-// result gives all diagnostics, and whether one is an error.
+// result returns all diagnostics, and whether one is an error. How many errors were
+// left out is the last one.
 func (p *parser) result() (diagnostics []Diagnostic, wrong bool) {
 	if n := p.told[SeverityError] - maxDiagnostics; n > 0 {
 		p.diagnostics = append(p.diagnostics, Diagnostic{
@@ -114,6 +148,7 @@ func (p *parser) result() (diagnostics []Diagnostic, wrong bool) {
 	return p.diagnostics, slices.ContainsFunc(p.diagnostics, func(d Diagnostic) bool { return d.Severity == SeverityError })
 }
 
+// fail reports an error of the schema, which is what AWS calls most errors.
 func (p *parser) fail(path []string, format string, args ...any) {
 	p.report(SeverityError, SchemaValidationFailed, path, fmt.Sprintf(format, args...))
 }
@@ -127,27 +162,31 @@ type object struct {
 	all   bool // all fields are known
 }
 
+// object begins to read a JSON object.
 func (p *parser) object(v value.Value, path []string) *object {
 	return &object{p: p, value: v, path: path}
 }
 
+// at returns the path to a field, in a slice of its own.
 func (o *object) at(field string) []string { return append(slices.Clip(o.path), field) }
 
+// fail reports an error of a field.
 func (o *object) fail(field, format string, args ...any) { o.p.fail(o.at(field), format, args...) }
 
-// get gives a field and remembers that it is known.
+// get returns a field and notes that it is known.
 func (o *object) get(field string) (value.Value, bool) {
 	o.known = append(o.known, field)
 	return o.value.Lookup(field)
 }
 
+// has reports whether a field is there, without making it known.
 func (o *object) has(field string) bool {
 	_, ok := o.value.Lookup(field)
 	return ok
 }
 
-// of gives a field that must be of a kind. It is false when the field is not
-// there or is of another kind, which is reported.
+// of returns a field that must be of a kind. It is false when the field is missing or
+// is of another kind, which is reported.
 func (o *object) of(field string, kind value.Kind) (value.Value, bool) {
 	v, ok := o.get(field)
 	if ok && v.Kind() != kind {
@@ -157,17 +196,19 @@ func (o *object) of(field string, kind value.Kind) (value.Value, bool) {
 	return v, ok
 }
 
+// expected is AWS's message for a value of the wrong type.
 func expected(k value.Kind) string {
 	return "Expected value of type [" + strings.ToUpper(k.String()) + "]"
 }
 
+// str returns a field that must be a string, "" where it is missing or is none.
 func (o *object) str(field string) string {
 	v, _ := o.of(field, value.String)
 	return v.Str()
 }
 
-// oneOf gives a field that must hold one of some texts; "" where it does not,
-// which is reported, or is not there.
+// oneOf returns a field that must hold one of some texts; "" where it does not, which
+// is reported, or is missing.
 func (o *object) oneOf(field string, texts ...string) string {
 	v, ok := o.of(field, value.String)
 	switch {
@@ -180,7 +221,9 @@ func (o *object) oneOf(field string, texts ...string) string {
 	return v.Str()
 }
 
-// integer gives a field that must be a whole number in a range.
+// integer returns a field that must be a whole number from low to high; otherwise
+// where it is missing or is none. A number beyond an int64 is the highest if that is
+// no bound.
 func (o *object) integer(field string, low, high, otherwise int64) int64 {
 	v, ok := o.get(field)
 	if !ok {
@@ -202,7 +245,7 @@ func (o *object) integer(field string, low, high, otherwise int64) int64 {
 	return otherwise
 }
 
-// require reports the fields that are not there.
+// require reports the fields that are missing, all in one error.
 func (o *object) require(fields ...string) {
 	missing := slices.DeleteFunc(fields, o.has)
 	if len(missing) > 0 {
@@ -210,8 +253,8 @@ func (o *object) require(fields ...string) {
 	}
 }
 
-// exclusive reports when more than one of the fields is there; one must be
-// when required.
+// exclusive reports when more than one of the fields is there, and when none is
+// although one is required.
 func (o *object) exclusive(required bool, fields ...string) {
 	there := 0
 	for _, field := range fields {
@@ -227,7 +270,7 @@ func (o *object) exclusive(required bool, fields ...string) {
 	}
 }
 
-// done reports the fields that nobody asked for.
+// done reports the fields that no reader asked for.
 func (o *object) done() {
 	for _, name := range o.value.Names() {
 		if !o.all && !slices.Contains(o.known, name) {
@@ -242,6 +285,8 @@ func (o *object) unsupported(field string) {
 	o.unknown(field)
 }
 
+// unknown reports a field that the object cannot have. The location is the object's,
+// as on AWS; the path leads to the field.
 func (o *object) unknown(field string) {
 	o.p.diagnose(Diagnostic{
 		Severity: SeverityError, Code: SchemaValidationFailed, Message: "Field '" + field + "' is not supported",
@@ -263,6 +308,7 @@ func (o *object) each(field string, visit func(item value.Value, path []string))
 	}
 }
 
+// machine reads the top level.
 func (p *parser) machine(v value.Value) *StateMachine {
 	o := p.object(v, nil)
 	m := &StateMachine{Comment: o.str("Comment"), Version: o.oneOf("Version", "1.0")}
@@ -275,8 +321,8 @@ func (p *parser) machine(v value.Value) *StateMachine {
 	return m
 }
 
-// language reads QueryLanguage. Whatever is not exactly JSONPath is JSONata, as
-// on AWS; that it is neither is told besides.
+// language reads QueryLanguage. Whatever is not exactly JSONPath is read as JSONata,
+// as on AWS; that it is neither is reported besides.
 func (o *object) language() (language query.Language, given bool) {
 	v, given := o.get("QueryLanguage")
 	if !given || v.Str() == "JSONPath" {
@@ -314,6 +360,8 @@ func (p *parser) states(o *object) *States {
 	return group
 }
 
+// stateName checks a name, which must be unique in the whole machine (spec,
+// "States").
 func (p *parser) stateName(name string, path []string) {
 	switch n := utf8.RuneCountInString(name); {
 	case n == 0:
@@ -327,8 +375,8 @@ func (p *parser) stateName(name string, path []string) {
 	p.names[name] = true
 }
 
-// link resolves the transitions of a group of states, and tells which states
-// cannot be reached; complete is false when some states could not be read.
+// link resolves the transitions of a group of states, and reports which states cannot
+// be reached; complete is false when some states could not be read.
 func (p *parser) link(group *States, o *object, complete bool) {
 	leads := make(map[State][]State)
 	target := func(from State, name string, path []string) State {
@@ -362,7 +410,8 @@ func (p *parser) link(group *States, o *object, complete bool) {
 	}
 }
 
-// unreachable reports the states to which no way leads from the start.
+// unreachable reports the states to which no way leads from the start. leads has the
+// targets of each state, and under nil the start.
 func (p *parser) unreachable(group *States, leads map[State][]State, path []string) {
 	reached := map[State]bool{nil: true}
 	for next := leads[nil]; len(next) > 0; next = next[1:] {
@@ -427,8 +476,8 @@ func ParseState(name string, v value.Value) (State, []Diagnostic) {
 	return st, diagnostics
 }
 
-// Find gives the state of that name, wherever it stands, and whether it is
-// inside of a Map; nil when there is none.
+// Find returns the state of that name, at any depth, and whether it is inside of a
+// Map; nil when there is none.
 func (m *StateMachine) Find(name string) (found State, iterated bool) {
 	walk(m.States, nil, func(st State, path []string) {
 		if st.Base().Name == name {
@@ -438,8 +487,7 @@ func (m *StateMachine) Find(name string) (found State, iterated bool) {
 	return found, iterated
 }
 
-// Contains reports whether a state of that name stands inside of another, at
-// any depth.
+// Contains reports whether a state of that name is inside of another, at any depth.
 func Contains(st State, name string) bool {
 	found := false
 	walk(&States{All: []State{st}}, nil, func(inner State, _ []string) {

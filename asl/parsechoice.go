@@ -9,8 +9,11 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// itoa is an index as a part of a path.
 func itoa(n int) string { return strconv.Itoa(n) }
 
+// readChoice reads a Choice state. A rule has the flow of the state unless it has its
+// own Assign, and in JSONata its own Output.
 func readChoice(o *object, b Common) State {
 	st := &Choice{Common: b}
 	o.require("Choices")
@@ -23,7 +26,7 @@ func readChoice(o *object, b Common) State {
 		}
 		rule := o.p.object(v, path)
 		rule.require("Next")
-		entry := Choices{Next: rule.str("Next"), Flow: st.Flow}
+		entry := ChoiceRule{Next: rule.str("Next"), Flow: st.Flow}
 		rule.str("Comment")
 		rule.languageFields(b.Language, []string{"Variable", "And", "Or", "Not"}, []string{"Condition", "Output"})
 		if b.Language == query.JSONata {
@@ -36,7 +39,7 @@ func readChoice(o *object, b Common) State {
 				entry.Flow.Assign = rule.assign(b.Language)
 			}
 			if rule.has("Output") {
-				entry.Flow.Made = rule.made("Output")
+				entry.Flow.Output = rule.made("Output")
 			}
 		} else {
 			if rule.has("Assign") {
@@ -50,8 +53,9 @@ func readChoice(o *object, b Common) State {
 	return st
 }
 
-// rule reads a data-test expression.
-func (p *parser) rule(o *object, depth int) ChoiceRule {
+// rule reads a data-test expression: And, Or, Not or a comparison, exactly one of
+// them. AWS's message names Condition as well, although that is JSONata's.
+func (p *parser) rule(o *object, depth int) Rule {
 	if depth > maxNesting {
 		p.report(SeverityError, TooDeeplyNested, o.path, "Choice rules are nested too deeply")
 		return nil
@@ -82,8 +86,9 @@ func (p *parser) rule(o *object, depth int) ChoiceRule {
 	return p.comparison(o)
 }
 
-func (p *parser) rules(o *object, field string, depth int) []ChoiceRule {
-	var rules []ChoiceRule
+// rules reads the rules inside of And and Or.
+func (p *parser) rules(o *object, field string, depth int) []Rule {
+	var rules []Rule
 	o.each(field, func(v value.Value, path []string) {
 		if v.Kind() != value.Object {
 			p.fail(path, "%s", expected(value.Object))
@@ -94,8 +99,9 @@ func (p *parser) rules(o *object, field string, depth int) []ChoiceRule {
 	return rules
 }
 
-// nested reads a rule inside of another, which leads nowhere itself.
-func (p *parser) nested(v value.Value, path []string, depth int) ChoiceRule {
+// nested reads a rule inside of another one. It has no Next: only the outermost rule
+// leads to a state.
+func (p *parser) nested(v value.Value, path []string, depth int) Rule {
 	o := p.object(v, path)
 	o.str("Comment")
 	rule := p.rule(o, depth+1)
@@ -103,7 +109,10 @@ func (p *parser) nested(v value.Value, path []string, depth int) ChoiceRule {
 	return rule
 }
 
-func (p *parser) comparison(o *object) ChoiceRule {
+// comparison reads Variable and the one operator. Which operators there are is known
+// from the table only, so a field of the object is looked up in it, with and without
+// Path at its end.
+func (p *parser) comparison(o *object) Rule {
 	c := &Comparison{}
 	if text, ok := o.of("Variable", value.String); ok && !strings.HasPrefix(text.Str(), "$") {
 		o.fail("Variable", "Value is not a Reference Path: Reference path didn't start with '$'")
@@ -144,7 +153,7 @@ func (p *parser) comparison(o *object) ChoiceRule {
 	return c
 }
 
-// operatorNames gives the fields that compare, in the order of the alphabet.
+// operatorNames returns the fields that compare, in alphabetical order.
 func operatorNames() []string {
 	var names []string
 	for name, operator := range operators {

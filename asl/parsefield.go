@@ -12,7 +12,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// path reads a field that holds a path.
+// pathField reads a field that holds a path, nil where it is missing or is none.
 func (o *object) pathField(field string) *query.Path {
 	v, ok := o.of(field, value.String)
 	if !ok {
@@ -38,7 +38,7 @@ func (o *object) template(field string, mustBeObject bool) *query.Template {
 	}
 	t, err := o.p.compiler.Template(v)
 	if err != nil {
-		failed := err.(*query.TemplateError) //nolint:errorlint,forcetypeassert // Template gives no other
+		failed := err.(*query.TemplateError) //nolint:errorlint,forcetypeassert // Template returns no other
 		path := append(o.at(field), failed.Path...)
 		o.p.fail(path, "The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", failed.Field)
 		return nil
@@ -63,10 +63,13 @@ func (p *parser) lookForPaths(v value.Value, path []string) {
 	}
 }
 
+// looksLikePath reports whether a text that is not evaluated begins as paths do.
 func looksLikePath(text string) bool {
 	return strings.HasPrefix(text, "$.") || strings.HasPrefix(text, "$[") || strings.HasPrefix(text, "$$.") || text == "$$"
 }
 
+// looksLikeCall reports whether a text that is not evaluated looks like an intrinsic
+// function.
 func looksLikeCall(text string) bool {
 	name, _, called := strings.Cut(text, "(")
 	return called && strings.HasPrefix(name, "States.") && strings.HasSuffix(text, ")") && !strings.Contains(name, " ")
@@ -79,7 +82,8 @@ func (o *object) lookForPath(field, text string) {
 	}
 }
 
-// reference reads ResultPath: null, or a reference path.
+// reference reads ResultPath: null (none), or a reference path. $ is the default and
+// is nil, as if it were missing.
 func (o *object) reference(field string) (ref *jsonpath.Reference, none bool) {
 	v, ok := o.get(field)
 	switch {
@@ -102,7 +106,8 @@ func (o *object) reference(field string) (ref *jsonpath.Reference, none bool) {
 	return ref, false
 }
 
-// nullablePath reads InputPath or OutputPath.
+// nullablePath reads InputPath or OutputPath: null (none), or a path. $ is the
+// default and is nil.
 func (o *object) nullablePath(field string) (path *query.Path, none bool) {
 	if v, ok := o.get(field); ok && v.Kind() == value.Null {
 		return nil, true
@@ -114,7 +119,8 @@ func (o *object) nullablePath(field string) (path *query.Path, none bool) {
 	return path, false
 }
 
-// assign reads Assign and checks the names of the variables.
+// assign reads Assign and checks the names of the variables. An empty one is as good
+// as none. states are as for made.
 func (o *object) assign(language query.Language, states ...string) *query.Template {
 	v, ok := o.get("Assign")
 	if !ok {
@@ -136,7 +142,8 @@ func (o *object) assign(language query.Language, states ...string) *query.Templa
 	return o.made("Assign", states...)
 }
 
-// variableNames reports the names of Assign that no variable can have.
+// variableNames reports the names of Assign that no variable can have, and whether
+// all can be ones (developer guide, "Passing data between states with variables").
 func (o *object) variableNames(assign value.Value) bool {
 	right := true
 	for _, name := range assign.Names() {
@@ -177,8 +184,8 @@ func unclosed(v value.Value) bool {
 	return slices.ContainsFunc(v.Items(), unclosed) || strings.HasPrefix(v.Str(), "{%") && !query.IsExpression(v)
 }
 
-// expressions reports all expressions in a field that are wrong, not only the
-// first.
+// expressions reports all expressions in a field that are wrong: the compiler stops
+// at the first, so each text is compiled by itself.
 func (p *parser) expressions(v value.Value, path, states []string) {
 	for i, item := range v.Items() {
 		name := itoa(i)

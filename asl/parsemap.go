@@ -18,6 +18,7 @@ const (
 	maxBatchBytes = 262_144
 )
 
+// readMap reads a Map state. What only a Distributed Map uses is checked in an inline one too.
 func readMap(o *object, b Common) State {
 	st := &Map{Common: b}
 	o.next(&st.Common)
@@ -80,8 +81,8 @@ func (o *object) processor(st *Map) {
 	inner.done()
 }
 
-// config reads ProcessorConfig. It reports whether the Map is a Distributed
-// one.
+// config reads ProcessorConfig. It reports whether the Map is a Distributed one.
+// Without a Mode it is not.
 func (o *object) config(d *Distributed) bool {
 	v, ok := o.of("ProcessorConfig", value.Object)
 	if !ok {
@@ -97,7 +98,7 @@ func (o *object) config(d *Distributed) bool {
 	return distributed
 }
 
-// label reads Label, which becomes a part of ARNs.
+// label reads Label, which becomes a part of ARNs and must be unique in the machine.
 func (o *object) label() string {
 	v, ok := o.of("Label", value.String)
 	if !ok {
@@ -169,6 +170,9 @@ func (o *object) itemReader(language query.Language) *ItemReader {
 	return reader
 }
 
+// readerConfig reads ReaderConfig. Which fields it may have depends on InputType:
+// headers are CSV's, ItemsPointer is JSON's. A field that does not go with it is
+// reported as not supported, for nothing asks for it.
 func (o *object) readerConfig(r *ItemReader, language query.Language) {
 	r.InputType = o.oneOf("InputType", "CSV", "JSON", "JSONL", "PARQUET", "MANIFEST")
 	r.Transformation = o.oneOf("Transformation", "NONE", "LOAD_AND_FLATTEN")

@@ -5,7 +5,8 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// Fields that only one of the query languages has.
+// The fields that only one of the query languages has. Their presence in a state of
+// the other language is an error of its own, which names both.
 var (
 	onlyJSONPath = []string{
 		"InputPath", "Parameters", "ResultSelector", "ResultPath", "OutputPath", "TimeoutSecondsPath", "HeartbeatSecondsPath",
@@ -36,8 +37,9 @@ func (p *parser) state(name string, v value.Value, path []string) State {
 	return st
 }
 
-// stateLanguage gives the state's query language, and reports the fields of the
-// other one.
+// stateLanguage returns the state's query language, and reports the fields of the
+// other one. A state may go from JSONPath to JSONata and not back (recorded:
+// test_validate_state_machine_definition_type_standard[INVALID_DOWNGRADE_QUERY_LANGUAGE]).
 func (p *parser) stateLanguage(o *object) query.Language {
 	language, given := o.language()
 	if !given {
@@ -94,7 +96,9 @@ func (o *object) next(b *Common) {
 	}
 }
 
-// flow reads the parts of the data flow that the state type has.
+// flow reads the parts of the data flow that the state type has. parts are named by
+// their fields in JSONPath; in JSONata, Parameters stands for Arguments, OutputPath
+// for Output, and a type with a ResultSelector has a $states.result.
 func (o *object) flow(b *Common, parts ...string) {
 	f := &b.Flow
 	if f.Language = b.Language; f.Language == query.JSONata {
@@ -105,11 +109,11 @@ func (o *object) flow(b *Common, parts ...string) {
 					f.Parameters = o.made("Arguments")
 				}
 			case "OutputPath":
-				f.Made = o.made("Output")
+				f.Output = o.made("Output")
 			case "Assign":
 				f.Assign = o.assign(b.Language)
 			case "ResultSelector":
-				f.Results = true
+				f.HasResult = true
 			}
 		}
 		return
@@ -117,21 +121,23 @@ func (o *object) flow(b *Common, parts ...string) {
 	for _, part := range parts {
 		switch part {
 		case "InputPath":
-			f.Input, f.NoInput = o.nullablePath(part)
+			f.InputPath, f.NullInputPath = o.nullablePath(part)
 		case "Parameters":
 			f.Parameters = o.template(part, false)
 		case "ResultSelector":
-			f.Selector = o.template(part, true)
+			f.ResultSelector = o.template(part, true)
 		case "ResultPath":
-			f.Place, f.NoResult = o.reference(part)
+			f.ResultPath, f.NullResultPath = o.reference(part)
 		case "OutputPath":
-			f.Output, f.NoOutput = o.nullablePath(part)
+			f.OutputPath, f.NullOutputPath = o.nullablePath(part)
 		case "Assign":
 			f.Assign = o.assign(b.Language)
 		}
 	}
 }
 
+// readPass reads a Pass state. A Result that looks like a path is a warning: it is
+// not evaluated.
 func readPass(o *object, b Common) State {
 	st := &Pass{Common: b}
 	o.next(&st.Common)
@@ -145,12 +151,14 @@ func readPass(o *object, b Common) State {
 	return st
 }
 
+// readSucceed reads a Succeed state.
 func readSucceed(o *object, b Common) State {
 	st := &Succeed{Common: b}
 	o.flow(&st.Common, "InputPath", "OutputPath")
 	return st
 }
 
+// readTask reads a Task state.
 func readTask(o *object, b Common) State {
 	st := &Task{Common: b}
 	o.require("Resource")
@@ -167,7 +175,8 @@ func readTask(o *object, b Common) State {
 	return st
 }
 
-// resource reads Resource.
+// resource reads Resource: an ARN whose pattern its service has. Whether AWS has the
+// service and this server performs it is for [Runnable].
 func (o *object) resource() string {
 	arn, ok := o.of("Resource", value.String)
 	if !ok {
@@ -183,6 +192,7 @@ func (o *object) resource() string {
 	return arn.Str()
 }
 
+// credentials reads Credentials: a role, or where to find it. Activities have none.
 func (o *object) credentials(language query.Language, resource string) *query.Template {
 	v, ok := o.of("Credentials", value.Object)
 	if !ok {
@@ -203,18 +213,18 @@ func (o *object) credentials(language query.Language, resource string) *query.Te
 	return o.template("Credentials", true)
 }
 
-// seconds reads a number that may also be given by a path, in the field with
-// "Path" at its end, or for JSONata by an expression.
-func (o *object) seconds(field string, language query.Language, low, high int64) *Seconds {
+// seconds reads an [Integer] from low to high: a number that may also be given by a
+// path, in the field with "Path" at its end, or for JSONata by an expression.
+func (o *object) seconds(field string, language query.Language, low, high int64) *Integer {
 	o.exclusive(false, field, field+"Path")
 	return o.duration(field, language, low, high)
 }
 
 // duration is seconds for a field of which others are alternatives too.
-func (o *object) duration(field string, language query.Language, low, high int64) *Seconds {
+func (o *object) duration(field string, language query.Language, low, high int64) *Integer {
 	if language == query.JSONata {
 		if expr := o.expression(field); expr != nil {
-			return &Seconds{Expr: expr}
+			return &Integer{Expr: expr}
 		}
 		if v, ok := o.get(field); ok && query.IsExpression(v) {
 			return nil // it was reported
@@ -222,15 +232,16 @@ func (o *object) duration(field string, language query.Language, low, high int64
 	}
 	if language == query.JSONPath {
 		if path := o.pathField(field + "Path"); path != nil {
-			return &Seconds{Path: path}
+			return &Integer{Path: path}
 		}
 	}
 	if !o.has(field) {
 		return nil
 	}
-	return &Seconds{Literal: o.integer(field, low, high, low)}
+	return &Integer{Literal: o.integer(field, low, high, low)}
 }
 
+// readWait reads a Wait state, which has exactly one of four fields.
 func readWait(o *object, b Common) State {
 	st := &Wait{Common: b}
 	o.next(&st.Common)
@@ -256,6 +267,7 @@ func readWait(o *object, b Common) State {
 	return st
 }
 
+// readFail reads a Fail state.
 func readFail(o *object, b Common) State {
 	st := &Fail{Common: b}
 	st.Error, st.Cause = o.text("Error", b.Language), o.text("Cause", b.Language)
@@ -290,6 +302,7 @@ func (o *object) text(field string, language query.Language) *Text {
 	return &Text{Literal: v.Str()}
 }
 
+// readParallel reads a Parallel state.
 func readParallel(o *object, b Common) State {
 	st := &Parallel{Common: b}
 	o.require("Branches")
@@ -311,7 +324,8 @@ func readParallel(o *object, b Common) State {
 	return st
 }
 
-// retry reads Retry.
+// retry reads Retry, with the defaults and the bounds of the specification ("Retrying
+// after error").
 func (o *object) retry() []Retrier {
 	var list []Retrier
 	o.handlers("Retry", func(r *object, names []string) {
@@ -336,7 +350,7 @@ func (o *object) retry() []Retrier {
 	return list
 }
 
-// catch reads Catch.
+// catch reads Catch. In JSONata its Output and Assign have $states.errorOutput.
 func (o *object) catch(language query.Language) []Catcher {
 	var list []Catcher
 	o.handlers("Catch", func(c *object, names []string) {
@@ -344,10 +358,10 @@ func (o *object) catch(language query.Language) []Catcher {
 		catcher := Catcher{ErrorEquals: names, Next: c.str("Next")}
 		if language == query.JSONata {
 			catcher.Flow.Language = language
-			catcher.Flow.Made = c.made("Output", "errorOutput")
+			catcher.Flow.Output = c.made("Output", "errorOutput")
 			catcher.Flow.Assign = c.assign(language, "errorOutput")
 		} else {
-			catcher.Flow.Place, catcher.Flow.NoResult = c.reference("ResultPath")
+			catcher.Flow.ResultPath, catcher.Flow.NullResultPath = c.reference("ResultPath")
 			catcher.Flow.Assign = c.assign(language)
 		}
 		list = append(list, catcher)
@@ -355,7 +369,8 @@ func (o *object) catch(language query.Language) []Catcher {
 	return list
 }
 
-// handlers reads the entries of Retry or Catch, which have ErrorEquals.
+// handlers reads the entries of Retry or Catch, which have ErrorEquals. States.ALL
+// must be alone in the last one (spec, "Errors").
 func (o *object) handlers(field string, read func(h *object, names []string)) {
 	list, _ := o.of(field, value.Array)
 	for i, item := range list.Items() {

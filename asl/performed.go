@@ -5,15 +5,15 @@ import "fmt"
 // Offer is what a server has for the tasks of state machines. The zero value has
 // everything.
 type Offer struct {
-	// Recognized tells whether AWS has what a Task's Resource names; nil for no more
-	// than what can be told from the text.
+	// Recognized reports whether AWS has what a Task's Resource names; nil for no more
+	// than what can be known from the text.
 	Recognized func(Resource) bool
-	// Lacks tells why a Task's Resource is not performed, "" for one that is; nil for
+	// Lacks returns why a Task's Resource is not performed, "" for one that is; nil for
 	// a server that performs them all. What is performed need not be recognized.
 	Lacks func(Resource) string
 }
 
-// Runnable reads a definition that is to run: the tree, and what is to be said
+// Runnable reads a definition that is to run: it returns the tree, and what is said
 // about it. The tree is nil when a diagnostic is an error, and it is one that
 // something is not performed, or that an Express machine must not have it.
 func Runnable(definition []byte, express bool, offer Offer) (*StateMachine, []Diagnostic) {
@@ -33,7 +33,7 @@ func Runnable(definition []byte, express bool, offer Offer) (*StateMachine, []Di
 	return m, diagnostics
 }
 
-// has tells whether a resource is performed, and why not.
+// has reports whether a resource is performed, and why not.
 func (o Offer) has(r Resource) (why string, ok bool) {
 	if o.Lacks == nil {
 		return "", true
@@ -42,7 +42,7 @@ func (o Offer) has(r Resource) (why string, ok bool) {
 	return why, why == ""
 }
 
-// recognized tells whether AWS has a resource, or the server has it.
+// recognized reports whether AWS has a resource, or the server has it.
 func (o Offer) recognized(r Resource) bool {
 	if r.offered() && (o.Recognized == nil || o.Recognized(r)) {
 		return true

@@ -2,7 +2,8 @@ package asl
 
 import "strings"
 
-// ResourceKind tells which family of history events a Task has.
+// ResourceKind decides which family of history events a Task has: LambdaFunction…,
+// Activity… or Task….
 type ResourceKind uint8
 
 // The kinds of what a Task's Resource names.
@@ -15,7 +16,7 @@ const (
 	ServiceResource
 )
 
-// Pattern tells when a Task that names a service integration is done.
+// Pattern decides when a Task that names a service integration is done (developer guide, "Discover service integration patterns").
 type Pattern uint8
 
 // The service integration patterns.
@@ -24,11 +25,17 @@ const (
 	RequestResponse Pattern = iota
 	// RunJob (".sync", ".sync:2"): when the job that was started has ended.
 	RunJob
-	// WaitForTaskToken: when somebody sends the task token back.
+	// WaitForTaskToken: when the task token is sent back.
 	WaitForTaskToken
 )
 
 // Resource is what the Resource field of a Task names.
+//
+//	arn:aws:lambda:us-east-1:1…:function:f               FunctionResource
+//	arn:aws:states:us-east-1:1…:activity:a               ActivityResource
+//	arn:aws:states:::lambda:invoke                       ServiceResource
+//	arn:aws:states:::ecs:runTask.sync                    with RunJob
+//	arn:aws:states:::aws-sdk:dynamodb:getItem            an SDK integration
 type Resource struct {
 	Kind ResourceKind
 	ARN  string
@@ -66,8 +73,10 @@ func (r Resource) offered() bool {
 	return true
 }
 
-// ResultName is how the service names the task of the resource whose result is too
-// large: the ARN of a function or an activity (recorded), else the service.
+// ResultName returns how the service names the task of the resource whose result is
+// too large: the ARN of a function or an activity (recorded for a function:
+// test_task_lambda_catch_state_all_data_limit_exceeded_on_large_utf8_response), else
+// the service.
 func (r Resource) ResultName() string {
 	if r.Kind == ServiceResource {
 		return r.Service

@@ -1,8 +1,27 @@
 // Package asl is the Amazon States Language as a tree: parsing, validation, and
 // diagnostics in AWS's words.
 //
-// A parsed [StateMachine] is immutable and holds no run-time state, so any
-// number of executions may share it. All expressions in it are compiled.
+//	m, diagnostics := asl.Parse(definition)
+//	for _, d := range diagnostics {
+//		at := d.Locate(definition)
+//		fmt.Printf("%d:%d: %s %s\n", at.Line, at.Column, d.Severity, d.Message)
+//	}
+//	if m == nil {
+//		return errors.New(asl.InvalidDefinition(diagnostics))
+//	}
+//	m.Walk(func(st asl.State) {
+//		if task, ok := st.(*asl.Task); ok {
+//			fmt.Println(task.Name, task.Resource)
+//		}
+//	})
+//
+// A parsed [StateMachine] is immutable and holds no run-time state, so any number of
+// executions may share it. All expressions in it are compiled, and all transitions
+// are pointers: Next has the name, To the state.
+//
+// [Parse] reads a definition, [Runnable] one that is to run on a server that performs
+// some integrations and not others, and [Validate] is the operation
+// ValidateStateMachineDefinition.
 //
 // Stability: promised after 1.0.
 package asl
@@ -36,7 +55,7 @@ type States struct {
 	byName map[string]State
 }
 
-// State gives the named state of the group, nil when there is none.
+// State returns the named state of the group, nil when there is none.
 func (s *States) State(name string) State { return s.byName[name] }
 
 // State is one of the eight state types: [*Pass], [*Task], [*Choice], [*Wait],
@@ -44,7 +63,7 @@ func (s *States) State(name string) State { return s.byName[name] }
 //
 //sumtype:decl
 type State interface {
-	// Base gives what all state types have.
+	// Base returns what all state types have.
 	Base() *Common
 	state()
 }
@@ -66,7 +85,7 @@ type Common struct {
 	To State
 }
 
-// Base gives b itself.
+// Base returns b itself.
 func (b *Common) Base() *Common { return b }
 
 func (*Pass) state()     {}

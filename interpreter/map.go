@@ -139,7 +139,7 @@ func (s *step) joinMap(b *branch, st *asl.Map) {
 
 // seconds evaluates a number that a field gives literally or by a path; 0
 // where there is none.
-func (s *step) seconds(b *branch, n *asl.Seconds, field string) (int64, error) {
+func (s *step) seconds(b *branch, n *asl.Integer, field string) (int64, error) {
 	switch {
 	case n == nil:
 		return 0, nil
@@ -149,7 +149,7 @@ func (s *step) seconds(b *branch, n *asl.Seconds, field string) (int64, error) {
 		return n.Literal, nil
 	}
 	scope := s.scopeOf(b)
-	effective, err := b.state.Base().Flow.Effective(scope)
+	effective, err := b.state.Base().Flow.AfterInputPath(scope)
 	if err != nil {
 		return 0, err
 	}

@@ -106,7 +106,7 @@ func (s *step) choose(b *branch, st *asl.Choice) {
 	s.leave(b, &st.Flow, effective, st.Default)
 }
 
-func (s *step) holds(choice *asl.Choices, scope *query.Scope) (bool, error) {
+func (s *step) holds(choice *asl.ChoiceRule, scope *query.Scope) (bool, error) {
 	if choice.Condition == nil {
 		return choice.Rule.Holds(scope)
 	}

@@ -245,7 +245,7 @@ func (t *Trial) pass(st *asl.Pass) *TrialResult {
 
 func (t *Trial) choice(st *asl.Choice) *TrialResult {
 	scope := t.scope()
-	effective, err := st.Flow.Effective(scope)
+	effective, err := st.Flow.AfterInputPath(scope)
 	if err != nil {
 		return t.failed(err)
 	}
@@ -275,7 +275,7 @@ func (t *Trial) seeEffective(base *asl.Common, effective value.Value) {
 
 // through ends a state that passes its input on.
 func (t *Trial) through(base *asl.Common) *TrialResult {
-	effective, err := base.Flow.Effective(t.scope())
+	effective, err := base.Flow.AfterInputPath(t.scope())
 	if err != nil {
 		return t.failed(err)
 	}
@@ -333,12 +333,12 @@ func (t *Trial) Fail(output history.ErrorOutput) (end TrialResult) {
 func (t *Trial) leave(flow *query.Flow, result value.Value, next string, shown bool) *TrialResult {
 	scope := t.scope()
 	if flow.Language == query.JSONPath && shown {
-		selected, err := flow.Selected(scope, result)
+		selected, err := flow.AfterResultSelector(scope, result)
 		if err != nil {
 			return t.failed(err)
 		}
 		t.see("afterResultSelector", selected)
-		placed, err := flow.Placed(scope, selected)
+		placed, err := flow.AfterResultPath(scope, selected)
 		if err != nil {
 			return t.failed(err)
 		}

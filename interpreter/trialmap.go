@@ -48,7 +48,7 @@ func (t *Trial) mapItems(st *asl.Map) (items value.Value, known bool, err error)
 	if items, err = t.s.items(t.b, st); err != nil || st.Language != query.JSONPath {
 		return items, true, err
 	}
-	effective, err := st.Flow.Effective(t.scope())
+	effective, err := st.Flow.AfterInputPath(t.scope())
 	if err != nil {
 		return items, true, err
 	}

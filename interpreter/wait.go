@@ -36,7 +36,7 @@ func (s *step) until(b *branch, st *asl.Wait) (int64, error) {
 	arrived := *b
 	arrived.state, arrived.since = st, s.now
 	scope := s.scopeOf(&arrived)
-	effective, err := st.Flow.Effective(scope)
+	effective, err := st.Flow.AfterInputPath(scope)
 	if err != nil {
 		return 0, err
 	}
@@ -58,7 +58,7 @@ func (s *step) until(b *branch, st *asl.Wait) (int64, error) {
 	return at.UnixMilli(), nil
 }
 
-func waitSeconds(n *asl.Seconds, scope *query.Scope) (int64, error) {
+func waitSeconds(n *asl.Integer, scope *query.Scope) (int64, error) {
 	switch {
 	case n.Expr != nil:
 		return expressedSeconds(n.Expr, scope, "Seconds")
@@ -131,7 +131,7 @@ func expressedTimestamp(t *query.Template, scope *query.Scope) (time.Time, error
 // endWait leaves a Wait state whose time has come.
 func (s *step) endWait(b *branch) {
 	flow := &b.state.Base().Flow
-	effective, err := flow.Effective(s.scopeOf(b))
+	effective, err := flow.AfterInputPath(s.scopeOf(b))
 	if err != nil {
 		s.fail(b, s.evaluation(b, err))
 		return

@@ -6,6 +6,8 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// arrayFunctions are the functions on arrays whose result is a value as it is. The
+// signatures are those of docs.jsonata.org.
 var arrayFunctions = []entry{
 	{"count", "<a:n>", count},
 	{"append", "<xx:a>", appendFunction},
@@ -17,7 +19,8 @@ var arrayFunctions = []entry{
 	{"zip", "<a+>", zip},
 }
 
-// sequenceFunctions give sequences: one item stands for itself.
+// sequenceFunctions are the functions that return sequences: one item stands for
+// itself.
 var sequenceFunctions = []struct {
 	name, signature string
 	fn              func(e *evaluation, args []val) val
@@ -34,10 +37,14 @@ var sequenceFunctions = []struct {
 	{"match", "<s-f<s:o>n?:a<o>>", matchFunction},
 }
 
+// count is $count. Its signature has made an array of a single value.
 func count(_ *evaluation, args []val) value.Value { return value.Int(int64(args[0].Len())) }
 
+// exists is $exists.
 func exists(_ *evaluation, args []val) value.Value { return value.Of(!args[0].IsUndefined()) }
 
+// appendFunction is $append. Values that are no arrays count as arrays of one;
+// undefined counts as nothing.
 func appendFunction(e *evaluation, args []val) value.Value {
 	switch {
 	case args[0].IsUndefined():
@@ -61,6 +68,7 @@ func appendFunction(e *evaluation, args []val) value.Value {
 	return array
 }
 
+// reverse is $reverse.
 func reverse(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -73,6 +81,7 @@ func reverse(e *evaluation, args []val) value.Value {
 	return value.Arr(items...)
 }
 
+// shuffle is $shuffle, by the Env's random numbers (Fisher and Yates).
 func shuffle(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -88,7 +97,9 @@ func shuffle(e *evaluation, args []val) value.Value {
 	return value.Arr(items...)
 }
 
-// distinct leaves out what is equal to something before it.
+// distinct is $distinct: it leaves out what is equal to something before it. Equal
+// values share a text, which is looked for in a set, where the reference
+// implementation compares all with all.
 func distinct(e *evaluation, args []val) value.Value {
 	v := args[0].Value
 	if v.Kind() != value.Array || v.Len() <= 1 {
@@ -106,6 +117,8 @@ func distinct(e *evaluation, args []val) value.Value {
 		}
 		e.tick(1)
 	}
+	// $distinct of a path keeps the rule of sequences, of an array of the data it
+	// does not.
 	if len(kept) == 1 && args[0].isSequence() {
 		return kept[0] // a sequence of one is that one
 	}
@@ -137,6 +150,7 @@ func (e *evaluation) distinctKey(dst []byte, v value.Value) []byte {
 	}
 }
 
+// zip is $zip: as many rows as the shortest array has items.
 func zip(e *evaluation, args []val) value.Value {
 	size := -1
 	for _, arg := range args {
@@ -158,8 +172,8 @@ func zip(e *evaluation, args []val) value.Value {
 	return value.Arr(rows...)
 }
 
-// callEach calls a function for each item of an array, with the item, its index
-// and the array.
+// callEach calls a function for each item of an array, with the item, its index and
+// the array, and hands each result to visit.
 func (e *evaluation) callEach(fn *function, all value.Value, visit func(i int, item, result value.Value)) {
 	if fn.lambda != nil && fn.lambda.alone && fn.signature == nil && len(fn.lambda.items) == 1 && len(fn.lambda.names) == 1 {
 		e.enterEach(fn, all, visit)
@@ -188,6 +202,7 @@ func (e *evaluation) enterEach(fn *function, all value.Value, visit func(i int, 
 	}
 }
 
+// mapFunction is $map; results that are undefined are left out.
 func mapFunction(e *evaluation, args []val) val {
 	if args[0].IsUndefined() {
 		return val{}
@@ -204,6 +219,7 @@ func mapFunction(e *evaluation, args []val) val {
 	return sequence(items)
 }
 
+// filterFunction is $filter.
 func filterFunction(e *evaluation, args []val) val {
 	if args[0].IsUndefined() {
 		return val{}
@@ -219,6 +235,7 @@ func filterFunction(e *evaluation, args []val) val {
 	return sequence(items)
 }
 
+// single is $single: the one item that fits. Fewer are D3139, more D3138.
 func single(e *evaluation, args []val) val {
 	if args[0].IsUndefined() {
 		return val{}
@@ -250,11 +267,16 @@ func single(e *evaluation, args []val) val {
 	return plain(args[0].At(found))
 }
 
+// reduce is $reduce. It begins with the initial value, or else with the first item.
+// The function must take two arguments (D3050). Each turn leaves the sum before
+// behind, which is released to the meter.
 func reduce(e *evaluation, args []val) val {
 	if args[0].IsUndefined() {
 		return val{}
 	}
 	fn := e.function(args[1].Value)
+	// A function that does not say how many it takes counts as one that takes too
+	// few.
 	if n := fn.arguments(); n >= 0 && n < 2 {
 		e.throw("D3050")
 	}
@@ -273,7 +295,7 @@ func reduce(e *evaluation, args []val) val {
 	return sum
 }
 
-// sortFunction sorts by a function that tells whether its first argument comes
+// sortFunction sorts by a function that reports whether its first argument comes
 // after its second.
 func sortFunction(e *evaluation, args []val) value.Value {
 	v := args[0].Value

@@ -2,7 +2,24 @@ package jsonata
 
 import "github.com/steppehq/steppe/value"
 
-// kind tells what a node is.
+// kind says what a node is, and by that which of its fields are used:
+//
+//	literalNode, stringNode   value
+//	nameNode, variableNode    text, without the $
+//	regexNode                 regex
+//	pathNode                  items: the steps; group, keepSingleton
+//	binaryNode                text, op, left, right
+//	negateNode                left
+//	arrayNode, blockNode      items
+//	objectNode, groupNode     pairs
+//	rangeNode, applyNode      left, right
+//	conditionNode             left ? right : other
+//	bindNode                  left, a variable, := right
+//	callNode, partialNode     left: what is called; items: arguments
+//	lambdaNode                items: parameters; right: the body
+//	transformNode             |left|right, other|
+//	sortNode, orderNode       terms
+//	focusNode, indexNode      left; right: the variable
 type kind uint8
 
 const (
@@ -61,7 +78,7 @@ func (n *node) typeName() string {
 	return name
 }
 
-// node is a part of an expression. Which fields it uses is told by its kind.
+// node is a part of an expression. Its kind decides which fields it uses.
 type node struct {
 	kind  kind
 	at    int    // the end of its first token, in bytes
@@ -138,7 +155,7 @@ type slot struct {
 	level int
 }
 
-// copied gives a copy of a node, all parts included, as the parser made it.
+// copied returns a copy of a node, all parts included, as the parser made it.
 func (p *parser) copied(n *node) *node {
 	if n == nil {
 		return nil

@@ -11,6 +11,13 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// The functions that Step Functions adds show the service's Java: $random(seed) is a
+// generator of java.util.Random, $hash takes the names of Java's digests, and $range
+// and $partition have its limits. The developer guide describes their arguments
+// ("Transforming data with JSONata in Step Functions"); what they do at the edges is
+// as the service was seen to do it. Where it fails, it is with the code D3137 and
+// words of its own, or ours where the service's are not known.
+
 // awsFunctions are those that Step Functions adds (developer guide, "JSONata
 // functions provided by Step Functions").
 var awsFunctions = []entry{
@@ -22,8 +29,11 @@ var awsFunctions = []entry{
 	{"parse", "<s?:x>", parse},
 }
 
+// awsFailure throws an error of one of these functions.
 func (e *evaluation) awsFailure(message string) { e.throw("D3137", value.Str(message)) }
 
+// partition is $partition(array, size): chunks of that many items, the last with what
+// is left. Of an empty array it is undefined.
 func partition(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[0].Len() == 0 {
 		return value.Value{}
@@ -55,6 +65,8 @@ func partition(e *evaluation, args []val) value.Value {
 // and not one more. What the range operator makes is bounded by its bytes.
 const maxStepRange = 360_145
 
+// rangeFunction is $range(first, last, step). The numbers are cut to whole ones. A
+// range of one number is that number.
 func rangeFunction(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[1].IsUndefined() || args[2].IsUndefined() {
 		return value.Value{}
@@ -64,6 +76,7 @@ func rangeFunction(e *evaluation, args []val) value.Value {
 	if step == 0 || size <= 0 || math.IsNaN(size) {
 		return value.Value{}
 	}
+	// The service names no limit here: its error is that of the memory.
 	if size > maxStepRange {
 		panic(&Error{Code: limitCode, Message: errMemory})
 	}
@@ -80,6 +93,8 @@ func rangeFunction(e *evaluation, args []val) value.Value {
 	return value.Arr(items...)
 }
 
+// hashFunction is $hash(value, algorithm): in hexadecimal digits, of a text or of the
+// JSON text of anything else.
 func hashFunction(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[1].IsUndefined() {
 		return value.Value{}
@@ -111,7 +126,8 @@ func hashFunction(e *evaluation, args []val) value.Value {
 	return value.Value{}
 }
 
-// awsRandom is java.util.Random's next double for a seed.
+// awsRandom is $random: with a seed it is the first nextDouble of java.util.Random,
+// so that the same seed always returns the same number, as on AWS.
 func awsRandom(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return random(e, args)
@@ -125,6 +141,7 @@ func awsRandom(e *evaluation, args []val) value.Value {
 	return value.Float(float64(high<<27+next(27)) / (1 << 53))
 }
 
+// uuid is $uuid: a version 4 UUID (RFC 9562) of the Env's random numbers.
 func uuid(e *evaluation, _ []val) value.Value {
 	var b [16]byte
 	for i := range 2 {
@@ -138,6 +155,7 @@ func uuid(e *evaluation, _ []val) value.Value {
 	return value.Str(x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:])
 }
 
+// parse is $parse: the value of a JSON text.
 func parse(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}

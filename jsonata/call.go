@@ -7,6 +7,25 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # Calls
+//
+// A function is builtin, a lambda with the frame it closes over, a partial
+// application, a matcher (a regular expression), or two functions chained by ~>. All
+// are called by invoke, with their arguments evaluated and a context: the value that
+// the call stands on, which a signature with "-" takes in place of a missing argument
+// ($uppercase() behind a dot).
+//
+// Arguments of all calls under way share one slice, a stack: a call appends its own,
+// and cuts them off when it returns. A function must therefore not keep the slice of
+// its arguments, and none does; the frame of a lambda has copies.
+//
+// The frame of a lambda's call is used again by the next call when nothing can hold
+// it: when the body makes no function (alone, found by prepare). Otherwise each call
+// has a new frame, since the function may outlive it.
+//
+// Errors of builtin functions have no node of their own. They name the call under
+// way, which place remembers; invokeAt sets it and puts the one around it back.
+
 // function is a value that can be called: a lambda, a builtin, a matcher, what
 // a partial application leaves open.
 type function struct {
@@ -14,7 +33,7 @@ type function struct {
 	signature *signature
 	// native is what a builtin does; context is the value the call stands on.
 	native func(e *evaluation, args []val, context val) val
-	arity  int      // of a native function, where its signature does not tell
+	arity  int      // of a native function, where its signature does not say
 	regex  *pattern // of a matcher
 	// lambda is a function of the expression, with what it closes over.
 	lambda *node
@@ -31,7 +50,7 @@ type function struct {
 // values. It is no UTF-8, so no data has it.
 const marker = "\xffλ"
 
-// fnLike tells whether a value stands for a function.
+// fnLike reports whether a value stands for a function.
 func fnLike(v value.Value) bool {
 	return v.Kind() == value.Object && v.Len() == 1 && v.Names()[0] == marker
 }
@@ -39,7 +58,8 @@ func fnLike(v value.Value) bool {
 // functionBytes is what a function takes, with its value and its frame.
 const functionBytes = 600
 
-// functionValue gives the value that stands for a function.
+// functionValue returns the value that stands for a function. Of functions that are
+// no lambdas, which may be named again and again, there is one value each.
 func (e *evaluation) functionValue(fn *function) value.Value {
 	if v, ok := e.known[fn]; ok {
 		return v
@@ -57,7 +77,7 @@ func (e *evaluation) functionValue(fn *function) value.Value {
 	return v
 }
 
-// function gives what a value stands for, nil when it is no function.
+// function returns what a value stands for, nil when it is no function.
 func (e *evaluation) function(v value.Value) *function {
 	if !fnLike(v) {
 		return nil
@@ -69,7 +89,10 @@ func (e *evaluation) function(v value.Value) *function {
 	return e.fns[i]
 }
 
-// arguments is how many arguments a function takes; -1 when that is unknown.
+// arguments returns how many arguments a function takes: the parameters of a lambda,
+// what a partial application leaves open, or the parameters of the signature. 0
+// stands for a function that does not say. $map and the like hand over no more than
+// that.
 func (fn *function) arguments() int {
 	switch {
 	case fn.lambda != nil:
@@ -90,8 +113,9 @@ func (fn *function) arguments() int {
 	return 0
 }
 
-// call evaluates a call. applied is the value that ~> hands in as the first
-// argument, nil for none.
+// call evaluates a call. applied is the value that ~> hands in as the first argument,
+// nil for none. Arguments are evaluated before it is known whether there is a
+// function at all, as in the reference.
 func (e *evaluation) call(n *node, input *val, f *frame, applied *val) val {
 	fn := e.callee(n, input, f)
 	// No function keeps the slice of its arguments, so that all calls share one.
@@ -111,7 +135,8 @@ func (e *evaluation) call(n *node, input *val, f *frame, applied *val) val {
 	return v
 }
 
-// callee evaluates what is called.
+// callee evaluates what is called, nil when that is no function. A builtin that
+// the expression does not redefine needs no value for it.
 func (e *evaluation) callee(n *node, input *val, f *frame) *function {
 	proc := n.left
 	if proc.kind == variableNode && proc.builtin != nil {
@@ -127,7 +152,7 @@ func (e *evaluation) callee(n *node, input *val, f *frame) *function {
 	return e.function(e.eval(proc, input, f).Value)
 }
 
-// procedureName is the name that a called expression has.
+// procedureName returns the name that a called expression has in messages.
 func procedureName(n *node) string {
 	if isPath(n.left) {
 		return n.left.items[0].text
@@ -135,6 +160,7 @@ func procedureName(n *node) string {
 	return n.left.text
 }
 
+// isPath reports whether n is a path: fieldNode is one of a single name.
 func isPath(n *node) bool { return n.kind == pathNode || n.kind == fieldNode }
 
 // notCallable complains, with a hint where only the $ is missing.
@@ -202,7 +228,9 @@ func (e *evaluation) invoke(fn *function, args []val, context val) val {
 	}
 }
 
-// trimmed forgets a thunk that nobody else can have seen.
+// trimmed drops a thunk that has been called, if it is the last function that was
+// made: nothing else can refer to it then. Without this a loop of tail calls would
+// hold each of its thunks.
 func (e *evaluation) trimmed(thunk *function) []*function {
 	if last := len(e.fns) - 1; last >= 0 && e.fns[last] == thunk {
 		e.meter.Release(functionBytes)
@@ -211,6 +239,8 @@ func (e *evaluation) trimmed(thunk *function) []*function {
 	return e.fns
 }
 
+// invokeOnce checks the arguments and calls fn. What a lambda returns may be a thunk,
+// which invoke calls.
 func (e *evaluation) invokeOnce(fn *function, args []val, context val) val {
 	if fn.signature != nil {
 		args = e.validate(fn, args, context)
@@ -235,7 +265,9 @@ func (e *evaluation) invokeOnce(fn *function, args []val, context val) val {
 	return fn.native(e, args, context)
 }
 
-// enter evaluates the body of a lambda.
+// enter evaluates the body of a lambda in a frame with its parameters; missing
+// arguments are undefined. Clip has a binding in the body copy the names instead of
+// writing into those of the lambda.
 func (e *evaluation) enter(fn *function, args []val) val {
 	names := fn.lambda.names
 	inner := e.spare
@@ -250,13 +282,14 @@ func (e *evaluation) enter(fn *function, args []val) val {
 	clear(inner.vals[copy(inner.vals, args):])
 	v := e.eval(fn.lambda.right, &fn.input, inner)
 	if fn.lambda.alone {
-		e.spare = inner // nobody else has it
+		e.spare = inner // nothing else refers to it
 	}
 	return v
 }
 
 // callback calls a function that was handed to a builtin, with as many of the
-// arguments as it takes.
+// arguments as it takes, at least one. The place is put back, since errors after it
+// are the builtin's.
 func (e *evaluation) callback(fn *function, args ...val) val {
 	if n := fn.arguments(); n < len(args) {
 		args = args[:max(n, 1)]
@@ -310,7 +343,7 @@ func (e *evaluation) apply(n *node, input *val, f *frame) val {
 	return e.invokeAt(&node{at: n.at, left: n.right}, fn, []val{left}, *input)
 }
 
-// intArg gives a number argument as a whole one, cut off; 0 for undefined.
+// intArg returns a number argument as a whole one, cut off; 0 for undefined.
 func intArg(v val) int {
 	f := math.Trunc(v.Float64())
 	return int(max(min(f, math.MaxInt32), math.MinInt32))

@@ -9,6 +9,38 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # Pictures of dates and times
+//
+// $now, $fromMillis and $toMillis write and read times by pictures of XPath and
+// XQuery Functions 3.1 (section 9.8.4, "The date/time formatting functions"): literal
+// text, and components in brackets.
+//
+//	[Y0001]-[M01]-[D01]T[H01]:[m01]:[s01].[f001][Z01:01t]     the default, ISO 8601
+//	[D1o] [MNn] [Y], [h]:[m01] [P]                            28th November 2026, 5:20 pm
+//
+// A component is a letter, a presentation, and after a comma the least and the most
+// characters:
+//
+//	Y year  M month  D day  d day of the year  F weekday
+//	W week of the year  w week of the month  X year of that week  x month of that week
+//	H hour 0-23  h hour 1-12  P am or pm  m minute  s second  f fraction in milliseconds
+//	Z, z time zone, z with GMT before it  C, E calendar and era: always ISO
+//
+// The presentation is a picture of whole numbers (integerpicture.go: 01, 1o, I, w) or
+// N, n, Nn for a name in capitals, small letters or as it is written in English.
+// Without one a component has its default.
+//
+// # Weeks
+//
+// A week begins on Monday and belongs to the period, year or month, in which its
+// Thursday lies, as in ISO 8601. The first days of January may therefore be in week
+// 52 or 53 of the year before, for which there is X; [w] and [x] are the same for
+// months.
+//
+// All times are UTC, moved by the offset that the caller asks for. Where the
+// reference implementation differs from XPath, this follows the reference: see the
+// oracle's cases in testdata.
+
 var timeFunctions = []entry{
 	{"now", "<s?s?:s>", now},
 	{"millis", "<:n>", millis},
@@ -16,13 +48,16 @@ var timeFunctions = []entry{
 	{"toMillis", "<s-s?:n>", toMillis},
 }
 
+// now is $now(picture, zone). The time is the Env's, so that every call in an
+// evaluation returns the same one and a replay returns it again.
 func now(e *evaluation, args []val) value.Value {
 	return e.formatTime(e.env.Millis, second(args, 0), second(args, 1))
 }
 
+// millis is $millis().
 func millis(e *evaluation, _ []val) value.Value { return value.Int(e.env.Millis) }
 
-// second gives an argument that may be missing.
+// second returns an argument that may be missing; undefined then.
 func second(args []val, i int) value.Value {
 	if i < len(args) {
 		return args[i].Value
@@ -33,6 +68,7 @@ func second(args []val, i int) value.Value {
 // maxMillis is the range of JavaScript's dates.
 const maxMillis = 8.64e15
 
+// fromMillis is $fromMillis(n, picture, zone).
 func fromMillis(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -44,6 +80,7 @@ func fromMillis(e *evaluation, args []val) value.Value {
 	return e.formatTime(int64(f), second(args, 1), second(args, 2))
 }
 
+// isoPicture is what JavaScript's toISOString writes.
 const isoPicture = "[Y0001]-[M01]-[D01]T[H01]:[m01]:[s01].[f001][Z01:01t]"
 
 // formatTime writes a time by a picture, in a time zone like +0100.
@@ -52,6 +89,8 @@ func (e *evaluation) formatTime(at int64, picture, zone value.Value) value.Value
 	if !picture.IsUndefined() {
 		text = picture.Str()
 	}
+	// The zone is a number such as -0130: hours and minutes are its digits, the hours
+	// rounded down.
 	hours, minutes := 0, 0
 	if !zone.IsUndefined() {
 		offset, _ := strconv.Atoi(strings.TrimPrefix(leadingInteger(zone.Str()), "+"))
@@ -69,7 +108,8 @@ func (e *evaluation) formatTime(at int64, picture, zone value.Value) value.Value
 	return value.Str(value.Joined(b.String()))
 }
 
-// leadingInteger is what parseInt reads of a text.
+// leadingInteger returns what JavaScript's parseInt reads of a text: a sign and
+// digits at its beginning.
 func leadingInteger(s string) string {
 	s = strings.TrimSpace(s)
 	end := 0
@@ -79,6 +119,7 @@ func leadingInteger(s string) string {
 	return s[:end]
 }
 
+// floorDiv is a/b rounded down, as for the hours of -0130, which are -2.
 func floorDiv(a, b int) int {
 	q := a / b
 	if a%b != 0 && (a < 0) != (b < 0) {
@@ -98,6 +139,7 @@ type datePart struct {
 	modulo    int // of a year: how many digits, 0 for all
 }
 
+// defaultPresentation is what components are written as that say nothing else.
 var defaultPresentation = map[byte]string{
 	'Y': "1", 'M': "1", 'D': "1", 'd': "1", 'F': "n", 'W': "1", 'w': "1", 'X': "1", 'x': "1", 'H': "1", 'h': "1", 'P': "n",
 	'm': "01", 's': "01", 'f': "1", 'Z': "01:01", 'z': "01:01", 'C': "n", 'E': "n",
@@ -142,6 +184,9 @@ func (e *evaluation) datePicture(text string) []datePart {
 	}
 }
 
+// dateMarker reads what stands between brackets, without blanks. Width and
+// presentation decide together how many digits of a year are written: [Y01] is the
+// last two.
 func (e *evaluation) dateMarker(marker string) datePart {
 	if marker == "" {
 		e.throw("D3132", value.Str(""))
@@ -195,6 +240,7 @@ func (e *evaluation) dateMarker(marker string) datePart {
 	return p
 }
 
+// widthOf reads a width; 0 is any.
 func widthOf(text string) int {
 	n, _ := strconv.Atoi(text) // * is any
 	return n
@@ -207,6 +253,7 @@ var (
 	}
 )
 
+// cased writes a name as N, n or Nn ask for it.
 func (p *datePart) cased(name string) string {
 	switch p.names {
 	case 'l':
@@ -217,6 +264,8 @@ func (p *datePart) cased(name string) string {
 	return name
 }
 
+// formatPart writes one component of a time. hours and minutes are the offset of the
+// time zone, which t already has in it.
 func (e *evaluation) formatPart(p datePart, t time.Time, hours, minutes int) string {
 	switch p.component {
 	case 'Z', 'z':
@@ -263,6 +312,9 @@ func (e *evaluation) formatPart(p datePart, t time.Time, hours, minutes int) str
 	return e.formatInteger(float64(n), p.integer)
 }
 
+// formatZone writes an offset: with a separator or three and four digits as one
+// number (+01:00, +0100), with one or two digits as hours, and minutes only if there
+// are any (+1, +1:30). The modifier t has Z for no offset.
 func (e *evaluation) formatZone(p datePart, hours, minutes int) string {
 	offset := 100*hours + minutes
 	var text string
@@ -291,8 +343,8 @@ func (e *evaluation) formatZone(p datePart, hours, minutes int) string {
 
 const day = 24 * time.Hour
 
-// weekStart is the Monday of the first week of a year or month: that with its
-// first Thursday.
+// weekStart returns the Monday of the first week of a year or month, which begins at
+// first: the week with its first Thursday.
 func weekStart(first time.Time) time.Time {
 	weekday := (int(first.Weekday())+6)%7 + 1
 	if weekday > 4 {
@@ -301,6 +353,8 @@ func weekStart(first time.Time) time.Time {
 	return first.Add(-time.Duration(weekday-1) * day)
 }
 
+// date is midnight of a day. A month or day out of range is one of the neighbouring
+// year or month.
 func date(year int, month time.Month, dayOfMonth int) time.Time {
 	return time.Date(year, month, dayOfMonth, 0, 0, 0, 0, time.UTC)
 }
@@ -318,7 +372,7 @@ func week(today, before, first, after time.Time) int {
 	return n
 }
 
-// dateComponent gives a component as a number; -1 when there is no such one.
+// dateComponent returns a component as a number; -1 for a letter that is none.
 func dateComponent(t time.Time, component byte) int {
 	year, month, dayOfMonth := t.Date()
 	today := date(year, month, dayOfMonth)
@@ -367,11 +421,15 @@ func dateComponent(t time.Time, component byte) int {
 	return -1
 }
 
+// isoTime is what $toMillis reads without a picture; a date alone, a month or a year
+// will do.
 var isoTime = regexp.MustCompile(`^(\d{4})(?:-([01]\d))?(?:-([0-3]\d))?(?:T([0-2]\d):([0-5]\d):([0-5]\d)(?:\.(\d+))?)?(Z|[+-][0-2]\d:?[0-5]\d)?$`)
 
 // longestTime is more than any ISO 8601 timestamp has, whatever its fraction.
 const longestTime = 1 << 10
 
+// toMillis is $toMillis(text, picture). Without a picture a text that is no ISO 8601
+// timestamp is an error; with one, a text that does not fit it is undefined. A day that the month does not have runs over into the next one.
 func toMillis(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -402,6 +460,7 @@ func toMillis(e *evaluation, args []val) value.Value {
 	if month < 1 || month > 12 || field(3, 1) < 1 || field(3, 1) > 31 || hour > 24 {
 		e.throw("D3110", args[0].Value)
 	}
+	// Of a fraction, milliseconds are read.
 	fraction, _ := strconv.Atoi((m[7] + "000")[:3])
 	t := time.Date(field(1, 0), time.Month(field(2, 1)), field(3, 1), field(4, 0), field(5, 0), field(6, 0), fraction*1e6, time.UTC)
 	offset := 0

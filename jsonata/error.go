@@ -7,6 +7,12 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// Errors are known by their codes: S0… for syntax, T… for types, D… for data, U… for
+// limits. A program that moves from jsonata-js to this package compares codes and
+// positions, and people read messages; the messages are therefore the reference's to
+// the letter, wrong capitals and double blanks included, and tests hold them against
+// it.
+
 // Error is an expression that cannot be compiled, or whose evaluation failed.
 type Error struct {
 	// Code is JSONata's: S0… for syntax, T… for types, D… for what the data
@@ -26,7 +32,7 @@ type Error struct {
 	literal value.Value // the token, where it is a number, true, false or null
 }
 
-// Error gives code and message.
+// Error returns code and message.
 func (e *Error) Error() string {
 	if e.Code == "" {
 		return e.Message
@@ -38,7 +44,9 @@ func (e *Error) Error() string {
 // error of the language, and the service shows no code of it.
 func (e *Error) Limit() bool { return e.Code == limitCode }
 
-// messages are the reference implementation's, with what they show in braces.
+// messages are the reference implementation's, with what they show in braces: the
+// token, one of the values, the index of an argument. Some are never thrown here, and
+// are kept so that the table can be compared with theirs.
 var messages = map[string]string{
 	"S0101": "String literal must be terminated by a matching quote",
 	"S0102": "Number out of range: {token}",
@@ -140,7 +148,9 @@ var messages = map[string]string{
 	"U1001": "Stack overflow error: Check for non-terminating recursive function.  Consider rewriting as tail-recursive.",
 }
 
-// complete writes the message of an error.
+// complete writes the message of an error, unless it has one. Values are encoded only
+// here, since most errors inside of an evaluation that is tried and fails are thrown
+// away.
 func (e *Error) complete() {
 	if e.Message != "" {
 		return
@@ -179,6 +189,8 @@ func (e *Error) shown(name string) string {
 // maxShown bounds a value in a message.
 const maxShown = 1000
 
+// encodeForMessage returns a value as messages show it: its beginning as JSON, and
+// words for what JSON has none for.
 func encodeForMessage(v value.Value) string {
 	if v.IsUndefined() {
 		return "undefined"
@@ -197,6 +209,7 @@ func shownText(text string) string {
 	return text
 }
 
+// newError makes an error with the values that its message shows. complete writes the message later, where the error leaves the package.
 func newError(code string, values ...value.Value) *Error {
 	e := &Error{Code: code}
 	if len(values) > 0 {

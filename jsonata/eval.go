@@ -10,7 +10,51 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// flags tell what an array is besides an array.
+// # How an expression is evaluated
+//
+// An expression is evaluated by walking its tree: eval takes a node, the value that $
+// stands for (input) and the variables in sight (frame), and returns a val. The tree
+// is never changed, so any number of goroutines may walk it; all that an evaluation
+// needs of its own is in an evaluation, which an Env keeps for the next one.
+//
+// What is walked most has shorter ways, which prepare (library.go) finds when the
+// expression is compiled:
+//
+//	longWay      dispatch, then predicates, groups and the rules for sequences
+//	literalWay   a pointer to the value in the tree
+//	fieldWay     the member of an object, as a pointer into the data
+//	followWay    $v.a.b as a pointer into the data
+//	binaryWay    an operator without predicates
+//
+// A shorter way must be invisible. It returns what dispatch would, and counts the
+// same depth and the same steps, because Step Functions ends an evaluation that is
+// deeper than 100 and says so in a message: two ways of counting would make the same
+// expression fail in one place and pass in another. This is also why a block of one
+// expression (within) is skipped in a loop that still counts it.
+//
+// # Failures
+//
+// Errors are thrown as panics with an *Error, from wherever they are found, and
+// become the error of Eval where it was called. Code in between needs no error
+// paths; the price is that an evaluation which fails is thrown away with its memory.
+// A meter ends an evaluation in the same way, with a *meter.Stop.
+//
+// # Limits
+//
+// Three counters bound an evaluation. depth is the nesting of eval, as the reference
+// counts it. steps are nodes evaluated and, through tick, loops in functions;
+// whenever they pass next, look holds them against the limit and the meter counts them.
+// held counts, through charge, what new values hold as AWS seems to count it: 8 bytes
+// for an item, 1 for a character. Independently of these the meter counts, in bytes of memory, what is about to be built (items, grown, members, texts).
+//
+// # Functions as values
+//
+// A function can be an item of an array or a member of an object, but value.Value has
+// no kind for it. Inside of an evaluation an object with one member whose name no
+// JSON text can hold stands for it; the number in the member is its index in fns.
+// plain removes such objects from a result.
+
+// flags say what an array is besides an array.
 type flags uint8
 
 const (
@@ -26,10 +70,13 @@ type val struct {
 	flags flags
 }
 
+// plain makes a val without flags: a value of the data, or a result that is final.
 func plain(v value.Value) val { return val{Value: v} }
 
+// isSequence reports whether v is a list of results rather than an array.
 func (v val) isSequence() bool { return v.flags&flagSequence != 0 }
 
+// sequence makes a list of results and takes ownership of items.
 func sequence(items []value.Value) val { return val{value.Arr(items...), flagSequence} }
 
 // frame holds the variables of a block, a call, or a tuple.
@@ -40,6 +87,8 @@ type frame struct {
 	few    [2]val // where vals stands when there are few
 }
 
+// bind returns a variable of this frame a value. Frames have few names, so a search in
+// order is faster than a map.
 func (f *frame) bind(name string, v val) {
 	for i, n := range f.names {
 		if n == name {
@@ -51,6 +100,8 @@ func (f *frame) bind(name string, v val) {
 	f.vals = append(f.vals, v)
 }
 
+// lookup finds a variable in this frame or one around it, the innermost first. It may
+// be called on nil.
 func (f *frame) lookup(name string) (val, bool) {
 	for ; f != nil; f = f.parent {
 		for i, n := range f.names {
@@ -62,7 +113,7 @@ func (f *frame) lookup(name string) (val, bool) {
 	return val{}, false
 }
 
-// Limits of an evaluation where the caller gives none.
+// Limits of an evaluation where the caller sets none.
 const (
 	defaultDepth = 500
 	defaultBytes = 96 << 20
@@ -96,10 +147,14 @@ type evaluation struct {
 	args   []val     // of the calls under way
 	groups []group   // that are free to be used
 	joined []byte    // texts of concatenations under way
+	// missing is where found points for a value that is not there. It is never
+	// written, and if it were, no other evaluation would see it.
+	missing value.Value
 }
 
-// begin begins an evaluation, in the memory of the one before where the caller
-// has kept that.
+// begin starts an evaluation, in the memory of the one before where the Env has kept
+// that. The Env has no memory until end returns it, so that an evaluation
+// inside of a callback does not find it.
 func begin(x *Expr, env *Env) *evaluation {
 	e := env.spare
 	if env.spare = nil; e == nil {
@@ -132,8 +187,9 @@ const (
 	spareText = 4 << 10
 )
 
-// end leaves the memory of an evaluation that has a result to the next one.
-// Nothing of the result is in it: functions, which hold frames, are no result.
+// end leaves the memory of an evaluation that has a result to the next one. Nothing
+// of the result is in it: functions, which hold frames, are no result. An evaluation
+// that has failed never comes here, and its memory is garbage.
 func (e *evaluation) end() {
 	e.look()
 	env, args, joined, groups, search := e.env, e.args, e.joined, e.groups, e.search
@@ -148,7 +204,9 @@ func (e *evaluation) end() {
 	env.spare = e
 }
 
-// eval evaluates a node. The result of a query with one item is that item.
+// eval evaluates a node. The result of a query with one item is that item. The depth
+// is restored on the way out, and not by a defer, which would cost more than most
+// nodes do; after a panic nothing looks at it again.
 func (e *evaluation) eval(n *node, input *val, f *frame) val {
 	outer := e.depth
 	for n.within { // it counts, but does nothing
@@ -189,11 +247,8 @@ func (e *evaluation) eval(n *node, input *val, f *frame) val {
 	return v
 }
 
-// undefined is where a value stands that is not there.
-var undefined value.Value
-
-// found gives where the value of a node stands, in the data or in the
-// expression; nil where that takes more than to look.
+// found returns where the value of a node stands, in the data or in the expression;
+// nil where that takes more than a look.
 func (e *evaluation) found(n *node, input *val, f *frame) *value.Value {
 	switch n.way {
 	case fieldWay:
@@ -202,7 +257,7 @@ func (e *evaluation) found(n *node, input *val, f *frame) *value.Value {
 			if member := input.Ref(n.text); member != nil {
 				return member
 			}
-			return &undefined
+			return &e.missing
 		}
 	case literalWay:
 		return &n.value
@@ -213,8 +268,8 @@ func (e *evaluation) found(n *node, input *val, f *frame) *value.Value {
 	return nil
 }
 
-// operand is found with the steps and the depth of eval; where it gives nil,
-// eval is to be called.
+// operand is found with the steps and the depth of eval; where it returns nil, eval
+// must be called.
 func (e *evaluation) operand(n *node, input *val, f *frame) *value.Value {
 	if n.way == longWay || e.depth >= e.limits.Depth || e.steps >= e.next {
 		return nil
@@ -223,6 +278,8 @@ func (e *evaluation) operand(n *node, input *val, f *frame) *value.Value {
 	return e.found(n, input, f)
 }
 
+// overrun looks at the limits, and throws the error of the depth in the service's
+// words, which name how deep it was.
 func (e *evaluation) overrun(n *node) {
 	e.tick(0)
 	if e.depth > e.limits.Depth {
@@ -231,7 +288,8 @@ func (e *evaluation) overrun(n *node) {
 	}
 }
 
-// collapse makes the result of a query what it stands for.
+// collapse makes the result of a query what it stands for: nothing, its only item, or
+// an array. keep is [] behind the expression.
 func collapse(v val, keep bool) val {
 	if keep {
 		v.flags |= flagKeep
@@ -247,6 +305,7 @@ func collapse(v val, keep bool) val {
 	return v
 }
 
+// dispatch evaluates a node by its kind, without its predicates and its group.
 func (e *evaluation) dispatch(n *node, input *val, f *frame) val {
 	switch n.kind {
 	case fieldNode:
@@ -302,44 +361,10 @@ func (e *evaluation) dispatch(n *node, input *val, f *frame) val {
 	return val{}
 }
 
-// lookup gives the member of an object; of an array, those of its items.
-func (e *evaluation) lookup(v value.Value, name string) val {
-	switch v.Kind() {
-	case value.Object:
-		return plain(v.Get(name))
-	case value.Array:
-		var found []value.Value
-		found = e.gather(found, v, name)
-		e.collected(v.Len() + len(found))
-		return sequence(found)
-	default:
-		return val{}
-	}
-}
-
-func (e *evaluation) gather(found []value.Value, array value.Value, name string) []value.Value {
-	e.tick(1)
-	for _, item := range array.Items() {
-		switch item.Kind() {
-		case value.Object:
-			member, ok := item.Lookup(name)
-			switch {
-			case !ok:
-			case member.Kind() == value.Array:
-				e.grown(member.Len())
-				found = append(found, member.Items()...)
-			default:
-				e.grown(1)
-				found = append(found, member)
-			}
-		case value.Array:
-			found = e.gather(found, item, name)
-		default:
-		}
-	}
-	return found
-}
-
+// variable evaluates $, $$ and $name. A name is looked for in the frames, then among
+// the caller's variables, and last among the functions, so that an expression may
+// redefine a function. The wrapped input of the whole expression is unwrapped where
+// it is named.
 func (e *evaluation) variable(n *node, input *val, f *frame) val {
 	switch n.text {
 	case "":
@@ -367,6 +392,8 @@ func (e *evaluation) variable(n *node, input *val, f *frame) val {
 	return val{}
 }
 
+// block evaluates expressions in order and returns the last. It needs a frame only
+// where one of them binds.
 func (e *evaluation) block(n *node, input *val, f *frame) val {
 	if n.binds {
 		f = &frame{parent: f}
@@ -378,6 +405,8 @@ func (e *evaluation) block(n *node, input *val, f *frame) val {
 	return v
 }
 
+// condition evaluates ?:, which without an else is undefined when its condition is
+// false.
 func (e *evaluation) condition(n *node, input *val, f *frame) val {
 	if e.truth(e.eval(n.left, input, f).Value) {
 		return e.eval(n.right, input, f)
@@ -388,7 +417,9 @@ func (e *evaluation) condition(n *node, input *val, f *frame) val {
 	return e.eval(n.other, input, f)
 }
 
-// truth is the boolean that a value counts as.
+// truth returns the boolean that a value counts as: false for an empty string, 0,
+// NaN, null, undefined, an empty object, a function, and an array in which nothing
+// counts as true.
 func (e *evaluation) truth(v value.Value) bool {
 	switch v.Kind() {
 	case value.Bool:
@@ -411,6 +442,9 @@ func (e *evaluation) truth(v value.Value) bool {
 	return false
 }
 
+// array evaluates an array constructor. The items of what an expression in it returns
+// become items: [1..3] and [a.b] are flat. A constructor inside of the constructor
+// stays an array: [[1..3]] has one item.
 func (e *evaluation) array(n *node, input *val, f *frame) val {
 	if len(n.items) == 1 && n.items[0].kind != arrayNode {
 		if v := e.eval(n.items[0], input, f); v.Kind() == value.Array {
@@ -433,6 +467,7 @@ func (e *evaluation) array(n *node, input *val, f *frame) val {
 	return e.constructed(n, items.Value())
 }
 
+// constructed charges for a new array, and marks one at the end of a path.
 func (e *evaluation) constructed(n *node, array value.Value) val {
 	e.charge(int64(8 * array.Len()))
 	v := plain(array)
@@ -442,8 +477,12 @@ func (e *evaluation) constructed(n *node, array value.Value) val {
 	return v
 }
 
+// maxRange bounds the numbers of one .. (jsonata-js: D2014). What it may hold in
+// bytes ends most ranges before.
 const maxRange = 10_000_000
 
+// rangeOf evaluates from..to. Both ends are checked before an undefined one makes the
+// range empty, as in the reference.
 func (e *evaluation) rangeOf(n *node, input *val, f *frame) val {
 	from, to := e.eval(n.left, input, f), e.eval(n.right, input, f)
 	ends := [2]int64{}
@@ -474,67 +513,8 @@ func (e *evaluation) rangeOf(n *node, input *val, f *frame) val {
 	return sequence(items)
 }
 
-// wildcard gives the values of all members.
-func (e *evaluation) wildcard(input val) val {
-	v := input.Value
-	if input.flags&flagOuter != 0 && v.Len() > 0 {
-		v = v.At(0)
-	}
-	if fnLike(v) {
-		return val{}
-	}
-	e.items(v.Len())
-	found := make([]value.Value, 0, v.Len())
-	if v.Kind() == value.Object || v.Kind() == value.Array {
-		for _, item := range v.Items() {
-			if item.Kind() == value.Array {
-				found = e.flatten(found, item)
-				continue
-			}
-			found = append(found, item)
-		}
-	}
-	e.collected(len(found))
-	return sequence(found)
-}
-
-func (e *evaluation) flatten(items []value.Value, v value.Value) []value.Value {
-	e.tick(1)
-	if v.Kind() != value.Array {
-		e.grown(1)
-		return append(items, v)
-	}
-	for _, item := range v.Items() {
-		items = e.flatten(items, item)
-	}
-	return items
-}
-
-func (e *evaluation) descendants(v value.Value) val {
-	if v.IsUndefined() {
-		return val{}
-	}
-	found := e.descend(nil, v)
-	if len(found) == 1 {
-		return plain(found[0])
-	}
-	return sequence(found)
-}
-
-func (e *evaluation) descend(found []value.Value, v value.Value) []value.Value {
-	if v.Kind() != value.Array {
-		e.collected(1)
-		e.grown(1)
-		found = append(found, v)
-	}
-	e.tick(1)
-	for _, item := range v.Items() {
-		found = e.descend(found, item)
-	}
-	return found
-}
-
-// plain makes what leaves an evaluation: JSON without functions.
+// plain makes what leaves an evaluation: JSON without functions. In an array a
+// function becomes null, in an object its member is left out, as JSON.stringify does.
 func (e *evaluation) plain(v value.Value) value.Value {
 	if len(e.fns) == 0 || !e.hasFunctions(v) {
 		return v
@@ -567,9 +547,11 @@ func (e *evaluation) plain(v value.Value) value.Value {
 	}
 }
 
+// hasFunctions reports whether a function is somewhere in v.
 func (e *evaluation) hasFunctions(v value.Value) bool {
 	e.tick(1)
 	return fnLike(v) || slices.ContainsFunc(v.Items(), e.hasFunctions)
 }
 
+// finite reports whether JSON can hold f.
 func finite(f float64) bool { return !math.IsInf(f, 0) && !math.IsNaN(f) }

@@ -2,8 +2,20 @@ package jsonata
 
 import "github.com/steppehq/steppe/value"
 
+// An object constructor is a special case of grouping. {key: value} behind an
+// expression evaluates the key for each of its values; values with equal keys are
+// collected, and then the value expression is evaluated once for each key, with what
+// was collected as its context. An object constructor by itself does the same with
+// the input as the one value. Two pairs that make the same key are an error (D1009).
+//
+// Most objects have literal keys, all different. Then every pair would get the whole
+// input as its group, so object evaluates the values directly. Otherwise groups are
+// found by searching a short list; a long one gets an index.
+
 // group is the values with one key.
 type group struct {
+	// pair is the number of the key: value pair that made the group, for two pairs
+	// must not make the same key.
 	key    string
 	pair   int
 	items  value.ArrayBuilder // of a sequence
@@ -43,7 +55,8 @@ func (e *evaluation) object(n *node, input *val, f *frame) val {
 	return plain(object.Value())
 }
 
-// nested tells whether there are arrays among items.
+// nested reports whether there are arrays among items: those would be flattened in a
+// group of many.
 func nested(items []value.Value) bool {
 	for i := range items {
 		if items[i].Kind() == value.Array {
@@ -59,6 +72,7 @@ func (e *evaluation) groupBy(pairs []pair, input val, tuples []tuple, f *frame) 
 	g := groups{e: e, pairs: pairs, list: e.groups}
 	e.groups = nil
 	switch {
+	// Each value sees what the steps before have bound to it.
 	case tuples != nil:
 		for i := range tuples {
 			g.add(&tuples[i].at, &tuples[i], tuples[i].frame(f))
@@ -68,6 +82,7 @@ func (e *evaluation) groupBy(pairs []pair, input val, tuples []tuple, f *frame) 
 		for i := range items {
 			g.add(&val{Value: items[i]}, nil, f)
 		}
+	// An empty array still makes an object, of keys that do not depend on items.
 	case input.Kind() == value.Array:
 		g.add(&val{}, nil, f)
 	default:
@@ -108,6 +123,7 @@ type groups struct {
 // fewGroups is how many groups are searched one after the other.
 const fewGroups = 8
 
+// find returns the place of a key's group in the list, -1 when there is none.
 func (g *groups) find(key string) int {
 	if g.index != nil {
 		if i, ok := g.index[key]; ok {
@@ -123,7 +139,7 @@ func (g *groups) find(key string) int {
 	return -1
 }
 
-// take adds a value to those of the group.
+// take adds a value to those of the group, which becomes a list with the second one.
 func (gr *group) take(e *evaluation, v *value.Value) {
 	if !gr.many {
 		gr.many, gr.items = true, value.NewArray(0)
@@ -169,12 +185,14 @@ func (g *groups) add(at *val, t *tuple, f *frame) {
 // groupBytes is what a group takes in a list that grows, with its index.
 const groupBytes = 600
 
+// begin adds a group with its first value, and returns its place.
 func (g *groups) begin(key string, p int, at *val) int {
 	if g.list == nil {
 		g.list = make([]group, 0, fewGroups)
 	}
 	g.e.meter.Hold(groupBytes)
 	g.list = append(g.list, group{key: key, pair: p, at: *at})
+	// The index is made when searching the list would take longer.
 	if n := len(g.list); g.index != nil {
 		g.index[key] = n - 1
 	} else if n > fewGroups {

@@ -9,7 +9,28 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// integerStyle tells how a picture writes whole numbers.
+// # Pictures of whole numbers
+//
+// $formatInteger, $parseInteger and the components of dates share these pictures
+// (XPath and XQuery Functions 3.1, section 4.6.1, "fn:format-integer"):
+//
+//	A a       letters: A, B … Z, AA
+//	I i       roman numerals
+//	W w Ww    words, in English
+//	#,##0     digits: a # is one that may be missing, a digit one that must not
+//	;o        behind any of them: an ordinal, 1st, First
+//
+// The digits of a picture may be of any script; all must be of one (D3131), and the
+// number is written in it. Any other character between digits is a grouping
+// separator. Where all separators are the same and stand at multiples of one
+// distance, the groups are regular: they go on to the left beyond what the picture
+// shows. Otherwise each stands just where the picture has it.
+//
+// Reading goes the other way, by the same picture. Numbers are float64 as in
+// JavaScript, so large ones lose digits. Words know numbers up to trillions, and more
+// as "thousand trillion".
+
+// integerStyle says how a picture writes whole numbers.
 type integerStyle uint8
 
 const (
@@ -23,17 +44,23 @@ const (
 // integerPicture is a picture of whole numbers (XPath and XQuery Functions 3.1,
 // "fn:format-integer").
 type integerPicture struct {
-	style        integerStyle
-	text         string
+	style integerStyle
+	// text is the picture without its modifier, for messages.
+	text string
+	// upper is A, I or W; title is Ww, each word with a capital letter.
 	upper, title bool
 	ordinal      bool
-	zero         rune
-	mandatory    int
-	optional     int
-	groups       []grouping
-	regular      int
-	separator    string
-	width        int // how many digits to read, 0 for all
+	// zero is the zero of the picture's digits. mandatory and optional count its
+	// digits and #, and groups its separators, from the right.
+	zero      rune
+	mandatory int
+	optional  int
+	groups    []grouping
+	// regular is the distance of separators that repeat, 0 for none, and separator
+	// the one they all are.
+	regular   int
+	separator string
+	width     int // how many digits to read, 0 for all
 }
 
 // grouping is a separator and how many digits stand behind it.
@@ -48,6 +75,8 @@ var zeroDigits = []rune{
 	0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
 }
 
+// integerPicture reads a picture. What is behind the last ; is the modifier; only o
+// means something here.
 func (e *evaluation) integerPicture(text string) *integerPicture {
 	p := &integerPicture{zero: '0'}
 	p.text = text
@@ -67,6 +96,8 @@ func (e *evaluation) integerPicture(text string) *integerPicture {
 	return p
 }
 
+// digitPattern reads a picture of digits from its end, so that the position of a
+// separator is the number of digits behind it.
 func (e *evaluation) digitPattern(p *integerPicture) {
 	e.texts(4 * len(p.text))
 	e.tick(2 * len(p.text))
@@ -113,6 +144,7 @@ func (e *evaluation) digitPattern(p *integerPicture) {
 	}
 }
 
+// formatInteger is $formatInteger(n, picture): a fraction is rounded down.
 func formatInteger(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -121,6 +153,7 @@ func formatInteger(e *evaluation, args []val) value.Value {
 	return value.Str(e.formatInteger(math.Floor(args[0].Float64()), p))
 }
 
+// formatInteger writes a whole number by a picture.
 func (e *evaluation) formatInteger(n float64, p *integerPicture) string {
 	sign := ""
 	if n < 0 {
@@ -148,6 +181,9 @@ func (e *evaluation) formatInteger(n float64, p *integerPicture) string {
 	return sign + text
 }
 
+// decimal writes digits: at least as many as the picture has mandatory ones, with
+// their separators, in the digits of its script. The work of inserting grows with the
+// square of their number, and is counted first.
 func (e *evaluation) decimal(p *integerPicture, n float64) string {
 	text := strconv.FormatFloat(n, 'f', -1, 64)
 	size := max(p.mandatory, len(text)) // of the digits
@@ -193,8 +229,10 @@ func insertFromEnd(chars []rune, g grouping) []rune {
 	return slices.Concat(head, value.Runes(g.separator), tail)
 }
 
+// ordinalSuffix is what English has behind the digits of an ordinal: 11th, but 21st.
 func ordinalSuffix(digits string) string {
 	n := len(digits)
+	// 11th, 12th and 13th, not 11st.
 	if n > 1 && digits[n-2] == '1' {
 		return "th"
 	}
@@ -209,8 +247,11 @@ func ordinalSuffix(digits string) string {
 	return "th"
 }
 
+// toLetters writes n as spreadsheets number columns; 0 is "".
 func toLetters(n float64) string {
 	var letters []byte
+	// Without a zero among the letters, 26 is Z and 27 is AA: one is taken off before
+	// each division.
 	for n > 0 {
 		letters = append([]byte{'a' + byte(math.Mod(n-1, 26))}, letters...)
 		n = math.Floor((n - 1) / 26)
@@ -218,6 +259,7 @@ func toLetters(n float64) string {
 	return string(letters)
 }
 
+// romans are the roman numerals and the pairs that subtract, from the greatest down.
 var romans = []struct {
 	value float64
 	text  string
@@ -225,6 +267,8 @@ var romans = []struct {
 	{1000, "m"}, {900, "cm"}, {500, "d"}, {400, "cd"}, {100, "c"}, {90, "xc"}, {50, "l"}, {40, "xl"}, {10, "x"}, {9, "ix"}, {5, "v"}, {4, "iv"}, {1, "i"},
 }
 
+// toRoman writes n in roman numerals. Beyond 3999 it repeats m, which is why its
+// length is counted first.
 func (e *evaluation) toRoman(n float64) string {
 	e.charge(int64(min(n/1000, math.MaxInt32)))
 	e.texts(int(min(n/1000, math.MaxInt32)))
@@ -262,6 +306,8 @@ func fromRoman(text string) (float64, bool) {
 	return n, true
 }
 
+// The words of numbers, and those of their ordinals where they differ by more than a
+// th at the end.
 var (
 	fewWords = []string{
 		"Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten",
@@ -275,6 +321,7 @@ var (
 	magnitudeWords = []string{"Thousand", "Million", "Billion", "Trillion"}
 )
 
+// toWords writes n in English words, as an ordinal if asked.
 func toWords(n float64, ordinal bool) string { return words(n, false, ordinal) }
 
 // words writes a number; behind another part it begins with what joins the two.
@@ -314,6 +361,8 @@ func words(n float64, behind, ordinal bool) string {
 	return joined(", ", text+restWords(n-mantissa*factor, ordinal))
 }
 
+// restWords writes what is left below a hundred or a magnitude: nothing, or the end
+// of the ordinal.
 func restWords(rest float64, ordinal bool) string {
 	switch {
 	case rest > 0:
@@ -345,7 +394,9 @@ var wordValues = func() map[string]float64 {
 	return values
 }()
 
-// fromWords reads a number in words. It is false for text that is none.
+// fromWords reads a number in words. It is false for text that is none. A hundred or
+// a magnitude multiplies what was read of its segment, and a number behind a
+// magnitude begins the next one: two thousand | three hundred four.
 func fromWords(text string) (float64, bool) {
 	text = strings.ToLower(text)
 	for _, joint := range []string{", ", " and ", "-", "\\"} {
@@ -358,8 +409,10 @@ func fromWords(text string) (float64, bool) {
 		switch {
 		case !known:
 			return 0, false
+		// A hundred or a magnitude: it multiplies all of its segment.
 		case n >= 100:
 			segments[last] *= n
+		// The segment has its magnitude: the next one begins.
 		case segments[last] >= 1000:
 			segments = append(segments, n)
 		default:
@@ -373,6 +426,8 @@ func fromWords(text string) (float64, bool) {
 	return sum, true
 }
 
+// parseInteger is $parseInteger(text, picture); text that is no such number is
+// undefined.
 func parseInteger(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -384,6 +439,7 @@ func parseInteger(e *evaluation, args []val) value.Value {
 	return numberOf(n)
 }
 
+// parseInteger reads a number by a picture. Like JavaScript's parseInt it stops at the first character that it does not know.
 func (e *evaluation) parseInteger(text string, p *integerPicture) (float64, bool) {
 	e.texts(4 * len(text))
 	e.tick(len(text))

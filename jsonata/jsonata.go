@@ -1,16 +1,33 @@
-// Package jsonata is the query and transformation language JSONata: expressions
-// are compiled once and evaluated on JSON values.
+// Package jsonata is the query and transformation language JSONata: expressions are
+// compiled once and evaluated on JSON values.
 //
-// The grammar is that of jsonata-js 2.0.6, with the corrections up to 2.2.2;
-// what came later (?? and ?:) is an option. The dialect of Step Functions adds
-// its functions and leaves $eval out.
+//	x, err := jsonata.Compile(`items[price > 10].name`, jsonata.Options{})
+//	if err != nil {
+//		return err // a *jsonata.Error with code, position and message
+//	}
+//	env := &jsonata.Env{Input: order, Millis: now.UnixMilli()}
+//	names, err := x.Eval(env) // undefined if there are none
+//	if failed, ok := errors.AsType[*jsonata.Error](err); ok {
+//		fmt.Println(failed.Code, failed.Position, failed.Message)
+//	}
 //
-// An evaluation is bounded in depth, steps and the size of what it holds, tells a
-// meter what it really does and builds, and is handed the time and the random numbers that it may use: the same
-// expression on the same values gives the same result.
+// The grammar is that of jsonata-js 2.0.6, with the corrections up to 2.2.2; what
+// came later (?? and ?:) is an option. The dialect of Step Functions adds its
+// functions and leaves $eval out. Results, error codes, messages and positions are
+// those of the reference implementation; decision 0007 says what differs.
+//
+// An evaluation is bounded in depth, steps and the size of what it holds, and counts
+// what it really does and builds by a meter. It is handed the time and the random
+// numbers that it may use: the same expression on the same values returns the same
+// result.
 //
 // Regular expressions are those of RE2, which knows neither lookaround nor
 // backreferences and never takes exponential time.
+//
+// A text becomes a result in five steps, each with a file: tokens (lex.go), a tree of
+// operators (parse.go), paths with their steps and ancestors (process.go), shorter
+// ways for what is frequent (prepare, in library.go), and evaluation (eval.go,
+// path.go).
 //
 // Stability: promised after 1.0.
 package jsonata
@@ -31,8 +48,8 @@ type Options struct {
 	StepFunctions bool
 	// Coalescing allows the operators ?? and ?: of JSONata 2.1.
 	Coalescing bool
-	// Regexes are the regular expressions that those of the expression are to be
-	// among; nil for none.
+	// Regexes are the regular expressions that those of the expression are compiled
+	// among, so that equal ones are shared; nil for none.
 	Regexes *regex.Set
 	// Parts counts the parts of the expression with those of others; nil for its own
 	// alone.
@@ -68,9 +85,9 @@ type Env struct {
 	Input value.Value
 	// Vars looks variables up by their names without $; nil for none.
 	Vars func(name string) (value.Value, bool)
-	// Millis is what $now() and $millis() give: milliseconds since 1970.
+	// Millis is the time that $now() and $millis() return: milliseconds since 1970.
 	Millis int64
-	// Random gives random numbers; nil gives the same ones each time.
+	// Random returns random numbers; nil stands for the same ones each time.
 	Random func() uint64
 	Limits Limits
 	// Meter counts work and memory, and may end the evaluation as the limits do;
@@ -134,7 +151,9 @@ func (x *Expr) Eval(env *Env) (result value.Value, err error) {
 	return result, nil
 }
 
-// ended is thrown that also knows the limits of a meter.
+// ended is thrown that also turns the limits of a meter into errors, with the words
+// of the service: to the user it is the same whether the language's own account or
+// the meter's was full.
 func ended(r any) *Error {
 	if stop, ok := r.(*meter.Stop); ok && !stop.Interrupted {
 		if errors.Is(stop, meter.ErrWork) {
@@ -145,7 +164,7 @@ func ended(r any) *Error {
 	return thrown(r)
 }
 
-// thrown gives the error that a panic carries; other panics go on.
+// thrown returns the error that a panic carries; other panics continue.
 func thrown(r any) *Error {
 	if r == nil {
 		return nil

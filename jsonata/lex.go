@@ -8,7 +8,14 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// tokenKind tells what a token is.
+// The lexer cuts an expression into tokens on demand, because the language has two
+// meanings for a slash: the parser alone knows whether an operand may begin, and then
+// it is a regular expression. Positions are the offsets in bytes at which tokens end;
+// errors are turned into characters when they leave the package, where the reference
+// implementation counts UTF-16 units. A name is whatever stands between blanks and
+// operators, so that names in any script need no table.
+
+// tokenKind says what a token is.
 type tokenKind uint8
 
 const (
@@ -44,10 +51,12 @@ var (
 	operatorChars = ".[]{}(),@#;:?+-*/%|=<>^&!~"
 )
 
+// blanks are the characters that the reference implementation takes for white space;
+// a form feed is not among them.
 const blanks = " \t\n\r\v"
 
-// next gives the next token. Where an operand is expected, a slash begins a
-// regular expression.
+// next returns the next token. Where an operand is expected, a slash begins a regular
+// expression.
 func (l *lexer) next(operand bool) lexeme {
 	l.skip()
 	if l.at >= len(l.text) {
@@ -79,6 +88,7 @@ func (l *lexer) next(operand bool) lexeme {
 	return l.name()
 }
 
+// fail throws an error at a byte of the expression.
 func (l *lexer) fail(code, token string, at int) {
 	e := newError(code)
 	e.Token, e.Position = token, at
@@ -103,6 +113,8 @@ func (l *lexer) skip() {
 	}
 }
 
+// operator returns the operator at the current place, the longest that fits, "" for
+// none.
 func (l *lexer) operator(c byte) string {
 	rest := l.text[l.at:]
 	for _, op := range longOperators {
@@ -119,10 +131,13 @@ func (l *lexer) operator(c byte) string {
 	return ""
 }
 
+// escapes are those of JSON; \u is read by escape.
 var escapes = map[byte]string{
 	'"': "\"", '\\': "\\", '/': "/", 'b': "\b", 'f': "\f", 'n': "\n", 'r': "\r", 't': "\t",
 }
 
+// quoted reads a string in either kind of quotes. Two escapes that are the halves of
+// one character become that character.
 func (l *lexer) quoted(quote byte) lexeme {
 	var b strings.Builder
 	for l.at++; l.at < len(l.text); l.at++ {
@@ -161,6 +176,8 @@ func (l *lexer) escape(b *strings.Builder) {
 	b.Write(value.AppendRune(nil, rune(unit)))
 }
 
+// hex reads the four digits of \u. At the end of the text too few digits count as a
+// missing quote, as in the reference.
 func (l *lexer) hex(at int) uint64 {
 	if rest := l.text[at:]; rest != "" && len(rest) < 4 && strings.Trim(rest, "0123456789abcdefABCDEF") == "" {
 		l.fail("S0101", "", len(l.text))
@@ -174,6 +191,9 @@ func (l *lexer) hex(at int) uint64 {
 	return 0
 }
 
+// number reads a number as JSON writes it, without its sign. What cannot belong to
+// it, such as the second point of 1..3, is left. A whole number that fits is kept
+// exactly, for the dialect of Step Functions computes with it.
 func (l *lexer) number() lexeme {
 	start := l.at
 	text := l.text
@@ -189,6 +209,7 @@ func (l *lexer) number() lexeme {
 	} else {
 		digits()
 	}
+	// A point without a digit behind it is not the number's: 1..3 is a range.
 	if back := l.at; l.at < len(text) && text[l.at] == '.' {
 		l.at++
 		if !digits() {
@@ -264,6 +285,7 @@ func (l *lexer) regex() lexeme {
 				l.at++
 			}
 			return lexeme{kind: regexToken, text: pattern, flags: l.text[from:l.at], at: l.at}
+		// A slash inside of brackets does not end the expression, as in the reference.
 		case '(', '[', '{':
 			depth++
 		case ')', ']', '}':

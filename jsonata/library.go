@@ -8,6 +8,29 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # The functions
+//
+// A function is one line of a table: its name, its signature, and a Go function of
+// the arguments that the signature has checked. The tables are by what the functions
+// are about (textFunctions, numberFunctions, arrayFunctions, objectFunctions,
+// timeFunctions), those whose results are sequences are in sequenceFunctions, and
+// those that only Step Functions has are in awsFunctions. To add one, add a line, and
+// expressions that use it to testdata/oracle/cases.jsonl.
+//
+// What a function must keep to:
+//
+// - An argument that is undefined makes the result undefined, unless the reference
+//   says otherwise.
+// - It counts before it works: tick for loops, items, grown, members or texts for
+//   what it is about to build, and charge for what the result holds.
+// - It fails with throw, which names the call, and calls functions it was given by
+//   callback.
+// - It keeps neither the slice of its arguments nor anything that depends on the
+//   time, on a map's order, or on chance but e.random.
+//
+// What follows the tables is prepare, the last pass of the compiler: it notes on each
+// node which shorter way an evaluation may take (see eval.go).
+
 // native is what a builtin does with its arguments, which its signature has
 // checked.
 type native func(e *evaluation, args []val) value.Value
@@ -22,6 +45,8 @@ type entry struct {
 	fn              native
 }
 
+// table makes functions of the lines of a table. Signatures are parsed once, when the
+// package is initialized.
 func table(entries []entry) map[string]*function {
 	functions := make(map[string]*function, len(entries))
 	for _, e := range entries {
@@ -35,7 +60,8 @@ func table(entries []entry) map[string]*function {
 	return functions
 }
 
-// plainResult makes the result of a builtin: a marked sequence is one.
+// plainResult makes the result of a builtin that returns a value rather than a
+// sequence.
 func plainResult(v value.Value) val { return plain(v) }
 
 func init() { // functions call functions: the tables refer to themselves
@@ -54,7 +80,7 @@ func init() { // functions call functions: the tables refer to themselves
 	builtins["eval"] = &function{name: "eval", signature: parseSignature("<sx?:x>", 0), native: evalFunction}
 }
 
-// builtinNamed gives a function of a dialect, nil when there is none.
+// builtinNamed returns a function of a dialect, nil when there is none.
 func builtinNamed(name string, o Options) *function {
 	if o.StepFunctions {
 		if name == "eval" {
@@ -89,6 +115,7 @@ func prepare(n *node, o Options) bool {
 		if n.kind == literalNode && n.simple {
 			n.way = literalWay
 		}
+	// A path of one plain name becomes a field: it has a way of its own in eval.
 	case pathNode:
 		if direct(n) {
 			n.way = followWay
@@ -104,10 +131,14 @@ func prepare(n *node, o Options) bool {
 		}
 	case objectNode:
 		n.fixed = fixedKeys(n.pairs)
+	// A block that binds nothing needs no frame; one that is a single expression is
+	// only a pair of parentheses.
 	case blockNode:
 		n.binds = binds
 		n.within = len(n.items) == 1 && !binds && !n.tuple && !n.grouped && !n.keepArray && len(n.predicates) == 0 && len(n.stages) == 0
 		return false
+	// Bindings inside of a lambda are in its own frame, and so none of what is around
+	// it.
 	case lambdaNode:
 		n.alone = !keepsFrames(n.right)
 		return false
@@ -116,7 +147,8 @@ func prepare(n *node, o Options) bool {
 	return binds
 }
 
-// direct tells a path of a variable and names, and nothing else.
+// direct reports whether n is a path of a variable and names, and nothing else: what
+// follow evaluates.
 func direct(n *node) bool {
 	if n.keepSingleton || n.grouped || len(n.predicates) > 0 || n.items[0].kind != variableNode || len(n.items) == 1 {
 		return false
@@ -129,7 +161,9 @@ func direct(n *node) bool {
 	return true
 }
 
-// fixedKeys tells whether the keys are strings, each another one.
+// fixedKeys reports whether the keys are strings, all of them different: then an
+// object needs no groups. Many keys would make the check quadratic, and are left to
+// groups.
 func fixedKeys(pairs []pair) bool {
 	for i := range pairs {
 		key := pairs[i].key
@@ -143,15 +177,16 @@ func fixedKeys(pairs []pair) bool {
 	return len(pairs) <= fewGroups
 }
 
-// keepsFrames tells whether evaluating n makes a function that keeps the frame
-// it was made in.
+// keepsFrames reports whether evaluating n makes a function that keeps the frame it
+// was made in. It looks at all of n: a transform counts too, for it is a function.
 func keepsFrames(n *node) bool {
 	keeps := n.kind == lambdaNode || n.kind == transformNode
 	walkParts(n, func(part *node) { keeps = keeps || keepsFrames(part) })
 	return keeps
 }
 
-// walkParts visits the parts of a node.
+// walkParts visits the direct parts of a node, those of its stages and its group
+// included.
 func walkParts(n *node, visit func(*node)) {
 	for _, part := range []*node{n.left, n.right, n.other} {
 		if part != nil {
@@ -185,7 +220,9 @@ const compiledBytes = 200
 // maxEval bounds how deep $eval may call itself.
 const maxEval = 20
 
-// evalFunction evaluates an expression that is data.
+// evalFunction is $eval: it compiles and evaluates a text. It is charged for the tree
+// that it makes. Errors of the inner expression become D3121 of the outer one, whose
+// position is the call. The dialect of Step Functions does not have it.
 func evalFunction(e *evaluation, args []val, context val) val {
 	if args[0].IsUndefined() {
 		return val{}
@@ -207,6 +244,8 @@ func evalFunction(e *evaluation, args []val, context val) val {
 			e.throw("D3121", value.Str(t.Error()))
 		}
 	}()
+	// The second argument is the context; an array is one value, as the input of any
+	// expression.
 	input := context
 	if len(args) > 1 && !args[1].IsUndefined() {
 		input = args[1]

@@ -1,7 +1,14 @@
 package jsonata
 
-// limitCode is the code of what has reached a limit. The service's messages leave
-// it out.
+// Two accounts are kept of an evaluation, for two masters. The limits of the language
+// (Limits: depth, steps, bytes of one value) end an expression that runs away, with
+// messages of the service, and must not depend on how the evaluator is built. The
+// meter of the caller counts the real work and the real memory, so that a process
+// which evaluates for many tenants can bound each. The sizes below are what Go takes
+// for each part, measured and rounded up.
+
+// limitCode is the code of an evaluation that has reached a limit. The service's
+// messages leave it out.
 const limitCode = "U1001"
 
 const (
@@ -56,10 +63,11 @@ func (e *evaluation) collected(n int) {
 	e.tick(n / 8)
 }
 
-// stepsTold is after how many steps the meter is told.
+// stepsTold is the number of steps after which the meter counts them.
 const stepsTold = 256
 
-// look holds the steps against the limit and tells the meter of them.
+// look holds the steps against the limit and counts them on the meter. The meter is
+// looked at every 256 steps at the latest, so that an evaluation can be interrupted.
 func (e *evaluation) look() {
 	if e.steps > e.limits.Steps {
 		panic(&Error{Code: limitCode, Message: errTimeout})

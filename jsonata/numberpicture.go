@@ -9,6 +9,25 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # Pictures of numbers
+//
+// $formatNumber writes a number by a picture of XPath and XQuery Functions 3.1
+// (section 4.7.2, "fn:format-number"):
+//
+//	#,##0.00         1234.5 is 1,234.50
+//	00.000e0         1234.5 is 12.345e2
+//	0.0%             0.256 is 25.6%
+//	0.00;(0.00)      a second sub-picture for negative numbers
+//
+// A sub-picture is a prefix, an active part and a suffix. The active part reaches
+// from the first to the last character that has a meaning; it consists of an integer
+// part, and perhaps a fraction and an exponent. Options such as "decimal-separator" change which characters have these meanings; each option is a text and may have more than one character.
+//
+// parse splits a sub-picture, check refuses it with the error code of the rule that
+// it breaks, analyse counts what format needs: the least digits of each part, the
+// most of the fraction, and where the grouping separators are. An exponent scales the
+// number so that it has as many integer digits as the picture has mandatory ones.
+
 // symbols are the characters that a picture of a number consists of (XPath and
 // XQuery Functions 3.1, "Defining a decimal format").
 type symbols struct {
@@ -17,6 +36,7 @@ type symbols struct {
 	decimal, grouping, exponent, minus, percent, perMille, zero, digit, separator string
 }
 
+// symbolsOf returns the default symbols with those that options replace.
 func symbolsOf(e *evaluation, options value.Value) symbols {
 	s := symbols{e, ".", ",", "e", "-", "%", "‰", "0", "#", ";"}
 	for name, to := range map[string]*string{
@@ -31,12 +51,14 @@ func symbolsOf(e *evaluation, options value.Value) symbols {
 	return s
 }
 
-// isDigit tells whether a character is of the family of the zero digit.
+// isDigit reports whether a character is of the family of the zero digit.
 func (s *symbols) isDigit(c rune) bool {
 	zero, size := value.DecodeRune(s.zero)
 	return size > 0 && c >= zero && c <= zero+9
 }
 
+// isActive reports whether a character has a meaning in a picture. Percent and
+// per-mille do not make a character active: they may stand in a prefix or a suffix.
 func (s *symbols) isActive(c rune) bool {
 	text := value.OfRune(c)
 	return s.isDigit(c) || text == s.decimal || text == s.grouping || text == s.exponent || text == s.digit || text == s.separator
@@ -59,17 +81,26 @@ func (s *symbols) digits(part string) (mandatory, all int) {
 
 // subPicture is one half of a picture, for positive or negative numbers.
 type subPicture struct {
-	text, prefix, suffix       string
-	active, integer, fraction  string
-	exponent                   string
-	hasExponent                bool
-	minInteger                 int
-	minFraction, maxFraction   int
-	minExponent, scale         int
+	text, prefix, suffix string
+	// active is what is between prefix and suffix; integer, fraction and exponent are
+	// its parts, with their grouping separators.
+	active, integer, fraction string
+	exponent                  string
+	hasExponent               bool
+	// The least and the most digits of each part. scale is how many integer digits an
+	// exponent leaves.
+	minInteger               int
+	minFraction, maxFraction int
+	minExponent, scale       int
+	// Where grouping separators are: at each multiple of regular, or after
+	// integerGroups digits counted from the point to the left, and fracsGroups to the
+	// right.
 	regular                    int
 	integerGroups, fracsGroups []int
 }
 
+// parse splits a sub-picture and checks it. An exponent separator that stands at
+// either end belongs to the prefix or the suffix.
 func (s *symbols) parse(e *evaluation, text string) subPicture {
 	e.texts(8 * len(text))
 	e.tick(4 * len(text))
@@ -95,7 +126,7 @@ func (s *symbols) parse(e *evaluation, text string) subPicture {
 	return p
 }
 
-// check gives the error code of a sub-picture that is wrong. Where much is, the
+// check returns the error code of a sub-picture that is wrong. Where several rules are broken, the
 // last one counts.
 func (s *symbols) check(p *subPicture, mantissa string) string {
 	code := ""
@@ -105,6 +136,8 @@ func (s *symbols) check(p *subPicture, mantissa string) string {
 		}
 	}
 	count := func(text string) int { return strings.Count(p.text, text) }
+	// All rules are tried, in the order of the reference, whose last complaint is the
+	// one that is thrown.
 	set(count(s.decimal) > 1, "D3081")
 	set(count(s.percent) > 1, "D3082")
 	set(count(s.perMille) > 1, "D3083")
@@ -131,6 +164,8 @@ func (s *symbols) check(p *subPicture, mantissa string) string {
 	return code
 }
 
+// analyse counts the digits of the parts by the rules of "Analyzing the picture
+// string" (section 4.7.4).
 func (s *symbols) analyse(p *subPicture) {
 	p.integerGroups = s.groups(p.integer, false)
 	s.e.tick(len(p.integerGroups) * len(p.integerGroups) / 16)
@@ -139,6 +174,7 @@ func (s *symbols) analyse(p *subPicture) {
 	p.minInteger, _ = s.digits(p.integer)
 	p.scale = p.minInteger
 	p.minFraction, p.maxFraction = s.digits(p.fraction)
+	// A picture without a single mandatory digit still shows one.
 	if p.minInteger == 0 && p.maxFraction == 0 {
 		if p.hasExponent {
 			p.minFraction, p.maxFraction = 1, 1
@@ -157,7 +193,8 @@ func (s *symbols) analyse(p *subPicture) {
 	}
 }
 
-// groups gives how many digits stand behind each grouping separator, or before.
+// groups returns how many digits stand behind each grouping separator of the integer
+// part, or before each of the fraction.
 func (s *symbols) groups(part string, before bool) []int {
 	var positions []int
 	for i := 0; i < len(part); {
@@ -176,10 +213,12 @@ func (s *symbols) groups(part string, before bool) []int {
 	return positions
 }
 
-// regularGroups gives the distance of separators that repeats, 0 for none.
+// regularGroups returns the distance at which separators repeat, the greatest common
+// divisor of their positions, if one stands at each multiple of it; 0 otherwise.
 func regularGroups(positions []int) int {
 	factor := 0
 	for _, n := range positions {
+		// Euclid's algorithm.
 		for a, b := factor, n; ; a, b = b, a%b {
 			if b == 0 {
 				factor = a
@@ -195,6 +234,7 @@ func regularGroups(positions []int) int {
 	return factor
 }
 
+// formatNumber is $formatNumber(n, picture, options).
 func formatNumber(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -222,7 +262,10 @@ func formatNumber(e *evaluation, args []val) value.Value {
 	return value.Str(s.format(&p, n))
 }
 
+// format writes a number by a sub-picture. Its sign is in the prefix already.
 func (s *symbols) format(p *subPicture, n float64) string {
+	// The sign is in the prefix, and rounding half to even is the same on both sides
+	// of zero.
 	n = math.Abs(n)
 	switch {
 	case strings.Contains(p.text, s.percent):
@@ -236,6 +279,8 @@ func (s *symbols) format(p *subPicture, n float64) string {
 	}
 	text := s.translate(strconv.FormatFloat(roundTo(n, p.maxFraction), 'f', p.maxFraction, 64))
 	integer, fraction, _ := strings.Cut(text, ".")
+	// FormatFloat has written a 0 before the point and zeros up to the most digits
+	// behind it; the picture says which of them remain.
 	integer = strings.TrimLeft(integer, s.zero)
 	fraction = strings.TrimRight(fraction, s.zero)
 	integer = s.zeros(p.minInteger-runes(integer)) + integer
@@ -264,9 +309,10 @@ func (s *symbols) zeros(n int) string {
 	return strings.Repeat(s.zero, n)
 }
 
+// runes is the number of characters of s, which is how pictures count digits.
 func runes(s string) int { return len(value.Runes(s)) }
 
-// scaled gives mantissa and exponent for a number of integer digits.
+// scaled returns mantissa and exponent for a number of integer digits.
 func scaled(n float64, scale int) (mantissa float64, exponent int) {
 	if n == 0 {
 		return 0, 0
@@ -297,6 +343,7 @@ func (s *symbols) translate(text string) string {
 	}, text)
 }
 
+// group puts the grouping separators into the integer part.
 func (s *symbols) group(p *subPicture, integer string) string {
 	chars := value.Runes(integer)
 	at := p.integerGroups
@@ -319,6 +366,7 @@ func (s *symbols) group(p *subPicture, integer string) string {
 	return b.String()
 }
 
+// groupFraction puts them into the fraction, where they never repeat.
 func (s *symbols) groupFraction(p *subPicture, fraction string) string {
 	if len(p.fracsGroups) == 0 {
 		return fraction

@@ -10,6 +10,12 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// JavaScript has one kind of number, a float64. The dialect of Step Functions
+// computes with whole numbers of 64 bits as long as they fit, which the Java service
+// shows: 9007199254740993 + 0 stays what it is. numberOf makes a whole number of a
+// float that is one; the functions here compute in floats otherwise, and round as
+// JavaScript does.
+
 var numberFunctions = []entry{
 	{"number", "<(nsb)-:n>", numberFunction},
 	{"abs", "<n-:n>", onNumber(math.Abs)},
@@ -31,6 +37,7 @@ var numberFunctions = []entry{
 	{"parseInteger", "<s-s:n>", parseInteger},
 }
 
+// onNumber makes a function of one that turns a number into another.
 func onNumber(fn func(float64) float64) native {
 	return func(_ *evaluation, args []val) value.Value {
 		if args[0].IsUndefined() {
@@ -43,6 +50,7 @@ func onNumber(fn func(float64) float64) native {
 // appendJSNumber writes a number as JavaScript does: in full up to 10^21, and
 // with at most 15 digits where it has a fraction.
 func appendJSNumber(dst []byte, v value.Value) []byte {
+	// JavaScript shows all digits of whole numbers that a float64 holds.
 	if i, ok := v.Int64(); ok {
 		if i > -1<<53 && i < 1<<53 || v.IsInteger() && v.Float64() == float64(i) && big.NewFloat(v.Float64()).IsInt() && exactly(i) {
 			return strconv.AppendInt(dst, i, 10)
@@ -52,6 +60,8 @@ func appendJSNumber(dst []byte, v value.Value) []byte {
 	if !finite(f) {
 		return append(dst, "null"...)
 	}
+	// jsonata-js rounds fractions to 15 significant digits in $string, so that 0.1 +
+	// 0.2 is shown as 0.3.
 	if f != math.Trunc(f) {
 		f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'g', 15, 64), 64)
 	}
@@ -59,6 +69,8 @@ func appendJSNumber(dst []byte, v value.Value) []byte {
 	if f == 0 {
 		return append(dst, '0')
 	}
+	// Number.prototype.toString has an exponent from here on, with a sign and without
+	// leading zeros.
 	if abs >= 1e21 || abs < 1e-6 {
 		text := strconv.FormatFloat(f, 'e', -1, 64)
 		mantissa, exponent, _ := strings.Cut(text, "e")
@@ -68,13 +80,14 @@ func appendJSNumber(dst []byte, v value.Value) []byte {
 	return strconv.AppendFloat(dst, f, 'f', -1, 64)
 }
 
-// exactly tells whether a float64 can hold a whole number, so that JavaScript
-// would show the same digits.
+// exactly reports whether a float64 can hold a whole number, so that JavaScript would
+// show the same digits.
 func exactly(i int64) bool {
 	text := strconv.FormatFloat(float64(i), 'f', -1, 64)
 	return text == strconv.FormatInt(i, 10)
 }
 
+// numberFunction is $number: of a text or a boolean.
 func numberFunction(e *evaluation, args []val) value.Value {
 	v := args[0].Value
 	switch v.Kind() {
@@ -97,6 +110,7 @@ func numberFunction(e *evaluation, args []val) value.Value {
 
 // parseNumber reads a number as JSON writes it, or in another base: 0x, 0o, 0b.
 func parseNumber(text string) (value.Value, bool) {
+	// Letters of both cases: | 0x20 makes the small one.
 	if len(text) > 2 && text[0] == '0' && strings.ContainsRune("xXoObB", rune(text[1])) {
 		n, err := strconv.ParseUint(text[2:], map[byte]int{'x': 16, 'o': 8, 'b': 2}[text[1]|0x20], 64)
 		if err != nil {
@@ -114,6 +128,7 @@ func parseNumber(text string) (value.Value, bool) {
 	return numberOf(f), err == nil
 }
 
+// decimalText is a number as JSON writes it, but that leading zeros are allowed.
 var decimalText = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?$`)
 
 // round rounds half to even, at a decimal place.
@@ -138,6 +153,9 @@ func roundTo(f float64, places int) float64 {
 	return shift(rounded, -places)
 }
 
+// shift moves the decimal point of f. It does so in the shortest decimal text of f,
+// where 1.005 has three digits behind the point, and not in the binary value, which
+// is a little less.
 func shift(f float64, places int) float64 {
 	if places == 0 || f == 0 {
 		return f
@@ -149,6 +167,7 @@ func shift(f float64, places int) float64 {
 	return shifted
 }
 
+// sqrt is $sqrt.
 func sqrt(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -159,6 +178,7 @@ func sqrt(e *evaluation, args []val) value.Value {
 	return numberOf(math.Sqrt(args[0].Float64()))
 }
 
+// power is $power; what no number of JSON can hold is an error.
 func power(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -193,9 +213,11 @@ func pow(base, exponent float64) float64 {
 	return rounded
 }
 
-// float gives a random number from 0 up to but not including 1.
+// float returns a random number from 0 up to but not including 1.
 func (e *evaluation) float() float64 { return float64(e.random()>>11) / (1 << 53) }
 
+// random returns the next random number of the Env. Without a source the numbers are
+// those of splitmix64 from 0, the same in each evaluation.
 func (e *evaluation) random() uint64 {
 	if e.env.Random != nil {
 		return e.env.Random()
@@ -207,6 +229,7 @@ func (e *evaluation) random() uint64 {
 	return z ^ z>>31
 }
 
+// random is $random of the reference: from 0 up to but not including 1.
 func random(e *evaluation, _ []val) value.Value { return value.Float(e.float()) }
 
 // total adds numbers up, whole ones exactly as long as they stay so.
@@ -218,11 +241,15 @@ func total(v value.Value) float64 {
 	return sum
 }
 
+// sum is $sum: exact for whole numbers in the dialect of Step Functions, until they
+// do not fit.
 func sum(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
 	}
 	if e.expr.options.StepFunctions {
+		// An item with a fraction, or a sum that does not fit, has all of them added
+		// as floats instead.
 		exactSum := int64(0)
 		for _, item := range args[0].Items() {
 			whole, ok := item.Int64()
@@ -237,6 +264,7 @@ func sum(e *evaluation, args []val) value.Value {
 	return numberOf(total(args[0].Value))
 }
 
+// extreme makes $max and $min.
 func extreme(sign int) native {
 	return func(_ *evaluation, args []val) value.Value {
 		if args[0].IsUndefined() || args[0].Len() == 0 {
@@ -252,6 +280,7 @@ func extreme(sign int) native {
 	}
 }
 
+// average is $average, in floats.
 func average(_ *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[0].Len() == 0 {
 		return value.Value{}
@@ -259,6 +288,7 @@ func average(_ *evaluation, args []val) value.Value {
 	return numberOf(total(args[0].Value) / float64(args[0].Len()))
 }
 
+// boolean is $boolean: what a value counts as in a condition.
 func boolean(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -266,6 +296,7 @@ func boolean(e *evaluation, args []val) value.Value {
 	return value.Of(e.truth(args[0].Value))
 }
 
+// not is $not.
 func not(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -273,6 +304,7 @@ func not(e *evaluation, args []val) value.Value {
 	return value.Of(!e.truth(args[0].Value))
 }
 
+// formatBase is $formatBase(n, radix), of whole numbers of any size.
 func formatBase(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}

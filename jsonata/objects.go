@@ -4,6 +4,8 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// objectFunctions are the functions on objects whose result is a value as it is, and
+// those that belong nowhere else.
 var objectFunctions = []entry{
 	{"merge", "<a<o>:o>", merge},
 	{"error", "<s?:x>", errorFunction},
@@ -12,6 +14,8 @@ var objectFunctions = []entry{
 	{"clone", "<(oa)-:o>", clone},
 }
 
+// merge is $merge: of members with one name the last counts, at the place of the
+// first.
 func merge(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -27,6 +31,7 @@ func merge(e *evaluation, args []val) value.Value {
 	return object.Value()
 }
 
+// errorFunction is $error(message), which ends the evaluation.
 func errorFunction(e *evaluation, args []val) value.Value {
 	message := "$error() function evaluated"
 	if len(args) > 0 && !args[0].IsUndefined() {
@@ -35,6 +40,7 @@ func errorFunction(e *evaluation, args []val) value.Value {
 	panic(&Error{Code: "D3137", Position: e.place.at, Message: message})
 }
 
+// assert is $assert(condition, message).
 func assert(e *evaluation, args []val) value.Value {
 	if args[0].Bool() {
 		return value.Value{}
@@ -46,6 +52,7 @@ func assert(e *evaluation, args []val) value.Value {
 	panic(&Error{Code: "D3141", Position: e.place.at, Message: message})
 }
 
+// typeOf is $type.
 func typeOf(_ *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -56,12 +63,16 @@ func typeOf(_ *evaluation, args []val) value.Value {
 	return value.Str(args[0].Kind().String())
 }
 
+// clone is $clone. Values never change, so a copy is the value itself.
 func clone(_ *evaluation, args []val) value.Value { return args[0].Value }
 
+// keys is $keys.
 func keys(e *evaluation, args []val) val {
 	return sequence(keysOf(e, args[0].Value))
 }
 
+// keysOf returns the names of an object, or the different names of all objects in an
+// array at any depth.
 func keysOf(e *evaluation, v value.Value) []value.Value {
 	var names []value.Value
 	switch {
@@ -87,10 +98,13 @@ func keysOf(e *evaluation, v value.Value) []value.Value {
 	return names
 }
 
+// lookup is $lookup: a step of a name that is computed.
 func lookup(e *evaluation, args []val) val {
 	return e.lookup(args[0].Value, args[1].Str())
 }
 
+// spread is $spread: an object of one member for each member of an object, or of all
+// objects in an array.
 func spread(e *evaluation, args []val) val {
 	v := args[0].Value
 	switch {
@@ -118,6 +132,7 @@ func spread(e *evaluation, args []val) val {
 	return plain(v)
 }
 
+// each is $each: what a function makes of each member, without what is undefined.
 func each(e *evaluation, args []val) val {
 	if args[0].IsUndefined() {
 		return val{}
@@ -133,6 +148,8 @@ func each(e *evaluation, args []val) val {
 	return sequence(items)
 }
 
+// sift is $sift: the members for which a function is true; undefined instead of an
+// empty object.
 func sift(e *evaluation, args []val) val {
 	if args[0].IsUndefined() {
 		return val{}
@@ -152,13 +169,22 @@ func sift(e *evaluation, args []val) val {
 	return plain(kept)
 }
 
-// transform makes the function that a transform expression is: it gives a copy
-// of its argument in which what the pattern matches is changed.
+// transform makes the function that a transform expression |pattern|update,delete|
+// is: it returns a copy of its argument in which what the pattern matches is changed.
+//
+// The reference changes the objects of a copy in place. Values cannot be changed, and
+// a match does not say where in the copy it came from. So every object of the copy
+// gets a member with a number (tag); the pattern is evaluated on that; a match is
+// changed in the list of objects by its number (change); and in the end the objects
+// are put together from the list, without the numbers (result). An object that
+// matches twice is changed twice, as in the reference.
 func (e *evaluation) transform(n *node, f *frame) *function {
 	return &function{signature: transformSignature, native: func(e *evaluation, args []val, _ val) val {
 		if args[0].IsUndefined() {
 			return val{}
 		}
+		// The reference calls $clone by name, so an expression that binds it to
+		// something else breaks transforms (T2013).
 		if v, ok := f.lookup("clone"); ok && e.function(v.Value) == nil {
 			failAt("T2013", n, "", value.Value{})
 		}
@@ -187,6 +213,7 @@ type transformation struct {
 	objects []value.Value // as they are now, tagged
 }
 
+// tag copies a value and numbers the objects in it.
 func (t *transformation) tag(v value.Value) value.Value {
 	t.e.tick(1)
 	switch {
@@ -199,6 +226,8 @@ func (t *transformation) tag(v value.Value) value.Value {
 		return value.Arr(items...)
 	case v.Kind() == value.Object && !fnLike(v):
 		t.e.members(v.Len() + 2)
+		// The place is taken before the members are numbered, so that an object has a
+		// smaller number than what is inside of it.
 		number := len(t.objects)
 		t.objects = append(t.objects, value.Value{})
 		object := value.NewObject(v.Len() + 1)
@@ -241,6 +270,7 @@ func (t *transformation) result(v value.Value) value.Value {
 	}
 }
 
+// number returns the number of an object of the copy; false for any other value.
 func (t *transformation) number(v value.Value) (int64, bool) {
 	tag, ok := v.Lookup(tagName)
 	if !ok {
@@ -259,6 +289,8 @@ func (t *transformation) change(match value.Value) {
 		}
 		return
 	}
+	// Both clauses see the object as it was matched, with all changes made before and
+	// without the tags.
 	context := plain(t.result(match))
 	update := t.e.eval(t.n.right, &context, t.f)
 	if !update.IsUndefined() {
@@ -280,6 +312,8 @@ func (t *transformation) change(match value.Value) {
 	if deleted.IsUndefined() {
 		return
 	}
+	// The delete clause names members, one or several, of the match as the update has
+	// left it.
 	names := make(map[string]bool)
 	for _, name := range flatten1(deleted) {
 		if name.Kind() != value.String {

@@ -8,6 +8,16 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// Operators take undefined for an answer: arithmetic with it is undefined, a
+// comparison for equality is false, an order is undefined, and & takes it for an
+// empty text. What is there and of the wrong type is an error (T2001, T2002, T2009,
+// T2010). Infinities and NaN, which 1/0 and 0/0 make, are values until arithmetic is given one (D1001, T2001).
+//
+// Chains of & get a way of their own, concatenation: the tree a & b & c & d nests to
+// the left, and joining in pairs would copy the beginning once for each operator. The
+// chain is walked from its innermost operand, all texts are appended in one place,
+// and depth, steps and size are counted as for pairs.
+
 // operator is an infix operator.
 type operator uint8
 
@@ -36,6 +46,8 @@ var operators = map[string]operator{
 	">=": atLeastOperator, "&": joinOperator, "in": inOperator,
 }
 
+// binary evaluates an infix operator. and and or evaluate their right side only where
+// it decides.
 func (e *evaluation) binary(n *node, input *val, f *frame) value.Value {
 	if n.op == joinOperator {
 		return e.concatenation(n, input, f)
@@ -80,6 +92,7 @@ func (e *evaluation) binary(n *node, input *val, f *frame) value.Value {
 // depth, steps and what is held as if each operator made a text of its own.
 func (e *evaluation) concatenation(n *node, input *val, f *frame) value.Value {
 	first, chain := n, 0
+	// The chain ends at an operand that is anything but a plain &.
 	for l := n.left; l.kind == binaryNode && l.op == joinOperator && len(l.predicates) == 0 && !l.grouped; l = l.left {
 		first = l
 		chain++
@@ -89,6 +102,8 @@ func (e *evaluation) concatenation(n *node, input *val, f *frame) value.Value {
 	if e.depth > e.limits.Depth {
 		e.overrun(first)
 	}
+	// Operands may contain chains themselves: their texts are behind ours in the same
+	// slice, and are cut off when they are done.
 	if e.joined == nil {
 		e.joined = make([]byte, 0, 96) // most texts, without growing
 	}
@@ -173,6 +188,7 @@ func (e *evaluation) text(v value.Value) string {
 	return e.stringOf(v, false)
 }
 
+// within is the operator in: whether v is the list or an item of it.
 func (e *evaluation) within(v, list value.Value) bool {
 	if v.IsUndefined() || list.IsUndefined() {
 		return false
@@ -186,7 +202,8 @@ func (e *evaluation) within(v, list value.Value) bool {
 	return slices.ContainsFunc(list.Items(), func(item value.Value) bool { return e.equal(v, item) })
 }
 
-// number checks an operand.
+// number checks an operand: it must be a number that JSON can hold, or undefined, for
+// which it is false. code is the error of anything else.
 func number(n *node, v value.Value, code string) (float64, bool) {
 	if v.IsUndefined() {
 		return 0, false
@@ -204,7 +221,7 @@ func number(n *node, v value.Value, code string) (float64, bool) {
 	return x, true
 }
 
-// infinite tells a number that is written in JSON but beyond a float64.
+// infinite reports whether a number is written in JSON but beyond a float64: 1e400.
 func infinite(v value.Value) bool {
 	if _, whole := v.Int64(); whole {
 		return false
@@ -232,12 +249,15 @@ func operandOf(n *node, v *value.Value, code string) (o operand, defined bool) {
 	return o, defined
 }
 
+// arithmetic evaluates + - * / %. Both sides are checked before an undefined one
+// makes the result undefined, in the order of the reference.
 func (e *evaluation) arithmetic(n *node, left, right *value.Value) value.Value {
 	a, okA := operandOf(n, left, "T2001")
 	b, okB := operandOf(n, right, "T2002")
 	if !okA || !okB {
 		return value.Value{}
 	}
+	// Division is not among these: 4/2 is a float that numberOf makes whole.
 	if a.exact && b.exact && e.expr.options.StepFunctions {
 		if v, ok := exact(n.op, a.whole, b.whole); ok {
 			return v
@@ -260,7 +280,8 @@ func (e *evaluation) arithmetic(n *node, left, right *value.Value) value.Value {
 	return numberOf(r) // of what is no number of JSON, an operator complains that is given it
 }
 
-// exact computes with whole numbers as long as they fit.
+// exact computes with whole numbers as long as they fit: it is false for an overflow,
+// and for operators whose result need not be whole.
 func exact(op operator, a, b int64) (value.Value, bool) {
 	switch op {
 	case addOperator:
@@ -291,7 +312,9 @@ func numberOf(f float64) value.Value {
 	return value.AnyFloat(f)
 }
 
+// ordered evaluates < <= > >= of two numbers or two strings, strings by UTF-16 units.
 func (e *evaluation) ordered(n *node, left, right *value.Value) value.Value {
+	// Most comparisons are of two whole numbers, and need no floats.
 	if left.Kind() == value.Number && right.Kind() == value.Number {
 		if a, ok := left.Int64(); ok {
 			if b, ok := right.Int64(); ok {
@@ -316,7 +339,8 @@ func (e *evaluation) ordered(n *node, left, right *value.Value) value.Value {
 	return n.op.holds(compare(*left, *right))
 }
 
-// holds tells what a comparison makes of an order.
+// holds returns what a comparison makes of an order, which is negative, zero or
+// positive.
 func (op operator) holds(order int) value.Value {
 	switch op {
 	case lessOperator:
@@ -330,6 +354,7 @@ func (op operator) holds(order int) value.Value {
 	}
 }
 
+// negate evaluates a minus before an operand.
 func (e *evaluation) negate(n *node, input *val, f *frame) value.Value {
 	v := e.eval(n.left, input, f).Value
 	switch v.Kind() {
@@ -345,7 +370,9 @@ func (e *evaluation) negate(n *node, input *val, f *frame) value.Value {
 	return v
 }
 
+// negate returns -v. There is no -0, which JSON would show.
 func negate(v value.Value) value.Value {
+	// -MinInt64 does not fit, and is a float.
 	if i, ok := v.Int64(); ok && i != math.MinInt64 && i != 0 {
 		return value.Int(-i)
 	}

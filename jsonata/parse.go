@@ -7,6 +7,25 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # Operator precedence
+//
+// The parser is the one of Vaughan Pratt ("Top Down Operator Precedence", 1973), as
+// in jsonata-js. Each operator behind an operand has a binding power. expression(p)
+// reads one operand and then takes operators as long as they bind tighter than p,
+// each with the operand on its left; a right operand is read by expression with the
+// power of its operator. Equal powers therefore group to the left, and := , which
+// reads its right side with a power of one less, to the right:
+//
+//	1 - 2 - 3      (1 - 2) - 3        both 50
+//	1 + 2 * 3      1 + (2 * 3)        60 binds tighter than 50
+//	$a := $b := 1  $a := ($b := 1)    10, then 9
+//
+// The powers and the points at which errors are found are those of the reference
+// implementation, since its error codes and positions are what users see.
+//
+// What comes out is a tree of operators. processor (process.go) makes paths and steps
+// of it.
+
 // maxNesting bounds how deep an expression nests.
 const maxNesting = 1000
 
@@ -49,10 +68,11 @@ var powers = map[string]int{
 	"and": 30, "or": 25, "in": 40, "&": 50, "?:": 40, "??": 40,
 }
 
-// isOperand tells the operators that stand for an operand by themselves, or end one:
+// isOperand has the operators that stand for an operand by themselves, or end one:
 // what is behind them is no regular expression.
 var isOperand = map[string]bool{")": true, "]": true, "}": true, "*": true, "**": true, "%": true, "and": true, "or": true, "in": true}
 
+// fail throws an error at the current token.
 func (p *parser) fail(code, token string, v value.Value) {
 	e := newError(code, v)
 	e.Token, e.Position, e.literal = token, p.tok.at, p.tok.value
@@ -65,6 +85,7 @@ func (p *parser) fail(code, token string, v value.Value) {
 // endText is the token that messages show for the end of an expression.
 const endText = "(end)"
 
+// failAt throws an error at a node. It serves the parser and evaluations alike.
 func failAt(code string, n *node, token string, v value.Value) {
 	e := newError(code, v)
 	e.Token, e.Position = token, n.at
@@ -74,7 +95,7 @@ func failAt(code string, n *node, token string, v value.Value) {
 	panic(e)
 }
 
-// advance goes on to the next token.
+// advance reads the next token. operand says whether one may begin there.
 func (p *parser) advance(operand bool) {
 	p.tok = p.lex.next(operand)
 	if p.is("!") || p.is("~") {
@@ -94,8 +115,11 @@ func (p *parser) expect(op string, operand bool) {
 	p.advance(operand)
 }
 
+// is reports whether the current token is an operator.
 func (p *parser) is(op string) bool { return p.tok.kind == operatorToken && p.tok.text == op }
 
+// power returns the binding power of the current token, 0 for one that ends an
+// expression.
 func (p *parser) power() int {
 	if p.tok.kind != operatorToken {
 		return 0
@@ -178,6 +202,7 @@ func (p *parser) prefix(n *node) {
 	}
 }
 
+// block reads (…; …) behind its parenthesis.
 func (p *parser) block(n *node) {
 	n.kind = blockNode
 	for !p.is(")") {
@@ -190,6 +215,7 @@ func (p *parser) block(n *node) {
 	p.expect(")", false)
 }
 
+// array reads […] behind its bracket. The operator .. stands only here.
 func (p *parser) array(n *node) {
 	n.kind = arrayNode
 	if !p.is("]") {
@@ -211,6 +237,7 @@ func (p *parser) array(n *node) {
 	p.expect("]", false)
 }
 
+// object reads the pairs of an object constructor, or of a group, behind the brace.
 func (p *parser) object() []pair {
 	var pairs []pair
 	if !p.is("}") {
@@ -228,6 +255,7 @@ func (p *parser) object() []pair {
 	return pairs
 }
 
+// transform reads |pattern|update,delete| behind the first bar.
 func (p *parser) transform(n *node) {
 	n.kind = transformNode
 	n.left = p.expression(0)
@@ -240,7 +268,9 @@ func (p *parser) transform(n *node) {
 	p.expect("|", false)
 }
 
-// behind reads what an operator behind an operand begins.
+// behind reads what an operator behind an operand begins. a ?: b and a ?? b are
+// conditions that need a twice, as what is tested and as what is returned; each has a
+// tree of its own, because processing changes trees.
 func (p *parser) behind(tok lexeme, left *node) *node {
 	n := p.part(node{kind: binaryNode, at: tok.at, text: tok.text, left: left})
 	switch tok.text {
@@ -303,6 +333,7 @@ func (p *parser) filter(n *node) *node {
 	return n
 }
 
+// order reads ^(>a, <b): terms with or without a direction.
 func (p *parser) order(n *node) {
 	n.kind = orderNode
 	p.expect("(", true)
@@ -348,6 +379,8 @@ func (p *parser) call(n *node) *node {
 	return n
 }
 
+// lambda reads what follows the parameters of function($a, $b)<signature>{ body }. A
+// signature is read as text, from tokens, and parsed by itself.
 func (p *parser) lambda(n *node) {
 	for i, arg := range n.items {
 		if arg.kind != variableNode {

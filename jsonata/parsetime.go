@@ -11,9 +11,18 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// A time is read by turning the picture into a regular expression with one group for
+// each part, so that what separates the components need not be the same everywhere,
+// and parts without a separator are cut by their width. The texts of the groups are
+// then read as numbers or names, and put together by timeOf, which knows what may be
+// left out: components greater than the greatest one given are those of now, smaller
+// ones are the least; a gap in between is an error (D3136). [H01]:[m01] is a time of
+// today, [Y] the first of January.
+
 // parseTime reads a time by a picture. It is false when the text does not look
 // like the picture.
 func (e *evaluation) parseTime(text, picture string) (int64, bool) {
+	// One group for each part, so that group i+1 of a match is part i.
 	parts := e.datePicture(picture)
 	var pattern strings.Builder
 	pattern.WriteString("(?i)^")
@@ -41,6 +50,7 @@ func (e *evaluation) parseTime(text, picture string) (int64, bool) {
 			components[parts[i].component] = e.parsePart(&parts[i], text[m[2*i+2]:m[2*i+3]])
 		}
 	}
+	// A picture of nothing but text says no time.
 	if len(components) == 0 {
 		return 0, false
 	}
@@ -70,6 +80,9 @@ func (e *evaluation) partPattern(p *datePart) string {
 	return e.integerPattern(p.integer)
 }
 
+// integerPattern is the regular expression of a whole number that a picture
+// describes. The words are sorted, the longest first, so that sixteen is not read as
+// six.
 func (e *evaluation) integerPattern(p *integerPicture) string {
 	switch p.style {
 	case lettersStyle:
@@ -106,7 +119,8 @@ func (e *evaluation) integerPattern(p *integerPicture) string {
 	return pattern
 }
 
-// lookup gives the numbers of the names that a part may have.
+// lookup returns the numbers of the names that a part may have, in small letters and
+// cut to its width. It is false for a component that has no names.
 func (p *datePart) lookup() (map[string]int, bool) {
 	names := make(map[string]int)
 	var list []string
@@ -129,6 +143,7 @@ func (p *datePart) lookup() (map[string]int, bool) {
 	return names, true
 }
 
+// parsePart reads the text of a component, which its pattern has matched.
 func (e *evaluation) parsePart(p *datePart, text string) int {
 	switch {
 	case p.component == 'Z' || p.component == 'z':
@@ -144,7 +159,7 @@ func (e *evaluation) parsePart(p *datePart, text string) int {
 	return int(n)
 }
 
-// parseZone gives an offset in minutes.
+// parseZone returns an offset in minutes.
 func parseZone(text string, p *integerPicture) int {
 	hours, minutes := text, ""
 	if p.regular > 0 {
@@ -160,8 +175,8 @@ func parseZone(text string, p *integerPicture) int {
 	return 60*h + m
 }
 
-// only tells whether components are some of the given ones, at least one, and
-// none of the others of the same kind.
+// only reports whether the components among others are some of the given ones, at
+// least one, and no further ones.
 func only(components map[byte]int, given, others string) bool {
 	some := false
 	for i := range len(others) {
@@ -187,12 +202,16 @@ func (e *evaluation) timeOf(c map[byte]int) int64 {
 	case only(c, "Xxw", dates), only(c, "XW", dates):
 		e.throw("D3136")
 	}
+	// Hours of twelve count only together with am and pm, and where no hour of 24 is
+	// given.
 	twelve := !only(c, "Hmsf", times) && only(c, "Phmsf", times)
 	if twelve {
 		order += "Phmsf"
 	} else {
 		order += "Hmsf"
 	}
+	// From the greatest component to the smallest: before the first given one comes
+	// now, behind the last the least.
 	current := time.UnixMilli(e.env.Millis).UTC()
 	started, ended := false, false
 	for i := range len(order) {

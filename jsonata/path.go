@@ -7,7 +7,68 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// path evaluates a path: each step on every result of the one before.
+// # How a path is evaluated
+//
+// A path is a list of steps. Each step is evaluated on every value that the step
+// before it has found, and what it finds is collected in one list, the sequence.
+// JSONata makes no difference between one value and a list of one, so most of the
+// rules below are about when an array is a list of results, and when it is a value.
+//
+// A val says so by its flags. A sequence (flagSequence) is a list of results: an
+// empty one is undefined, one of one item is that item, unless [] asked to keep it
+// (flagKeep). An array without the flag is a value of the data or of a constructor.
+// An array constructor at the ends of a path has flagCons: it is one result even in
+// the middle of a sequence. flagOuter marks the input of the whole expression when it
+// is an array, which is wrapped in an array of one so that the first step sees it as
+// one value.
+//
+// Between two steps, arrays are flattened by one level: the items of what a step
+// returns are added to the list, whether they came from an array in the data or from
+// a sequence. Only the last step may return an array of the data as it is, if it is
+// the only result:
+//
+//	{"a":[{"b":[1,2]},{"b":[3]}]}    a.b          [1,2,3]
+//	{"a":{"b":[[1,2]]}}              a.b          [[1,2]]     the data's own array
+//	{"a":[{"b":1},{"c":2}]}          a.b          1           a sequence of one
+//	{"a":[{"b":1},{"c":2}]}          a.b[]        [1]
+//	{"a":[1,2]}                      a.[$]        [[1],[2]]   constructed arrays
+//
+// Three ways lead through a path; all return the same and count the same steps, since
+// the limits on steps and depth are visible to the user:
+//
+// - path follows steps while there is one value, without building lists, and takes
+//   the members of objects by name directly (the cases step.simple). It falls back to
+//   stepOnOne and step, which evaluate a step as an expression. named is the step of
+//   one name on a list of objects.
+// - follow is a variable and names on objects only, $states.input.id, which is what
+//   most expressions of Step Functions are. It returns a pointer into the data and
+//   copies nothing.
+// - tuples is for paths in which a step binds a variable (@, #) or is the ancestor of
+//   a %.
+//
+// # Tuples
+//
+// Where steps bind variables, a list of values is not enough: each value carries what
+// was bound on the way to it. A tuple is such a value with its variables. A tuple
+// step is evaluated once for each tuple, in a frame that holds its variables, and
+// makes one tuple of each result, with the variables of the tuple it came from and
+// its own. With @ the result becomes a variable and the value stays what it was, so
+// that the next step begins at the same place again: this is how paths join. The
+// stream begins at the first step that binds; the steps before it make a plain list.
+//
+//	library.loans@$l.books@$b[$l.isbn = $b.isbn].{"title": $b.title}
+//
+// Stages are the filters of a step. A number picks by position, counting from the end
+// where it is negative; a list of numbers picks as often as it names a position;
+// anything else keeps the items for which it is true. In a plain path they filter
+// what the step makes of each value, in a tuple stream all tuples of the step
+// together, as in the reference.
+//
+// What belongs to the path as a whole comes last (endPath): [] makes the result an
+// array, {key: value} groups it, with the tuples if there are any.
+
+// path evaluates a path: each step on every result of the one before. current is the
+// value or list reached so far; single reports which, and items is the list.
 func (e *evaluation) path(n *node, input *val, f *frame) val {
 	if n.tuples {
 		return e.tuplePath(n, input, f)
@@ -63,9 +124,9 @@ func (e *evaluation) path(n *node, input *val, f *frame) val {
 	return e.endPath(n, current, nil, f)
 }
 
-// follow goes from a variable along names, as long as there are objects on the
-// way, and gives where that ends. It is nil where there is something else, for
-// which a path has rules.
+// follow goes from a variable along names, as long as there are objects on the way,
+// and returns the place where that ends. It returns nil where it meets anything else,
+// for which a path has rules.
 func (e *evaluation) follow(n *node, input *val, f *frame) *value.Value {
 	start := e.variable(n.items[0], input, f)
 	if start.Kind() != value.Object {
@@ -83,7 +144,7 @@ func (e *evaluation) follow(n *node, input *val, f *frame) *value.Value {
 	}
 	e.steps += int64(len(n.items))
 	if at == nil {
-		return &undefined
+		return &e.missing
 	}
 	return at
 }
@@ -101,8 +162,9 @@ func (e *evaluation) field(n *node, input *val, f *frame) (v val) {
 	return v
 }
 
-// named is the step of a name on many objects, without evaluating the name
-// for each. It is false when there is something else among them.
+// named is the step of a name on many objects, without evaluating the name for each.
+// It returns false, with result unchanged, when there is an array among them, for
+// which step has rules. The only result of a last step stays an array of the data.
 func (e *evaluation) named(result *val, items []value.Value, name string, last bool) bool {
 	e.items(len(items))
 	found, count := value.NewArray(len(items)), 0
@@ -153,8 +215,8 @@ func (e *evaluation) endPath(n *node, result val, tuples []tuple, f *frame) val 
 	return result
 }
 
-// stepOnOne evaluates a step on one value. What it gives is one value where the
-// result is one, else a sequence.
+// stepOnOne evaluates a step on one value, with its stages. It returns one value
+// where the result is one, else a sequence.
 func (e *evaluation) stepOnOne(step *node, input *val, f *frame, last bool) val {
 	v := e.eval(step, input, f)
 	for i := range step.stages {
@@ -174,7 +236,8 @@ func (e *evaluation) stepOnOne(step *node, input *val, f *frame, last bool) val 
 	return val{v.Value, flagSequence}
 }
 
-// step evaluates a step on each of many values.
+// step evaluates a step on each of many values, with its stages, and collects what it
+// finds. A sort is the one step that looks at all of them together.
 func (e *evaluation) step(step *node, items []value.Value, f *frame, last bool) val {
 	if step.kind == sortNode {
 		sorted := e.sortBy(step, items, f)
@@ -216,7 +279,9 @@ func (e *evaluation) step(step *node, items []value.Value, f *frame, last bool) 
 	return sequence(flat)
 }
 
-// filter applies a predicate to a value, or to each item of an array.
+// filter applies a predicate to a value, or to each item of an array. A literal
+// number is looked up directly; its item that is an array is returned as the data has
+// it.
 func (e *evaluation) filter(predicate *node, input val, f *frame) val {
 	items := []value.Value{input.Value}
 	switch {
@@ -247,7 +312,8 @@ func (e *evaluation) filter(predicate *node, input val, f *frame) val {
 	return sequence(kept)
 }
 
-// position is the index that a number stands for in an array of n items.
+// position returns the index that a number stands for in an array of n items: rounded
+// down, counted from the end if it is negative, -1 where there is no such item.
 func position(v value.Value, n int) int {
 	f := math.Floor(v.Float64())
 	if f < 0 {
@@ -259,7 +325,7 @@ func position(v value.Value, n int) int {
 	return -1
 }
 
-// times is how often an item is picked: once by a condition or its place, as
+// times returns how often item i of n is picked: once by a condition or its place, as
 // often as it is named by a list of places.
 func (e *evaluation) times(predicate *node, item *val, i, n int, f *frame) (times int) {
 	v := e.eval(predicate, item, f)
@@ -281,6 +347,8 @@ func (e *evaluation) times(predicate *node, item *val, i, n int, f *frame) (time
 	return times
 }
 
+// allNumbers reports whether v is an array of numbers, and not an empty one: a list
+// of positions rather than a condition.
 func allNumbers(v value.Value) bool {
 	for _, item := range v.Items() {
 		if item.Kind() != value.Number {
@@ -298,6 +366,8 @@ type tuple struct {
 	vals  []val
 }
 
+// bind returns a variable a value, a new one where it has one. The arrays of t must not
+// be shared with a tuple that is still used: see copied.
 func (t *tuple) bind(name string, v val) {
 	for i, n := range t.names {
 		if n == name {
@@ -309,11 +379,14 @@ func (t *tuple) bind(name string, v val) {
 	t.vals = append(slices.Clip(t.vals), v)
 }
 
-// copied gives a tuple that can be bound to without touching t.
+// copied returns a tuple that can be bound to without changing t. Tuples share their
+// parent's variables only through such copies.
 func (t *tuple) copied() tuple {
 	return tuple{at: t.at, names: append([]string(nil), t.names...), vals: append([]val(nil), t.vals...)}
 }
 
+// frame returns the frame in which a step is evaluated for t: its variables in front
+// of those around the path.
 func (t *tuple) frame(f *frame) *frame {
 	return &frame{parent: f, names: t.names, vals: t.vals}
 }
@@ -369,6 +442,8 @@ func (e *evaluation) tuples(n *node, input *val, f *frame) []tuple {
 	return tuples
 }
 
+// flatten1 returns the values that a result stands for: the items of an array, none
+// of undefined.
 func flatten1(v val) []value.Value {
 	switch {
 	case v.Kind() == value.Array:
@@ -379,7 +454,9 @@ func flatten1(v val) []value.Value {
 	return []value.Value{v.Value}
 }
 
-// tupleStep evaluates a step on each tuple.
+// tupleStep evaluates a step on each tuple. A step that is itself a path or block
+// that binds variables returns tuples, whose variables are added to those of the
+// outer one.
 func (e *evaluation) tupleStep(step *node, items []value.Value, tuples []tuple, f *frame) []tuple {
 	if step.kind == sortNode {
 		return e.tupleSort(step, items, tuples, f)
@@ -410,7 +487,7 @@ func (e *evaluation) tupleStep(step *node, items []value.Value, tuples []tuple, 
 	return e.tupleStages(step.stages, result, f)
 }
 
-// focused makes the tuple for a result of a step: the value goes on, or only a
+// focused makes the tuple for a result of a step: the value goes on, or with @ only a
 // variable is bound to it.
 func (e *evaluation) focused(step *node, t *tuple, v val, index int) tuple {
 	next := t.copied()
@@ -422,6 +499,8 @@ func (e *evaluation) focused(step *node, t *tuple, v val, index int) tuple {
 	return e.bound(step, t, next, index)
 }
 
+// bound binds what else the step has names for: the position of the result, and for a
+// % the value that the step was evaluated on.
 func (e *evaluation) bound(step *node, t *tuple, next tuple, index int) tuple {
 	if step.index != "" {
 		next.bind(step.index, plain(value.Int(int64(index))))
@@ -462,7 +541,8 @@ func (e *evaluation) tupleEval(step *node, input *val, f *frame) (inner []tuple,
 	}
 }
 
-// tupleStages applies filters to tuples, and binds their index.
+// tupleStages applies filters to tuples, and binds positions where #$i stands between
+// filters. Each filter sees the variables of its tuple.
 func (e *evaluation) tupleStages(stages []stage, tuples []tuple, f *frame) []tuple {
 	for _, s := range stages {
 		if s.expr == nil {

@@ -6,6 +6,56 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # From syntax to steps
+//
+// The parser knows operators only: a.b[c].d is a tree of binary dots and brackets,
+// bound by precedence. An evaluator needs paths: a list of steps, each with what
+// filters it. This file turns the one into the other, from the leaves up, as
+// processAST of jsonata-js does. Which node receives which bracket is therefore
+// observable, in results and in error codes, and is kept as it is there.
+//
+// The forms, with what the parser read and what is evaluated:
+//
+//	a.b.c          dot(dot(a, b), c)       path [a, b, c]
+//	a              name a                  path [a]
+//	a.b[0]         dot(a, filter(b, 0))    path [a, b] with a stage 0 on step b
+//	(a.b)[0]       filter(block, 0)        block with a predicate 0
+//	a.b{k: v}      group(dot(a, b))        path [a, b] with a group for all of it
+//	a.b^(>c)       order(dot(a, b))        path [a, b, sort c]
+//	a@$v.b         dot(focus(a, $v), b)    path [a with focus v, b]
+//	a#$i.b         dot(index(a, $i), b)    path [a with index i, b]
+//	a.b[]          dot(a, b keepArray)     path [a, b], its result stays an array
+//
+// A bracket behind a path belongs to the last step: it filters what that step makes
+// of each single value, not the whole result. Such filters are the step's stages.
+// Behind anything else a bracket is a predicate of that node, which filters its whole
+// value. An expression that becomes the right side of a dot turns from one into the
+// other.
+//
+// # Ancestors
+//
+// The % operator refers to the value that an earlier step was evaluated on. A step
+// that has run keeps nothing, so the reference must be known before: each % gets a
+// slot, with a label that no variable can have, and the number of steps to go back,
+// its level. While the tree is built, every node collects in seeking the slots inside
+// of it that have not found their step. Where a path is complete (resolve) or a
+// predicate is attached (filter), the slots walk backwards over the steps: a name or
+// a wildcard takes one level off, a % adds one, a block passes the search to its last
+// expression, a path to its last step and then to those before. The step at which the
+// level becomes 0 is the ancestor: it binds its input to the slot's label, which
+// makes it a tuple step (see path.go). A slot that is left over at the root has no
+// ancestor: S0217. Two slots that end at one step share its label.
+//
+//	Account.Order.Product.%.OrderID
+//	                      level 1: Product took it to 0, and binds the Order
+//
+// # Tail calls
+//
+// A call in tail position of a lambda is wrapped in a lambda without parameters, a
+// thunk. Evaluating the body then returns the call instead of making it, and invoke
+// makes it in a loop: recursion in tail position takes no depth, which matters
+// because AWS limits depth to 100.
+
 // processor turns what the parser read into what is evaluated: paths become
 // lists of steps, predicates and groups go to the steps they belong to, and
 // each % finds the step that it refers to.
@@ -24,6 +74,9 @@ func process(n *node) *node {
 	return n
 }
 
+// node processes n and everything in it, and returns what takes its place, which may
+// be another node. The depth is bounded here as well, since an operator can make the
+// tree deeper than the parser's own recursion was: a+b+c… nests to the left.
 func (p *processor) node(n *node) *node {
 	if p.depth++; p.depth > 2*maxNesting {
 		failAt("U1001", n, "", value.Value{})
@@ -76,6 +129,8 @@ func (p *processor) form(n *node) *node {
 	return n
 }
 
+// name makes a path of one step. The [] behind a name belongs to the path then: it
+// decides whether a result of one item stays an array.
 func (p *processor) name(n *node) *node {
 	return &node{kind: pathNode, at: n.at, items: []*node{n}, keepSingleton: n.keepArray}
 }
@@ -95,6 +150,10 @@ func (p *processor) end(n *node) *node {
 	return nil
 }
 
+// parts processes the operands of operators and of what has a fixed number of them.
+// The slots of an operand are handed to the whole, except for the name that := binds,
+// and for the parts of a transform, which have an input of their own. A minus before
+// a number is that number, so that it counts as no evaluation.
 func (p *processor) parts(n *node) *node {
 	for _, part := range []**node{&n.left, &n.right, &n.other} {
 		if *part == nil {
@@ -116,6 +175,8 @@ func (p *processor) parts(n *node) *node {
 	return n
 }
 
+// list processes arguments, items and the expressions of a block. A block that ends
+// in an array constructor counts as one (cons): as a first step it is not flattened.
 func (p *processor) list(n *node) *node {
 	for i, item := range n.items {
 		item = p.node(item)
@@ -131,6 +192,7 @@ func (p *processor) list(n *node) *node {
 	return n
 }
 
+// pairs processes the keys and values of an object constructor.
 func (p *processor) pairs(n *node, pairs []pair) {
 	for i := range pairs {
 		pairs[i].key = p.node(pairs[i].key)
@@ -140,6 +202,11 @@ func (p *processor) pairs(n *node, pairs []pair) {
 	}
 }
 
+// dot joins two expressions to one path. A left side that is no path becomes its
+// first step, a right side that is one appends its steps. Strings become names here
+// ("a b".c), and numbers are refused. An array constructor as the first or the last
+// step keeps its arrays together; in the middle each is flattened like any other
+// result.
 func (p *processor) dot(n *node) *node {
 	path := p.node(n.left)
 	if path.kind != pathNode {
@@ -176,7 +243,7 @@ func (p *processor) dot(n *node) *node {
 	return path
 }
 
-// lastStep gives the step that what stands behind an expression belongs to.
+// lastStep returns the step to which what follows an expression belongs.
 func lastStep(n *node) *node {
 	if n.kind == pathNode {
 		return n.items[len(n.items)-1]
@@ -184,6 +251,9 @@ func lastStep(n *node) *node {
 	return n
 }
 
+// filter attaches a predicate to the step or the node before it. Slots of level 1 in
+// the predicate mean the input of that very step; all others have one level less to
+// go, for the predicate is inside of the step.
 func (p *processor) filter(n *node) *node {
 	result := p.node(n.left)
 	step := lastStep(result)
@@ -214,6 +284,8 @@ func (p *processor) filter(n *node) *node {
 	return result
 }
 
+// groupBy attaches {key: value} to what is before it. Only one group may stand there,
+// and no filter behind it (S0209, S0210).
 func (p *processor) groupBy(n *node) *node {
 	result := p.node(n.left)
 	if result.grouped {
@@ -226,6 +298,7 @@ func (p *processor) groupBy(n *node) *node {
 	return result
 }
 
+// order makes ^(…) a step of its own, at the end of the path.
 func (p *processor) order(n *node) *node {
 	result := p.node(n.left)
 	if result.kind != pathNode {
@@ -242,6 +315,9 @@ func (p *processor) order(n *node) *node {
 	return result
 }
 
+// focus makes a step bind its results to a variable, by name@$v. The path then goes
+// on with the step's input instead of its result, so filters that are already there
+// would mean something else: they are refused (S0215, S0216).
 func (p *processor) focus(n *node) *node {
 	result := p.node(n.left)
 	step := lastStep(result)
@@ -260,6 +336,9 @@ func (p *processor) focus(n *node) *node {
 	return result
 }
 
+// indexed makes a step bind the position of each of its results, by name#$i. Behind a
+// filter it is the position among what the filter has kept, so it becomes a stage
+// between the filters.
 func (p *processor) indexed(n *node) *node {
 	result := p.node(n.left)
 	step := lastStep(result)
@@ -342,7 +421,7 @@ func resolve(path *node) {
 }
 
 // tailCalls marks the calls at the end of a lambda's body, so that they take no
-// depth: they are handed back to whoever called the lambda.
+// depth: they are returned to the caller of the lambda.
 func tailCalls(n *node) *node {
 	switch n.kind {
 	case callNode:

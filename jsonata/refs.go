@@ -6,6 +6,14 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// Step Functions checks what an expression refers to before it runs any state: names
+// at the top level are refused, since a state's data is in $states, and variables are
+// listed by DescribeStateMachine (variableReferences). The walk follows the scopes of
+// the language: a block, a lambda and a path each have one; a name is the input's
+// only where a part is evaluated on the input itself (top), which holds for the first
+// step of a path, and not for what is inside of predicates, groups and terms, which
+// see an item.
+
 // Reference is a name that an expression refers to.
 type Reference struct {
 	// Name is a variable's without its $, or that of a member of the input. It
@@ -27,8 +35,9 @@ type References struct {
 	Input []Reference
 }
 
-// References gives the names that the expression takes from outside, for
-// checks before it is evaluated.
+// References returns the names that the expression takes from outside, for checks
+// before it is evaluated. Each occurrence is one Reference, in the order in which
+// they stand.
 func (x *Expr) References() References {
 	r := &referrer{x: x}
 	r.node(x.root, true, nil)
@@ -41,6 +50,7 @@ type scope struct {
 	names  map[string]bool
 }
 
+// has reports whether the name is bound here or in a scope around this one.
 func (s *scope) has(name string) bool {
 	for ; s != nil; s = s.parent {
 		if s.names[name] {
@@ -59,7 +69,8 @@ type referrer struct {
 	bytes, runes int
 }
 
-// position is the number of characters before a byte of the expression.
+// position returns the number of characters before a byte of the expression.
+// References come nearly in order, so it counts from the one before.
 func (r *referrer) position(at int) int {
 	at = min(at, len(r.x.text))
 	if at < r.bytes {
@@ -71,6 +82,7 @@ func (r *referrer) position(at int) int {
 	return r.runes
 }
 
+// reference makes a Reference with the names that follow it directly in its path.
 func (r *referrer) reference(n *node, name string, steps []*node) Reference {
 	ref := Reference{Name: name, Position: r.position(n.at)}
 	for _, step := range steps {
@@ -82,7 +94,7 @@ func (r *referrer) reference(n *node, name string, steps []*node) Reference {
 	return ref
 }
 
-// node visits a part; top tells that its input is the expression's.
+// node visits a part; top reports whether its input is the expression's.
 func (r *referrer) node(n *node, top bool, s *scope) {
 	if n == nil {
 		return
@@ -119,6 +131,8 @@ func (r *referrer) node(n *node, top bool, s *scope) {
 	r.parts(n, top, s)
 }
 
+// path visits the steps in order: what one binds with @ or # is known to those behind
+// it, and to the group.
 func (r *referrer) path(n *node, top bool, s *scope) {
 	s = &scope{s, make(map[string]bool)}
 	for i, step := range n.items {
@@ -147,6 +161,8 @@ func (r *referrer) path(n *node, top bool, s *scope) {
 	}
 }
 
+// variable notes $ and $$ as references to the input, and names that nothing binds
+// and no function has.
 func (r *referrer) variable(n *node, steps []*node, top bool, s *scope) {
 	switch {
 	case n.text == "" || n.text == "$":
@@ -158,6 +174,7 @@ func (r *referrer) variable(n *node, steps []*node, top bool, s *scope) {
 	}
 }
 
+// stages visits filters, and notes the names of positions between them.
 func (r *referrer) stages(n *node, s *scope) {
 	for _, list := range [][]stage{n.stages, n.predicates} {
 		for _, st := range list {
@@ -169,6 +186,7 @@ func (r *referrer) stages(n *node, s *scope) {
 	}
 }
 
+// parts visits what is in a node of any other kind.
 func (r *referrer) parts(n *node, top bool, s *scope) {
 	r.node(n.left, top, s)
 	r.node(n.right, top, s)
@@ -190,8 +208,8 @@ func (r *referrer) parts(n *node, top bool, s *scope) {
 	}
 }
 
-// FunctionNames are the names of the functions that expressions of Step Functions
-// have, in the order of the alphabet.
+// FunctionNames returns the names of the functions that expressions of Step Functions
+// have, in alphabetical order.
 func FunctionNames() []string {
 	var names []string
 	for _, table := range []map[string]*function{builtins, awsBuiltins} {

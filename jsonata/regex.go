@@ -11,6 +11,24 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # Regular expressions
+//
+// A regular expression is a function: called with a text it returns its first match,
+// an object with start, end, groups, and a function next that returns the match after
+// it. $match, $split and the rest take any function that does so, a lambda too, and
+// call it through matches, which takes a shorter way for the builtin ones.
+//
+// The syntax is JavaScript's, the machine is RE2's (package regex), which always
+// takes time linear in the text. translateRegex writes what the two spell
+// differently: \s has more characters, \uXXXX and \cX are \x{…}, (?<name>…) is
+// (?P<name>…), [^] is any character, an escape without meaning is the character
+// itself. Lookaround and backreferences have no translation, and are refused when the
+// expression is compiled.
+//
+// Places are bytes inside, and UTF-16 units in start and end, as in JavaScript. after
+// counts them from the match before, so that all matches of a text take one pass. A
+// match of no length is an error (D1004), since next would never end.
+
 // pattern is a compiled regular expression.
 type pattern struct {
 	source string
@@ -18,7 +36,9 @@ type pattern struct {
 	fn     *function
 }
 
-// compileRegex compiles a regular expression of JavaScript with RE2.
+// compileRegex compiles a regular expression of JavaScript with RE2, among those of a
+// set. The flags are i and m, which mean the same in both. An error is thrown at byte
+// at of the expression.
 func compileRegex(set *regex.Set, source, flags string, at int) *pattern {
 	prefix := ""
 	if strings.Contains(flags, "i") {
@@ -49,7 +69,8 @@ func compileRegex(set *regex.Set, source, flags string, at int) *pattern {
 	return r
 }
 
-// translateRegex writes the escapes that JavaScript has and RE2 has not.
+// translateRegex writes the escapes that JavaScript has and RE2 lacks. It goes
+// through the pattern once and knows only whether it is inside of a class.
 func translateRegex(pattern string) string {
 	var b strings.Builder
 	class := false
@@ -104,8 +125,8 @@ func translateRegex(pattern string) string {
 	return b.String()
 }
 
-// escapedUnits writes the character of \uXXXX, or of the two of them that are a
-// pair, at the beginning of a pattern, and gives how much of it that is.
+// escapedUnits writes the character of \uXXXX, or of the two of them that are a pair,
+// at the beginning of a pattern, and returns how many bytes of the pattern that is.
 func escapedUnits(b *strings.Builder, pattern string) int {
 	digits, size := pattern[2:6], 6
 	if len(pattern) >= 12 && pattern[6:8] == `\u` {
@@ -139,19 +160,21 @@ type found struct {
 	start, end int // in bytes
 	unit       int // start in UTF-16 units
 	groups     []string
-	there      []bool
+	// A group that has no part in the match is not there, which is not the same as an
+	// empty one.
+	there []bool
 	// next finds the match after this one.
 	next func() *found
 }
 
-// find finds the first match in a text.
+// find returns the first match in a text, nil for none.
 func (r *pattern) find(e *evaluation, text string) *found {
 	e.tick(1 + len(text)/64)
 	return r.after(e, &found{text: text})
 }
 
-// after finds the first match behind another one, which is empty at the beginning
-// of the text.
+// after returns the first match behind another one; the one before the first is empty
+// and at the beginning of the text. nil: there is no more.
 func (r *pattern) after(e *evaluation, before *found) *found {
 	if e.search == nil {
 		e.search = &regex.Machine{}
@@ -195,7 +218,8 @@ func (e *evaluation) matches(fn *function, text string) *found {
 	return e.foundOf(e.callback(fn, plain(value.Str(text))), text)
 }
 
-// foundOf reads the object that a matcher gives.
+// foundOf reads the object that a matcher returns. One without any of the members
+// that a match has is no match (T1010).
 func (e *evaluation) foundOf(v val, text string) *found {
 	if v.IsUndefined() {
 		return nil
@@ -223,7 +247,8 @@ func (e *evaluation) foundOf(v val, text string) *found {
 	return m
 }
 
-// byteIndex turns a place in UTF-16 units into one in bytes.
+// byteIndex turns a place in UTF-16 units into one in bytes; beyond the end it is the
+// end.
 func byteIndex(s string, unit int) int {
 	n, i := 0, 0
 	for i < len(s) && n < unit {
@@ -260,7 +285,7 @@ func (m *found) value(e *evaluation) value.Value {
 	)
 }
 
-// expand writes a replacement: $0 the match, $N a group, $$ a dollar.
+// expand writes a replacement: $0 is the match, $N a group, $$ a dollar.
 func (m *found) expand(e *evaluation, template string) string {
 	var b strings.Builder
 	e.texts(len(template))
@@ -286,8 +311,10 @@ func (m *found) expand(e *evaluation, template string) string {
 	return b.String()
 }
 
-// group writes the group that the digits at the beginning of rest name, as
-// many of them as there are groups for, and gives how many it used.
+// group writes the group that the digits at the beginning of rest name, and returns
+// how many it used. As in the reference, no more digits count than the number of
+// groups has, and one less if there is no such group: $12 with three groups is group
+// 1 and a 2. Digits of a pattern without groups are dropped.
 func (m *found) group(e *evaluation, b *strings.Builder, rest string) int {
 	digits := 1
 	if n := len(m.groups); n > 0 {
@@ -305,6 +332,7 @@ func (m *found) group(e *evaluation, b *strings.Builder, rest string) int {
 		return used
 	}
 	n, _ := strconv.Atoi(rest[:used])
+	// The number has a digit too many: the last one is text.
 	if used > 1 && n > len(m.groups) {
 		used--
 		n, _ = strconv.Atoi(rest[:used])
@@ -316,7 +344,8 @@ func (m *found) group(e *evaluation, b *strings.Builder, rest string) int {
 	return used
 }
 
-// match is $match: what a matcher finds, at most limit of it.
+// matchFunction is $match(text, pattern, limit): the matches as objects, at most
+// limit of them.
 func matchFunction(e *evaluation, args []val) val {
 	if args[0].IsUndefined() {
 		return val{}

@@ -4,7 +4,7 @@ import "github.com/steppehq/steppe/value"
 
 // settling finds out what is left of what a loop has built. A loop that makes each
 // value of the one before, as $reduce and calls at the end of a function do, leaves
-// all but the last behind, which nobody holds.
+// all but the last behind as garbage.
 type settling struct {
 	base int64 // what was held before the loop
 	fns  int   // functions may hold anything
@@ -14,12 +14,16 @@ type settling struct {
 // settleBytes is how much a loop may build before it is looked at.
 const settleBytes = 1 << 20
 
+// settling begins a loop: what is built from here on counts as the loop's.
 func (e *evaluation) settling() settling {
 	return settling{e.meter.Built(), len(e.fns), settleBytes}
 }
 
-// settle tells the meter what is not held any more, when only the values in kept
-// are left of what was built since the loop began.
+// settle releases to the meter what is not held any more, when only the values in
+// kept are left of what was built since the loop began. It looks only after the loop
+// has built a MiB, or twice what was left the last time, so that looking costs no
+// more than building did. Where a function was made in the loop nothing is known, for
+// a function holds a frame and that holds anything.
 func (e *evaluation) settle(s *settling, kept []val) {
 	if e.meter == nil {
 		return

@@ -6,6 +6,21 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # Signatures
+//
+// A signature says what a function takes (docs.jsonata.org, "Function signatures"):
+// <s-nn?:s> is a string, a number and perhaps another number. Behind a type, - takes
+// the value the call stands on where the argument is missing, ? makes it optional, +
+// takes one or more. a<n> is an array of numbers; a single value is made an array of
+// one.
+//
+// The reference implementation matches the types of all arguments, one letter each,
+// against the signature as a regular expression. validate does the same without one:
+// where each argument fits its parameter, it is done; else match distributes them
+// with backtracking, greedily as the regular expression would. A mismatch names the
+// first argument behind the longest beginning that fits some first parameters
+// (T0410), which prefix finds.
+
 // signature is what arguments a function takes: <s-nn?:s>.
 type signature struct{ params []param }
 
@@ -80,6 +95,8 @@ func parseSignature(text string, at int) *signature {
 	return s
 }
 
+// failSignature throws the error of a signature that is wrong, at a byte of the
+// expression.
 func failSignature(code, text string, at int) {
 	e := newError(code, value.Str(text))
 	e.Position = at
@@ -103,7 +120,7 @@ func closing(text string, i int, open, end byte) int {
 	return len(text) - 1
 }
 
-// takes tells whether an argument is of one of the types.
+// takes reports whether an argument is of one of the types.
 func (p *param) takes(v *value.Value) bool { return strings.IndexByte(p.types, symbol(v)) >= 0 }
 
 // symbol is the type of an argument.
@@ -138,9 +155,11 @@ func (e *evaluation) validate(fn *function, args []val, context val) []val {
 			e.throw("D1001", args[i].Value)
 		}
 	}
+	// The wrapped input is one value to a function as well.
 	if context.flags&flagOuter != 0 {
 		context = plain(context.At(0))
 	}
+	// Nearly all calls: one argument for each parameter, all of the right types.
 	each := len(args) == len(params) // one argument a parameter
 	for i := 0; each && i < len(params); i++ {
 		each = !params[i].many && params[i].takes(&args[i].Value)
@@ -208,6 +227,7 @@ func (e *evaluation) match(params []param, counts []int, args []val) bool {
 	if p.optional {
 		least = 0
 	}
+	// The most first, as a greedy * or + does; fewer when the rest finds no place.
 	for n := most; n >= least; n-- {
 		counts[0] = n
 		if e.match(params[1:], counts[1:], args[n:]) {
@@ -234,7 +254,8 @@ func (e *evaluation) mismatch(params []param, args []val) {
 	e.argument("T0410", v, good+1, "")
 }
 
-// prefix tells how many arguments the first parameters take.
+// prefix returns how many arguments the first parameters take; false when they take
+// no beginning of them.
 func (e *evaluation) prefix(params []param, args []val) (int, bool) {
 	for n := len(args); n >= 0; n-- {
 		if e.match(params, make([]int, len(params)), args[:n]) {
@@ -244,6 +265,7 @@ func (e *evaluation) prefix(params []param, args []val) (int, bool) {
 	return 0, false
 }
 
+// argument throws the error of argument number index (from 1) of the call under way.
 func (e *evaluation) argument(code string, v value.Value, index int, itemType string) {
 	t := newError(code, v)
 	t.Position, t.Token, t.Index = e.place.at, e.place.token, index

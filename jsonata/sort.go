@@ -6,6 +6,9 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// Order-by sorts stably by terms. The keys of an item are evaluated when they are
+// first compared, and kept: a term that only breaks ties is not evaluated where there are none.
+
 // sortBy sorts values by the terms of an order-by.
 func (e *evaluation) sortBy(step *node, items []value.Value, f *frame) []value.Value {
 	e.meter.Hold(sortBytes * int64(len(items)))
@@ -63,13 +66,16 @@ type sortItem struct {
 	keys  []value.Value
 }
 
+// sortItems sorts in place. An undefined key comes last in either direction.
 func (e *evaluation) sortItems(step *node, items []sortItem) {
 	key := func(item *sortItem, i int) value.Value {
+		// Keys are evaluated up to the term that is asked for, and no further.
 		for len(item.keys) <= i {
 			item.keys = append(item.keys, e.eval(step.terms[len(item.keys)].expr, &item.at, item.f).Value)
 		}
 		return item.keys[i]
 	}
+	// Pointers are sorted, since an item is large and moves often.
 	pointers := make([]*sortItem, len(items))
 	for i := range items {
 		pointers[i] = &items[i]

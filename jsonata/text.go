@@ -1,15 +1,23 @@
 package jsonata
 
 import (
-	"encoding/base64"
 	"iter"
 	"math"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/steppehq/steppe/value"
 )
 
+// Functions on texts count characters, as jsonata-js does; JavaScript's own
+// functions, which it calls in places, count UTF-16 units. A character beyond U+FFFF
+// can therefore be cut in two: $split('😀', '') returns its halves. A text may hold
+// such halves (package value says how); comparable makes halves findable inside of
+// whole characters, and whatever is joined of parts goes through value.Joined.
+//
+// Functions that take a pattern take a text, a regular expression, or a function that
+// finds matches (regex.go).
+
+// textFunctions are the functions on texts.
 var textFunctions = []entry{
 	{"string", "<x-b?:s>", stringFunction},
 	{"substring", "<s-nn?:s>", substring},
@@ -46,6 +54,7 @@ func onText(fn func(string) string) native {
 	}
 }
 
+// stringFunction is $string(value, prettify). A text is returned as it is.
 func stringFunction(e *evaluation, args []val) value.Value {
 	v := args[0].Value
 	switch {
@@ -59,7 +68,8 @@ func stringFunction(e *evaluation, args []val) value.Value {
 	return value.Str(text)
 }
 
-// stringOf writes a value as JSON.stringify does.
+// stringOf writes a value as JSON.stringify does. A function is an empty text;
+// infinities and NaN are errors.
 func (e *evaluation) stringOf(v value.Value, pretty bool) string {
 	if fnLike(v) {
 		return ""
@@ -72,12 +82,14 @@ func (e *evaluation) stringOf(v value.Value, pretty bool) string {
 	return string(w.dst)
 }
 
+// writer writes JSON with JavaScript's numbers, indented by two blanks if pretty.
 type writer struct {
 	e      *evaluation
 	dst    []byte
 	pretty bool
 }
 
+// line begins a new line, if the text is to be pretty.
 func (w *writer) line(depth int) {
 	if w.pretty {
 		w.e.texts(2*depth + 1)
@@ -88,6 +100,7 @@ func (w *writer) line(depth int) {
 	}
 }
 
+// value writes a value. Inside of others a function is "".
 func (w *writer) value(v value.Value, depth int) {
 	w.e.tick(1)
 	w.e.texts(len(v.Str()) + v.Digits() + 2)
@@ -108,6 +121,7 @@ func (w *writer) value(v value.Value, depth int) {
 	}
 }
 
+// composite writes an array or an object.
 func (w *writer) composite(v value.Value, depth int) {
 	brackets := "[]"
 	if v.Kind() == value.Object {
@@ -138,6 +152,7 @@ func (w *writer) composite(v value.Value, depth int) {
 // appendJSString writes a string as JSON.stringify does.
 func appendJSString(dst []byte, s string) []byte { return value.AppendString(dst, s) }
 
+// length is $length, in characters.
 func length(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -146,11 +161,14 @@ func length(e *evaluation, args []val) value.Value {
 	return value.Int(int64(value.RuneCount(args[0].Str())))
 }
 
+// substring is $substring(text, start, length). A negative start counts from the end;
+// one beyond the beginning is the beginning.
 func substring(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
 	}
 	e.texts(2 * len(args[0].Str())) // its characters, too
+	// Positions are characters, which only a slice of them can be indexed by.
 	chars := value.Runes(args[0].Str())
 	n := len(chars)
 	if args[1].IsUndefined() && len(args) > 2 && !args[2].IsUndefined() {
@@ -182,6 +200,8 @@ func substring(e *evaluation, args []val) value.Value {
 	return value.Str(value.OfRunes(chars[start:end]))
 }
 
+// substringBefore is $substringBefore(text, mark): the whole text where the mark is
+// not found.
 func substringBefore(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[1].IsUndefined() {
 		return args[0].Value
@@ -192,6 +212,8 @@ func substringBefore(e *evaluation, args []val) value.Value {
 	return value.Str(value.Joined(before))
 }
 
+// substringAfter is $substringAfter(text, mark): the whole text where the mark is not
+// found.
 func substringAfter(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[1].IsUndefined() {
 		return args[0].Value
@@ -205,8 +227,8 @@ func substringAfter(e *evaluation, args []val) value.Value {
 	return value.Str(value.Joined(after))
 }
 
-// comparable gives a text and one to be found in it in a form in which half of a
-// character is found, too. What is cut out of the text is to be joined.
+// comparable returns a text and one to be found in it in a form in which half of a
+// character is found, too. What is cut out of the text must be joined.
 func comparable(text, part string) (comparableText, comparablePart string) {
 	if !value.HasHalves(part) {
 		return text, part
@@ -230,6 +252,7 @@ func trim(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(c rune) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }), " ")
 }
 
+// pad is $pad(text, width, fill): on the right, or on the left for a negative width.
 func pad(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -246,6 +269,7 @@ func pad(e *evaluation, args []val) value.Value {
 	e.charge(int64(missing) + int64(len(text)))
 	e.tick((missing + len(text) + len(fill)) / 16)
 	e.meter.Hold(12*int64(missing) + 4*int64(len(fill)) + int64(len(text)))
+	// The fill is repeated and cut in the middle where it must be.
 	chars := value.Runes(fill)
 	padding := make([]rune, missing)
 	for i := range padding {
@@ -257,6 +281,7 @@ func pad(e *evaluation, args []val) value.Value {
 	return value.Str(value.Joined(value.OfRunes(padding) + text))
 }
 
+// contains is $contains(text, pattern).
 func contains(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() || args[1].IsUndefined() {
 		return value.Value{}
@@ -270,6 +295,7 @@ func contains(e *evaluation, args []val) value.Value {
 	return value.Of(strings.Contains(text, part))
 }
 
+// split is $split(text, separator, limit): at most limit parts, the rest is dropped.
 func split(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -283,6 +309,8 @@ func split(e *evaluation, args []val) value.Value {
 		limit = intArg(args[2])
 	}
 	var parts []value.Value
+	// add keeps a part unless there are enough; the rest of the text need not be
+	// looked at then.
 	add := func(part string) bool {
 		if limit >= 0 && len(parts) >= limit {
 			return false
@@ -333,6 +361,7 @@ func parted(text, separator string) iter.Seq[string] {
 	}
 }
 
+// join is $join(texts, separator).
 func join(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -354,6 +383,9 @@ func join(e *evaluation, args []val) value.Value {
 	return value.Str(value.Joined(b.String()))
 }
 
+// replace is $replace(text, pattern, replacement, limit). The replacement of a
+// regular expression is a text with $N in it, or a function of the match that returns
+// a text (D3012); that of a text is taken literally.
 func replace(e *evaluation, args []val) value.Value {
 	if args[0].IsUndefined() {
 		return value.Value{}
@@ -386,6 +418,7 @@ func replace(e *evaluation, args []val) value.Value {
 		}
 		e.tick(len(text) / 16)
 		text, part := comparable(text, args[1].Str())
+		// The size of the result is known before it is made, and charged.
 		count := strings.Count(text, part)
 		if limit >= 0 {
 			count = min(count, limit)
@@ -413,6 +446,8 @@ func replace(e *evaluation, args []val) value.Value {
 			b.WriteString(v.Str())
 		}
 		start = m.end
+		// What is too large already is charged below; going on would only make it
+		// larger.
 		if int64(b.Len()) > e.limits.Bytes {
 			break
 		}
@@ -421,157 +456,4 @@ func replace(e *evaluation, args []val) value.Value {
 	b.WriteString(text[start:])
 	e.charge(int64(b.Len()))
 	return value.Str(value.Joined(b.String()))
-}
-
-// base64encode encodes characters up to U+00FF as one byte each, as btoa does;
-// in the dialect of Step Functions, UTF-8.
-func base64encode(e *evaluation, args []val) value.Value {
-	if args[0].IsUndefined() {
-		return value.Value{}
-	}
-	text := args[0].Str()
-	e.texts(3 * len(text))
-	raw := value.JavaBytes(text)
-	if !e.expr.options.StepFunctions {
-		raw = raw[:0:0]
-		for _, c := range value.UTF16(text) {
-			raw = append(raw, byte(c))
-		}
-	}
-	return value.Str(base64.StdEncoding.EncodeToString(raw))
-}
-
-func base64decode(e *evaluation, args []val) value.Value {
-	if args[0].IsUndefined() {
-		return value.Value{}
-	}
-	e.texts(3 * len(args[0].Str()))
-	raw, err := base64.StdEncoding.DecodeString(args[0].Str())
-	if err != nil {
-		raw, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(args[0].Str(), "="))
-	}
-	switch {
-	case err == nil:
-	case e.expr.options.StepFunctions:
-		e.throw("D3137", value.Str("The argument of the base64decode function is not Base64"))
-	default:
-		raw = looseBase64(args[0].Str())
-	}
-	if e.expr.options.StepFunctions {
-		return value.Str(value.OfBytes(raw))
-	}
-	chars := make([]rune, len(raw))
-	for i, c := range raw {
-		chars[i] = rune(c)
-	}
-	return value.Str(string(chars))
-}
-
-// looseBase64 decodes as Node.js does: up to the padding, whatever is not of the
-// alphabet or its variant for URLs is passed over.
-func looseBase64(text string) []byte {
-	text, _, _ = strings.Cut(text, "=")
-	digits := strings.Map(func(c rune) rune {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '+', c == '/':
-			return c
-		case c == '-':
-			return '+'
-		case c == '_':
-			return '/'
-		}
-		return -1
-	}, text)
-	if len(digits)%4 == 1 {
-		digits = digits[:len(digits)-1] // six bits are no byte
-	}
-	raw, _ := base64.RawStdEncoding.DecodeString(digits) // all of them are good
-	return raw
-}
-
-// What encodeURIComponent leaves as it is, besides letters and digits, and what
-// encodeURI leaves too.
-const (
-	urlComponent = "-_.!~*'()"
-	urlReserved  = ";/?:@&=+$,#"
-)
-
-func encodeURL(keep string) native {
-	return func(e *evaluation, args []val) value.Value {
-		if args[0].IsUndefined() {
-			return value.Value{}
-		}
-		text := args[0].Str()
-		e.texts(4 * len(text))
-		if value.HasHalves(text) {
-			e.throw("D3140", args[0].Value)
-		}
-		var b strings.Builder
-		for i := range len(text) {
-			c := text[i]
-			if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte(keep, c) >= 0 {
-				b.WriteByte(c)
-				continue
-			}
-			b.WriteByte('%')
-			b.WriteByte("0123456789ABCDEF"[c>>4])
-			b.WriteByte("0123456789ABCDEF"[c&15])
-		}
-		e.charge(int64(b.Len()))
-		return value.Str(b.String())
-	}
-}
-
-// decodeURL reads %XX; those of characters to keep stay as they are.
-func decodeURL(keep string) native {
-	return func(e *evaluation, args []val) value.Value {
-		if args[0].IsUndefined() {
-			return value.Value{}
-		}
-		text := args[0].Str()
-		e.texts(2 * len(text))
-		return value.Str(value.BetweenHalves(text, func(part string) string {
-			decoded, ok := unescaped(part, keep)
-			if !ok {
-				e.throw("D3140", args[0].Value)
-			}
-			return decoded
-		}))
-	}
-}
-
-// unescaped is false where a text has what is no %XX, or no UTF-8.
-func unescaped(text, keep string) (decoded string, ok bool) {
-	var raw []byte
-	for i := 0; i < len(text); i++ {
-		if text[i] != '%' {
-			raw = append(raw, text[i])
-			continue
-		}
-		if i+2 >= len(text) || !isHexDigit(text[i+1]) || !isHexDigit(text[i+2]) {
-			return "", false
-		}
-		c := unhex(text[i+1])<<4 | unhex(text[i+2])
-		if strings.IndexByte(keep, c) >= 0 {
-			raw = append(raw, text[i:i+3]...)
-		} else {
-			raw = append(raw, c)
-		}
-		i += 2
-	}
-	return string(raw), utf8.Valid(raw)
-}
-
-func isHexDigit(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
-}
-
-func unhex(c byte) byte {
-	switch {
-	case c <= '9':
-		return c - '0'
-	case c >= 'a':
-		return c - 'a' + 10
-	}
-	return c - 'A' + 10
 }

@@ -8,6 +8,36 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # How a path picks values
+//
+// A definite path walks straight down (evalDefinite). Any other is evaluated token by
+// token: eval applies token i to a value, and down hands each value that it found to
+// token i+1, or to the results behind the last one. The values so come in document
+// order, in the order of Jayway.
+//
+// Jayway runs over Jackson's nodes, and unwraps some of them to Java values on the
+// way: members of objects, not items of arrays. The difference shows in messages (a
+// node that is a string has quotes) and in how null is treated, so each value comes
+// with wrapped, which says what Jayway would hold. FindMetered is for where AWS has
+// plain Java values throughout (java).
+//
+// A member that is not there is an error in one place and nothing in another, which
+// is what surprises most:
+//
+//	$.a.b        definite: an error
+//	$.a[*].b     below a wildcard over an array: left out
+//	$.a.*.b      below a wildcard over an object, at the end: an error
+//	$..b         a scan asks first whether the value fits, so never an error
+//	$.a[?(@.x)].b  below a filter, at the end: an error
+//
+// A scan visits every object and array below a value, itself included, and applies
+// the token behind it to those that it fits; in the middle of a path, and on an
+// array, it continues with the items whatever the token says (scanned).
+//
+// Messages show the way with the indexes that were taken, which at holds. Making them
+// costs more than finding nothing does, so below a wildcard over an array, where they
+// are ignored, they are not made (quiet).
+
 // maxSteps bounds an evaluation: scans inside of scans multiply. It protects the
 // process; a path that goes once over a payload of AWS's size takes a hundredth.
 const maxSteps = 4 << 20
@@ -52,6 +82,8 @@ func (e *evaluation) where() string {
 	return b.String()
 }
 
+// notFound is the error of a part that is not there, with its message if anyone will
+// read it.
 func (e *evaluation) notFound(message func() string) error {
 	if e.quiet > 0 {
 		return errQuiet
@@ -87,6 +119,7 @@ func (e *evaluation) result(v value.Value) error {
 	return e.count(1)
 }
 
+// count counts steps, for the meter and for the bound of one evaluation.
 func (e *evaluation) count(steps int) error {
 	e.meter.Work(int64(steps))
 	if e.steps += steps; e.steps > maxSteps {
@@ -95,8 +128,8 @@ func (e *evaluation) count(steps int) error {
 	return nil
 }
 
-// eval applies token i to a value. wrapped tells that Jayway holds it as a
-// node rather than as a Java value.
+// eval applies token i to a value. wrapped says that Jayway holds it as a node rather
+// than as a Java value.
 func (e *evaluation) eval(i int, at value.Value, wrapped bool) error {
 	if err := e.count(1); err != nil {
 		return err
@@ -138,6 +171,8 @@ func (e *evaluation) eval(i int, at value.Value, wrapped bool) error {
 	return nil
 }
 
+// member continues with a member. One that is missing in the middle of a path is an
+// error only if strict says so.
 func (e *evaluation) member(i int, at value.Value, name string) error {
 	v, ok := at.Lookup(name)
 	if ok {
@@ -165,6 +200,7 @@ func (p *Path) strict(i int) bool {
 	return before.kind.definite() && before.forward
 }
 
+// members picks several members as one object. They can only stand at the end.
 func (e *evaluation) members(i int, at value.Value) error {
 	t := &e.path.tokens[i]
 	switch {
@@ -178,10 +214,12 @@ func (e *evaluation) members(i int, at value.Value) error {
 	return e.result(t.merge(at))
 }
 
+// item continues with an item; down decides what one beyond the end is.
 func (e *evaluation) item(i int, at value.Value, n int) error {
 	return e.down(i, place{index: n}, at.At(n), true)
 }
 
+// items continues with several items.
 func (e *evaluation) items(i int, at value.Value, numbers []int) error {
 	for _, n := range numbers {
 		if err := e.item(i, at, n); err != nil {
@@ -205,7 +243,7 @@ func (e *evaluation) all(i int, at value.Value) error {
 			e.quiet++
 			err := e.item(i, at, n)
 			e.quiet--
-			if failed, ok := err.(*Error); ok && !failed.NotFound { //nolint:errorlint // eval gives no other
+			if failed, ok := err.(*Error); ok && !failed.NotFound { //nolint:errorlint // eval returns no other
 				return err
 			}
 		}
@@ -248,6 +286,7 @@ func (e *evaluation) scan(i int, at value.Value, wrapped bool) error {
 	return nil
 }
 
+// below scans what is inside of an object or array.
 func (e *evaluation) below(p place, i int, v value.Value, wrapped bool) error {
 	if k := v.Kind(); k != value.Object && k != value.Array {
 		return nil
@@ -259,7 +298,7 @@ func (e *evaluation) below(p place, i int, v value.Value, wrapped bool) error {
 }
 
 // scanned applies the token that a scan looks for to a value that it fits. On
-// an array in the middle of a path Jayway goes on with every item, whatever
+// an array in the middle of a path Jayway continues with every item, whatever
 // the token says.
 func (e *evaluation) scanned(i int, at value.Value, wrapped bool) error {
 	if at.Kind() != value.Array || i == len(e.path.tokens)-1 {
@@ -273,6 +312,8 @@ func (e *evaluation) scanned(i int, at value.Value, wrapped bool) error {
 	return nil
 }
 
+// fits reports whether a scan applies the token to a value: an object or array has
+// what it names.
 func (e *evaluation) fits(t *token, at value.Value) (bool, error) {
 	k := at.Kind()
 	if k != value.Object && k != value.Array {
@@ -306,6 +347,8 @@ func (e *evaluation) holds(t *token, item value.Value) (bool, error) {
 	return t.test.holds(e, item)
 }
 
+// filter continues with the items for which the condition holds, or with an object for
+// which it does.
 func (e *evaluation) filter(i int, at value.Value, wrapped bool) error {
 	t := &e.path.tokens[i]
 	switch at.Kind() {

@@ -10,6 +10,23 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # Conditions of filters
+//
+// [?(…)] is read by splitting: at || first, then at &&, then at the first operator of
+// a list, in quotes too. Parentheses are taken off at the ends and mean nothing else.
+// So what looks like an expression is alternatives of comparisons, which is all that
+// Jayway 2.0.0 has.
+//
+// An operand is a path from the item (@) or from the document ($), a regular
+// expression between slashes, or a literal; 'x', x and 1 are all text, and the kind
+// of the other side decides what a text is read as: a number with Java's BigDecimal,
+// a boolean by "true". Nulls come before everything, and the text null is one of
+// them. Arrays and objects compare with nothing, except where both sides are the same
+// path.
+//
+// A path without an operator asks whether it is there and not null; ! before it asks
+// the opposite. Such a path is always applied to the item, even if it begins at $.
+
 // maxNesting bounds filters inside of filters.
 const maxNesting = 10
 
@@ -21,11 +38,13 @@ type test struct {
 	size         int // number of comparisons
 }
 
+// comparison is one condition: two operands and an operator, or one operand that must
+// be there.
 type comparison struct {
 	left, right operand
 	op          string // "" asks whether left is there
 	negated     bool   // of ""
-	// same tells that both sides are the same path: where they give one Java value,
+	// same reports that both sides are the same path: where they lead to one Java value,
 	// even arrays and objects, which compare with nothing else, are equal.
 	same bool
 }
@@ -39,6 +58,8 @@ type operand struct {
 	literal string
 }
 
+// holds reports whether one of the alternatives holds for an item. Jayway tries the
+// last one first, which decides whose error is seen.
 func (t *test) holds(e *evaluation, item value.Value) (bool, error) {
 	for _, all := range slices.Backward(t.alternatives) {
 		holds := true
@@ -55,7 +76,7 @@ func (t *test) holds(e *evaluation, item value.Value) (bool, error) {
 	return false, nil
 }
 
-// resolve gives what an operand stands for; undefined when it is not there.
+// resolve returns what an operand stands for; undefined when it is not there.
 func (o *operand) resolve(e *evaluation, item value.Value) (value.Value, error) {
 	if o.path == nil {
 		return value.Str(o.literal), nil
@@ -65,17 +86,19 @@ func (o *operand) resolve(e *evaluation, item value.Value) (value.Value, error) 
 		item = e.root
 	}
 	v, err := o.path.evalDefinite(item, wrapped, e.java, true)
-	if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // evalDefinite gives no other
+	if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // evalDefinite returns no other
 		return value.Value{}, nil
 	}
 	return v, err
 }
 
+// holds reports whether the comparison holds for an item. An operand that is not
+// there makes it false, whatever the operator.
 func (c *comparison) holds(e *evaluation, item value.Value) (bool, error) {
 	if c.op == "" {
 		// A path from the document on is applied to the item, too.
 		left, err := c.left.path.evalDefinite(item, false, e.java, true)
-		if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // evalDefinite gives no other
+		if failed, ok := err.(*Error); ok && failed.NotFound { //nolint:errorlint // evalDefinite returns no other
 			return c.negated, nil
 		}
 		there := left.Kind() != value.Null && c.left.path.hasAll(left)
@@ -110,7 +133,8 @@ func (c *comparison) holds(e *evaluation, item value.Value) (bool, error) {
 	return comparable && c.orders(order), err
 }
 
-// orders reports whether the operator holds for what compare gave.
+// orders reports whether the operator holds for an order of compare: negative, zero
+// or positive.
 func (c *comparison) orders(order int) bool {
 	switch c.op {
 	case "==":
@@ -203,8 +227,10 @@ func compare(left, right value.Value) (order int, comparable bool, err error) {
 	return 0, false, nil
 }
 
+// isNull reports whether Jayway takes v for null.
 func isNull(v value.Value) bool { return v.Kind() == value.Null || v.Str() == "null" }
 
+// boolOrder orders false before true.
 func boolOrder(a, b bool) int {
 	switch {
 	case a == b:
@@ -260,6 +286,8 @@ func (p *parser) parseTest(text string) (test, string) {
 // operators are in the order in which they are looked for.
 var operators = []string{"==", ">=", "<=", "!=", "<", ">", "=~"}
 
+// parseComparison reads one comparison. It returns the reason why there is none, ""
+// when there is.
 func (p *parser) parseComparison(text string) (comparison, string) {
 	text = strings.TrimRight(strings.TrimLeft(strings.TrimSpace(text), "[?( "), ") ")
 	var c comparison
@@ -288,6 +316,7 @@ func (p *parser) parseComparison(text string) (comparison, string) {
 	return c, reason
 }
 
+// parseOperand reads one side of a comparison.
 func (p *parser) parseOperand(text string) (operand, string) {
 	switch {
 	case strings.HasPrefix(text, "@") || strings.HasPrefix(text, "$"):

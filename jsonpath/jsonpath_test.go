@@ -47,7 +47,7 @@ func TestFind(t *testing.T) {
 }
 
 // TestOracle holds the package against what Jayway json-path 2.0.0 gave for
-// testdata/oracle/cases.txt (record.sh makes the recording anew).
+// testdata/oracle/cases.txt (record.sh makes the recording again).
 func TestOracle(t *testing.T) {
 	documents := documents(t)
 	count := 0

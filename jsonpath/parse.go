@@ -7,6 +7,30 @@ import (
 	"github.com/steppehq/steppe/regex"
 )
 
+// # Reading paths as Jayway does
+//
+// The grammar is whatever PathCompiler of Jayway json-path 2.0.0 takes, which is more
+// than any description of JSONPath: state machines that run on AWS have such paths.
+// It is a scanner without a grammar behind it, and so is this one:
+//
+// - $.a, $['a'], a (as $.a) and @.a are the same property. A name without quotes ends
+//   at a point, a bracket or a blank, and may hold anything else.
+// - A bracket is closed by the bracket that pairs with it, counted without regard to
+//   quotes. What it holds is decided by the first of the characters ? ' @ 0-9 : - in
+//   it.
+// - Between names in quotes anything may stand: ['a','b'] and ['a' 'b'] are the same.
+//   There are no escapes in names.
+// - Numbers end at the first character that cannot be part of them, so [1:4:2] is
+//   [1:4].
+// - [(@.length-1)] counts from the end. A negative index does not: no array has it. Only a slice with one open end counts its negative number from the end.
+//
+// A path is definite when every step picks one value: properties and single indexes.
+// For each token compile notes whether all that follow are definite (forward), on
+// which the error of a missing member depends.
+//
+// What is refused here although Jayway takes it is listed in the package's tests
+// (differences), each with its reason.
+
 // Compile reads a path. It may begin with "$", with "@", or with a name, as in
 // Jayway; who wants "$" only checks that before. The error is a [*SyntaxError].
 func Compile(text string) (*Path, error) { return CompileIn(nil, text) }
@@ -17,6 +41,7 @@ func CompileIn(regexes *regex.Set, text string) (*Path, error) {
 	return compile(text, regexes, 0)
 }
 
+// compile is CompileIn of a path that stands inside of depth filters.
 func compile(text string, regexes *regex.Set, depth int) (*Path, error) {
 	p := parser{text: strings.TrimSpace(text), depth: depth, regexes: regexes}
 	if len(p.text) > maxLength {
@@ -33,6 +58,7 @@ func compile(text string, regexes *regex.Set, depth int) (*Path, error) {
 	return path, nil
 }
 
+// parser reads one path; pos is the next byte of text.
 type parser struct {
 	text   string
 	pos    int
@@ -42,7 +68,8 @@ type parser struct {
 	regexes *regex.Set
 }
 
-// parse fills in the tokens. It gives the reason why the text is no path.
+// parse fills in the tokens. It returns the reason why the text is no path, "" when
+// it is one; so do the methods below.
 func (p *parser) parse() string {
 	if p.text == "" {
 		return "it is empty"
@@ -68,6 +95,7 @@ func (p *parser) parse() string {
 	return ""
 }
 
+// step reads a step: .name, ..name, .[…] or […].
 func (p *parser) step() string {
 	c := p.text[p.pos]
 	if c == '[' {

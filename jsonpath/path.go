@@ -1,12 +1,23 @@
 // Package jsonpath is AWS's dialect of JSONPath. The service behaves exactly as
-// Jayway json-path 2.0.0 over Jackson's JsonNode does, quirks included, so that
-// is what this package implements: a recorded run of that library is its test.
-// It leaves out what that library reads into texts whose quotes or brackets do not
-// pair, which are refused, and what Go's regular expressions have not (lookaround,
-// back references).
+// Jayway json-path 2.0.0 over Jackson's JsonNode does, quirks included, so that is
+// what this package implements: a recorded run of that library is its test.
 //
-// [Path] picks values out of a document, [Reference] names one place in it.
-// Both are compiled once and may be used from any goroutine.
+//	path, err := jsonpath.Compile("$.orders[?(@.total > 100)].id")
+//	if err != nil {
+//		return err // a *jsonpath.SyntaxError
+//	}
+//	ids, err := path.Eval(document) // an array, since the path is not definite
+//	if failed, ok := errors.AsType[*jsonpath.Error](err); ok && failed.NotFound {
+//		// a part of the path is not there
+//	}
+//
+// [Path] picks values out of a document, [Reference] names one place in it, for
+// ResultPath to put something there. Both are compiled once and may be used from any
+// goroutine.
+//
+// The package leaves out what Jayway reads into texts whose quotes or brackets do not
+// pair, which are refused, and what Go's regular expressions lack (lookaround, back
+// references).
 //
 // Stability: promised after 1.0.
 package jsonpath
@@ -37,31 +48,32 @@ type Path struct {
 // SyntaxError says that a text is no path.
 type SyntaxError struct{ Path, Reason string }
 
-// Error gives path and reason.
+// Error returns path and reason.
 func (e *SyntaxError) Error() string { return fmt.Sprintf("invalid path %q: %s", e.Path, e.Reason) }
 
-// Error says that a path could not be applied to a document, in the words that
-// AWS shows.
+// Error says that a path could not be applied to a document, in the words that AWS
+// shows (Jayway's).
 type Error struct {
 	Message string
-	// NotFound tells that a part of the path is not there, rather than of a
+	// NotFound reports that a part of the path is not there, rather than of a
 	// kind that the path cannot be applied to.
 	NotFound bool
 }
 
-// Error gives the message.
+// Error returns the message.
 func (e *Error) Error() string { return e.Message }
 
 // String is the text that the path was compiled from.
 func (p *Path) String() string { return p.text }
 
-// Definite reports whether the path picks at most one value. An indefinite
-// path always gives an array.
+// Definite reports whether the path picks at most one value. An indefinite path
+// always returns an array.
 func (p *Path) Definite() bool { return p.definite }
 
-// Eval picks what the path names out of a document: for a definite path the
-// value, for an indefinite one an array of all values, which may be empty. The
-// error is an [*Error]. An index beyond the end of an array gives null.
+// Eval picks what the path names out of a document: for a definite path the value,
+// for an indefinite one an array of all values, which may be empty. The error is an
+// [*Error]. An index beyond the end of an array returns null, as Jayway does over
+// JsonNode.
 func (p *Path) Eval(root value.Value) (value.Value, error) { return p.EvalMetered(nil, root) }
 
 // EvalMetered is Eval whose work and results a meter counts.
@@ -73,9 +85,9 @@ func (p *Path) EvalMetered(m *meter.Meter, root value.Value) (value.Value, error
 	return p.evalIndefinite(m, root, false)
 }
 
-// FindMetered is [Path.EvalMetered] but that nothing is found beyond the ends of an array. It
-// is what Jayway does over plain Java values rather than over JsonNode, and what
-// AWS shows for the arguments of intrinsic functions.
+// FindMetered is [Path.EvalMetered] except that an index beyond the end of an array
+// finds nothing. It is what Jayway does over plain Java values rather than over
+// JsonNode, and what AWS shows for the arguments of intrinsic functions.
 func (p *Path) FindMetered(m *meter.Meter, root value.Value) (value.Value, error) {
 	if p.definite {
 		m.Work(1 + int64(len(p.tokens))/2)
@@ -84,6 +96,7 @@ func (p *Path) FindMetered(m *meter.Meter, root value.Value) (value.Value, error
 	return p.evalIndefinite(m, root, true)
 }
 
+// evalIndefinite collects all that the path picks. java is as for evalDefinite.
 func (p *Path) evalIndefinite(m *meter.Meter, root value.Value, java bool) (value.Value, error) {
 	var way [8]place
 	e := evaluation{meter: m, root: root, path: p, at: way[:0], java: java}
@@ -93,10 +106,10 @@ func (p *Path) evalIndefinite(m *meter.Meter, root value.Value, java bool) (valu
 	return value.Arr(e.results...), nil
 }
 
-// evalDefinite walks straight down. wrapped tells whether Jayway holds root as a
-// node; it holds items as nodes and members of objects as Java values. java tells
-// that it holds everything as Java values, quiet that nobody reads what is said of
-// a part that is not there.
+// evalDefinite walks straight down. wrapped says whether Jayway holds root as a node;
+// it holds items as nodes and members of objects as Java values. java says that it
+// holds everything as Java values, quiet that the message of a missing part will not
+// be read.
 func (p *Path) evalDefinite(root value.Value, wrapped, java, quiet bool) (value.Value, error) {
 	at := root
 	for i := range p.tokens {
@@ -131,7 +144,9 @@ func (p *Path) evalDefinite(root value.Value, wrapped, java, quiet bool) (value.
 	return at, nil
 }
 
-// noMember is the error for token i, a property that at has not.
+// noMember is the error for token i, a property that at lacks. Jayway has three
+// messages for it: at is no object, the property is the last token, or it is one in
+// the middle.
 func (p *Path) noMember(root value.Value, i int, at value.Value) error {
 	switch {
 	case at.Kind() != value.Object:
@@ -153,6 +168,7 @@ func (p *Path) pick(root value.Value, i int, at value.Value) (value.Value, error
 	return p.tokens[i].merge(at), nil
 }
 
+// merge makes an object of the members that the token names and at has.
 func (t *token) merge(at value.Value) value.Value {
 	merged := value.NewObject(len(t.names))
 	for _, name := range t.names {
@@ -195,8 +211,10 @@ func (p *Path) way(at value.Value, n int) string {
 	return b.String()
 }
 
+// noItem is the error of an index beyond the end, which only FindMetered has.
 func noItem(way string) error {
 	return notFound("Index out of bounds when evaluating path " + way)
 }
 
+// notFound is the error of a part that is not there.
 func notFound(message string) error { return &Error{Message: message, NotFound: true} }

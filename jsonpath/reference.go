@@ -7,8 +7,11 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// Reference is a Reference Path: it names one place in a document, by names
-// and indexes only (spec, "Reference Paths").
+// Reference is a Reference Path: it names one place in a document, by names and
+// indexes only (spec, "Reference Paths"). ResultPath is one.
+//
+// Setting a place copies the objects and arrays on the way down to it, and shares all
+// others with the document: values are immutable.
 type Reference struct {
 	text   string
 	tokens []token
@@ -34,9 +37,9 @@ func (r *Reference) String() string { return r.text }
 // Root reports whether the path names the whole document.
 func (r *Reference) Root() bool { return len(r.tokens) == 0 }
 
-// Set gives a document like root that holds v at the place that the path
-// names. Objects on the way that are not there are made; what is there and is
-// no object or array is an [*Error].
+// Set returns a document like root that holds v at the place that the path names.
+// Objects on the way that are missing are made; an array must have the item. What is
+// there and is no object or array is an [*Error].
 func (r *Reference) Set(root, v value.Value) (value.Value, error) { return r.SetMetered(nil, root, v) }
 
 // SetMetered is Set whose copies a meter counts.
@@ -47,6 +50,8 @@ func (r *Reference) SetMetered(m *meter.Meter, root, v value.Value) (value.Value
 // copied is what an item or a member of a copy takes, in bytes.
 const copied = 110
 
+// set returns at with v at the place that the tokens from i on name. An undefined at
+// becomes an object, but never the whole document.
 func (r *Reference) set(m *meter.Meter, i int, at, v value.Value) (value.Value, error) {
 	m.Work(1 + int64(at.Len())/2)
 	m.Hold(copied * int64(1+at.Len()))
@@ -67,6 +72,7 @@ func (r *Reference) set(m *meter.Meter, i int, at, v value.Value) (value.Value, 
 	return at.With(t.names[0], below), nil
 }
 
+// setItem is set for an index, whose array and item must be there.
 func (r *Reference) setItem(m *meter.Meter, i int, at, v value.Value) (value.Value, error) {
 	n := r.tokens[i].numbers[0]
 	if at.Kind() != value.Array || n >= at.Len() {
@@ -79,6 +85,8 @@ func (r *Reference) setItem(m *meter.Meter, i int, at, v value.Value) (value.Val
 	return at.WithItem(n, below), nil
 }
 
+// unable is the error for token i. The caller shows AWS's words instead:
+// States.ResultPathMatchFailure.
 func (r *Reference) unable(i int) error {
 	return &Error{Message: "the part " + r.tokens[i].String() + " (number " + strconv.Itoa(i+1) + ") of the path " + r.text + " does not fit the document"}
 }

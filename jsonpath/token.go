@@ -7,6 +7,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// tokenKind says which values a step picks.
 type tokenKind uint8
 
 const (
@@ -28,10 +29,11 @@ type token struct {
 	open    [2]bool  // which ends of a slice are open
 	back    bool     // numbers[0] counts from the end
 	test    test     // of a filter
-	// forward tells whether all tokens after this one are definite.
+	// forward reports whether all tokens after this one are definite.
 	forward bool
 }
 
+// definite reports whether a token picks at most one value.
 func (k tokenKind) definite() bool { return k == property || k == properties || k == index }
 
 // String is the token as messages show it.
@@ -65,7 +67,7 @@ func (t *token) String() string {
 	return "[?]"
 }
 
-// place is the index that an index token stands for in an array.
+// place returns the index that an index token stands for in an array.
 func (t *token) place(at value.Value) int {
 	if t.back {
 		return at.Len() - t.numbers[0]
@@ -73,8 +75,9 @@ func (t *token) place(at value.Value) int {
 	return t.numbers[0]
 }
 
-// checkArray refuses what token i, one of array items, cannot be applied to.
-// where shows the way to it.
+// checkArray refuses a value that is no array for token i, one of array items. where
+// shows the way to it. Null in Java is no value at all, so it counts as not there,
+// but a node that is null is a value of the wrong kind.
 func (p *Path) checkArray(i int, at value.Value, wrapped bool, where func() string) error {
 	if at.Kind() == value.Array {
 		return nil
@@ -85,7 +88,7 @@ func (p *Path) checkArray(i int, at value.Value, wrapped bool, where func() stri
 	return &Error{Message: "Filter: " + p.rest(i) + " can only be applied to arrays. Current context is: " + shown(at, wrapped)}
 }
 
-// rest shows the tokens from i on.
+// rest shows the tokens from i on, as messages have them.
 func (p *Path) rest(i int) string {
 	var b strings.Builder
 	for n := range p.tokens[i:] {
@@ -106,8 +109,8 @@ func shown(v value.Value, wrapped bool) string {
 // maxShown bounds what a message shows of a value, in bytes.
 const maxShown = 32 << 10
 
-// bounds gives the range of indexes that a slice stands for. As in Jayway,
-// indexes between two given ends are not counted from the end of the array: they
+// bounds returns the range of indexes that a slice stands for. As in Jayway, only an
+// open end counts from the end of the array; between two given ends negative indexes
 // name nothing.
 func (t *token) bounds(length int) (from, to int) {
 	switch {

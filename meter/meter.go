@@ -1,12 +1,27 @@
-// Package meter counts what an evaluation does and what it builds, and ends it
-// at its limits: before the work is done and before the memory is taken.
+// Package meter counts what an evaluation does and what it builds, and ends it at its
+// limits: before the work is done and before the memory is taken.
 //
-// One [Meter] goes with everything that is evaluated for one message. Whoever
-// may be made to work long calls Work, whoever builds something calls Hold first.
-// A meter ends an evaluation by a panic with a [*Stop], so that nothing between
-// the loop that counts and the door of the package has to know; [Meter.Caught]
-// makes an error of it at that door. An interruption passes through all doors
-// up to the one who made the meter.
+// One [Meter] goes with everything that is evaluated for one message. A loop that may
+// be long calls Work, whatever builds a value calls Hold first.
+//
+//	m := meter.New(meter.Config{Work: 1_000_000, Bytes: 8 << 20})
+//	v, err := path.EvalMetered(m, document) // of package jsonpath
+//	if errors.Is(err, meter.ErrWork) {
+//		// it would have taken more than about 50 ms
+//	}
+//	work, peak := m.Used()
+//
+// A meter ends an evaluation by a panic with a [*Stop], so that nothing between the
+// loop that counts and the entry point of the package has to handle it;
+// [Meter.Caught] turns it into an error there. An interruption, which is the error of
+// Config.Pace, is not caught: it reaches the caller that made the meter.
+//
+// Counting must be cheap, for it is done in the innermost loops: an addition and a
+// comparison with the next count at which anything happens, a limit or the next call of Pace.
+//
+// Work is in units of about 50 ns. It is an estimate, proportional to what is done
+// and not measured, so that an execution fails at the same place on each machine and
+// in each replay.
 //
 // A nil meter counts nothing and ends nothing.
 //
@@ -28,20 +43,20 @@ var (
 type Stop struct {
 	// Err is [ErrWork], [ErrBytes], or the error of Pace.
 	Err error
-	// Interrupted tells that Err is Pace's: nothing has failed.
+	// Interrupted reports that Err is Pace's: nothing has failed.
 	Interrupted bool
 }
 
-// Error gives the reason.
+// Error returns the reason.
 func (s *Stop) Error() string { return s.Err.Error() }
 
-// Unwrap gives Err.
+// Unwrap returns Err.
 func (s *Stop) Unwrap() error { return s.Err }
 
-// Config says what a meter allows.
+// Config says what a meter allows. The zero Config allows everything.
 type Config struct {
 	// Work bounds what is done from one [Meter.Renew] to the next, in units of
-	// about 50 ns of processor time; Bytes what is built meanwhile, in bytes of memory.
+	// about 50 ns of processor time; Bytes what is built in that time, in bytes of memory.
 	// 0 is no bound.
 	Work, Bytes int64
 	// Pace is called at least each PaceWork units, and whenever what is held has
@@ -99,6 +114,7 @@ func (m *Meter) Renew(held int64) {
 	m.aim()
 }
 
+// aim sets the counts at which a limit or the next call of Pace may be due.
 func (m *Meter) aim() {
 	m.workNext, m.heldNext = min(m.workEnd, m.workPace), min(m.heldEnd, m.heldPace)
 }
@@ -134,14 +150,18 @@ func (m *Meter) Release(bytes int64) {
 	}
 }
 
+// full is Hold when it has reached heldNext. Bytes beyond the limit are not built, so
+// they do not count.
 func (m *Meter) full(bytes int64) {
 	if m.held > m.heldEnd || m.held < 0 {
-		m.held -= bytes // nobody builds them
+		m.held -= bytes // they are not built
 		panic(&Stop{Err: ErrBytes})
 	}
 	m.look()
 }
 
+// look stops at the limit of work, and calls Pace if it is due. Later counting goes
+// on from a full account, so that one more unit stops again.
 func (m *Meter) look() {
 	if m.work > m.workEnd || m.work < 0 {
 		m.work = max(m.work, m.workEnd)
@@ -156,7 +176,7 @@ func (m *Meter) look() {
 	m.aim()
 }
 
-// Built gives how many bytes are held now.
+// Built returns how many bytes are held now.
 func (m *Meter) Built() int64 {
 	if m == nil {
 		return 0
@@ -164,7 +184,7 @@ func (m *Meter) Built() int64 {
 	return m.held
 }
 
-// Used tells the work done in all, and the most that was held at once.
+// Used returns the work done in all, and the most that was held at once.
 func (m *Meter) Used() (work, peak int64) {
 	if m == nil {
 		return 0, 0
@@ -172,8 +192,8 @@ func (m *Meter) Used() (work, peak int64) {
 	return m.work, max(m.peak, m.held)
 }
 
-// Caught is to be deferred at the door of an evaluation: it makes a limit that
-// was reached the error, a [*Stop]. An interruption, and any other panic, goes on.
+// Caught is deferred at the entry point of an evaluation: if a limit was reached it
+// sets err, to a [*Stop]. An interruption, and any other panic, continues.
 func (m *Meter) Caught(err *error) {
 	r := recover()
 	if r == nil {

@@ -76,7 +76,7 @@ func TestPace(t *testing.T) {
 		m.Hold(30)
 	}
 	if len(helds) != before+1 {
-		t.Error("after Renew what is held grows anew:", len(helds)-before)
+		t.Error("after Renew what is held grows again:", len(helds)-before)
 	}
 }
 

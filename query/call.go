@@ -9,11 +9,32 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # Intrinsic functions
+//
+// An intrinsic function stands in a payload template instead of a path: "x.$":
+// "States.Format('{} of {}', $.name, States.ArrayLength($.list))" (spec, "Intrinsic
+// Functions"; developer guide, "Intrinsics for JSONPath states"). The grammar is small enough for recursive descent:
+//
+//	call      States.Name( argument , … )
+//	argument  'text'  number  true  false  null  $path  call
+//
+// In a text ' { } and \ are escaped by \. The escapes of braces are kept until
+// States.Format has looked at them, since \{} is no place for an argument; every
+// other function sees the text without them.
+//
+// A path argument ends at the comma or parenthesis that is outside of its own
+// brackets, filters and quotes. Its value is looked up as Jayway does over Java
+// values, where an index beyond the end is an error, not null: so the messages of the
+// service show.
+//
+// The number of arguments is checked when the function is applied, not when the
+// definition is created, for AWS creates such a state machine too.
+
 // maxCallDepth is how deep intrinsic functions may be nested (AWS's limit).
 const maxCallDepth = 10
 
-// call is an intrinsic function applied to arguments.
-type call struct {
+// functionCall is an intrinsic function applied to arguments.
+type functionCall struct {
 	name string
 	fn   *intrinsic
 	args []argument
@@ -29,6 +50,7 @@ type argument struct {
 	text string
 }
 
+// callParser reads one call; pos is the next byte.
 type callParser struct {
 	compiler *Compiler
 	text     string
@@ -36,7 +58,7 @@ type callParser struct {
 }
 
 // parseCall reads an intrinsic function: States.Name(argument, …).
-func (c *Compiler) parseCall(text string) (*call, error) {
+func (c *Compiler) parseCall(text string) (*functionCall, error) {
 	p := &callParser{compiler: c, text: text}
 	called, err := p.call(1)
 	if err != nil {
@@ -49,12 +71,14 @@ func (c *Compiler) parseCall(text string) (*call, error) {
 	return called, nil
 }
 
+// blanks passes over white space.
 func (p *callParser) blanks() {
 	for p.pos < len(p.text) && strings.IndexByte(" \t\r\n", p.text[p.pos]) >= 0 {
 		p.pos++
 	}
 }
 
+// peek returns the next byte without reading it, 0 at the end.
 func (p *callParser) peek() byte {
 	if p.pos < len(p.text) {
 		return p.text[p.pos]
@@ -62,7 +86,8 @@ func (p *callParser) peek() byte {
 	return 0
 }
 
-func (p *callParser) call(depth int) (*call, error) {
+// call reads a call that stands inside of depth-1 others.
+func (p *callParser) call(depth int) (*functionCall, error) {
 	if depth > maxCallDepth {
 		return nil, fmt.Errorf("intrinsic functions are nested deeper than %d", maxCallDepth)
 	}
@@ -75,7 +100,7 @@ func (p *callParser) call(depth int) (*call, error) {
 	if !ok {
 		return nil, fmt.Errorf("the intrinsic function %q is not known", name)
 	}
-	c := &call{name: name, fn: fn}
+	c := &functionCall{name: name, fn: fn}
 	p.pos += open + 1
 	for {
 		p.blanks()
@@ -100,6 +125,7 @@ func (p *callParser) call(depth int) (*call, error) {
 	return c, nil // a wrong number of arguments fails when it is applied, as in AWS
 }
 
+// argument reads an argument; the byte it begins with says which kind.
 func (p *callParser) argument(depth int) (argument, error) {
 	start := p.pos
 	var arg argument
@@ -113,7 +139,7 @@ func (p *callParser) argument(depth int) (argument, error) {
 	case c == '-' || c >= '0' && c <= '9':
 		arg.literal, err = p.number()
 	case strings.HasPrefix(p.text[p.pos:], "States."):
-		var inner *call
+		var inner *functionCall
 		if inner, err = p.call(depth + 1); err == nil {
 			arg.path = &Path{text: p.text[start:p.pos], call: inner}
 		}
@@ -151,7 +177,7 @@ func (p *callParser) quoted() (string, error) {
 	return "", errors.New("a ' is missing")
 }
 
-// unescapeBraces takes the escapes that quoted leaves.
+// unescapeBraces resolves the escapes that quoted leaves.
 func unescapeBraces(s string) string {
 	if !strings.Contains(s, `\`) {
 		return s
@@ -180,6 +206,7 @@ func (p *callParser) path() (*Path, error) {
 	return nil, errors.New("a ) is missing")
 }
 
+// number reads a JSON number.
 func (p *callParser) number() (value.Value, error) {
 	start := p.pos
 	for p.pos < len(p.text) && strings.IndexByte("+-.0123456789eE", p.text[p.pos]) >= 0 {
@@ -193,6 +220,7 @@ func (p *callParser) number() (value.Value, error) {
 	return v, nil
 }
 
+// word reads true, false or null.
 func (p *callParser) word() (value.Value, error) {
 	for _, word := range []struct {
 		text  string
@@ -206,7 +234,8 @@ func (p *callParser) word() (value.Value, error) {
 	return value.Value{}, fmt.Errorf("%q is neither a path, a literal nor an intrinsic function", p.text[p.pos:])
 }
 
-func (c *call) variables(names []string) []string {
+// variables adds the names of the variables that the arguments refer to.
+func (c *functionCall) variables(names []string) []string {
 	for i := range c.args {
 		if c.args[i].path != nil {
 			names = append(names, c.args[i].path.Variables()...)
@@ -217,7 +246,7 @@ func (c *call) variables(names []string) []string {
 
 // eval applies the function. Its error is an [*Error], always States.Runtime:
 // AWS documents States.IntrinsicFailure but was not seen to raise it.
-func (c *call) eval(a *application) (value.Value, error) {
+func (c *functionCall) eval(a *application) (value.Value, error) {
 	a.scope.Meter.Work(2 + int64(len(c.args)))
 	a.scope.Meter.Hold(valueBytes * int64(len(c.args)))
 	args := make([]value.Value, len(c.args))
@@ -249,7 +278,9 @@ func (c *call) eval(a *application) (value.Value, error) {
 	return v, nil
 }
 
-// find picks what an argument that is a path names.
+// find returns what an argument that is a path names. One that names nothing fails in
+// the words of the service (recorded:
+// test_invalid_jsonpath[INVALID_JSONPATH_IN_STRING_EXPR_JSONPATH] and …_CONTEXTPATH).
 func (arg *argument) find(a *application) (value.Value, error) {
 	from, err := arg.path.from(a.scope)
 	if err == nil {

@@ -16,6 +16,14 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// The functions below are those of the developer guide ("Intrinsics for JSONPath
+// states"), with its limits. What it leaves open is as the service does it: wrong
+// arguments all have the message "Invalid arguments in States.Name"; numbers are Java
+// ints, whose fractions most functions cut off and States.MathAdd rounds; values are
+// compared and shown as the Java objects that Jackson makes. AWS documents
+// States.IntrinsicFailure, but was never seen to raise it: all failures are
+// States.Runtime.
+
 // intrinsic is an intrinsic function (spec, "Intrinsic Functions").
 type intrinsic struct {
 	min, max int // number of arguments; max -1: any
@@ -31,9 +39,10 @@ var errArguments = errors.New("invalid arguments")
 type application struct {
 	scope *Scope
 	text  string // the outermost call as it is written, which messages show
-	call  *call
+	call  *functionCall
 }
 
+// meter returns the meter of the evaluation, which may be nil.
 func (a *application) meter() *meter.Meter { return a.scope.Meter }
 
 // made counts the items or members that a function makes.
@@ -54,7 +63,7 @@ func (a *application) encoded(v value.Value) {
 
 // fail makes the error of the field in which the function stands.
 func (a *application) fail(reason string) error {
-	return runtime("The function '" + a.text + "' had the following error: " + reason)
+	return runtimeError("The function '"+a.text+"' had the following error: "+reason, nil)
 }
 
 // intrinsics is the table of all functions.
@@ -88,7 +97,7 @@ const (
 	digestWork = 1000 // of the longest text, in a meter's units
 )
 
-// integer gives a number that Java holds as an int, without its fraction.
+// integer returns a number that Java holds as an int, without its fraction.
 func integer(v value.Value) (int64, error) {
 	n := math.Trunc(v.Float64())
 	if v.Kind() != value.Number || n < math.MinInt32 || n > math.MaxInt32 {
@@ -135,14 +144,16 @@ func format(a *application, args []value.Value) (value.Value, error) {
 	return value.Str(value.Joined(b.String())), nil
 }
 
+// errPlaces: States.Format has more or fewer arguments than places.
 var errPlaces = errors.New("Invalid arguments in States.Format: number of arguments do not match the occurrences of {}.") //nolint:revive,staticcheck // AWS's words
 
+// stringToJSON is States.StringToJson. A text that is empty or blank is null (recorded: test_string_to_json).
 func stringToJSON(a *application, args []value.Value) (value.Value, error) {
 	if args[0].Kind() != value.String {
 		return value.Value{}, errArguments
 	}
 	if strings.TrimSpace(args[0].Str()) == "" {
-		return value.NullValue, nil // recorded
+		return value.NullValue, nil
 	}
 	a.meter().Hold(value.DecodedSize(args[0].Str()))
 	a.meter().Work(int64(len(args[0].Str())) / 2)
@@ -153,14 +164,18 @@ func stringToJSON(a *application, args []value.Value) (value.Value, error) {
 	return v, nil
 }
 
+// jsonToString is States.JsonToString: without blanks.
 func jsonToString(a *application, args []value.Value) (value.Value, error) {
 	b := a.writer()
 	b.json(args[0])
 	return value.Str(b.String()), nil
 }
 
+// array is States.Array.
 func array(_ *application, args []value.Value) (value.Value, error) { return value.Arr(args...), nil }
 
+// arrayPartition is States.ArrayPartition: chunks of that many items, the last with
+// what is left.
 func arrayPartition(a *application, args []value.Value) (value.Value, error) {
 	size, err := integer(args[1])
 	if args[0].Kind() != value.Array || err != nil || size <= 0 {
@@ -195,6 +210,8 @@ func arrayContains(a *application, args []value.Value) (value.Value, error) {
 	return value.Of(false), nil
 }
 
+// arrayRange is States.ArrayRange(first, last, step), of at most 1,000 numbers; the
+// last is one of them if a step leads to it.
 func arrayRange(a *application, args []value.Value) (value.Value, error) {
 	var n [3]int64
 	for i := range n {
@@ -215,6 +232,7 @@ func arrayRange(a *application, args []value.Value) (value.Value, error) {
 	return value.Arr(items...), nil
 }
 
+// arrayGetItem is States.ArrayGetItem(array, index).
 func arrayGetItem(_ *application, args []value.Value) (value.Value, error) {
 	i, err := integer(args[1])
 	if args[0].Kind() != value.Array || err != nil {
@@ -229,6 +247,7 @@ func arrayGetItem(_ *application, args []value.Value) (value.Value, error) {
 	return value.Value{}, errArguments
 }
 
+// arrayLength is States.ArrayLength.
 func arrayLength(_ *application, args []value.Value) (value.Value, error) {
 	if args[0].Kind() != value.Array {
 		return value.Value{}, errArguments
@@ -236,7 +255,8 @@ func arrayLength(_ *application, args []value.Value) (value.Value, error) {
 	return value.Int(int64(args[0].Len())), nil
 }
 
-// arrayUnique gives the different items in the order of a Java HashSet.
+// arrayUnique is States.ArrayUnique: the different items in the order of a Java
+// HashSet.
 func arrayUnique(a *application, args []value.Value) (value.Value, error) {
 	if args[0].Kind() != value.Array {
 		return value.Value{}, errArguments
@@ -258,6 +278,7 @@ func arrayUnique(a *application, args []value.Value) (value.Value, error) {
 	return value.Arr(unique...), nil
 }
 
+// base64Encode is States.Base64Encode, of at most 10,000 characters.
 func base64Encode(a *application, args []value.Value) (value.Value, error) {
 	a.encoded(args[0])
 	if args[0].Kind() != value.String || value.RuneCount(args[0].Str()) > maxEncoded {
@@ -295,6 +316,8 @@ func base64Decode(a *application, args []value.Value) (value.Value, error) {
 	return value.Str(value.OfBytes(decoded)), nil
 }
 
+// hash is States.Hash(data, algorithm), of at most 10,000 characters: of a text, or
+// of the JSON text of anything else. Its work is counted as for the longest.
 func hash(a *application, args []value.Value) (value.Value, error) {
 	a.scan(args[0])
 	a.meter().Work(digestWork)
@@ -347,6 +370,9 @@ func jsonMerge(a *application, args []value.Value) (value.Value, error) {
 	return merged.Value(), nil
 }
 
+// mathRandom is States.MathRandom(start, end, seed): from start up to but not
+// including end. With a seed it is the first nextInt of java.util.Random (recorded:
+// test_math_random_seeded).
 func mathRandom(a *application, args []value.Value) (value.Value, error) {
 	start, startErr := integer(args[0])
 	end, endErr := integer(args[1])
@@ -412,6 +438,7 @@ func stringSplit(a *application, args []value.Value) (value.Value, error) {
 	return value.Arr(parts...), nil
 }
 
+// uuid is States.UUID: version 4 (RFC 9562), of the scope's Entropy.
 func uuid(a *application, _ []value.Value) (value.Value, error) {
 	var b [16]byte
 	for i := range 2 {

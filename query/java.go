@@ -10,21 +10,31 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// The service is written in Java, and some of that can be seen: the order of a
+// HashMap in what templates and States.ArrayUnique make, hash codes through that
+// order, and java.util.Random in seeded functions. Java documents all three
+// (String.hashCode, List.hashCode, Random.next), and HashMap's order follows from the
+// number of its buckets, so they can be computed.
+
 // This file holds what shows through of the Java that the service is written in.
 
 // javaRandom is java.util.Random, which AWS's seeded functions show.
 type javaRandom struct{ state uint64 }
 
+// newJavaRandom scrambles the seed as Java does.
 func newJavaRandom(seed int64) *javaRandom {
 	return &javaRandom{(uint64(seed) ^ 0x5DEECE66D) & (1<<48 - 1)}
 }
 
+// next returns the highest bits of the next state: a linear congruential generator of
+// 48 bits (Knuth, volume 2, 3.2.1).
 func (r *javaRandom) next(bits uint) int32 {
 	r.state = (r.state*0x5DEECE66D + 0xB) & (1<<48 - 1)
 	return int32(r.state >> (48 - bits))
 }
 
-// intn gives a number from 0 up to but not including bound.
+// intn returns a number from 0 up to but not including bound, as nextInt(bound): it
+// tries again where a remainder would make small numbers more likely.
 func (r *javaRandom) intn(bound int32) int32 {
 	if bound&-bound == bound {
 		return int32(int64(bound) * int64(r.next(31)) >> 31)
@@ -38,8 +48,10 @@ func (r *javaRandom) intn(bound int32) int32 {
 	}
 }
 
-// bucketOrder gives items in the order in which a Java HashMap made for size
-// entries iterates over them: by bucket, and in one bucket as they came.
+// bucketOrder returns items in the order in which a Java HashMap made for size
+// entries iterates over them: by bucket, and in one bucket as they came. The number
+// of buckets is a power of two, 16 or more, of which at most three quarters are
+// filled.
 func bucketOrder(items []int, size int, hash func(item int) uint32) []int {
 	capacity := uint32(16)
 	for int(capacity)*3 < size*4 {

@@ -18,36 +18,41 @@ type expression struct {
 	expr  *jsonata.Expr
 	text  string
 	field string // the field it stands in, for messages: Output/a[0]
-	// context tells that it may look at $states.context, which is costly to
+	// context reports that it may look at $states.context, which is costly to
 	// make.
 	context   bool
 	variables []string
 }
 
-// IsExpression reports whether a value is a text of JSONata: one between {% and
-// %}.
+// IsExpression reports whether a value is a text of JSONata: one between {% and %}.
+// Blanks outside of them make it a plain text.
 func IsExpression(v value.Value) bool {
 	text := v.Str()
 	return strings.HasPrefix(text, "{%") && strings.HasSuffix(text, "%}") && len(text) >= 4
 }
 
-// ExpressionError says which expression of a field cannot be compiled, or
-// refers to what Step Functions does not have.
+// ExpressionError says which expression of a field cannot be compiled, or refers to
+// what Step Functions does not have.
 type ExpressionError struct {
 	// Path leads from the field to the expression.
 	Path []string
-	// Unsupported tells an expression that is right but refers to what is not
+	// Unsupported distinguishes an expression that is right but refers to what is not
 	// there from one that is wrong.
 	Unsupported bool
 	Message     string
+
+	err error // of the compiler
 }
 
-// Error gives the reason.
+// Error returns the reason.
 func (e *ExpressionError) Error() string { return e.Message }
 
-// JSONata reads a field of a JSONata state: a value in which texts
-// between {% and %} are expressions. states are the members that $states has
-// there besides input and context. The error is an [*ExpressionError].
+// Unwrap returns the compiler's error, a [*jsonata.Error] with its code and its
+// position in the expression; nil for an expression that can be compiled.
+func (e *ExpressionError) Unwrap() error { return e.err }
+
+// JSONata reads a field of a JSONata state: a value in which texts between {% and %}
+// are expressions. states are the members that $states has there besides input and context. The error is an [*ExpressionError].
 func (c *Compiler) JSONata(field string, v value.Value, states ...string) (*Template, error) {
 	n, err := c.expressions(field, v, nil, states)
 	if err != nil {
@@ -56,15 +61,17 @@ func (c *Compiler) JSONata(field string, v value.Value, states ...string) (*Temp
 	return &Template{n, v}, nil
 }
 
-func (c *Compiler) expressions(field string, v value.Value, path, states []string) (node, error) {
-	n := node{static: true, value: v}
+// expressions reads a part of a field. field names the part in messages
+// (Output/a[0]), path leads to it in the definition.
+func (c *Compiler) expressions(field string, v value.Value, path, states []string) (templatePart, error) {
+	n := templatePart{static: true, value: v}
 	switch v.Kind() {
 	case value.String:
 		if !IsExpression(v) {
 			return n, nil
 		}
 		code, err := c.expression(field, v.Str(), path, states)
-		return node{code: code}, err
+		return templatePart{code: code}, err
 	case value.Object, value.Array:
 	default:
 		return n, nil
@@ -89,12 +96,15 @@ func (c *Compiler) expressions(field string, v value.Value, path, states []strin
 	return n, nil
 }
 
+// expression compiles one text and checks what it refers to: no names at the top
+// level, for a state's data is in $states; no $$; $states.errorOutput only in a
+// Catcher. It notes the variables, and whether the Context Object may be looked at.
 func (c *Compiler) expression(field, text string, path, states []string) (*expression, error) {
 	code := &expression{text: strings.TrimSpace(text[2 : len(text)-2]), field: field}
 	var err error
 	code.expr, err = jsonata.Compile(code.text, jsonata.Options{StepFunctions: true, Regexes: &c.regexes, Parts: &c.parts})
 	if err != nil {
-		return nil, &ExpressionError{Path: path, Message: syntaxMessage(err)}
+		return nil, &ExpressionError{Path: path, Message: syntaxMessage(err), err: err}
 	}
 	refs := code.expr.References()
 	if len(refs.Input) > 0 {
@@ -123,7 +133,7 @@ func (c *Compiler) expression(field, text string, path, states []string) (*expre
 	return code, nil
 }
 
-// syntaxMessage is JSONata's message without its code, as AWS has it.
+// syntaxMessage returns JSONata's message without its code, as AWS shows it.
 func syntaxMessage(err error) string {
 	if e, ok := errors.AsType[*jsonata.Error](err); ok {
 		return e.Message
@@ -131,7 +141,9 @@ func syntaxMessage(err error) string {
 	return err.Error()
 }
 
-// eval evaluates an expression to something.
+// eval evaluates an expression. Its result must be something: undefined and functions
+// are errors. The Env is the scope's, so that its memory serves one expression after
+// the other.
 func (x *expression) eval(s *Scope) (value.Value, error) {
 	if s.jsonata == nil {
 		s.jsonata = &jsonata.Env{}
@@ -157,17 +169,17 @@ func (x *expression) eval(s *Scope) (value.Value, error) {
 	v, err := x.expr.Eval(env)
 	switch {
 	case errors.Is(err, jsonata.ErrFunction):
-		return v, x.fail("returned an unsupported result type.")
+		return v, x.fail("returned an unsupported result type.", err)
 	case err != nil:
-		return v, x.fail("threw an error during evaluation" + thrownText(err))
+		return v, x.fail("threw an error during evaluation"+thrownText(err), err)
 	case v.IsUndefined():
-		return v, x.fail("returned nothing (undefined).")
+		return v, x.fail("returned nothing (undefined).", nil)
 	}
 	return s.normal(v), nil
 }
 
-// thrownText is how a message goes on with an error: a code has a sentence of
-// its own. That of limits is not shown.
+// thrownText is how a message continues with an error: a code begins a sentence of
+// its own. The code of limits is not shown.
 func thrownText(err error) string {
 	if e, ok := errors.AsType[*jsonata.Error](err); ok && (e.Code == "" || e.Limit()) {
 		return ": " + e.Message
@@ -175,13 +187,17 @@ func thrownText(err error) string {
 	return ". " + err.Error()
 }
 
-func (x *expression) fail(what string) error {
+// fail makes the error of the expression; err is what failed underneath, nil for
+// a result that is not wanted.
+func (x *expression) fail(what string, err error) error {
 	return &Error{
-		Name: evaluationError, Location: x.field,
+		Name: evaluationError, Location: x.field, err: err,
 		Cause: "The JSONata expression '" + x.text + "' specified for the field '" + x.field + "' " + what,
 	}
 }
 
+// states makes $states. The Context Object is left out unless an expression may look
+// at it.
 func (s *Scope) states(context bool) value.Value {
 	states := value.NewObject(4)
 	states.Set("input", s.Input)
@@ -197,8 +213,9 @@ func (s *Scope) states(context bool) value.Value {
 	return states.Value()
 }
 
-// normal writes the numbers that went through an expression as AWS does: 1.0
-// becomes 1, 1e2 100, and what JSON cannot hold a string: "Infinity", "NaN".
+// normal writes the numbers that went through an expression as AWS does: 1.0 becomes
+// 1, 1e2 becomes 100, and what JSON cannot hold a string: "Infinity", "NaN". What has
+// no such numbers is returned as it is, without a copy.
 func (s *Scope) normal(v value.Value) value.Value {
 	s.Meter.Work(1)
 	switch v.Kind() {
@@ -224,6 +241,7 @@ func (s *Scope) normal(v value.Value) value.Value {
 	return v
 }
 
+// normalItems copies an array of which item first is the first to change.
 func (s *Scope) normalItems(v value.Value, first int) value.Value {
 	s.Meter.Hold(valueBytes * int64(v.Len()))
 	items := slices.Clone(v.Items())
@@ -233,6 +251,7 @@ func (s *Scope) normalItems(v value.Value, first int) value.Value {
 	return value.Arr(items...)
 }
 
+// normalMembers copies an object of which a member changes.
 func (s *Scope) normalMembers(v value.Value) value.Value {
 	s.Meter.Hold(memberBytes * int64(v.Len()))
 	object := value.NewObject(v.Len())
@@ -242,8 +261,8 @@ func (s *Scope) normalMembers(v value.Value) value.Value {
 	return object.Value()
 }
 
-// EvalAs is Eval for a field that must be of a kind. What an expression gives
-// that is not is an [*Error].
+// EvalAs is Eval for a field that must be of a kind. A result of another kind is an
+// [*Error].
 func (t *Template) EvalAs(s *Scope, kind value.Kind) (value.Value, error) {
 	v, err := t.Eval(s)
 	if err != nil || v.Kind() == kind {
@@ -251,7 +270,7 @@ func (t *Template) EvalAs(s *Scope, kind value.Kind) (value.Value, error) {
 	}
 	what := "returned an unexpected result type. Expected '" + kind.String() + "', but was '" + v.Kind().String() + "' for value: " + shown(v)
 	if t.root.code != nil {
-		return v, t.root.code.fail(what)
+		return v, t.root.code.fail(what, nil)
 	}
 	return v, &Error{Name: evaluationError, Cause: "The field " + what}
 }

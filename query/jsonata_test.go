@@ -5,7 +5,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/steppehq/steppe/jsonata"
+	"github.com/steppehq/steppe/jsonpath"
 	"github.com/steppehq/steppe/query"
 	"github.com/steppehq/steppe/value"
 )
@@ -59,7 +62,7 @@ func TestJSONataFails(t *testing.T) {
 		_, err = template.Eval(scope(t, `{}`))
 		got, _ := errors.AsType[*query.Error](err)
 		want := &query.Error{Name: "States.QueryEvaluationError", Cause: "The JSONata expression " + tt.what, Location: tt.field}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(query.Error{})); diff != "" {
 			t.Errorf("%s: %s", tt.template, diff)
 		}
 	}
@@ -97,7 +100,7 @@ func TestJSONataRefuses(t *testing.T) {
 	for _, tt := range tests {
 		_, err := new(query.Compiler).JSONata("Output", value.Str("{% "+tt.expr+" %}"))
 		got, _ := errors.AsType[*query.ExpressionError](err)
-		if diff := cmp.Diff(&query.ExpressionError{Unsupported: tt.unsupported, Message: tt.message}, got); diff != "" {
+		if diff := cmp.Diff(&query.ExpressionError{Unsupported: tt.unsupported, Message: tt.message}, got, cmpopts.IgnoreUnexported(query.ExpressionError{})); diff != "" {
 			t.Errorf("%s: %s", tt.expr, diff)
 		}
 	}
@@ -105,5 +108,37 @@ func TestJSONataRefuses(t *testing.T) {
 		if _, err := new(query.Compiler).JSONata("Output", value.Str("{% "+expr+" %}")); err != nil {
 			t.Errorf("%s: %v", expr, err)
 		}
+	}
+}
+
+// TestUnwrap: who uses the package as a library gets at the position of what is
+// wrong in an expression, and at what JSONPath says.
+func TestUnwrap(t *testing.T) {
+	template, err := new(query.Compiler).JSONata("Output", value.Str("{% 1 + $states.input.name %}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = template.Eval(scope(t, `{"name":"x"}`))
+	if failed, ok := errors.AsType[*jsonata.Error](err); !ok || failed.Code != "T2002" || failed.Position != 3 {
+		t.Errorf("an evaluation: %v is %+v", err, failed)
+	}
+	_, err = new(query.Compiler).JSONata("Output", decode(t, `{"a":["{% 1 + %}"]}`))
+	if failed, ok := errors.AsType[*jsonata.Error](err); !ok || failed.Code != "S0207" || failed.Position != 3 {
+		t.Errorf("a compilation: %v is %+v", err, failed)
+	}
+	function, err := new(query.Compiler).JSONata("Output", value.Str("{% $sum %}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = function.Eval(scope(t, `{}`)); !errors.Is(err, jsonata.ErrFunction) {
+		t.Errorf("a function: %v", err)
+	}
+	path, err := new(query.Compiler).Path("$.a.b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = (&query.Flow{InputPath: path}).Arguments(scope(t, `{"a":{}}`))
+	if failed, ok := errors.AsType[*jsonpath.Error](err); !ok || !failed.NotFound {
+		t.Errorf("a path: %v is %+v", err, failed)
 	}
 }

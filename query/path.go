@@ -11,13 +11,13 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// root is what a path begins at.
-type root uint8
+// pathRoot is what a path begins at.
+type pathRoot uint8
 
 const (
-	inputRoot    root = iota // $
-	contextRoot              // $$
-	variableRoot             // $name
+	inputRoot    pathRoot = iota // $
+	contextRoot                  // $$
+	variableRoot                 // $name
 )
 
 // Path is a path as the fields of states have it: into the input ($.a), the
@@ -25,13 +25,13 @@ const (
 // takes one, an intrinsic function.
 type Path struct {
 	text string
-	root root
+	root pathRoot
 	name string // of the variable
 	path *jsonpath.Path
-	call *call
+	call *functionCall
 }
 
-// Path reads a path.
+// Path reads a path. The error is a [*jsonpath.SyntaxError].
 func (c *Compiler) Path(text string) (*Path, error) {
 	p := &Path{text: text}
 	rest := text
@@ -62,7 +62,7 @@ func (c *Compiler) Expr(text string) (*Path, error) {
 	return &Path{text: text, call: called}, nil
 }
 
-// identifier gives the Unicode identifier that text begins with.
+// identifier returns the Unicode identifier that text begins with, "" for none (developer guide, "Passing data between states with variables": names follow UAX #31).
 func identifier(text string) string {
 	for i, c := range text {
 		if !(unicode.IsLetter(c) || c == '_' || i > 0 && (unicode.IsDigit(c) || unicode.Is(unicode.Mn, c) || unicode.Is(unicode.Mc, c))) {
@@ -90,7 +90,7 @@ func (p *Path) Definite() bool { return p.call != nil || p.path.Definite() }
 // Root reports whether the path is "$".
 func (p *Path) Root() bool { return p.text == "$" }
 
-// Variables gives the names of the variables that the path refers to.
+// Variables returns the names of the variables that the path refers to.
 func (p *Path) Variables() []string {
 	switch {
 	case p.call != nil:
@@ -101,7 +101,7 @@ func (p *Path) Variables() []string {
 	return nil
 }
 
-// errNoVariable: a path begins at a variable that is not there.
+// errNoVariable: a path begins at a variable that no state has assigned.
 var errNoVariable = errors.New("the variable is not defined")
 
 // Eval picks what the path names. The error of a path is one of package
@@ -112,6 +112,7 @@ func (p *Path) Eval(s *Scope) (v value.Value, err error) {
 	return p.eval(s)
 }
 
+// eval is Eval inside of an evaluation whose meter is caught further out.
 func (p *Path) eval(s *Scope) (value.Value, error) {
 	if p.call != nil {
 		return p.call.eval(&application{scope: s, text: p.text})
@@ -123,7 +124,7 @@ func (p *Path) eval(s *Scope) (value.Value, error) {
 	return p.path.EvalMetered(s.Meter, from)
 }
 
-// from is the document that the path begins at.
+// from returns the document that the path begins at.
 func (p *Path) from(s *Scope) (value.Value, error) {
 	switch p.root {
 	case inputRoot:
@@ -140,17 +141,17 @@ func (p *Path) from(s *Scope) (value.Value, error) {
 	return s.Input, nil
 }
 
-// NotFound is the error of a field that must name something, of which Eval gave
-// err, on the input that is shown.
+// NotFound returns the error of a field that must name something, for which Eval has
+// returned err, in the words of a payload template. input is what the message shows.
 func (p *Path) NotFound(field string, input value.Value, err error) error {
 	if said(err) {
 		return err
 	}
-	return runtime("The JSONPath '" + p.text + "' specified for the field '" + field + "' could not be found in the input '" + shown(input) + "'")
+	return runtimeError("The JSONPath '"+p.text+"' specified for the field '"+field+"' could not be found in the input '"+shown(input)+"'", err)
 }
 
-// said reports whether an error tells what is wrong, so that the field needs no
-// words for it.
+// said reports whether an error has words of its own, so that those of the field are
+// not needed.
 func said(err error) bool {
 	if _, ok := errors.AsType[*Error](err); ok {
 		return true
@@ -163,12 +164,14 @@ func said(err error) bool {
 // be in the API.
 const maxShown = 32 << 10
 
+// shown returns a value as causes show it.
 func shown(v value.Value) string { return v.Shown(maxShown) }
 
-// Invalid is the error of a field like InputPath, of which Eval gave err.
+// Invalid returns the error of a field like InputPath, for which Eval has returned
+// err: Jayway's message behind "Invalid path".
 func (p *Path) Invalid(err error) error {
 	if said(err) {
 		return err
 	}
-	return runtime("Invalid path '" + p.text + "' : " + err.Error())
+	return runtimeError("Invalid path '"+p.text+"' : "+err.Error(), err)
 }

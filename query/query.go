@@ -1,13 +1,24 @@
-// Package query is the one door to the query languages: paths, payload
-// templates and intrinsic functions, compiled once and evaluated on a scope.
+// Package query is how the other packages use the query languages: paths, payload
+// templates, intrinsic functions and JSONata, compiled once and evaluated on a scope, so that other packages need not know which language a state has.
 //
-// What a state does to its data is a [Flow] of three stages, whichever language
-// it is in: the arguments it works on, the output it makes of its result, the
-// variables it assigns.
+//	var c query.Compiler // for all expressions of one definition
+//	t, err := c.Template(v) // {"id.$":"$.order.id","by.$":"States.Format('{}!', $.name)"}
+//	if err != nil {
+//		return err // a *query.TemplateError
+//	}
+//	scope := &query.Scope{Input: input}
+//	made, err := t.Eval(scope)
+//	if failed, ok := errors.AsType[*query.Error](err); ok {
+//		fmt.Println(failed.Name, failed.Cause) // States.Runtime, The JSONPath '$.order.id' …
+//	}
 //
-// An evaluation that fails gives an [*Error], an Error Name and a cause in
-// AWS's words; one that reaches a limit of the scope's meter a [*meter.Stop], unless
-// JSONata has words of its own for it.
+// What a state does to its data is a [Flow] of three stages, whichever language it is
+// in: the arguments it works on, the output it makes of its result, the variables it
+// assigns.
+//
+// An evaluation that fails returns an [*Error]: an Error Name and a cause in AWS's
+// words, which unwraps to the error of the language. One that reaches a limit of the
+// scope's meter returns a [*meter.Stop], unless JSONata has words of its own for it.
 //
 // Stability: promised after 1.0.
 package query
@@ -28,7 +39,7 @@ const (
 	JSONata
 )
 
-// String is the language's name in a definition.
+// String returns the language's name in a definition.
 func (l Language) String() string {
 	if l == JSONata {
 		return "JSONata"
@@ -36,13 +47,15 @@ func (l Language) String() string {
 	return "JSONPath"
 }
 
-// Variables looks up the variables that a state can see.
+// Variables looks up the variables that a state can see, by their names without $.
 type Variables interface {
 	Lookup(name string) (value.Value, bool)
 }
 
-// Scope is all that an expression may see. It is for one goroutine, and keeps
-// memory for the next evaluation.
+// Scope is all that an expression may see. It is for one goroutine, and keeps memory
+// for the next evaluation. Everything that could differ between two runs (time,
+// random numbers, the Context Object) is handed in here, so that a replay of an
+// execution evaluates to the same values.
 type Scope struct {
 	// Input is what $ stands for.
 	Input value.Value
@@ -78,25 +91,35 @@ type Error struct {
 	Name, Cause string
 	// Location is the field, for JSONata only.
 	Location string
-	// Entered tells that the state had done its part when it failed: the event
-	// follows the one that says that it was entered.
+	// Entered reports that the state had been entered when it failed: the event
+	// of the failure follows the one of the entry.
 	Entered bool
+
+	err error // what failed underneath
 }
 
-// Error gives name and cause.
+// Error returns name and cause.
 func (e *Error) Error() string { return e.Name + ": " + e.Cause }
 
-// runtime makes a States.Runtime error.
-func runtime(cause string) error { return &Error{Name: "States.Runtime", Cause: cause} }
+// Unwrap returns the error underneath: a [*jsonata.Error], with its code and its
+// position in the expression, [jsonata.ErrFunction], or an error of package
+// jsonpath. It is nil where the state itself is at fault.
+func (e *Error) Unwrap() error { return e.err }
 
-// Entropy is a source of random numbers that gives the same ones for the same
-// seed (splitmix64).
+// runtimeError makes a States.Runtime error of what failed underneath, nil for
+// nothing.
+func runtimeError(cause string, err error) error {
+	return &Error{Name: "States.Runtime", Cause: cause, err: err}
+}
+
+// Entropy is a source of random numbers that returns the same ones for the same seed
+// (splitmix64: Steele, Lea and Flood, 2014).
 type Entropy struct{ state uint64 }
 
-// NewEntropy makes a source.
+// NewEntropy returns a source that begins at a seed.
 func NewEntropy(seed uint64) *Entropy { return &Entropy{seed} }
 
-// Uint64 gives the next number.
+// Uint64 returns the next number.
 func (e *Entropy) Uint64() uint64 {
 	e.state += 0x9E3779B97F4A7C15
 	z := e.state
@@ -105,5 +128,5 @@ func (e *Entropy) Uint64() uint64 {
 	return z ^ z>>31
 }
 
-// Float64 gives a number from 0 up to but not including 1.
+// Float64 returns a number from 0 up to but not including 1.
 func (e *Entropy) Float64() float64 { return float64(e.Uint64()>>11) / (1 << 53) }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/steppehq/steppe/jsonpath"
 	"github.com/steppehq/steppe/query"
@@ -212,7 +213,7 @@ func TestExpressionsThatFail(t *testing.T) {
 		want := &query.Error{Name: "States.Runtime", Cause: "The function '" + tt.expr + "' had the following error: " + tt.reason}
 		if got, ok := errors.AsType[*query.Error](err); !ok {
 			t.Errorf("%s: got %v, %v", tt.expr, v, err)
-		} else if diff := cmp.Diff(want, got); diff != "" {
+		} else if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(query.Error{})); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -296,10 +297,10 @@ func TestFlow(t *testing.T) {
 		input, args, output string
 	}{
 		{"nothing", query.Flow{}, `{"a":1}`, `{"a":1}`, `"R"`},
-		{"paths", query.Flow{Input: path("$.a"), Place: ref("$.r"), Output: path("$.r")}, `{"a":{"b":1}}`, `{"b":1}`, `"R"`},
-		{"the result goes into the raw input", query.Flow{Input: path("$.a"), Place: ref("$.r")}, `{"a":1}`, `1`, `{"a":1,"r":"R"}`},
-		{"nulls", query.Flow{NoInput: true, NoResult: true, NoOutput: true}, `{"a":1}`, `{}`, `{}`},
-		{"result dropped", query.Flow{NoResult: true}, `{"a":1}`, `{"a":1}`, `{"a":1}`},
+		{"paths", query.Flow{InputPath: path("$.a"), ResultPath: ref("$.r"), OutputPath: path("$.r")}, `{"a":{"b":1}}`, `{"b":1}`, `"R"`},
+		{"the result goes into the raw input", query.Flow{InputPath: path("$.a"), ResultPath: ref("$.r")}, `{"a":1}`, `1`, `{"a":1,"r":"R"}`},
+		{"nulls", query.Flow{NullInputPath: true, NullResultPath: true, NullOutputPath: true}, `{"a":1}`, `{}`, `{}`},
+		{"result dropped", query.Flow{NullResultPath: true}, `{"a":1}`, `{"a":1}`, `{"a":1}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -313,11 +314,11 @@ func TestFlow(t *testing.T) {
 			}
 		})
 	}
-	flow := query.Flow{Place: ref("$.a.b")}
+	flow := query.Flow{ResultPath: ref("$.a.b")}
 	if _, _, err := flow.Result(scope(t, `{"a":1}`), value.Str("R")); err == nil || !strings.HasPrefix(err.Error(), "States.ResultPathMatchFailure") {
 		t.Errorf("a ResultPath that does not fit: %v", err)
 	}
-	flow = query.Flow{Input: path("$.no")}
+	flow = query.Flow{InputPath: path("$.no")}
 	if _, _, err := flow.Arguments(scope(t, `{}`)); err == nil || err.Error() != "States.Runtime: Invalid path '$.no' : No results for path: $['no']" {
 		t.Errorf("an InputPath that leads nowhere: %v", err)
 	}

@@ -7,19 +7,23 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// Template is a payload template: a JSON value in which the members whose
-// names end in ".$" are evaluated (spec, "Payload Template").
+// Template is a payload template: a JSON value in which the members whose names end
+// in ".$" are evaluated (spec, "Payload Template"), or a field of a JSONata state, in
+// which texts between {% and %} are.
+//
+//	{"fixed":1,"path.$":"$.a","call.$":"States.UUID()"}
+//	{"fixed":1,"expr":"{% $states.input.a %}"}
 type Template struct {
-	root node
+	root templatePart
 	text value.Value
 }
 
-// node is a part of a template. static parts are taken as they are.
-type node struct {
+// templatePart is a part of a template. static parts are taken as they are.
+type templatePart struct {
 	static bool
 	value  value.Value
 	names  []string // of an object; nil for an array
-	parts  []node
+	parts  []templatePart
 	expr   *Path
 	code   *expression // of JSONata
 	field  string      // the member's name as it is written, for messages
@@ -39,19 +43,21 @@ func (e *TemplateError) Error() string {
 	return fmt.Sprintf("the value for the field '%s' must be a valid JSONPath or a valid intrinsic function call: %v", e.Field, e.Err)
 }
 
-// Unwrap gives the reason.
+// Unwrap returns the reason.
 func (e *TemplateError) Unwrap() error { return e.Err }
 
 // Template reads a payload template. The error is a [*TemplateError].
 func (c *Compiler) Template(v value.Value) (*Template, error) {
-	n, err := c.node(v, nil)
+	n, err := c.part(v, nil)
 	if err != nil {
 		return nil, err
 	}
 	return &Template{n, v}, nil
 }
 
-func (c *Compiler) node(v value.Value, path []string) (node, error) {
+// part reads a part of a payload template, to which path leads. What has nothing to
+// evaluate in it is static, and shared by all that it makes.
+func (c *Compiler) part(v value.Value, path []string) (templatePart, error) {
 	switch v.Kind() {
 	case value.Object:
 		return c.object(v, path)
@@ -59,13 +65,14 @@ func (c *Compiler) node(v value.Value, path []string) (node, error) {
 		return c.array(v, path)
 	case value.Undefined, value.Null, value.Bool, value.Number, value.String:
 	}
-	return node{static: true, value: v}, nil
+	return templatePart{static: true, value: v}, nil
 }
 
-func (c *Compiler) array(v value.Value, path []string) (node, error) {
-	n := node{static: true, value: v}
+// array reads an array; its items are parts.
+func (c *Compiler) array(v value.Value, path []string) (templatePart, error) {
+	n := templatePart{static: true, value: v}
 	for i, item := range v.Items() {
-		part, err := c.node(item, append(path, fmt.Sprint(i)))
+		part, err := c.part(item, append(path, fmt.Sprint(i)))
 		if err != nil {
 			return n, err
 		}
@@ -75,15 +82,16 @@ func (c *Compiler) array(v value.Value, path []string) (node, error) {
 	return n, nil
 }
 
-func (c *Compiler) object(v value.Value, path []string) (node, error) {
-	n := node{static: true, value: v}
+// object reads an object, its members in the order in which Eval makes them.
+func (c *Compiler) object(v value.Value, path []string) (templatePart, error) {
+	n := templatePart{static: true, value: v}
 	order := javaOrder(v.Names())
 	n.names = make([]string, 0, len(order))
 	for _, i := range order {
 		name := v.Names()[i]
 		bare, dynamic := strings.CutSuffix(name, ".$")
 		if !dynamic {
-			part, err := c.node(v.At(i), append(path, name))
+			part, err := c.part(v.At(i), append(path, name))
 			if err != nil {
 				return n, err
 			}
@@ -96,11 +104,12 @@ func (c *Compiler) object(v value.Value, path []string) (node, error) {
 			return n, &TemplateError{append([]string(nil), path...), name, err}
 		}
 		n.static = false
-		n.names, n.parts = append(n.names, bare), append(n.parts, node{expr: expr, field: name})
+		n.names, n.parts = append(n.names, bare), append(n.parts, templatePart{expr: expr, field: name})
 	}
 	return n, nil
 }
 
+// member reads the value of a member whose name ends in ".$".
 func (c *Compiler) member(v value.Value) (*Path, error) {
 	if v.Kind() != value.String {
 		return nil, fmt.Errorf("it is no text")
@@ -108,9 +117,9 @@ func (c *Compiler) member(v value.Value) (*Path, error) {
 	return c.Expr(v.Str())
 }
 
-// Eval makes the value that the template stands for. One of JSONPath has members
-// with fixed values first, in the order of the template, then those that were evaluated, in the
-// order that AWS has them in. The error is an [*Error].
+// Eval returns the value that the template makes. One of JSONPath has members with
+// fixed values first, in the order of the template, then those that were evaluated,
+// in the order that AWS has them in. The error is an [*Error].
 func (t *Template) Eval(s *Scope) (v value.Value, err error) {
 	defer s.Meter.Caught(&err)
 	return t.root.eval(s)
@@ -122,7 +131,8 @@ const (
 	memberBytes = 110 // with its name, and its place in an index
 )
 
-func (n *node) eval(s *Scope) (value.Value, error) {
+// eval evaluates a part; its cost is counted before it is made.
+func (n *templatePart) eval(s *Scope) (value.Value, error) {
 	s.Meter.Work(1)
 	switch {
 	case n.static:
@@ -158,14 +168,15 @@ func (n *node) eval(s *Scope) (value.Value, error) {
 	return object.Value(), nil
 }
 
-// Value is what the template was compiled from.
+// Value returns what the template was compiled from.
 func (t *Template) Value() value.Value { return t.text }
 
-// Variables gives the names of the variables that the template refers to, in
-// the order of evaluation.
+// Variables returns the names of the variables that the template refers to, in the
+// order of evaluation.
 func (t *Template) Variables() []string { return t.root.variables(nil) }
 
-func (n *node) variables(names []string) []string {
+// variables adds those of a part.
+func (n *templatePart) variables(names []string) []string {
 	switch {
 	case n.expr != nil:
 		return append(names, n.expr.Variables()...)
@@ -178,9 +189,9 @@ func (n *node) variables(names []string) []string {
 	return names
 }
 
-// javaOrder gives the order in which AWS has the members of a template: those
-// with fixed values as they stand, then the ".$" ones as a Java HashMap of
-// their bare names iterates.
+// javaOrder returns the order in which AWS has the members of a template: those with
+// fixed values as they stand, then the ".$" ones as a Java HashMap of their bare
+// names iterates (recorded: test_map_state_item_selector_singleton).
 func javaOrder(names []string) []int {
 	order := make([]int, 0, len(names))
 	var dynamic []int

@@ -7,38 +7,40 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// text is a text that a function writes. What it takes is counted as it grows:
+// textWriter is a text that a function writes. What it takes is counted as it grows:
 // parts of a value that are shared are written as often as they are there.
-type text struct {
+type textWriter struct {
 	meter *meter.Meter
 	bytes []byte
 }
 
-func (a *application) writer() *text { return &text{meter: a.meter()} }
+// writer returns a writer whose text the evaluation's meter counts.
+func (a *application) writer() *textWriter { return &textWriter{meter: a.meter()} }
 
 // textBytes is how many bytes each byte of a text takes while it grows, and as
 // the string that is made of it.
 const textBytes = 3
 
-// count counts bytes that are to be written.
-func (t *text) count(n int) {
+// count counts bytes before they are written.
+func (t *textWriter) count(n int) {
 	t.meter.Work(1 + int64(n)/16)
 	t.meter.Hold(textBytes * int64(n))
 }
 
-// String is what was written.
-func (t *text) String() string { return string(t.bytes) }
+// String returns what was written.
+func (t *textWriter) String() string { return string(t.bytes) }
 
 // add adds a byte that was counted.
-func (t *text) add(c byte) { t.bytes = append(t.bytes, c) }
+func (t *textWriter) add(c byte) { t.bytes = append(t.bytes, c) }
 
-func (t *text) write(s string) {
+// write adds a text.
+func (t *textWriter) write(s string) {
 	t.count(len(s))
 	t.bytes = append(t.bytes, s...)
 }
 
 // json writes a value as JSON.
-func (t *text) json(v value.Value) {
+func (t *textWriter) json(v value.Value) {
 	size := len(t.bytes)
 	t.count(len(v.Str()))
 	t.bytes, _ = v.AppendWhile(t.bytes, func(now int) bool {
@@ -49,7 +51,7 @@ func (t *text) json(v value.Value) {
 }
 
 // java writes a value as Java's toString shows it: {Id=x, Name=y}.
-func (t *text) java(v value.Value) {
+func (t *textWriter) java(v value.Value) {
 	switch v.Kind() {
 	case value.String:
 		t.write(v.Str())
@@ -81,7 +83,7 @@ func (t *text) java(v value.Value) {
 	t.add(brackets[1])
 }
 
-// javaText is a value as Java's toString shows it.
+// javaText returns a value as Java's toString shows it.
 func (a *application) javaText(v value.Value) string {
 	if v.Kind() == value.String {
 		return v.Str()
@@ -91,7 +93,7 @@ func (a *application) javaText(v value.Value) string {
 	return value.Joined(t.String())
 }
 
-// javaKey is a text that two values share when Java's equals says so of their
+// javaKey returns a text that two values share when Java's equals says so of their
 // plain Java values: members in any order, but 1 is not 1.0.
 func (a *application) javaKey(v value.Value) string {
 	t := a.writer()
@@ -99,7 +101,9 @@ func (a *application) javaKey(v value.Value) string {
 	return t.String()
 }
 
-func (t *text) key(v value.Value) {
+// key writes the text of javaKey: JSON with the members of objects sorted, and with a
+// mark before numbers that are doubles.
+func (t *textWriter) key(v value.Value) {
 	t.count(2 + len(v.Str()))
 	switch v.Kind() {
 	case value.Array:

@@ -9,6 +9,37 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # The machine
+//
+// Go's package regexp, whose compiler makes the programs, runs them to the end
+// without a way to stop it. This machine runs the same programs, counts what it does on
+// a meter every 1,024 steps, and can begin anywhere in a text with its eyes open for
+// what stands before (\b, ^).
+//
+// It is Pike's machine ("The text editor sam", 1987; explained at
+// swtch.com/~rsc/regexp/regexp2.html). A program is a graph of instructions: one that
+// reads a character, one that splits into two ways with the first preferred, one that
+// holds only at certain places, one that notes a place for a group, and one that is a
+// match. A thread is a way through it, with the places that it has noted. All threads
+// move over the text together, one character at a time:
+//
+// - run holds the threads that wait for the next character, in order of preference.
+// - step moves each over the character. One that is accepted is added to next.
+// - add follows everything that reads no character, and adds the instructions that
+//   do. An instruction that is already in the queue is not added again: the thread
+//   that came first is preferred, and from here on both would do the same. That
+//   bounds a queue by the size of the program, and a search by size times length.
+// - A thread that matches ends all that are less preferred; those before it go on,
+//   for a longer match of theirs is preferred to this one.
+//
+// queue is a sparse set (Briggs and Torczon, 1993): the instructions in order in
+// dense, and for each instruction its place there in sparse. Neither is cleared,
+// since an entry of sparse counts only if dense agrees. Captures are copied when a
+// thread is kept, and used again when it ends.
+//
+// A search that must begin with a literal prefix looks for it with strings.Index
+// whenever no thread is alive.
+
 // Machine is the memory of searches. It is for one search at a time; the zero
 // Machine is ready.
 //
@@ -39,6 +70,7 @@ type thread struct {
 	live bool  // the instruction reads a character, or matches
 }
 
+// size empties the queue and makes room for n instructions.
 func (q *queue) size(n int) {
 	if cap(q.sparse) < n {
 		q.sparse, q.dense = make([]uint32, n), make([]thread, 0, n)
@@ -64,7 +96,7 @@ func (k *Machine) prepare(r *Regex, m *meter.Meter, caps int) {
 	}
 }
 
-// chunk is after how many steps the meter is told.
+// chunk is the number of steps after which the meter counts them.
 const chunk = 1 << 10
 
 // stepsPerUnit is how many steps of the machine are a unit of work.
@@ -136,6 +168,8 @@ func (k *Machine) search(r *Regex, m *meter.Meter, text string, from, caps int) 
 	return k.found
 }
 
+// decode returns the character at a place; -1 and no width at the end. Half of a
+// surrogate pair is a character.
 func decode(text string, pos int) (c rune, width int) {
 	switch {
 	case pos >= len(text):
@@ -146,6 +180,7 @@ func decode(text string, pos int) (c rune, width int) {
 	return value.DecodeRune(text[pos:])
 }
 
+// clear empties a queue after a search.
 func (k *Machine) clear(q *queue) {
 	for i := range q.dense {
 		k.drop(&q.dense[i])
@@ -153,6 +188,7 @@ func (k *Machine) clear(q *queue) {
 	q.dense = q.dense[:0]
 }
 
+// drop ends a thread and keeps its places for another one.
 func (k *Machine) drop(t *thread) {
 	if t.caps != nil {
 		k.free = append(k.free, t.caps)
@@ -247,6 +283,8 @@ func (k *Machine) add(q *queue, pc uint32, pos int, caps []int, around syntax.Em
 	}
 }
 
+// copied returns places like those, in memory of a thread that has ended if there is
+// any.
 func (k *Machine) copied(caps []int) []int {
 	var c []int
 	if last := len(k.free) - 1; last >= 0 {

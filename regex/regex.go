@@ -1,10 +1,22 @@
-// Package regex is RE2's regular expressions, with programs that are bounded
-// when they are compiled and matches that are counted while they are searched.
+// Package regex is RE2's regular expressions, with programs that are bounded when
+// they are compiled and matches that are counted while they are searched.
 //
-// Syntax and matches are those of Go's package regexp, whose parser and compiler
-// it uses. The matcher is its own: a search tells a [meter.Meter] what it does
-// and so can be ended or held up anywhere, and begins at any place of a text
-// without losing sight of what stands before.
+// Syntax and matches are those of Go's package regexp, whose parser and compiler it
+// uses. The matcher is its own: a search counts what it does on a [meter.Meter] and so
+// can be ended or held up anywhere, and begins at any place of a text without losing
+// sight of what stands before.
+//
+//	re, err := regex.Compile(`(\w+)@(\w+)`)
+//	if err != nil {
+//		return err
+//	}
+//	var machine regex.Machine // memory, for one search after the other
+//	text := "mail bob@example"
+//	at := machine.Find(re, nil, text, 0)
+//	fmt.Println(text[at[0]:at[1]], text[at[2]:at[3]]) // bob@example bob
+//
+// The expressions of one definition go through one [Set], which has each only once
+// and bounds all of them together: a definition may hold thousands.
 //
 // Stability: promised after 1.0.
 package regex
@@ -41,7 +53,7 @@ type Regex struct {
 	// starts are the conditions at which a match may begin; never where none can.
 	starts syntax.EmptyOp
 	never  bool
-	// prefix is what every match begins with; whole tells that it is all of it.
+	// prefix is what every match begins with; whole reports that it is all of it.
 	prefix string
 	whole  bool
 	looks  bool // it has conditions on what is around a place
@@ -98,11 +110,13 @@ func escapeHalves(text string) string {
 	return b.String()
 }
 
+// fail is an error of package regexp/syntax without that package's name.
 func fail(err error) error {
 	return errors.New(strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 }
 
-// size is how many instructions an expression will have, more or less.
+// size returns about how many instructions an expression will have. It is known
+// before anything is compiled, for (a{1000}){1000} would have a million.
 func size(tree *syntax.Regexp) int64 {
 	n := int64(1)
 	if tree.Op == syntax.OpLiteral {
@@ -185,9 +199,9 @@ func (r *Regex) Match(m *meter.Meter, text string) bool {
 	return machine.search(r, m, text, 0, 0)
 }
 
-// Find gives the leftmost match that begins at byte from of a text or behind it:
-// the bounds of the match, then those of its groups, -1 for one that has no part in it.
-// nil: there is none. The slice is the caller's.
+// Find returns the leftmost match that begins at byte from of a text or behind it:
+// the bounds of the match, then those of its groups, -1 for one that has no part in
+// it. It returns nil when there is none. The slice is the caller's.
 func (k *Machine) Find(r *Regex, m *meter.Meter, text string, from int) []int {
 	if r.whole {
 		at := strings.Index(text[from:], r.prefix)

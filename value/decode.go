@@ -18,7 +18,7 @@ const MaxDepth = 1000
 // [MaxDepth].
 var ErrTooDeep = errors.New("nesting depth exceeds 1000")
 
-// SyntaxError tells where a text is not JSON.
+// SyntaxError says where a text is not JSON.
 type SyntaxError struct {
 	Offset int64  // bytes before the place
 	Reason string // what is wrong there, in plain words
@@ -30,14 +30,15 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("invalid JSON at byte %d: %s", e.Offset, e.Reason)
 }
 
-// Unwrap gives the cause: [ErrTooDeep], or what the decoder said.
+// Unwrap returns the cause: [ErrTooDeep], or the decoder's error.
 func (e *SyntaxError) Unwrap() error { return e.err }
 
-// Decode reads one JSON text (RFC 8259) that fills b but for white space.
-// Member order and number text are kept; where a name occurs twice in an
-// object the last value stands, at the place of the first, as in Jackson. Half
-// of a surrogate pair is kept, too: see [Joined]. Invalid UTF-8, control characters in strings, a second value and nesting
-// beyond [MaxDepth] are refused with a [*SyntaxError]. b is not kept.
+// Decode reads one JSON text (RFC 8259) that fills b but for white space. Member
+// order and number text are kept; where a name occurs twice in an object the last
+// value stands, at the place of the first, as in Jackson, which AWS uses. Half of a
+// surrogate pair is kept, too: see [Joined]. Invalid UTF-8, control characters in
+// strings, a second value and nesting beyond [MaxDepth] are refused with a
+// [*SyntaxError]. b is not kept.
 func Decode(b []byte) (Value, error) {
 	d := newDecoder(b)
 	v, err := d.value(0)
@@ -59,8 +60,8 @@ const (
 	decodedName  = 60  // the name of a member, and its place in an index
 )
 
-// DecodedSize is about how many bytes of memory Decode of a text takes, for those
-// who must know before. It looks at each byte once.
+// DecodedSize returns about how many bytes of memory Decode of a text takes, for
+// callers that must know before. It looks at each byte once.
 func DecodedSize(text string) int64 {
 	size := int64(decodedValue)
 	for i := 0; i < len(text); i++ {
@@ -84,6 +85,9 @@ func DecodedSize(text string) int64 {
 	return size + int64(len(text)) // the decoder has a copy
 }
 
+// decoder reads tokens with jsontext, which checks the grammar, and makes values of
+// them. Halves of surrogate pairs, which jsontext refuses, are hidden from it: see
+// halves.go.
 type decoder struct {
 	dec  jsontext.Decoder
 	text bytes.Buffer // what dec reads
@@ -93,6 +97,8 @@ type decoder struct {
 	given []byte
 }
 
+// newDecoder begins to read b. Names that occur twice are allowed:
+// [ObjectBuilder.Set] decides which value stands.
 func newDecoder(b []byte) *decoder {
 	d := &decoder{size: len(b)}
 	if masked := maskHalves(b); masked != nil {
@@ -103,7 +109,7 @@ func newDecoder(b []byte) *decoder {
 	return d
 }
 
-// end tells whether nothing follows what was read.
+// end returns an error if anything follows what was read.
 func (d *decoder) end() error {
 	if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		if err == nil {
@@ -114,6 +120,8 @@ func (d *decoder) end() error {
 	return nil
 }
 
+// fail makes a [*SyntaxError] of an error of jsontext, with its place and its reason
+// without the name of the library.
 func (d *decoder) fail(err error) error {
 	at := d.dec.InputOffset()
 	reason := err.Error()
@@ -129,6 +137,7 @@ func (d *decoder) fail(err error) error {
 	return &SyntaxError{at, reason, err}
 }
 
+// value reads the next value, which stands inside of depth arrays and objects.
 func (d *decoder) value(depth int) (Value, error) {
 	tok, err := d.dec.ReadToken()
 	if err != nil {
@@ -152,6 +161,7 @@ func (d *decoder) value(depth int) (Value, error) {
 	}
 }
 
+// array reads an array after its bracket.
 func (d *decoder) array(depth int) (Value, error) {
 	if depth > MaxDepth {
 		return Value{}, ErrTooDeep
@@ -170,6 +180,7 @@ func (d *decoder) array(depth int) (Value, error) {
 	return Arr(items...), nil
 }
 
+// object reads an object after its brace.
 func (d *decoder) object(depth int) (Value, error) {
 	if depth > MaxDepth {
 		return Value{}, ErrTooDeep

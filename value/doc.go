@@ -30,7 +30,7 @@ func ParseDoc(raw []byte) (*Doc, error) {
 	return &Doc{raw: raw, tree: tree, decoded: true}, nil
 }
 
-// ParseText is [ParseDoc] of a string, in which halves may stand as they are: its
+// ParseText is [ParseDoc] of a string, in which halves may be as they are: its
 // bytes have their escapes.
 func ParseText(text string) (*Doc, error) { return ParseDoc([]byte(EscapeHalves(text))) }
 
@@ -43,7 +43,8 @@ func DocOf(v Value) *Doc {
 	return &Doc{tree: v, decoded: true}
 }
 
-// Value gives the decoded value.
+// Value returns the decoded value. It panics if the bytes given to [NewDoc] were not
+// JSON.
 func (d *Doc) Value() Value {
 	if !d.decoded {
 		tree, err := Decode(d.raw)
@@ -55,7 +56,7 @@ func (d *Doc) Value() Value {
 	return d.tree
 }
 
-// Raw gives the encoded value. The caller must not change it.
+// Raw returns the encoded value. The caller must not change it.
 func (d *Doc) Raw() []byte {
 	if d.raw == nil {
 		d.raw = d.tree.Append(make([]byte, 0, 64)) // many are no larger
@@ -63,8 +64,8 @@ func (d *Doc) Raw() []byte {
 	return d.raw
 }
 
-// Within reports whether the encoding has at most size bytes. It encodes no more
-// than that to tell.
+// Within reports whether the encoding has at most size bytes. It encodes no more than
+// that to find out.
 func (d *Doc) Within(size int) bool {
 	if d.raw == nil {
 		raw, whole := d.tree.AppendUpTo(make([]byte, 0, 64), size)
@@ -97,5 +98,5 @@ const valueBytes = 64
 
 var comma, openArray, openObject = []byte{','}, []byte{'['}, []byte{'{'}
 
-// String gives the encoded value as a string.
+// String returns the encoded value as a string.
 func (d *Doc) String() string { return string(d.Raw()) }

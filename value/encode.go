@@ -4,25 +4,26 @@ import (
 	"unicode/utf8"
 )
 
-// Append writes v as JSON without blanks, members in their order, and gives
-// the extended slice. Undefined members of objects are left out; undefined
-// anywhere else is written as null.
+// Append writes v as JSON without blanks, members in their order, and returns the
+// extended slice. Undefined members of objects are left out; undefined anywhere else
+// is written as null.
 func (v Value) Append(dst []byte) []byte {
 	dst, _ = v.AppendWhile(dst, nil)
 	return dst
 }
 
-// AppendUpTo is Append that ends when dst has grown beyond a length, and reports
-// whether it has all of v. What is shared in a value can encode to far more than
-// the value holds: who does not know a value bounds its encoding by this.
+// AppendUpTo is Append that stops when dst has grown beyond a length, and reports
+// whether it has all of v. Parts that are shared in a value are encoded each time
+// they occur, so that a small value can encode to very much: use this for a value
+// from outside.
 func (v Value) AppendUpTo(dst []byte, length int) ([]byte, bool) {
 	dst, whole := v.AppendWhile(dst, func(size int) bool { return size <= length })
 	return dst, whole && len(dst) <= length
 }
 
-// AppendWhile is Append that calls grown with the length of dst after each item
-// and member, and ends when it says no: dst then holds the beginning of v, and
-// whole is false.
+// AppendWhile is Append that calls grown with the length of dst after each item and
+// member, and stops when it returns false: dst then holds the beginning of v, and
+// whole is false. A nil grown never stops it.
 func (v Value) AppendWhile(dst []byte, grown func(size int) bool) (all []byte, whole bool) {
 	switch v.kind {
 	case Undefined, Null:
@@ -44,6 +45,7 @@ func (v Value) AppendWhile(dst []byte, grown func(size int) bool) (all []byte, w
 	return dst, true
 }
 
+// appendArray writes items; see AppendWhile.
 func (c *composite) appendArray(dst []byte, grown func(int) bool) (all []byte, whole bool) {
 	dst = append(dst, '[')
 	for i := range c.items {
@@ -57,6 +59,7 @@ func (c *composite) appendArray(dst []byte, grown func(int) bool) (all []byte, w
 	return append(dst, ']'), true
 }
 
+// appendObject writes members but those that are undefined; see AppendWhile.
 func (c *composite) appendObject(dst []byte, grown func(int) bool) (all []byte, whole bool) {
 	dst = append(dst, '{')
 	first := true
@@ -110,7 +113,7 @@ func AppendString(dst []byte, s string) []byte {
 	return append(append(dst, s[start:]...), '"')
 }
 
-// appendNoUTF8 writes what s begins with and is no UTF-8, and gives its length.
+// appendNoUTF8 writes the beginning of s, which is no UTF-8, and returns its length.
 func appendNoUTF8(dst []byte, s string) (all []byte, size int) {
 	if isHalf(s, 0) {
 		return appendHalf(dst, half(s, 0)), halfSize
@@ -118,6 +121,7 @@ func appendNoUTF8(dst []byte, s string) (all []byte, size int) {
 	return append(dst, "\uFFFD"...), 1
 }
 
+// appendEscape writes a character that JSON strings cannot hold as it is.
 func appendEscape(dst []byte, c byte) []byte {
 	switch c {
 	case '"', '\\':

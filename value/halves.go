@@ -16,8 +16,8 @@ import (
 // escapeSize is the length of \uXXXX.
 const escapeSize = 6
 
-// maskHalves gives a copy of a text in which the escapes of halves are escapes of
-// U+FFFD, nil for a text that has none.
+// maskHalves returns a copy of a text in which the escapes of halves are escapes of
+// U+FFFD, nil for a text that has none. Offsets are the same in both.
 func maskHalves(text []byte) (masked []byte) {
 	for i := 0; i < len(text); {
 		next := bytes.IndexByte(text[i:], '\\')
@@ -43,7 +43,7 @@ func maskHalves(text []byte) (masked []byte) {
 	return masked
 }
 
-// escapedHalf gives the half whose escape a text begins with, 0 for none.
+// escapedHalf returns the half whose escape a text begins with, 0 for none.
 func escapedHalf(text []byte) rune {
 	if len(text) < escapeSize || text[0] != '\\' || text[1] != 'u' || text[2]|0x20 != 'd' {
 		return 0
@@ -55,7 +55,7 @@ func escapedHalf(text []byte) rune {
 	return rune(unit)
 }
 
-// str gives the string that was read last.
+// str returns the string that was read last.
 func (d *decoder) str(tok jsontext.Token) string {
 	if d.given == nil {
 		return tok.String()
@@ -76,7 +76,7 @@ func (d *decoder) str(tok jsontext.Token) string {
 	return unquote(raw)
 }
 
-// raw gives of a value that was read last what the text has of it.
+// raw returns the part of the text that a value read last was read from.
 func (d *decoder) raw(read []byte) []byte {
 	if d.given == nil {
 		return read

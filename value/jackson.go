@@ -8,10 +8,30 @@ import (
 	"unicode/utf16"
 )
 
+// # Jackson's words
+//
+// AWS parses JSON with Jackson, and shows Jackson's messages, with line and column, in the exception InvalidExecutionInput and in the diagnostic INVALID_JSON_DESCRIPTION. Programs and their
+// tests know these texts, so this file makes them.
+//
+// Whether a text is JSON is not decided here: Decode does that, and only a text that
+// it has refused is looked at again. The scan below does what Jackson's parser of strings (ReaderBasedJsonParser of 2.14) does: what it looks at first, and where it is when it complains, decide the message and the column. In outline:
+//
+// - document reads tokens with a stack of what is open, because Jackson does not
+//   recurse either.
+// - Before a value, entry reads the comma, and in an object the name and the colon.
+// - quoted, match, number and odd read the value; odd is what can begin no value,
+//   among them NaN and +1, which Jackson knows and refuses by name.
+// - trailing is what the databind layer says of a second value behind the first.
+//
+// Columns count UTF-16 units from 1, so the text is scanned as units. A message shows
+// at most 500 of them, and none of a text that is longer than 32,768, which Jackson
+// reads as a stream. Control characters are shown as escapes. If the scan finds
+// nothing wrong, Jackson would take the text, and Decode's own words are shown.
+
 // JacksonMessage describes why a text is not JSON in the words of Jackson, the
-// library that AWS parses JSON with and whose words its messages show. It is ""
-// for a text that is JSON. The words and places are those of Jackson 2.14,
-// recorded in testdata/jackson.txt.
+// library that AWS parses JSON with and whose words its messages show. It returns ""
+// for a text that is JSON. The words and places are those of Jackson 2.14, recorded
+// in testdata/jackson.jsonl.
 func JacksonMessage(text []byte) string {
 	_, err := DecodeString(string(text))
 	if err == nil {
@@ -63,6 +83,7 @@ const (
 	maxString = 0x8000
 )
 
+// failed reports whether there is a message: everything returns then.
 func (s *jackson) failed() bool { return s.message != "" }
 
 // fail makes the message, at the unit read last.
@@ -93,6 +114,7 @@ func (s *jackson) source(line, column int) string {
 	return fmt.Sprintf(`[Source: (String)"%s"%s; line: %d, column: %d]`, Joined(string(b)), cut, line, column)
 }
 
+// unexpected complains of a unit, with what was expected instead.
 func (s *jackson) unexpected(c int, comment string) {
 	s.fail("Unexpected character (%s): %s", charDesc(c), comment)
 }
@@ -110,6 +132,7 @@ func charDesc(c int) string {
 	return fmt.Sprintf("'%c' (code %d)", c, c)
 }
 
+// next reads a unit, or returns end.
 func (s *jackson) next() int {
 	if s.at >= len(s.text) {
 		return end
@@ -118,6 +141,7 @@ func (s *jackson) next() int {
 	return int(s.text[s.at-1])
 }
 
+// peek returns the next unit without reading it, or end.
 func (s *jackson) peek() int {
 	if s.at >= len(s.text) {
 		return end
@@ -125,7 +149,8 @@ func (s *jackson) peek() int {
 	return int(s.text[s.at])
 }
 
-// blanks passes over white space and gives the unit after it.
+// blanks passes over white space and returns the unit after it. A carriage return and
+// a line feed are one line.
 func (s *jackson) blanks() int {
 	for {
 		c := s.next()
@@ -150,6 +175,7 @@ func (s *jackson) blanks() int {
 	}
 }
 
+// kind is what messages call the innermost thing that is open.
 func (s *jackson) kind() string {
 	switch {
 	case len(s.open) == 0:
@@ -227,6 +253,8 @@ func (s *jackson) entry(c int, first bool) (opened bool) {
 	return s.value(c)
 }
 
+// comma reads the comma that c must be, and returns the unit that begins the next
+// entry.
 func (s *jackson) comma(c int) int {
 	if c != ',' {
 		s.unexpected(c, "was expecting comma to separate "+s.kind()+" entries")
@@ -238,6 +266,7 @@ func (s *jackson) comma(c int) int {
 	return c
 }
 
+// colon reads the colon behind a name, and returns the unit that begins the value.
 func (s *jackson) colon() int {
 	c := s.blanks()
 	if c != ':' && c != end {
@@ -253,6 +282,8 @@ func (s *jackson) colon() int {
 	return c
 }
 
+// value scans a value that begins with c. It reports whether that opened an array or
+// object, whose inside document scans.
 func (s *jackson) value(c int) (opened bool) {
 	switch c {
 	case '"':
@@ -297,6 +328,7 @@ func (s *jackson) quoted(what, atEnd string) {
 	}
 }
 
+// escape scans what is behind a backslash.
 func (s *jackson) escape() {
 	c := s.next()
 	switch {
@@ -412,12 +444,15 @@ func (s *jackson) numberStart(c int, negative bool) {
 	s.badNumber(c, comment)
 }
 
+// badNumber complains of a unit inside of a number.
 func (s *jackson) badNumber(c int, comment string) {
 	s.fail("Unexpected character (%s) in numeric value: %s", charDesc(c), comment)
 }
 
 func isDigit(c int) bool { return c >= '0' && c <= '9' }
 
+// negative scans a number behind its minus. -. is what begins no value, as in
+// Jackson.
 func (s *jackson) negative() {
 	start := s.at - 1
 	c := s.next()
@@ -478,7 +513,7 @@ func (s *jackson) number(first int) {
 	}
 }
 
-// digits passes over digits and gives the unit after them.
+// digits passes over digits and returns the unit after them.
 func (s *jackson) digits() int {
 	for {
 		if c := s.next(); !isDigit(c) {
@@ -487,6 +522,7 @@ func (s *jackson) digits() int {
 	}
 }
 
+// exponent scans what is behind the e, and returns the unit after it.
 func (s *jackson) exponent(complain func(int, string)) int {
 	c := s.next()
 	if c == '+' || c == '-' {

@@ -7,7 +7,21 @@ import (
 	"strings"
 )
 
-// numberForm tells where the number of a Value stands.
+// # Numbers
+//
+// JSON does not say what a number is; Java says it for AWS. A payload that passes
+// through a state keeps the text of its numbers: 1.0 stays 1.0, and an id of 30
+// digits keeps all of them. A number that is computed has no text, and is written as
+// Java writes it. Both are Values, in five forms: the text; the text and the int64 or
+// the float64 that was read from it; an int64; a float64. Reading a number from its
+// text is slow enough that Num does it at once for the usual ones: whole numbers
+// below 10^18, and fractions whose digits and power of ten are exact floats, so that
+// their quotient is the nearest float (Clinger's fast path).
+//
+// Comparing is exact also where a float64 would round: first as int64, then as
+// floats, and as big numbers only where floats of 2^53 and more are equal.
+
+// numberForm says where the number of a Value is.
 type numberForm uint8
 
 const (
@@ -35,7 +49,7 @@ func Float(f float64) Value {
 	return Value{kind: Number, form: floatForm, bits: math.Float64bits(f)}
 }
 
-// AnyFloat is Float that keeps what JSON cannot hold a number, for those who compute
+// AnyFloat is Float that keeps a NaN or an infinity a number, for those who compute
 // with it: it is encoded as the string.
 func AnyFloat(f float64) Value {
 	return Value{kind: Number, form: floatForm, bits: math.Float64bits(f)}
@@ -91,7 +105,7 @@ func (v *Value) read() {
 	}
 }
 
-// Int64 gives the number as an integer. It is false when v is no number, has a
+// Int64 returns the number as an integer. It is false when v is no number, has a
 // fraction that is not zero, or does not fit.
 func (v Value) Int64() (int64, bool) {
 	if v.kind == Number && (v.form == intForm || v.form == textIntForm) {
@@ -117,8 +131,8 @@ func (v *Value) wholeOf() (int64, bool) {
 	return int64(f), true
 }
 
-// Float64 gives the number as a float, rounded to the nearest; 0 when v is no
-// number. Numbers beyond the range of a float64 give an infinity.
+// Float64 returns the number as a float, rounded to the nearest; 0 when v is no
+// number. Numbers beyond the range of a float64 become an infinity.
 func (v Value) Float64() float64 {
 	if v.kind != Number {
 		return 0
@@ -183,8 +197,8 @@ func (v Value) IsInteger() bool {
 	return !strings.ContainsAny(v.text, ".eE")
 }
 
-// CompareNumbers compares two numbers by value, exactly also where a float64
-// would round: -1, 0 or 1. A NaN equals nothing.
+// CompareNumbers compares two numbers by value, exactly also where a float64 would
+// round: -1, 0 or 1. A NaN equals nothing: 1 is returned for it on either side.
 func CompareNumbers(a, b Value) int {
 	if i, ok := a.exactInt(); ok {
 		if j, ok := b.exactInt(); ok {
@@ -211,6 +225,7 @@ func CompareNumbers(a, b Value) int {
 	return a.big().Cmp(b.big())
 }
 
+// exactInt returns a whole number written or computed as one.
 func (v Value) exactInt() (int64, bool) {
 	switch v.form {
 	case intForm, textIntForm:
@@ -222,8 +237,8 @@ func (v Value) exactInt() (int64, bool) {
 	return 0, false
 }
 
-// big gives the exact number. Exponents beyond a float64's, whose exact form
-// would be huge, give the largest float instead.
+// big returns the exact number, of up to 2048 bits. A number beyond the range of a
+// float64, whose exact form would be huge, becomes an infinity.
 func (v Value) big() *big.Float {
 	if v.form == textForm || v.form == textFloatForm {
 		if f := v.Float64(); math.IsInf(f, 0) {

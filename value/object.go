@@ -20,8 +20,8 @@ func Obj(members ...Member) Value {
 	return b.Value()
 }
 
-// Names gives the names of an object's members in document order, nil for any
-// other kind. The caller must not change the slice.
+// Names returns the names of an object's members in document order, nil for any other
+// kind. The caller must not change the slice.
 func (v Value) Names() []string {
 	if v.comp == nil {
 		return nil
@@ -29,8 +29,8 @@ func (v Value) Names() []string {
 	return v.comp.names
 }
 
-// Lookup gives the value of the named member of an object. It is false when v
-// is no object or has no such member.
+// Lookup returns the value of the named member of an object. It is false when v is no
+// object or has no such member.
 func (v Value) Lookup(name string) (Value, bool) {
 	if found := v.Ref(name); found != nil {
 		return *found, true
@@ -38,14 +38,14 @@ func (v Value) Lookup(name string) (Value, bool) {
 	return Value{}, false
 }
 
-// Get is Lookup that gives undefined where there is no such member.
+// Get is Lookup that returns undefined where there is no such member.
 func (v Value) Get(name string) Value {
 	found, _ := v.Lookup(name)
 	return found
 }
 
-// Ref gives the named member of an object itself, nil where Lookup is false. It
-// must not be changed.
+// Ref returns the named member of an object itself, nil where Lookup is false. It
+// saves the copy of a Value; the member must not be changed through it.
 func (v *Value) Ref(name string) *Value {
 	if v.kind != Object {
 		return nil
@@ -56,9 +56,8 @@ func (v *Value) Ref(name string) *Value {
 	return nil
 }
 
-// With gives an object like v in which the named member has the given value:
-// in its old place, or at the end. A v that is no object counts as an empty
-// one.
+// With returns an object like v in which the named member has the given value: in its
+// old place, or at the end. A v that is no object counts as an empty one.
 func (v Value) With(name string, member Value) Value {
 	b := NewObject(v.Len() + 1)
 	if v.kind == Object {
@@ -70,8 +69,8 @@ func (v Value) With(name string, member Value) Value {
 	return b.Value()
 }
 
-// WithItem gives an array like v in which item i, which must exist, has the
-// given value.
+// WithItem returns an array like v in which item i, which must exist, has the given
+// value.
 func (v Value) WithItem(i int, item Value) Value {
 	items := make([]Value, v.Len())
 	copy(items, v.Items())
@@ -79,6 +78,8 @@ func (v Value) WithItem(i int, item Value) Value {
 	return Arr(items...)
 }
 
+// find returns the place of a member, -1 for none. Few members are found faster by
+// looking at each than by a map, which most objects would hold for nothing.
 func (c *composite) find(name string) int {
 	if c.index != nil {
 		if i, ok := c.index[name]; ok {
@@ -121,6 +122,8 @@ func (b *ObjectBuilder) Set(name string, v Value) {
 	b.add(name, v)
 }
 
+// add adds a member whose name is new. The index is made when the object has become
+// too large for searching.
 func (b *ObjectBuilder) add(name string, v Value) {
 	c := b.comp
 	c.names = append(c.names, name)

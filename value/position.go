@@ -7,13 +7,18 @@ import (
 	"unicode/utf8"
 )
 
+// Values do not carry positions: most are never shown to anyone, and a position would
+// make each of them larger. A diagnostic holds a path of names and indexes instead,
+// and the text is searched again when the position is wanted. The searches below read
+// tokens and skip what is not on the way.
+
 // Position is a place in a text. Line and Column count from 1, columns in
 // characters; Offset counts bytes from 0.
 type Position struct {
 	Line, Column, Offset int
 }
 
-// PositionAt gives the position of a byte offset in a text.
+// PositionAt returns the position of a byte offset in a text.
 func PositionAt(text []byte, offset int) Position {
 	offset = max(0, min(offset, len(text)))
 	before := text[:offset]
@@ -25,18 +30,16 @@ func PositionAt(text []byte, offset int) Position {
 	}
 }
 
-// Locate finds a place in a JSON text: path holds member names and array
-// indexes from the root down. It gives the position of the last member's name,
-// or of the array item; where the path leads nowhere, the position of the
-// deepest part that exists. Of members of one name it is the last one, which
-// [Decode] takes. It serves diagnostics: positions are looked up when
-// they are shown rather than carried by every value.
+// Locate finds a place in a JSON text: path holds member names and array indexes from
+// the root down. It returns the position of the last member's name, or of the array
+// item; where the path leads nowhere, the position of the deepest part that exists.
+// Of members of one name it is the last one, which [Decode] takes.
 func Locate(text []byte, path []string) Position {
 	d := newDecoder(text)
 	return PositionAt(text, d.locate(text, path, d.next(text)))
 }
 
-// next is the offset of the next token: the decoder's own offset is the end of
+// next returns the offset of the next token: the decoder's own offset is the end of
 // the last one.
 func (d *decoder) next(text []byte) int {
 	i := int(d.dec.InputOffset())
@@ -46,8 +49,9 @@ func (d *decoder) next(text []byte) int {
 	return i
 }
 
-// locateIn gives the offset of path below the value of a member, whose colon and
-// white space are skipped; here is where the member's name is.
+// locateIn returns the offset of path below the value of a member, which stands
+// between start and end behind a colon and white space; here is where the member's
+// name is.
 func locateIn(text []byte, start, end int, path []string, here int) int {
 	if len(path) == 0 {
 		return here
@@ -63,24 +67,24 @@ func locateIn(text []byte, start, end int, path []string, here int) int {
 	return here
 }
 
-// Duplicate is a name that stands in an object more than once.
+// Duplicate is a name that occurs in an object more than once.
 type Duplicate struct {
-	// Path leads to the member. First is where its name stands first, Last where
+	// Path leads to the member. First is where its name occurs first, Last where
 	// the one is whose value [Decode] takes.
 	Path        []string
 	First, Last Position
 }
 
-// Duplicates gives the names that stand more than once in an object of a JSON
-// text, at most so many, in the order in which they are repeated. Of a text that is
-// not JSON it is those before the place where it is not.
+// Duplicates returns the names that occur more than once in an object of a JSON text,
+// at most so many, in the order in which they are repeated. Of a text that is not
+// JSON it returns those before the place where it is not.
 func Duplicates(text []byte, most int) []Duplicate {
 	f := duplicates{decoder: newDecoder(text), text: text, most: most}
-	_ = f.value(nil, 0) // what is no JSON is told by Decode
+	_ = f.value(nil, 0) // Decode reports what is no JSON
 	return f.found
 }
 
-// duplicates looks for names that stand more than once.
+// duplicates looks for names that occur more than once.
 type duplicates struct {
 	*decoder
 	text  []byte
@@ -88,6 +92,7 @@ type duplicates struct {
 	found []Duplicate
 }
 
+// value looks at the next value, to which path leads.
 func (f *duplicates) value(path []string, depth int) error {
 	if depth > MaxDepth {
 		return ErrTooDeep
@@ -112,6 +117,7 @@ func (f *duplicates) value(path []string, depth int) error {
 	}
 }
 
+// object notes where each name occurs first, and each that occurs again.
 func (f *duplicates) object(path []string, depth int) error {
 	first := make(map[string]int)
 	for f.dec.PeekKind() != '}' {
@@ -135,8 +141,9 @@ func (f *duplicates) object(path []string, depth int) error {
 	return err
 }
 
-// locate gives the offset of path below the next value, which is shown at
-// offset here.
+// locate returns the offset of path below the next value, which is shown at offset
+// here. It goes through all members of an object, since the last one of a name
+// counts.
 func (d *decoder) locate(text []byte, path []string, here int) int {
 	if len(path) == 0 {
 		return here

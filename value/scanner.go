@@ -13,7 +13,7 @@ type Scanner struct {
 // NewScanner makes a scanner of b, which is kept until the end is reached.
 func NewScanner(b []byte) *Scanner { return &Scanner{d: newDecoder(b)} }
 
-// Kind tells what comes next; Undefined where that is no value.
+// Kind returns the kind of what comes next; Undefined where that is no value.
 func (s *Scanner) Kind() Kind {
 	switch s.d.dec.PeekKind() {
 	case 'n':
@@ -33,9 +33,9 @@ func (s *Scanner) Kind() Kind {
 	}
 }
 
-// Object reads an object: member is told the name of each member, and reads what
-// comes next, its value. Its error ends the reading and is given back. Whoever
-// calls has seen that an object comes next.
+// Object reads an object: member is called with the name of each member, and reads
+// what comes next, its value. Its error ends the reading and is returned. The caller
+// has seen that an object comes next.
 func (s *Scanner) Object(member func(name string) error) error {
 	return s.inside('}', func() error {
 		name, err := s.d.dec.ReadToken()
@@ -46,11 +46,11 @@ func (s *Scanner) Object(member func(name string) error) error {
 	})
 }
 
-// Array reads an array: item reads what comes next, each time one item. Its
-// error ends the reading and is given back. Whoever calls has seen that an array
-// comes next.
+// Array reads an array: item reads what comes next, each time one item. Its error
+// ends the reading and is returned. The caller has seen that an array comes next.
 func (s *Scanner) Array(item func() error) error { return s.inside(']', item) }
 
+// inside reads what is between brackets or braces.
 func (s *Scanner) inside(end jsontext.Kind, each func() error) error {
 	if _, err := s.d.dec.ReadToken(); err != nil {
 		return s.d.fail(err)
@@ -79,8 +79,7 @@ func (s *Scanner) Value() (Value, error) {
 	return v, nil
 }
 
-// Raw reads what comes next, as it is written. The text is good until more is
-// read.
+// Raw reads what comes next, as it is written. The text is valid until more is read.
 func (s *Scanner) Raw() ([]byte, error) {
 	raw, err := s.d.dec.ReadValue()
 	if err != nil {
@@ -89,5 +88,5 @@ func (s *Scanner) Raw() ([]byte, error) {
 	return s.d.raw(raw), nil
 }
 
-// End tells whether nothing follows what was read.
+// End returns an error if anything follows what was read.
 func (s *Scanner) End() error { return s.d.end() }

@@ -7,20 +7,40 @@ import (
 	"unicode/utf8"
 )
 
-// JSON's strings are made of UTF-16 units, and may hold one half of a surrogate
-// pair without the other: "\ud83d". The strings of this house are UTF-8 but for
-// such halves, each of which is the three bytes that UTF-8 would have for it
-// (WTF-8). Two halves that come to stand side by side are a character again.
+// # Texts with half of a character
 //
-// Only halves begin with the byte 0xED and go on with one from 0xA0: what is below
-// costs a look for that byte where there are none.
+// JSON's strings are made of UTF-16 units, as Java's and JavaScript's are, and may
+// hold one half of a surrogate pair without the other: "\ud83d". AWS keeps such
+// halves, and the functions of JSONata make them, by cutting a character in two. Go's
+// strings are bytes, which should be UTF-8, and UTF-8 has no form for a half.
+//
+// The strings of this package are UTF-8 but for halves, each of which is the three
+// bytes that UTF-8 would have for it (WTF-8, https://simonsapin.github.io/wtf-8/). A
+// half begins with the byte 0xED and goes on with one from 0xA0 to 0xBF, which no
+// character does, so texts without halves, nearly all, are recognized by one search
+// for 0xED and are treated as Go's strings everywhere else.
+//
+// The rules that follow:
+//
+//   - Two halves that come to stand side by side are a character again. Whoever joins
+//     strings passes the result through [Joined]; so "\ud83d" & "\ude00" is 😀 and
+//     compares equal to it.
+//   - [DecodeRune], [Runes] and [RuneCount] take a half as one character, a rune from
+//     U+D800 to U+DFFF. Go's range loop and utf8 do not know halves, and see three
+//     errors.
+//   - JSON is written with the escape of a half, and read with it (halves.go). Java's
+//     getBytes makes a question mark of it: [JavaBytes], for digests and Base64.
+//   - To find a half inside of a whole character, both texts are taken apart first:
+//     [Halved].
+//   - Java and JavaScript order strings by units, so that U+FF5E comes after 😀
+//     (0xD83D): [CompareUTF16]. UTF-8 would order them by code point.
 const (
 	halfLead = 0xED // of any character from U+D000
 	halfNext = 0xA0 // and of one from U+D800
 	halfSize = 3
 )
 
-// nextHalf is where the first half of a pair stands in s at or behind from, -1 for
+// nextHalf returns where the first half of a pair is in s at or behind from, -1 for
 // nowhere.
 func nextHalf(s string, from int) int {
 	for at := from; ; {
@@ -35,12 +55,12 @@ func nextHalf(s string, from int) int {
 	}
 }
 
-// isHalf reports whether half of a pair stands at a place.
+// isHalf reports whether half of a pair is at a place.
 func isHalf(s string, at int) bool {
 	return at+2 < len(s) && s[at] == halfLead && s[at+1] >= halfNext && s[at+1] < 0xC0 && s[at+2]&0xC0 == 0x80
 }
 
-// half gives the half that stands at a place.
+// half returns the half at a place, for which isHalf is true.
 func half(s string, at int) rune {
 	return 0xD000 | rune(s[at+1]&0x3F)<<6 | rune(s[at+2]&0x3F)
 }
@@ -57,7 +77,7 @@ func AppendRune(dst []byte, r rune) []byte {
 	return utf8.AppendRune(dst, r)
 }
 
-// DecodeRune is [utf8.DecodeRuneInString] that gives halves, too.
+// DecodeRune is [utf8.DecodeRuneInString] that returns halves, too.
 func DecodeRune(s string) (r rune, size int) {
 	if isHalf(s, 0) {
 		return half(s, 0), halfSize
@@ -65,7 +85,7 @@ func DecodeRune(s string) (r rune, size int) {
 	return utf8.DecodeRuneInString(s)
 }
 
-// DecodeLastRune is [utf8.DecodeLastRuneInString] that gives halves, too.
+// DecodeLastRune is [utf8.DecodeLastRuneInString] that returns halves, too.
 func DecodeLastRune(s string) (r rune, size int) {
 	if at := len(s) - halfSize; at >= 0 && isHalf(s, at) {
 		return half(s, at), halfSize
@@ -73,7 +93,7 @@ func DecodeLastRune(s string) (r rune, size int) {
 	return utf8.DecodeLastRuneInString(s)
 }
 
-// Joined is s in which the halves that stand side by side are one character. Who
+// Joined returns s in which halves that are side by side are one character. Whoever
 // joins strings passes the result through it.
 func Joined(s string) string {
 	at := nextHalf(s, 0)
@@ -99,7 +119,7 @@ func Joined(s string) string {
 	return string(append(dst, s[done:]...))
 }
 
-// Runes gives the characters of s, halves as such.
+// Runes returns the characters of s, halves as such.
 func Runes(s string) []rune {
 	if !HasHalves(s) {
 		return []rune(s)
@@ -137,7 +157,7 @@ func RuneCount(s string) int {
 	return n
 }
 
-// UTF16 gives the UTF-16 units of s.
+// UTF16 returns the UTF-16 units of s.
 func UTF16(s string) []uint16 {
 	if !HasHalves(s) {
 		return utf16.Encode([]rune(s))
@@ -215,7 +235,7 @@ func CompareUTF16(a, b string) int {
 	return int(a[i]) - int(b[i])
 }
 
-// firstUnits gives the UTF-16 units of the first two characters of s, and -1 where
+// firstUnits returns the UTF-16 units of the first two characters of s, and -1 where
 // there are none. A half and the pair that begins with it differ in the second.
 func firstUnits(s string) (units [4]rune) {
 	units = [4]rune{-1, -1, -1, -1}
@@ -245,7 +265,7 @@ func JavaBytes(s string) []byte {
 	return append(dst, s[done:]...)
 }
 
-// EscapeHalves is a text of JSON in which halves stand as they are, with the
+// EscapeHalves returns a text of JSON in which halves are themselves, with the
 // escapes that JSON has for them.
 func EscapeHalves(text string) string {
 	at := nextHalf(text, 0)
@@ -282,8 +302,8 @@ func Valid(s string) bool {
 	return utf8.ValidString(s[done:])
 }
 
-// BetweenHalves gives s in which each part between halves is what change makes of
-// it.
+// BetweenHalves returns s with each part between halves replaced by what change
+// returns for it.
 func BetweenHalves(s string, change func(part string) string) string {
 	at := nextHalf(s, 0)
 	if at < 0 {
@@ -298,8 +318,9 @@ func BetweenHalves(s string, change func(part string) string) string {
 	return string(append(dst, change(s[done:])...))
 }
 
-// Halved is s in which each character of two UTF-16 units is two halves, so that a
-// half is found in it. It is no string of this house until it is [Joined].
+// Halved returns s in which each character of two UTF-16 units is two halves, so that
+// a half is found in it. The result is no valid string of this package until it is
+// [Joined].
 func Halved(s string) string {
 	at := strings.IndexFunc(s, func(r rune) bool { return r > 0xFFFF })
 	if at < 0 {

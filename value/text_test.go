@@ -63,7 +63,7 @@ func TestHalvesInTextThatIsRefused(t *testing.T) {
 	if _, err := value.Decode([]byte(`"` + high + `"`)); err == nil {
 		t.Error("the bytes of a half were taken from outside")
 	}
-	// But a string of this house that holds JSON may.
+	// But a string of this package that holds JSON may.
 	if v, err := value.DecodeString(`["` + high + `","\ud83d` + low + `"]`); err != nil || v.String() != `["\ud83d","😀"]` {
 		t.Errorf("%v, %v", v, err)
 	}

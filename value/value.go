@@ -1,21 +1,35 @@
-// Package value is the one JSON value of the whole house: ordered objects,
-// numbers that keep the text they were written with, and documents that carry
-// their own encoding.
+// Package value is the JSON value used throughout Steppe: ordered objects, numbers
+// that keep the text they were written with, and documents that carry their own
+// encoding.
 //
-// Values are immutable: every constructor takes ownership of what it is given
-// and every change makes a new value, so that a value may be shared by states,
-// branches and executions without a copy and read from any goroutine.
+// Values are immutable: every constructor takes ownership of what it is given and
+// every change makes a new value, so that a value may be shared by states, branches
+// and executions without a copy and read from any goroutine.
 //
-// The package leaves out what the query languages add on top (sequences,
-// functions, loose comparison); it knows one thing more than JSON, the
-// undefined value, which is Go's zero Value.
+//	order, err := value.DecodeString(`{"id":7,"total":1.50,"items":[{"sku":"a"}]}`)
+//	if err != nil {
+//		return err // a *value.SyntaxError with the byte at which it is no JSON
+//	}
+//	id, _ := order.Get("id").Int64()           // 7
+//	sku := order.Get("items").At(0).Get("sku") // a Value of kind String
+//	paid := order.With("paid", value.Of(true)) // order itself is as it was
+//	fmt.Println(id, sku.Str(), paid)           // 7 a {"id":7,"total":1.50,…
+//
+// A member or an item that is not there is undefined, Go's zero Value, on which all
+// methods work: a chain of Get and At needs no checks before its end. Undefined is
+// the one thing that the package knows more than JSON; what the query languages add
+// on top (sequences, functions, loose comparison) is theirs.
+//
+// A [Doc] is a payload on its way through an execution: bytes and value, each made of
+// the other at most once. Texts are UTF-8 that may hold half of a surrogate pair, as
+// JSON may: see text.go's functions, of which [Joined] is the one to know.
 //
 // Stability: promised after 1.0.
 package value
 
 import "strings"
 
-// Kind tells what a [Value] is.
+// Kind says what a [Value] is.
 type Kind uint8
 
 // The kinds. Undefined is the kind of the zero Value: the absence of a value,
@@ -32,7 +46,7 @@ const (
 
 var kindNames = [...]string{"undefined", "null", "boolean", "number", "string", "array", "object"}
 
-// String gives the name of the kind as JSON documents call it: "array".
+// String returns the name of the kind as JSON documents call it: "array".
 func (k Kind) String() string { return kindNames[k] }
 
 // Value is one JSON value, or undefined (the zero Value).
@@ -100,16 +114,16 @@ func (b ArrayBuilder) Add(item *Value) { b.comp.items = append(b.comp.items, *it
 // Value ends the array. The builder must not be used again.
 func (b ArrayBuilder) Value() Value { return Value{kind: Array, comp: b.comp} }
 
-// Kind tells what v is.
+// Kind returns what v is.
 func (v Value) Kind() Kind { return v.kind }
 
 // IsUndefined reports whether v is the zero Value.
 func (v Value) IsUndefined() bool { return v.kind == Undefined }
 
-// Bool gives the boolean that v is, false for any other kind.
+// Bool returns the boolean that v is, false for any other kind.
 func (v Value) Bool() bool { return v.kind == Bool && v.bits != 0 }
 
-// Str gives the string that v is, "" for any other kind.
+// Str returns the string that v is, "" for any other kind.
 func (v Value) Str() string {
 	if v.kind != String {
 		return ""
@@ -126,8 +140,8 @@ func (v Value) Len() int {
 	return len(v.comp.items)
 }
 
-// At gives item i of an array, or the value of member i of an object in
-// document order; undefined when there is none.
+// At returns item i of an array, or the value of member i of an object in document
+// order; undefined when there is none.
 func (v Value) At(i int) Value {
 	if v.comp == nil || i < 0 || i >= len(v.comp.items) {
 		return Value{}
@@ -135,7 +149,7 @@ func (v Value) At(i int) Value {
 	return v.comp.items[i]
 }
 
-// Items gives the items of an array or the values of an object's members, in
+// Items returns the items of an array or the values of an object's members, in
 // document order. The caller must not change the slice.
 func (v Value) Items() []Value {
 	if v.comp == nil {
@@ -166,6 +180,7 @@ func Equal(a, b Value) bool {
 	return true
 }
 
+// equalArrays compares items in order.
 func equalArrays(a, b Value) bool {
 	if a.Len() != b.Len() {
 		return false
@@ -178,6 +193,7 @@ func equalArrays(a, b Value) bool {
 	return true
 }
 
+// equalObjects compares members by name: as many, and each with an equal one.
 func equalObjects(a, b Value) bool {
 	if a.Len() != b.Len() {
 		return false
@@ -191,8 +207,8 @@ func equalObjects(a, b Value) bool {
 	return true
 }
 
-// Shown is String for messages that others read: the beginning, and an ellipsis,
-// of what is longer than size bytes.
+// Shown is String for messages that users read: of what is longer than size bytes it
+// returns the beginning, and an ellipsis.
 func (v Value) Shown(size int) string {
 	if v.kind == Undefined {
 		return "undefined"
@@ -209,7 +225,5 @@ func (v Value) String() string {
 	if v.kind == Undefined {
 		return "undefined"
 	}
-	var b strings.Builder
-	b.Write(v.Append(nil))
-	return b.String()
+	return string(v.Append(nil))
 }
