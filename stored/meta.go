@@ -38,7 +38,9 @@ type Meta struct {
 	Foreign bool `json:",omitempty"`
 }
 
-func (m *Meta) Tenant() catalogue.Tenant { return catalogue.Tenant{Account: m.Account, Region: m.Region} }
+func (m *Meta) Tenant() catalogue.Tenant {
+	return catalogue.Tenant{Account: m.Account, Region: m.Region}
+}
 
 func (m *Meta) MachineARN() string { return m.Tenant().ARN("stateMachine", m.MachineName) }
 
