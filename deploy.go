@@ -31,7 +31,7 @@ func (s *Server) StateMachine(ctx context.Context, name string, kind catalogue.M
 }
 
 func (s *Server) create(ctx context.Context, m catalogue.Machine) (*catalogue.Machine, error) {
-	parsed, err := s.parse(&m)
+	parsed, err := s.parse(ctx, &m)
 	if err != nil {
 		return nil, err
 	}
@@ -50,10 +50,10 @@ func (s *Server) machine(name string, kind catalogue.MachineType, definition str
 }
 
 // parse checks the definition of a machine.
-func (s *Server) parse(m *catalogue.Machine) (*asl.StateMachine, error) {
-	parsed, diagnostics := asl.Runnable([]byte(m.Definition), m.Type == catalogue.Express, offer(s.registry))
-	if parsed == nil {
-		return nil, fmt.Errorf("steppe: state machine %s: %s", m.Name, asl.InvalidDefinition(diagnostics))
+func (s *Server) parse(ctx context.Context, m *catalogue.Machine) (*asl.StateMachine, error) {
+	parsed, err := s.engine.Catalogue().Parse(ctx, m.Definition, m.Type)
+	if err != nil {
+		return nil, fmt.Errorf("steppe: state machine %s: %w", m.Name, err)
 	}
 	return parsed, nil
 }
@@ -97,7 +97,7 @@ func (s *Server) Deploy(ctx context.Context, name, definition string, options ..
 		option(&d)
 	}
 	m := s.machine(name, d.kind, definition)
-	parsed, err := s.parse(&m)
+	parsed, err := s.parse(ctx, &m)
 	if err != nil {
 		return nil, err
 	}

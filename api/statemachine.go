@@ -47,19 +47,12 @@ func (a *api) machine(ctx context.Context, arn string) (*catalogue.Machine, erro
 }
 
 // definition parses a definition and refuses one that cannot run here.
-func (a *api) definition(ctx context.Context, r *server.Request, text string, typ catalogue.MachineType) (parsed *asl.StateMachine, err error) {
-	if waited := a.inTurn(ctx, r, len(text), func() { parsed, err = a.check(text, typ) }); waited != nil {
-		return nil, waited
+func (a *api) definition(ctx context.Context, text string, typ catalogue.MachineType) (*asl.StateMachine, error) {
+	parsed, err := a.Catalogue.Parse(ctx, text, typ)
+	if invalid, ok := errors.AsType[*catalogue.InvalidDefinitionError](err); ok {
+		err = server.Fail("InvalidDefinition", invalid.Error())
 	}
 	return parsed, err
-}
-
-func (a *api) check(text string, typ catalogue.MachineType) (*asl.StateMachine, error) {
-	parsed, diagnostics := asl.Runnable([]byte(text), typ == catalogue.Express, a.offer())
-	if parsed == nil {
-		return nil, server.Fail("InvalidDefinition", asl.InvalidDefinition(diagnostics))
-	}
-	return parsed, nil
 }
 
 func (a *api) createStateMachine(ctx context.Context, r *server.Request) ([]byte, error) {
@@ -90,7 +83,7 @@ func (a *api) createStateMachine(ctx context.Context, r *server.Request) ([]byte
 	if err := configuration(r, &m); err != nil {
 		return nil, err
 	}
-	parsed, err := a.definition(ctx, r, m.Definition, m.Type)
+	parsed, err := a.definition(ctx, m.Definition, m.Type)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +219,7 @@ func (a *api) updated(ctx context.Context, r *server.Request, old *catalogue.Mac
 	if r.Has("definition") {
 		m.Definition = value.EscapeHalves(r.Str("definition"))
 		var err error
-		if parsed, err = a.definition(ctx, r, m.Definition, m.Type); err != nil {
+		if parsed, err = a.definition(ctx, m.Definition, m.Type); err != nil {
 			return m, nil, err
 		}
 	}

@@ -123,8 +123,11 @@ func (e *Engine) forkOf(ctx context.Context, origin *stored.Description, req For
 // beside the machine's own: its number is made of the definition and of what
 // encrypts it.
 func (e *Engine) forkRevision(ctx context.Context, m *stored.Meta, definition string) (uint64, error) {
-	if parsed, diagnostics := asl.Runnable([]byte(definition), false, asl.Offer{Lacks: e.cfg.Integrations.Lacks}); parsed == nil {
-		return 0, &InvalidForkError{asl.InvalidDefinition(diagnostics)}
+	if _, err := e.catalogue.Parse(ctx, definition, catalogue.Standard); err != nil {
+		if invalid, ok := errors.AsType[*catalogue.InvalidDefinitionError](err); ok {
+			err = &InvalidForkError{invalid.Error()}
+		}
+		return 0, err
 	}
 	rev, err := e.catalogue.Revision(ctx, m.RevisionKey())
 	if err != nil {
