@@ -207,7 +207,7 @@ func (p phase) String() string {
 //
 // Between two steps these hold of each live branch, whatever came before. A step may break them
 // while the branch is inside a state. [branch.valid] is their text in Go; builds
-// with the tag "invariants" check it after each step and each replay.
+// with the tag "invariants" check it after each step, and the golden scripts do always.
 //
 //  1. Its number was never another branch's. Branch 0 alone has no parent; the
 //     parent of another one is live, and joining or spawning, ending too after a redrive.
