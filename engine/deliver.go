@@ -409,7 +409,7 @@ func (st *stepping) commit(ctx context.Context) error {
 		t.Stop = st.events[len(st.events)-1].Time()
 		t.Expire = st.l.meta.expiry(t.Stop)
 	} else {
-		t.Wake, t.Busy = waits(x, st.e.token(st.r, &st.l.meta))
+		t.Wake, t.Busy = waits(x)
 	}
 	err := st.send(ctx, &t)
 	if errors.Is(err, store.ErrUnknown) {
@@ -420,11 +420,11 @@ func (st *stepping) commit(ctx context.Context) error {
 
 // waits tells when a running execution wants to be woken, and whether it has
 // something to do before.
-func waits(x *interpreter.Execution, token func(event int64) string) (wake time.Time, busy bool) {
+func waits(x *interpreter.Execution) (wake time.Time, busy bool) {
 	if at := x.Wake(); at != 0 {
 		wake = time.UnixMilli(at)
 	}
-	return wake, x.Ready() || len(x.Pending(token)) > 0
+	return wake, x.Ready() || x.Owes()
 }
 
 // largeCommit is the size from which on commits wait for each other, tenant by
@@ -558,9 +558,12 @@ func (e *Engine) unperformed(l *loaded, r *resident, starting []interpreter.Effe
 
 func (e *Engine) underWay(id store.ExecutionID, effect interpreter.Effect, starting []interpreter.Effect) bool {
 	for i := range starting {
-		if starting[i].Cause == effect.Cause && starting[i].Kind == interpreter.Invoke {
+		if starting[i].Cause == effect.Cause && starting[i].Kind != interpreter.Cancel {
 			return true
 		}
+	}
+	if effect.Kind == interpreter.Await {
+		return e.jobs.has(effectID{id, effect.Cause})
 	}
 	return e.pools.has(id, effect.Cause) || e.activities.has(id, effect.Cause)
 }

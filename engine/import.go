@@ -531,7 +531,7 @@ func (im *importer) commit(ctx context.Context, p *portable, live *interpreter.E
 		t.New.Machine = m.Machine
 	}
 	if r.Status == store.Running {
-		t.Wake, t.Busy = waits(live, func(int64) string { return "" })
+		t.Wake, t.Busy = waits(live)
 	} else {
 		t.Expire = m.expiry(r.Stop)
 	}

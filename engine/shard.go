@@ -154,6 +154,7 @@ func (e *Engine) takeUp(s *shard, running *store.RunningRecord) {
 	if e.suspects.held(running.ID) {
 		return
 	}
+	r.jobs.Store(running.Busy) // it may have one
 	if !running.Wake.IsZero() {
 		e.timers.set(r, running.Wake.UnixMilli())
 	}
@@ -163,13 +164,16 @@ func (e *Engine) takeUp(s *shard, running *store.RunningRecord) {
 	}
 }
 
-// lost forgets a shard that another engine has taken.
+// lost forgets a shard that another engine has taken, and cancels what is performed for
+// its executions: the other engine performs it again, and takes no answer of this one.
 func (e *Engine) lost(s *shard, handle store.Shard) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owned != handle {
 		return
 	}
+	e.jobs.removeAll(func(id store.ExecutionID) bool { return id.Shard() == s.id })
+	e.pools.abandon(s.id)
 	s.owned = nil
 	for id, r := range s.residents {
 		e.timers.clear(r)
@@ -236,6 +240,7 @@ type resident struct {
 	timer timer
 	owed  atomic.Bool // somebody owes it an answer; in virtual time
 	told  atomic.Bool // that it cannot be read
+	jobs  atomic.Bool // it has a job (.sync), or had one: a stop must know of it
 
 	mu      sync.Mutex
 	busy    bool       // a goroutine is at work on it

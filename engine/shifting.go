@@ -26,6 +26,7 @@ const (
 
 // shifts are those under way.
 type shifts struct {
+	e   *Engine
 	mu  sync.Mutex
 	all map[string]*underShift // by their keys in the catalogue
 }
@@ -39,7 +40,7 @@ type underShift struct {
 
 // open takes up the shifts that are under way.
 func (ss *shifts) open(ctx context.Context, e *Engine) error {
-	ss.all = make(map[string]*underShift)
+	ss.e, ss.all = e, make(map[string]*underShift)
 	all, err := e.scanShifts(ctx, shiftPrefix, "", 0)
 	if err != nil {
 		return fmt.Errorf("engine: read shifts: %w", err)
@@ -70,8 +71,8 @@ func (s *Shift) due(now time.Time) time.Time {
 	return s.Next
 }
 
-// next is the earliest time that a shift is due, zero for none.
-func (ss *shifts) next() time.Time {
+// next is the earliest time that a shift is due, in milliseconds since 1970; 0 for none.
+func (ss *shifts) next() int64 {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	var next time.Time
@@ -80,7 +81,10 @@ func (ss *shifts) next() time.Time {
 			next = u.due
 		}
 	}
-	return next
+	if next.IsZero() {
+		return 0
+	}
+	return next.UnixMilli()
 }
 
 // begin takes the shifts that are due, in the order of their keys.
@@ -109,9 +113,10 @@ func (ss *shifts) end(e *Engine, u *underShift, due time.Time) {
 	e.timers.poke()
 }
 
-// shift makes the steps of shifts that are due.
-func (e *Engine) shift(now time.Time) {
-	for _, u := range e.shifts.begin(now) {
+// tick makes the steps of shifts that are due.
+func (ss *shifts) tick(_ context.Context, now time.Time) {
+	e := ss.e
+	for _, u := range ss.begin(now) {
 		e.spawn(func() {
 			due, err := e.stepShift(e.closing, u)
 			if err != nil {

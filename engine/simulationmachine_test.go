@@ -121,7 +121,7 @@ type fake struct {
 	n *node
 }
 
-func (fake) Supports(asl.Resource) bool { return true }
+func (fake) Supports(asl.Resource) error { return nil }
 
 func (f fake) Perform(_ context.Context, task integration.Task) (*value.Doc, error) {
 	f.s.performed(f.n, &task)

@@ -56,7 +56,7 @@ func (e *Engine) Wait(ctx context.Context, arn string) (*Description, error) {
 		end := e.waiters.add(id)
 		r, err := e.store.Execution(ctx, id)
 		if err != nil || r.Status != store.Running {
-			e.waiters.ended(id)
+			e.waiters.leave(id, end)
 			if err != nil {
 				return nil, err
 			}
@@ -68,6 +68,7 @@ func (e *Engine) Wait(ctx context.Context, arn string) (*Description, error) {
 			e.waiters.leave(id, end)
 			return nil, ctx.Err()
 		case <-e.closing.Done():
+			e.waiters.leave(id, end)
 			return nil, errors.Join(ErrNotOwner, e.closing.Err())
 		}
 	}
