@@ -348,7 +348,7 @@ func (s *Server) ready() error {
 	if s.engine.Draining() {
 		return errors.New("the server is about to end")
 	}
-	if db, ok := s.store.(*pebble.DB); ok && db.Full() {
+	if db, ok := s.store.(store.Maintained); ok && db.Full() {
 		return store.ErrFull
 	}
 	return nil
@@ -371,19 +371,19 @@ func (s *Server) Engine() *engine.Engine { return s.engine }
 // Running is how many executions run, those that wait among them.
 func (s *Server) Running() int { return s.engine.Running() }
 
-// Stats tells what the store of a server has written and holds; nothing for one
+// Stats reports what the store of a server has written and holds; nothing for one
 // that keeps everything in memory.
-func (s *Server) Stats() pebble.Stats {
-	if db, ok := s.store.(*pebble.DB); ok {
+func (s *Server) Stats() store.Stats {
+	if db, ok := s.store.(store.Maintained); ok {
 		return db.Stats()
 	}
-	return pebble.Stats{}
+	return store.Stats{}
 }
 
-// Compact writes the data directory anew, without what is obsolete. It is not
+// Compact rewrites the data directory, without what is obsolete. It is not
 // needed, and takes long: the store compacts by itself.
 func (s *Server) Compact(ctx context.Context) error {
-	if db, ok := s.store.(*pebble.DB); ok {
+	if db, ok := s.store.(store.Maintained); ok {
 		return db.Compact(ctx)
 	}
 	return nil

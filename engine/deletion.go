@@ -86,7 +86,7 @@ func (e *Engine) forgetMachines(ctx context.Context, now time.Time) error {
 }
 
 func (e *Engine) forgetRevisions(ctx context.Context, machine uint32, mark store.Entry) error {
-	left, _, err := e.store.List(ctx, store.ListQuery{Machines: []uint32{machine}, Limit: 1})
+	left, _, err := e.store.List(ctx, store.ListQuery{Groups: []uint32{machine}, Limit: 1})
 	if err != nil || len(left) > 0 {
 		return err
 	}
@@ -324,7 +324,7 @@ func (e *Engine) runs(ctx context.Context, machine uint32) (bool, error) {
 	if e.deletions.starts(machine) {
 		return true, nil
 	}
-	list, _, err := e.store.List(ctx, store.ListQuery{Machines: []uint32{machine}, Statuses: []store.Status{store.Running}, Limit: 1})
+	list, _, err := e.store.List(ctx, store.ListQuery{Groups: []uint32{machine}, Statuses: []store.Status{store.Running}, Limit: 1})
 	return len(list) > 0, err
 }
 

@@ -129,7 +129,7 @@ func summary(r *store.Record) (*Description, error) {
 // any. The token, of whoever asked for the page before, is for the next page, ""
 // at the end.
 func (e *Engine) List(ctx context.Context, m *Machine, status store.Status, limit int, token string) ([]*Description, string, error) {
-	q := store.ListQuery{Machines: []uint32{m.Number}, Limit: limit, After: parsePlace(token)}
+	q := store.ListQuery{Groups: []uint32{m.Number}, Limit: limit, After: parsePlace(token)}
 	if status != 0 {
 		q.Statuses = []store.Status{status}
 	}
@@ -142,7 +142,7 @@ func (e *Engine) List(ctx context.Context, m *Machine, status store.Status, limi
 func (e *Engine) ListQualified(ctx context.Context, m *Machine, arn string, status store.Status, limit int, token string) ([]*Description, string, error) {
 	q := store.ListQuery{Term: qualifierTerm(m.Number, arn), Limit: limit, After: parsePlace(token)}
 	return e.list(ctx, q, func(r *store.Record, d *Description) bool {
-		return r.Machine == m.Number && (d.VersionARN == arn || d.AliasARN == arn) && (status == 0 || r.Status == status)
+		return r.Group == m.Number && (d.VersionARN == arn || d.AliasARN == arn) && (status == 0 || r.Status == status)
 	})
 }
 

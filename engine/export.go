@@ -308,7 +308,7 @@ func (e *Engine) portable(ctx context.Context, r *store.Record, m *meta) (*porta
 		return nil, fmt.Errorf("%w: of its %d events %d are there", errUnreadable, r.Last, len(events))
 	}
 	p := &portable{meta: *m, record: *r, events: events[:r.Last]} // it may have gone on since
-	p.record.Machine, p.record.Meta = 0, nil
+	p.record.Group, p.record.Meta = 0, nil
 	return p, nil
 }
 

@@ -140,7 +140,7 @@ func newImporter(ctx context.Context, s store.Store, opts ImportOptions) (*impor
 	im.shards = make([]store.Shard, s.Shards())
 	for i := range im.shards {
 		var err error
-		if im.shards[i], err = s.Acquire(ctx, store.ShardID(i), "import"); err != nil {
+		if im.shards[i], err = s.Acquire(ctx, store.ShardID(i), store.Owner{Name: "import"}); err != nil {
 			return nil, errors.Join(err, im.release())
 		}
 	}
@@ -528,7 +528,7 @@ func (im *importer) commit(ctx context.Context, p *portable, live *interpreter.E
 		Chunk: chunks[len(chunks)-1], Earlier: chunks[:len(chunks)-1], Terms: im.e.allTerms(m, p.events),
 	}
 	if m.Type != Express {
-		t.New.Machine = m.Machine
+		t.New.Group = m.Machine
 	}
 	if r.Status == store.Running {
 		t.Wake, t.Busy = waits(live)

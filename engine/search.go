@@ -194,7 +194,7 @@ func (s *search) pick(ctx context.Context, ids []store.ExecutionID) error {
 // follow from the lists of their machines.
 func (s *search) walk(ctx context.Context) error {
 	term, since := s.term()
-	plain := store.ListQuery{Machines: s.numbers, Statuses: s.Statuses, From: s.From, To: s.To}
+	plain := store.ListQuery{Groups: s.numbers, Statuses: s.Statuses, From: s.From, To: s.To}
 	if term == (store.Term{}) {
 		_, err := s.walkLists(ctx, plain)
 		return err
@@ -206,7 +206,7 @@ func (s *search) walk(ctx context.Context) error {
 	lists := []store.ListQuery{indexed}
 	if len(s.encrypted) > 0 {
 		encrypted := plain
-		encrypted.Machines, encrypted.From = s.encrypted, indexed.From
+		encrypted.Groups, encrypted.From = s.encrypted, indexed.From
 		lists = append(lists, encrypted)
 	}
 	if full, err := s.walkLists(ctx, lists...); err != nil || full || !since.After(s.From) {
@@ -313,7 +313,7 @@ func (l *lister) skip(id store.ExecutionID) {
 func (s *search) look(ctx context.Context, r *store.Record) (full bool, err error) {
 	s.found.Looked++
 	var d *Description
-	if s.machines[r.Machine] {
+	if s.machines[r.Group] {
 		d, err = s.holds(ctx, r)
 	}
 	if errors.Is(err, store.ErrNotFound) {

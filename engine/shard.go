@@ -92,7 +92,7 @@ func (e *Engine) acquireAll(ctx context.Context) error {
 }
 
 func (e *Engine) acquire(ctx context.Context, s *shard) error {
-	handle, err := e.store.Acquire(ctx, s.id, e.cfg.Owner)
+	handle, err := e.store.Acquire(ctx, s.id, store.Owner{Name: e.cfg.Owner})
 	if err != nil {
 		return fmt.Errorf("engine: acquire shard %d: %w", s.id, err)
 	}

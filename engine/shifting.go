@@ -202,7 +202,7 @@ func (e *Engine) tally(ctx context.Context, s *Shift, c *tallying) (Tally, error
 	var fresh, closed Tally
 	_, err := e.visit(ctx, func(r *store.Record) (bool, error) {
 		d, err := summary(r)
-		if err != nil || r.Machine != s.Number || d.AliasARN != s.AliasARN() {
+		if err != nil || r.Group != s.Number || d.AliasARN != s.AliasARN() {
 			return false, err
 		}
 		one := Tally{Executions: 1}

@@ -53,7 +53,7 @@ func (s *simulation) checkExpress(x *known) {
 func (s *simulation) checkList(number uint32) {
 	var before *store.Record
 	listed := 0
-	query := store.ListQuery{Machines: []uint32{number}, Limit: 3}
+	query := store.ListQuery{Groups: []uint32{number}, Limit: 3}
 	for more := true; more; {
 		var (
 			page []store.Record
@@ -243,7 +243,7 @@ func (s *simulation) checkEmpty() {
 		}
 	}
 	for number := range s.truth.machines {
-		if left, _, err := s.base.List(s.ctx, store.ListQuery{Machines: []uint32{number}}); err != nil || len(left) > 0 {
+		if left, _, err := s.base.List(s.ctx, store.ListQuery{Groups: []uint32{number}}); err != nil || len(left) > 0 {
 			s.wrong("%d executions are left in the list of machine %d, %v", len(left), number, err)
 		}
 	}

@@ -90,7 +90,7 @@ func (st *nodeStore) write(write func() error, aside func(), lost error) error {
 }
 
 // Acquire makes the engine the owner of a shard.
-func (st *nodeStore) Acquire(ctx context.Context, id store.ShardID, owner string) (store.Shard, error) {
+func (st *nodeStore) Acquire(ctx context.Context, id store.ShardID, owner store.Owner) (store.Shard, error) {
 	if st.n.dead {
 		return nil, store.ErrClosed
 	}

@@ -84,7 +84,7 @@ func (t *truth) transferred() {
 			return
 		}
 		x.machine = decodeAs[executionMeta](t.s, r.Meta).Machine
-		t.machines[r.Machine] = true
+		t.machines[r.Group] = true
 	}
 }
 
@@ -108,7 +108,7 @@ func (t *truth) begin(tr *store.Transition) *known {
 		t.s.wrong("%s was started a second time", x.arn)
 	}
 	t.executions[x.id], t.byARN[x.arn] = x, x
-	t.scopes[tr.New.Key.Scope], t.machines[tr.New.Machine] = true, true
+	t.scopes[tr.New.Key.Scope], t.machines[tr.New.Group] = true, true
 	return x
 }
 

@@ -253,7 +253,7 @@ func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameK
 	r.id = e.newID(s.id, now)
 	st.new = &store.NewExecution{Key: key, Unnamed: req.Name == "" || m.Type == Express, Start: now, Meta: encoded}
 	if m.Type != Express {
-		st.new.Machine = m.Machine
+		st.new.Group = m.Machine
 	}
 	x, out, err := req.begin(m.info(), st)
 	if err != nil {

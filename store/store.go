@@ -29,7 +29,7 @@ var (
 	// is worthless, and no effect of the refused transition may be performed.
 	ErrFenced = errors.New("store: fenced: the shard has another owner")
 	// ErrUnknown: the outcome of a commit is not known; it may or may not be
-	// durable. The owner acquires the shard anew and reads what is true.
+	// durable. The owner acquires the shard again and reads what is true.
 	ErrUnknown = errors.New("store: outcome of the commit is unknown")
 	// ErrBusy: back-pressure, nothing was written; the caller slows down.
 	ErrBusy = errors.New("store: busy")
@@ -78,7 +78,7 @@ func (id ExecutionID) Start() time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) & (1<<48 - 1)))
 }
 
-// Status is the life of an execution as the API tells it.
+// Status is the life of an execution as the API reports it.
 type Status uint8
 
 // The statuses. Running is the only one that is not final but for a redrive.
@@ -120,15 +120,33 @@ func StatusOf(name string) Status {
 // Store is one open database. All methods may be called from any goroutine.
 // Times are kept to the millisecond.
 type Store interface {
+	Executions
+	Catalogue
+	Tables
+
 	// Shards is the number of shards.
 	Shards() int
 	// Acquire makes the caller the owner of a shard: its epoch grows by one,
-	// durably, and every earlier handle of the shard is fenced.
-	Acquire(ctx context.Context, shard ShardID, owner string) (Shard, error)
+	// durably, and every earlier handle of the shard is fenced. Name and address of
+	// the owner are kept with the epoch. ErrNotFound: there is no such shard.
+	Acquire(ctx context.Context, shard ShardID, owner Owner) (Shard, error)
+	// Owners reads who owns the shards, in their order, one entry for each shard. It
+	// is advice: an owner may have died, or lose the shard while it is being read.
+	Owners(ctx context.Context) ([]Ownership, error)
 
-	// Execution reads the record of an execution. Like all reads it may be
-	// asked on any node, is never fenced, and sees every commit that returned
-	// before it began. ErrNotFound.
+	// Retain deletes executions whose Expire is not after the given time, at
+	// most max of them, with their history, names and terms, and returns their
+	// ids. Letters that they sent stay: they are still owed.
+	Retain(ctx context.Context, now time.Time, max int) ([]ExecutionID, error)
+	// Close releases the store. Commits in flight end first.
+	Close() error
+}
+
+// Executions is what can be read of executions, whoever owns their shards. Reads
+// may be asked on any node, are never fenced, and see every commit that returned
+// before they began.
+type Executions interface {
+	// Execution reads the record of an execution. ErrNotFound.
 	Execution(ctx context.Context, id ExecutionID) (*Record, error)
 	// Executions reads the records of all executions in the order of their
 	// ids, at most limit of them (0: all) after the given one.
@@ -143,12 +161,15 @@ type Store interface {
 	// hold events from number from on (up to from, when reverse), at most
 	// limit chunks (0: all). An unknown execution has none.
 	History(ctx context.Context, id ExecutionID, from int64, limit int, reverse bool) ([]Chunk, error)
-	// List gives the records of executions, newest start first (those of one
+	// List returns the records of executions, newest start first (those of one
 	// millisecond by their swapped ids), and whether there are more. The next
 	// page is the one after the last record's place. Pages never repeat or
 	// skip an execution that did not change between them.
 	List(ctx context.Context, q ListQuery) (page []Record, more bool, err error)
+}
 
+// Catalogue keeps named, versioned values: state machines, activities, tags.
+type Catalogue interface {
 	// Get reads a catalogue entry. ErrNotFound.
 	Get(ctx context.Context, key string) (Entry, error)
 	// Scan reads up to limit (0: all) catalogue entries whose key has the
@@ -158,16 +179,25 @@ type Store interface {
 	// version its entry must have, 0 for one that must not exist yet; versions
 	// count from 1 and start again after a deletion. ErrVersion.
 	Put(ctx context.Context, edits ...Edit) error
-
-	// Retain deletes executions whose Expire is not after the given time, at
-	// most max of them, with their history, names and terms, and gives their
-	// ids.
-	Retain(ctx context.Context, now time.Time, max int) ([]ExecutionID, error)
-	// Close releases the store. Commits in flight end first.
-	Close() error
 }
 
-// Shard is the right to commit to a shard, as long as nobody else acquires it.
+// Owner is who owns a shard, as it says itself.
+type Owner struct {
+	// Name tells it from other owners; Address is where other nodes reach it. Each
+	// may be empty.
+	Name, Address string
+}
+
+// Ownership is who acquired a shard last.
+type Ownership struct {
+	Shard ShardID
+	// Epoch is that of the last ownership, 0 when the shard was never acquired.
+	Epoch uint64
+	// Owner is zero when the shard was never acquired, or was released since.
+	Owner Owner
+}
+
+// Shard is the right to commit to a shard, until another owner acquires it.
 type Shard interface {
 	// ID is the shard's number.
 	ID() ShardID
@@ -176,13 +206,24 @@ type Shard interface {
 	// Running reads the running executions of the shard in the order of their
 	// ids, at most limit of them (0: all) after the given one.
 	Running(ctx context.Context, after ExecutionID, limit int) ([]RunningRecord, error)
+	// Letters reads the letters of the shard that were not taken, in the order of
+	// [LetterID.Compare], at most limit of them (0: all) after the given one. It sees
+	// every commit that returned before it began. Letters of commits under way may be
+	// missing, and may come to stand before those that were read: an owner reads the
+	// letters of former owners when it acquires the shard, and knows its own.
+	Letters(ctx context.Context, after LetterID, limit int) ([]Letter, error)
+	// Take deletes letters of the shard, all or none, durably before it returns.
+	// Those that are not there are passed over, so it may be tried again.
+	// ErrFenced, also for letters of another shard; ErrUnknown.
+	Take(ctx context.Context, ids ...LetterID) error
 	// Commit makes one transition durable, all or nothing, before it returns.
 	// It is called by thousands of goroutines at once, at most one for each
 	// execution; the store makes one fsync or round trip of those that wait.
 	// The store does not keep t or its slices after it returned.
 	// ErrFenced, ErrUnknown, ErrBusy, ErrFull, ErrExists.
 	Commit(ctx context.Context, t *Transition) error
-	// Release gives the shard up: this handle is fenced.
+	// Release gives the shard up: this handle is fenced, and the shard has no owner
+	// until the next one acquires it.
 	Release(ctx context.Context) error
 }
 
@@ -238,6 +279,13 @@ type Transition struct {
 	// Redrives is the number of redrives so far, Redriven the last one's time.
 	Redrives int
 	Redriven time.Time
+	// Send are the letters of the step. They are there if and only if it is. They are
+	// kept when the execution ends, and when it is forgotten.
+	Send []Letter
+	// Taken are letters of this execution's shard, whoever sent them, whose effect the
+	// step is: they are deleted with it. Those that are not there are passed over. A
+	// step that takes a letter of another shard is refused with ErrFenced.
+	Taken []LetterID
 	// Hurry tells that the transition is not to be refused with ErrBusy because it
 	// is large: somebody waits for it.
 	Hurry bool
@@ -268,10 +316,10 @@ type NewExecution struct {
 	// no check is needed, but the execution can be looked up by it all the same.
 	Key     NameKey
 	Unnamed bool
-	// Machine groups executions for List: the state machine's number in the
-	// catalogue. 0 leaves the execution out of all lists.
-	Machine uint32
-	Start   time.Time
+	// Group is the list that the execution is in, a number from one counter of the
+	// engine for each state machine and each map run. 0 leaves it out of all lists.
+	Group uint32
+	Start time.Time
 	// Meta is kept for the engine: ARNs and what else Describe needs.
 	Meta []byte
 }
@@ -279,7 +327,7 @@ type NewExecution struct {
 // Record is what a store knows of an execution beside its history.
 type Record struct {
 	ID       ExecutionID
-	Machine  uint32
+	Group    uint32
 	Status   Status
 	Start    time.Time
 	Stop     time.Time // zero while it is running
@@ -297,12 +345,12 @@ type RunningRecord struct {
 	Busy bool
 }
 
-// ListQuery selects executions: those of some machines in some statuses, or
-// those that have a term, whatever their machine and status.
+// ListQuery selects executions: those of some groups in some statuses, or
+// those that have a term, whatever their group and status.
 type ListQuery struct {
-	Machines []uint32
+	Groups   []uint32
 	Statuses []Status // none: any
-	Term     Term     // zero: by machines
+	Term     Term     // zero: by groups
 	// From and To bound the start: From <= start < To. Zero is no bound.
 	From, To time.Time
 	Limit    int    // at most; 0: 100
@@ -325,9 +373,29 @@ type Entry struct {
 	Value   []byte
 }
 
+// Maintained is a store that takes space on a disk.
+type Maintained interface {
+	// Stats reports what the store has written and holds.
+	Stats() Stats
+	// Full reports whether the disk is nearly full: new executions are refused with
+	// ErrFull.
+	Full() bool
+	// Compact rewrites all that is stored, without what is obsolete. It is not
+	// needed, and takes long: a store compacts by itself.
+	Compact(ctx context.Context) error
+}
+
+// Stats is what a store has written and holds, in bytes.
+type Stats struct {
+	// WALBytes is the size of all records written to the log, before fsync.
+	WALBytes uint64
+	// DiskBytes is the space that the store takes on the disk.
+	DiskBytes uint64
+}
+
 // Marker is a store that keeps marks.
 type Marker interface {
-	// Marks gives the marks of this store; always the same ones.
+	// Marks returns the marks of this store; always the same ones.
 	Marks() Marks
 }
 

@@ -3,9 +3,9 @@ package store
 import "context"
 
 // Tables is what a store keeps beside executions and the catalogue: sorted parts,
-// each of which belongs to one service and is read and written by nobody else.
+// each of which belongs to one service, the only one that reads and writes it.
 type Tables interface {
-	// Table gives the part of that name: 1 to 32 of [a-z0-9-]. It is empty until
+	// Table returns the part of that name: 1 to 32 of [a-z0-9-]. It is empty until
 	// something is written into it, and has the same rows whenever it is asked for.
 	Table(name string) Table
 }

@@ -42,12 +42,13 @@ type Store struct {
 
 	mu         sync.Mutex
 	closed     bool
-	epochs     []uint64
+	owners     []store.Ownership
 	executions map[store.ExecutionID]*execution
 	names      map[store.NameKey]store.ExecutionID
-	machines   map[uint32]*list
+	groups     map[uint32]*list
 	terms      map[store.Term]*list
 	running    []map[store.ExecutionID]bool
+	letters    []map[store.LetterID]store.Letter
 	catalogue  map[string]store.Entry
 	keys       []string // of the catalogue, sorted
 	tables     map[string]*table
@@ -63,7 +64,7 @@ type execution struct {
 	chunks []store.Chunk
 }
 
-// list holds the executions of a state machine or of a term, oldest first.
+// list holds the executions of a group or of a term, oldest first.
 type list []store.ExecutionID
 
 // New makes an empty store.
@@ -72,13 +73,15 @@ func New(opts Options) *Store {
 		opts.Shards = 16
 	}
 	s := &Store{
-		opts: opts, epochs: make([]uint64, opts.Shards),
+		opts: opts, owners: make([]store.Ownership, opts.Shards),
 		executions: make(map[store.ExecutionID]*execution), names: make(map[store.NameKey]store.ExecutionID),
-		machines: make(map[uint32]*list), terms: make(map[store.Term]*list), catalogue: make(map[string]store.Entry),
-		running: make([]map[store.ExecutionID]bool, opts.Shards),
+		groups: make(map[uint32]*list), terms: make(map[store.Term]*list), catalogue: make(map[string]store.Entry),
+		running: make([]map[store.ExecutionID]bool, opts.Shards), letters: make([]map[store.LetterID]store.Letter, opts.Shards),
 	}
 	for i := range s.running {
 		s.running[i] = make(map[store.ExecutionID]bool)
+		s.letters[i] = make(map[store.LetterID]store.Letter)
+		s.owners[i].Shard = store.ShardID(i)
 	}
 	return s
 }
@@ -97,17 +100,29 @@ func (s *Store) lock() (func(), error) {
 func (s *Store) Shards() int { return s.opts.Shards }
 
 // Acquire makes the caller the owner of a shard.
-func (s *Store) Acquire(_ context.Context, id store.ShardID, _ string) (store.Shard, error) {
+func (s *Store) Acquire(_ context.Context, id store.ShardID, owner store.Owner) (store.Shard, error) {
 	unlock, err := s.lock()
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if int(id) >= len(s.epochs) {
+	if int(id) >= len(s.owners) {
 		return nil, store.ErrNotFound
 	}
-	s.epochs[id]++
-	return &shard{s, id, s.epochs[id]}, nil
+	o := &s.owners[id]
+	o.Epoch++
+	o.Owner = owner
+	return &shard{s, id, o.Epoch}, nil
+}
+
+// Owners reads who owns the shards.
+func (s *Store) Owners(context.Context) ([]store.Ownership, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return slices.Clone(s.owners), nil
 }
 
 // Execution reads the record of an execution.
@@ -205,7 +220,7 @@ func (s *Store) History(_ context.Context, id store.ExecutionID, from int64, lim
 	return found, nil
 }
 
-// List gives executions, newest start first.
+// List returns executions, newest start first.
 func (s *Store) List(_ context.Context, q store.ListQuery) ([]store.Record, bool, error) {
 	unlock, err := s.lock()
 	if err != nil {
@@ -234,7 +249,7 @@ func (s *Store) List(_ context.Context, q store.ListQuery) ([]store.Record, bool
 	return page, false, nil
 }
 
-// selected gives the executions of a query's lists, newest first.
+// selected returns the executions of a query's lists, newest first.
 func (s *Store) selected(q *store.ListQuery) []store.ExecutionID {
 	var ids []store.ExecutionID
 	if q.Term != (store.Term{}) {
@@ -242,13 +257,13 @@ func (s *Store) selected(q *store.ListQuery) []store.ExecutionID {
 			ids = slices.Clone(*l)
 		}
 	} else {
-		for _, machine := range q.Machines {
-			if l := s.machines[machine]; l != nil {
+		for _, group := range q.Groups {
+			if l := s.groups[group]; l != nil {
 				ids = append(ids, *l...)
 			}
 		}
 	}
-	if len(q.Machines) > 1 {
+	if len(q.Groups) > 1 {
 		slices.SortFunc(ids, func(a, b store.ExecutionID) int { return s.compare(a, &s.executions[b].record) })
 	}
 	slices.Reverse(ids)
@@ -349,9 +364,9 @@ func (s *Store) Retain(_ context.Context, now time.Time, limit int) ([]store.Exe
 }
 
 func (s *Store) forget(id store.ExecutionID, x *execution) {
-	s.take(s.machines[x.record.Machine], x)
+	s.leave(s.groups[x.record.Group], x)
 	for _, term := range x.terms {
-		s.take(s.terms[term], x)
+		s.leave(s.terms[term], x)
 	}
 	if s.names[x.key] == id {
 		delete(s.names, x.key)
@@ -359,8 +374,8 @@ func (s *Store) forget(id store.ExecutionID, x *execution) {
 	delete(s.executions, id)
 }
 
-// take takes an execution out of a list.
-func (s *Store) take(l *list, x *execution) {
+// leave takes an execution out of a list.
+func (s *Store) leave(l *list, x *execution) {
 	if l == nil {
 		return
 	}
@@ -387,7 +402,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Marks gives marks that end with the process, so that there is never one left.
+// Marks returns marks that end with the process, so that there is never one left.
 func (s *Store) Marks() store.Marks { return marks{} }
 
 type marks struct{}
@@ -459,7 +474,7 @@ func (h *shard) Commit(_ context.Context, t *store.Transition) error {
 
 func (h *shard) commit(t *store.Transition) error {
 	s := h.store
-	if s.epochs[h.id] != h.epoch || t.Execution.Shard() != h.id {
+	if s.owners[h.id].Epoch != h.epoch || t.Execution.Shard() != h.id || !h.holds(t.Taken) {
 		return store.ErrFenced
 	}
 	x := s.executions[t.Execution]
@@ -493,6 +508,8 @@ func (h *shard) commit(t *store.Transition) error {
 			s.terms[term] = s.enter(s.terms[term], x)
 		}
 	}
+	s.take(t.Taken)
+	s.post(t)
 	if t.Status == store.Running {
 		s.running[h.id][t.Execution] = true
 	} else {
@@ -511,11 +528,11 @@ func toMillis(at time.Time) time.Time {
 
 func (s *Store) create(t *store.Transition) *execution {
 	n := t.New
-	x := &execution{key: n.Key, record: store.Record{ID: t.Execution, Machine: n.Machine, Start: toMillis(n.Start), Meta: bytes.Clone(n.Meta)}}
+	x := &execution{key: n.Key, record: store.Record{ID: t.Execution, Group: n.Group, Start: toMillis(n.Start), Meta: bytes.Clone(n.Meta)}}
 	s.executions[t.Execution] = x
 	s.names[n.Key] = t.Execution
-	if n.Machine != 0 {
-		s.machines[n.Machine] = s.enter(s.machines[n.Machine], x)
+	if n.Group != 0 {
+		s.groups[n.Group] = s.enter(s.groups[n.Group], x)
 	}
 	return x
 }
@@ -527,8 +544,9 @@ func (h *shard) Release(context.Context) error {
 		return nil //nolint:nilerr // a closed store has no owners
 	}
 	defer unlock()
-	if h.store.epochs[h.id] == h.epoch {
-		h.store.epochs[h.id]++
+	if o := &h.store.owners[h.id]; o.Epoch == h.epoch {
+		o.Epoch++
+		o.Owner = store.Owner{}
 	}
 	return nil
 }

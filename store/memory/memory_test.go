@@ -16,7 +16,7 @@ func TestStore(t *testing.T) {
 func TestFaults(t *testing.T) {
 	fault := memory.None
 	s := memory.New(memory.Options{Fault: func(*store.Transition) memory.Fault { return fault }})
-	h, err := s.Acquire(t.Context(), 0, "")
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,5 +46,5 @@ func TestFaults(t *testing.T) {
 }
 
 func TestTables(t *testing.T) {
-	storetest.RunTables(t, func(*testing.T, string) storetest.TableStore { return memory.New(memory.Options{}) }, false)
+	storetest.RunTables(t, func(*testing.T, string) store.Store { return memory.New(memory.Options{}) }, false)
 }

@@ -15,7 +15,7 @@ type table struct {
 	keys []string // sorted
 }
 
-// Table gives the part of that name.
+// Table returns the part of that name.
 func (s *Store) Table(name string) store.Table {
 	s.mu.Lock()
 	defer s.mu.Unlock()

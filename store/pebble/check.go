@@ -60,7 +60,7 @@ type check struct {
 
 // footprint is which other keys an execution must have, and has.
 type footprint struct {
-	machine               uint32
+	group                 uint32
 	status                store.Status
 	start, expire         time.Time
 	name                  uint64
@@ -213,8 +213,8 @@ func (c *check) execution(key []byte, r *record, chunks, running *cursor) error 
 		c.wrong(key, "the history ends with event %d, and the record says %d", next-1, r.Last)
 	}
 	c.seen[r.ID] = &footprint{
-		machine: r.Machine, status: r.Status, start: r.Start, expire: r.expire, name: nameHash(nameKey(r.key)), terms: len(r.terms),
-		listed: r.Machine == 0, kept: r.expire.IsZero(),
+		group: r.Group, status: r.Status, start: r.Start, expire: r.expire, name: nameHash(nameKey(r.key)), terms: len(r.terms),
+		listed: r.Group == 0, kept: r.expire.IsZero(),
 	}
 	c.visit(r.Record, history)
 	return nil
@@ -243,7 +243,7 @@ func (c *check) lists() error {
 			c.wrong(key, "the execution is not there")
 			return nil
 		}
-		if !bytes.HasPrefix(key, listPrefix(x.machine, x.status)) || start.UnixMilli() != x.start.UnixMilli() || x.listed {
+		if !bytes.HasPrefix(key, listPrefix(x.group, x.status)) || start.UnixMilli() != x.start.UnixMilli() || x.listed {
 			c.wrong(key, "the execution belongs to another list")
 		}
 		x.listed = true

@@ -92,7 +92,7 @@ func remove(prefix string) func(*cockroach.DB, func(string) []byte) error {
 // fill commits three executions, the first of them running.
 func fill(t *testing.T, s *pebble.DB) {
 	t.Helper()
-	h, err := s.Acquire(t.Context(), 0, "")
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func fill(t *testing.T, s *pebble.DB) {
 		binary.BigEndian.PutUint64(id[8:], uint64(i))
 		first := &store.Transition{
 			Execution: id, Status: store.Running, Chunk: store.Chunk{First: 1, Last: 2, Data: []byte("two")},
-			New:   &store.NewExecution{Key: store.NameKey{Name: string(rune('a' + i))}, Machine: 1, Start: at},
+			New:   &store.NewExecution{Key: store.NameKey{Name: string(rune('a' + i))}, Group: 1, Start: at},
 			Terms: []store.Term{{1}},
 		}
 		if err := h.Commit(t.Context(), first); err != nil {

@@ -29,10 +29,21 @@ func (h *shard) Epoch() uint64 { return h.epoch }
 
 // Release gives the shard up.
 func (h *shard) Release(context.Context) error {
+	if !h.store.enter() {
+		return nil // a closed store has no owners
+	}
+	defer h.store.leave()
 	h.state.mu.Lock()
 	defer h.state.mu.Unlock()
-	if h.state.epoch == h.epoch {
-		h.state.epoch++ // the next owner writes a higher one
+	if h.state.epoch != h.epoch {
+		return nil
+	}
+	h.state.epoch++
+	h.state.owner = store.Owner{}
+	// Not synced: what comes back after a crash is an owner that is not there any
+	// more, as after every crash.
+	if err := h.store.db.Set(epochKey(h.id), encodeOwnership(h.state.epoch, h.state.owner), cockroach.NoSync); err != nil {
+		return fmt.Errorf("store: release shard %d: %w", h.id, err)
 	}
 	return nil
 }
@@ -102,7 +113,7 @@ func (h *shard) Commit(_ context.Context, t *store.Transition) error {
 	}
 	h.state.mu.RLock()
 	defer h.state.mu.RUnlock()
-	if h.state.epoch != h.epoch || t.Execution.Shard() != h.id {
+	if h.state.epoch != h.epoch || t.Execution.Shard() != h.id || !h.holds(t.Taken) {
 		return store.ErrFenced
 	}
 	batch := s.db.NewBatch()
@@ -120,6 +131,11 @@ func (h *shard) Commit(_ context.Context, t *store.Transition) error {
 	more, err := s.write(batch, t)
 	if err != nil {
 		return err
+	}
+	if len(t.Send)+len(t.Taken) > 0 {
+		if err := writeLetters(batch, t); err != nil {
+			return err
+		}
 	}
 	err = batch.Commit(s.sync)
 	s.space.running.Add(more)
@@ -201,7 +217,7 @@ func (s *DB) writeNew(batch *cockroach.Batch, t *store.Transition) (more int64, 
 	if !t.Follows(0) {
 		return 0, store.ErrFenced
 	}
-	r := record{Record: store.Record{Machine: t.New.Machine, Start: t.New.Start, Meta: t.New.Meta}, key: t.New.Key}
+	r := record{Record: store.Record{Group: t.New.Group, Start: t.New.Start, Meta: t.New.Meta}, key: t.New.Key}
 	if t.Status == store.Running {
 		more = int64(len(t.Chunk.Data))
 		for i := range t.Earlier {
@@ -239,8 +255,8 @@ func (s *DB) writeStatus(batch *cockroach.Batch, t *store.Transition, running bo
 	if !running && !t.Follows(r.Last) {
 		return 0, store.ErrFenced
 	}
-	if r.Machine != 0 && r.Status != t.Status {
-		if err := batch.Delete(listKey(r.Machine, r.Status, r.Start, t.Execution), nil); err != nil {
+	if r.Group != 0 && r.Status != t.Status {
+		if err := batch.Delete(listKey(r.Group, r.Status, r.Start, t.Execution), nil); err != nil {
 			return 0, wrap(err)
 		}
 	}
@@ -270,8 +286,8 @@ func (s *DB) writeRecord(batch *cockroach.Batch, t *store.Transition, r *record,
 		batch.Set(recordKey(t.Execution), r.encode(), nil),
 		batch.Set(chunkKey(t.Execution, t.Chunk.First), encodeChunk(&t.Chunk), nil),
 	)
-	if r.Machine != 0 {
-		err = errors.Join(err, batch.Set(listKey(r.Machine, r.Status, r.Start, t.Execution), nil, nil))
+	if r.Group != 0 {
+		err = errors.Join(err, batch.Set(listKey(r.Group, r.Status, r.Start, t.Execution), nil, nil))
 	}
 	switch {
 	case t.Status == store.Running:

@@ -78,7 +78,7 @@ func leave(t *testing.T, clean bool) damageable {
 	live := vfs.NewMem()
 	for round := range 4 {
 		s := open(t, "data", pebble.Options{FS: live})
-		h, err := s.Acquire(t.Context(), 0, "")
+		h, err := s.Acquire(t.Context(), 0, store.Owner{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,7 +267,7 @@ func copied(t *testing.T, seed uint64, found map[string]int) {
 	t.Helper()
 	live := vfs.NewMem()
 	s := open(t, "data", pebble.Options{FS: live})
-	h, err := s.Acquire(t.Context(), 0, "")
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}

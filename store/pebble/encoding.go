@@ -15,6 +15,7 @@ const (
 	prefixChunk     = 'h'
 	prefixList      = 'l'
 	prefixName      = 'n'
+	prefixLetter    = 'o'
 	prefixTerm      = 'q'
 	prefixRetention = 'r'
 	prefixEpoch     = 's'
@@ -49,10 +50,10 @@ func nameKey(key store.NameKey) []byte {
 	return append(append(append(b, prefixName), key.Scope[:]...), key.Name...)
 }
 
-// listKey orders the executions of a machine and status by start and swapped id,
+// listKey orders the executions of a group and status by start and swapped id,
 // the newest first.
-func listKey(machine uint32, status store.Status, start time.Time, id store.ExecutionID) []byte {
-	return appendPlace(listPrefix(machine, status), start, id)
+func listKey(group uint32, status store.Status, start time.Time, id store.ExecutionID) []byte {
+	return appendPlace(listPrefix(group, status), start, id)
 }
 
 // termKey orders the executions that have a term in the same way.
@@ -92,9 +93,9 @@ func appendStart(b []byte, start time.Time) []byte {
 	return appendUint64(b, ^uint64(start.UnixMilli()))
 }
 
-func listPrefix(machine uint32, status store.Status) []byte {
+func listPrefix(group uint32, status store.Status) []byte {
 	b := make([]byte, 0, 1+4+1+placeSize)
-	b = binary.BigEndian.AppendUint32(append(b, prefixList), machine)
+	b = binary.BigEndian.AppendUint32(append(b, prefixList), group)
 	return append(b, byte(status))
 }
 
@@ -146,7 +147,7 @@ func fromMillis(n int64) time.Time {
 func (r *record) encode() []byte {
 	b := make([]byte, 0, 80+len(r.key.Name)+len(r.terms)*len(store.Term{})+len(r.Meta))
 	b = append(b, recordVersion, byte(r.Status))
-	b = binary.AppendUvarint(b, uint64(r.Machine))
+	b = binary.AppendUvarint(b, uint64(r.Group))
 	b = binary.AppendVarint(b, millis(r.Start))
 	b = binary.AppendVarint(b, millis(r.Stop))
 	b = binary.AppendVarint(b, r.Last)
@@ -170,7 +171,7 @@ func decodeRecord(id store.ExecutionID, b []byte) (*record, error) {
 	r := &record{}
 	r.ID, r.Status = id, store.Status(b[1])
 	d := reader{b: b[2:]}
-	r.Machine = uint32(d.uint())
+	r.Group = uint32(d.uint())
 	r.Start, r.Stop = fromMillis(d.int()), fromMillis(d.int())
 	r.Last = d.int()
 	r.Redrives = int(d.uint())
@@ -216,6 +217,31 @@ func decodeRunning(id store.ExecutionID, b []byte) (r store.RunningRecord, size 
 		return r, 0, errCorrupt
 	}
 	return r, size, nil
+}
+
+// encodeOwnership writes the owner of a shard behind its epoch. Directories of
+// format 2 have the epoch alone.
+func encodeOwnership(epoch uint64, o store.Owner) []byte {
+	b := appendUint64(make([]byte, 0, 16+len(o.Name)+len(o.Address)), epoch)
+	b = append(binary.AppendUvarint(b, uint64(len(o.Name))), o.Name...)
+	return append(b, o.Address...)
+}
+
+func decodeOwnership(b []byte) (epoch uint64, o store.Owner, err error) {
+	if len(b) < 8 {
+		return 0, o, errCorrupt
+	}
+	epoch = bigEndian(b[:8])
+	if len(b) == 8 {
+		return epoch, o, nil
+	}
+	d := reader{b: b[8:]}
+	o.Name = string(d.bytes(d.size(1)))
+	o.Address = string(d.b)
+	if d.bad {
+		return 0, o, errCorrupt
+	}
+	return epoch, o, nil
 }
 
 // encodeChunk puts the number of events in front of the data.

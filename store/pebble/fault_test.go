@@ -61,7 +61,7 @@ func diskError(t *testing.T, kind errorfs.OpKind, at int64) bool {
 		fatal <- message
 		select {} // it must not return; a process would end here
 	}})
-	h, err := s.Acquire(t.Context(), 0, "")
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestFullDisk(t *testing.T) {
 	disk := &smallDisk{FS: vfs.NewMem()}
 	disk.free.Store(10 << 30)
 	s := open(t, "data", pebble.Options{FS: disk, Reserve: 1 << 30})
-	h, err := s.Acquire(t.Context(), 0, "")
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func writeLog(t *testing.T, commits int) logged {
 	t.Helper()
 	disk := vfs.NewCrashableMem()
 	s := open(t, "data", pebble.Options{FS: disk})
-	h, err := s.Acquire(t.Context(), 0, "")
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,9 +68,9 @@ func prefixes(q *store.ListQuery) [][]byte {
 		statuses = allStatuses
 	}
 	var all [][]byte
-	for _, machine := range q.Machines {
+	for _, group := range q.Groups {
 		for _, status := range statuses {
-			all = append(all, listPrefix(machine, status))
+			all = append(all, listPrefix(group, status))
 		}
 	}
 	return all

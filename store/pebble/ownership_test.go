@@ -26,7 +26,7 @@ func ending(t *testing.T, dir string, opts pebble.Options) (*pebble.DB, store.Sh
 		select {} // a process would end here
 	}
 	s := open(t, dir, opts)
-	h, err := s.Acquire(t.Context(), 0, "")
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestModes(t *testing.T) {
 	for dir, mode := range map[string]os.FileMode{made: 0o700, given: 0o755} {
 		for range 2 {
 			s := open(t, dir, pebble.Options{})
-			h, err := s.Acquire(t.Context(), 0, "")
+			h, err := s.Acquire(t.Context(), 0, store.Owner{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -102,6 +102,7 @@ type DB struct {
 type shardState struct {
 	mu    sync.RWMutex
 	epoch uint64
+	owner store.Owner
 }
 
 // Open opens the data directory, and makes it when it is not there. The error
@@ -351,7 +352,9 @@ func (s *DB) format(dir string, opts *Options) (created bool, err error) {
 		state := new(shardState)
 		epoch, err := s.get(epochKey(store.ShardID(i)))
 		if err == nil {
-			state.epoch = bigEndian(epoch)
+			if state.epoch, state.owner, err = decodeOwnership(epoch); err != nil {
+				return false, fmt.Errorf("store: read the owner of shard %d in %s: %w", i, dir, err)
+			}
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return false, err
 		}
@@ -454,7 +457,7 @@ func readError(err error) error {
 func (s *DB) Shards() int { return len(s.shards) }
 
 // Acquire makes the caller the owner of a shard.
-func (s *DB) Acquire(_ context.Context, id store.ShardID, _ string) (store.Shard, error) {
+func (s *DB) Acquire(_ context.Context, id store.ShardID, owner store.Owner) (store.Shard, error) {
 	if !s.enter() {
 		return nil, store.ErrClosed
 	}
@@ -465,9 +468,25 @@ func (s *DB) Acquire(_ context.Context, id store.ShardID, _ string) (store.Shard
 	state := s.shards[id]
 	state.mu.Lock()
 	defer state.mu.Unlock()
-	if err := s.db.Set(epochKey(id), appendUint64(nil, state.epoch+1), s.sync); err != nil {
+	if err := s.db.Set(epochKey(id), encodeOwnership(state.epoch+1, owner), s.sync); err != nil {
 		return nil, fmt.Errorf("store: acquire shard %d: %w", id, err)
 	}
 	state.epoch++
+	state.owner = owner
 	return &shard{s, id, state, state.epoch}, nil
+}
+
+// Owners reads who owns the shards.
+func (s *DB) Owners(context.Context) ([]store.Ownership, error) {
+	if !s.enter() {
+		return nil, store.ErrClosed
+	}
+	defer s.leave()
+	owners := make([]store.Ownership, len(s.shards))
+	for i, state := range s.shards {
+		state.mu.RLock()
+		owners[i] = store.Ownership{Shard: store.ShardID(i), Epoch: state.epoch, Owner: state.owner}
+		state.mu.RUnlock()
+	}
+	return owners, nil
 }

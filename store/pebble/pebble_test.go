@@ -79,7 +79,7 @@ func powerCut(t *testing.T, seed uint64, noSync bool) int {
 	random := rand.New(rand.NewPCG(seed, 1))
 	disk := vfs.NewCrashableMem()
 	s := open(t, "data", pebble.Options{FS: disk, NoSync: noSync})
-	h, err := s.Acquire(t.Context(), 0, "")
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func step(id store.ExecutionID, last int64) *store.Transition {
 		Chunk: store.Chunk{First: last + 1, Last: last + 2, Data: fmt.Appendf(nil, "%x %d", id, last)},
 	}
 	if last == 0 {
-		t.New = &store.NewExecution{Key: store.NameKey{Name: string(id[:])}, Machine: 1, Start: time.UnixMilli(1)}
+		t.New = &store.NewExecution{Key: store.NameKey{Name: string(id[:])}, Group: 1, Start: time.UnixMilli(1)}
 	}
 	return t
 }
@@ -175,7 +175,7 @@ func BenchmarkCommit(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer s.Close()
-			h, err := s.Acquire(b.Context(), 0, "")
+			h, err := s.Acquire(b.Context(), 0, store.Owner{})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -197,7 +197,7 @@ func BenchmarkCommit(b *testing.B) {
 					t := &store.Transition{
 						Execution: id, Status: store.Succeeded, Stop: time.Now(),
 						Chunk: store.Chunk{First: 1, Last: 12, Data: data},
-						New:   &store.NewExecution{Key: store.NameKey{Name: string(id[:])}, Unnamed: true, Machine: 1, Start: time.Now(), Meta: data[:200]},
+						New:   &store.NewExecution{Key: store.NameKey{Name: string(id[:])}, Unnamed: true, Group: 1, Start: time.Now(), Meta: data[:200]},
 					}
 					if err := h.Commit(b.Context(), t); err != nil {
 						b.Error(err)

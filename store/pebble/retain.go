@@ -113,8 +113,8 @@ func (s *DB) forget(batch *cockroach.Batch, r *record) error {
 		batch.Delete(retentionKey(r.expire, r.ID), nil),
 		s.forgetChunks(batch, r.ID),
 	)
-	if r.Machine != 0 {
-		err = errors.Join(err, batch.Delete(listKey(r.Machine, r.Status, r.Start, r.ID), nil))
+	if r.Group != 0 {
+		err = errors.Join(err, batch.Delete(listKey(r.Group, r.Status, r.Start, r.ID), nil))
 	}
 	for _, term := range r.terms {
 		err = errors.Join(err, batch.Delete(termKey(term, r.Start, r.ID), nil))

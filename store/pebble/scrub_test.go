@@ -159,7 +159,7 @@ func TestDamagedCompaction(t *testing.T) {
 	}
 	told := new(lines)
 	s := open(t, "data", pebble.Options{FS: disk, Logger: told.logger()})
-	h, err := s.Acquire(t.Context(), 0, "")
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}

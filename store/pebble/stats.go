@@ -7,25 +7,17 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
-// Stats tells what the store has written and holds.
-type Stats struct {
-	// WALBytes is the size of all records written to the log, before fsync.
-	WALBytes uint64
-	// DiskBytes is the space the directory takes.
-	DiskBytes uint64
-}
-
-// Stats reads the figures.
-func (s *DB) Stats() Stats {
+// Stats reports what the store has written and holds.
+func (s *DB) Stats() store.Stats {
 	if !s.enter() {
-		return Stats{}
+		return store.Stats{}
 	}
 	defer s.leave()
 	m := s.db.Metrics()
-	return Stats{WALBytes: m.WAL.BytesWritten, DiskBytes: m.DiskSpaceUsage()}
+	return store.Stats{WALBytes: m.WAL.BytesWritten, DiskBytes: m.DiskSpaceUsage()}
 }
 
-// Compact writes the whole directory anew, without what is obsolete. It is not
+// Compact rewrites the whole directory, without what is obsolete. It is not
 // needed, and takes long: the store compacts by itself.
 func (s *DB) Compact(ctx context.Context) error {
 	if !s.enter() {

@@ -16,7 +16,7 @@ import (
 )
 
 func TestTables(t *testing.T) {
-	storetest.RunTables(t, func(t *testing.T, dir string) storetest.TableStore { return open(t, dir, pebble.Options{}) }, true)
+	storetest.RunTables(t, func(t *testing.T, dir string) store.Store { return open(t, dir, pebble.Options{}) }, true)
 }
 
 // TestTablePowerCut cuts the power while rows are written and read: what was

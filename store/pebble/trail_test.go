@@ -26,7 +26,7 @@ func fifty(t *testing.T, clean bool) *vfs.MemFS {
 	t.Helper()
 	disk := vfs.NewMem()
 	s := open(t, "data", pebble.Options{FS: disk})
-	h, err := s.Acquire(t.Context(), 0, "")
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestReadOnly(t *testing.T) {
 	if n := present(t, s); n != 50 {
 		t.Errorf("%d executions are there", n)
 	}
-	if _, err := s.Acquire(t.Context(), 0, ""); err == nil {
+	if _, err := s.Acquire(t.Context(), 0, store.Owner{}); err == nil {
 		t.Error("a shard was acquired")
 	}
 	if _, err := s.Check(t.Context(), func(store.Record, []store.Chunk) {}, func(text string) { t.Error(text) }); err != nil {
@@ -253,7 +253,7 @@ func TestReserveGrows(t *testing.T) {
 	disk := &smallDisk{FS: vfs.NewMem()}
 	disk.free.Store(10 << 30)
 	s := open(t, "data", pebble.Options{FS: disk, Reserve: 1 << 20})
-	h, err := s.Acquire(t.Context(), 0, "")
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +276,7 @@ func TestReserveGrows(t *testing.T) {
 	if n := s.RunningBytes(); n != 2<<20 {
 		t.Errorf("%d bytes are kept after opening", n)
 	}
-	if h, err = s.Acquire(t.Context(), 0, ""); err != nil {
+	if h, err = s.Acquire(t.Context(), 0, store.Owner{}); err != nil {
 		t.Fatal(err)
 	}
 	disk.free.Store(5 << 19) // 2.5 MiB: more than the reserve alone
@@ -327,7 +327,7 @@ func TestPause(t *testing.T) {
 func TestTablesRetried(t *testing.T) {
 	disk := &filling{FS: vfs.NewMem()}
 	s := open(t, "data", pebble.Options{FS: disk, Fatal: func(message string) { t.Error(message) }})
-	h, err := s.Acquire(t.Context(), 0, "")
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -371,7 +371,7 @@ func (d *filling) Create(name string, category vfs.DiskWriteCategory) (vfs.File,
 func TestRemnants(t *testing.T) {
 	whole := t.TempDir()
 	s := open(t, whole, pebble.Options{})
-	h, err := s.Acquire(t.Context(), 0, "")
+	h, err := s.Acquire(t.Context(), 0, store.Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func manyAtOnce(_ *testing.T, f *fixture) {
 	}
 	wg.Wait()
 	for range ids {
-		f.no(<-errs)
+		f.must(<-errs)
 	}
 	for _, id := range ids {
 		v := f.view(id)
@@ -127,19 +127,19 @@ func model(_ *testing.T, f *fixture) {
 		}
 	}
 	listed := 0
-	for machine := uint32(1); machine <= 3; machine++ {
-		listed += len(f.list(paged(of(machine), 17)))
+	for group := uint32(1); group <= 3; group++ {
+		listed += len(f.list(paged(of(group), 17)))
 	}
 	f.same(len(executions), listed)
 }
 
 func closed(t *testing.T, f *fixture) {
 	h := f.acquire(0)
-	f.no(f.Close())
+	f.must(f.Close())
 	for name, err := range map[string]error{
 		"commit":    h.Commit(f.ctx, f.start(f.id(0), 1, store.Running)),
 		"put":       f.Put(f.ctx, store.Edit{Key: "a", Value: []byte("x")}),
-		"acquire":   second(f.Acquire(f.ctx, 0, "")),
+		"acquire":   second(f.Acquire(f.ctx, 0, store.Owner{})),
 		"execution": second(f.Execution(f.ctx, f.id(0))),
 		"retain":    second(f.Retain(f.ctx, start, 1)),
 	} {

@@ -9,7 +9,7 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
-// several lists executions of some machines, in some statuses, that started in
+// several lists executions of some groups, in some statuses, that started in
 // a time.
 func several(_ *testing.T, f *fixture) {
 	h := f.acquire(0)
@@ -31,16 +31,16 @@ func several(_ *testing.T, f *fixture) {
 		return picked
 	}
 	for _, limit := range []int{1, 4, 100} {
-		f.same(all, ids(f.list(paged(store.ListQuery{Machines: []uint32{1, 2, 3}}, limit))))
-		f.same(pick(func(i int) bool { return i%3 != 0 }), ids(f.list(paged(store.ListQuery{Machines: []uint32{2, 3, 9}}, limit))))
+		f.same(all, ids(f.list(paged(store.ListQuery{Groups: []uint32{1, 2, 3}}, limit))))
+		f.same(pick(func(i int) bool { return i%3 != 0 }), ids(f.list(paged(store.ListQuery{Groups: []uint32{2, 3, 9}}, limit))))
 		f.same(pick(func(i int) bool { return i%3 != 2 && (i%5 == 1 || i%5 == 3) }),
-			ids(f.list(paged(store.ListQuery{Machines: []uint32{1, 2}, Statuses: []store.Status{store.Succeeded, store.TimedOut}}, limit))))
+			ids(f.list(paged(store.ListQuery{Groups: []uint32{1, 2}, Statuses: []store.Status{store.Succeeded, store.TimedOut}}, limit))))
 		from, to := starts[all[18]], starts[all[4]]
-		f.same(all[5:19], ids(f.list(paged(store.ListQuery{Machines: []uint32{1, 2, 3}, From: from, To: to}, limit))))
-		f.same(all[5:], ids(f.list(paged(store.ListQuery{Machines: []uint32{1, 2, 3}, To: to}, limit))))
-		f.same(all[:19], ids(f.list(paged(store.ListQuery{Machines: []uint32{1, 2, 3}, From: from}, limit))))
+		f.same(all[5:19], ids(f.list(paged(store.ListQuery{Groups: []uint32{1, 2, 3}, From: from, To: to}, limit))))
+		f.same(all[5:], ids(f.list(paged(store.ListQuery{Groups: []uint32{1, 2, 3}, To: to}, limit))))
+		f.same(all[:19], ids(f.list(paged(store.ListQuery{Groups: []uint32{1, 2, 3}, From: from}, limit))))
 	}
-	if none := f.list(store.ListQuery{Machines: []uint32{1}, From: start.Add(time.Hour), To: start}); none != nil {
+	if none := f.list(store.ListQuery{Groups: []uint32{1}, From: start.Add(time.Hour), To: start}); none != nil {
 		f.t.Errorf("a time that ends before it begins has %d executions", len(none))
 	}
 }
@@ -72,7 +72,7 @@ func terms(_ *testing.T, f *fixture) {
 	f.same(reds[1:3], ids(f.list(store.ListQuery{Term: blue})))
 	f.same(reds[2:], ids(f.list(store.ListQuery{Term: red, To: f.view(reds[1]).Record.Start})))
 	forgotten, err := f.Retain(f.ctx, start.Add(time.Hour), 100)
-	f.no(err)
+	f.must(err)
 	f.same(reds[2:3], forgotten)
 	f.same(slices.Delete(slices.Clone(reds), 2, 3), ids(f.list(store.ListQuery{Term: red})))
 	f.same(reds[1:2], ids(f.list(store.ListQuery{Term: blue})))
@@ -107,7 +107,7 @@ func namesByPrefix(_ *testing.T, f *fixture) {
 		{"z", "", 0, nil},
 	} {
 		found, err := f.Names(f.ctx, here, tt.prefix, tt.after, tt.limit)
-		f.no(err)
+		f.must(err)
 		var got []string
 		for _, n := range found {
 			got = append(got, n.Name)
@@ -163,7 +163,7 @@ func everything(_ *testing.T, f *fixture) {
 		var got []store.Record
 		for after := (store.ExecutionID{}); ; {
 			page, err := f.Executions(f.ctx, after, limit)
-			f.no(err)
+			f.must(err)
 			for _, r := range page {
 				got = append(got, plain(r))
 			}

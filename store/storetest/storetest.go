@@ -19,7 +19,7 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
-// Run tests a store. open gives a new, empty one; the suite closes it.
+// Run tests a store. open returns a new, empty one; the suite closes it.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, tt := range []struct {
 		name string
@@ -35,12 +35,18 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"lists", lists},
 		{"lists page stably", paging},
 		{"lists of one moment", sameMoment},
-		{"lists of several machines, in a time", several},
+		{"lists of several groups, in a time", several},
 		{"terms", terms},
 		{"names by prefix", namesByPrefix},
 		{"redrive", redrive},
 		{"catalogue", catalogue},
 		{"retention", retention},
+		{"owners", owners},
+		{"letters", letters},
+		{"letters are sent if the step is", lettersSent},
+		{"letters are taken by their owner", lettersTaken},
+		{"letters outlive their sender", lettersOutlive},
+		{"letters against a model", letterModel},
 		{"many at once", manyAtOnce},
 		{"one name at once", oneNameAtOnce},
 		{"random against a model", model},
@@ -68,17 +74,29 @@ func RunDurable(t *testing.T, open func(t *testing.T, dir string) store.Store) {
 		f.commit(h, f.start(done, 1, store.Succeeded), nil)
 		f.commit(h, f.start(half, 1, store.Running), nil)
 		f.put(store.Edit{Key: "a", Value: []byte("x")})
+		next := f.next(half, 2, store.Running)
+		next.Send = []store.Letter{{To: done, Body: []byte("one")}, {To: f.id(7), Body: []byte("two")}, {}}
+		f.commit(h, next, nil)
+		f.must(h.Take(f.ctx, next.LetterID(1)))
+		f.must(f.Table("rows").Write(f.ctx, store.Edit{Key: "r", Value: []byte("y")}))
 		before := f.dump()
-		f.no(f.Close())
+		f.must(f.Close())
 		f.Store = open(t, dir)
 		f.same(before, f.dump())
-		f.commit(h2(f, h), f.next(half, 2, store.Running), nil)
-		f.no(f.Close())
+		h = reacquired(f, h)
+		f.same([]store.Letter{sent(next, 0), sent(next, 2)}, f.letters(h))
+		last := f.next(half, 4, store.Running)
+		last.Taken = []store.LetterID{next.LetterID(2)}
+		f.commit(h, last, nil)
+		f.must(f.Close())
+		f.Store = open(t, dir)
+		f.same([]store.Letter{sent(next, 0)}, f.letters(reacquired(f, h)))
+		f.must(f.Close())
 	})
 }
 
-// h2 acquires a shard again and checks that its epoch grew.
-func h2(f *fixture, old store.Shard) store.Shard {
+// reacquired acquires a shard again and checks that its epoch grew.
+func reacquired(f *fixture, old store.Shard) store.Shard {
 	h := f.acquire(old.ID())
 	if h.Epoch() <= old.Epoch() {
 		f.t.Errorf("epoch %d after %d", h.Epoch(), old.Epoch())
@@ -96,7 +114,7 @@ type fixture struct {
 
 var start = time.UnixMilli(1_700_000_000_000)
 
-func (f *fixture) no(err error) {
+func (f *fixture) must(err error) {
 	f.t.Helper()
 	if err != nil {
 		f.t.Fatal(err)
@@ -112,8 +130,8 @@ func (f *fixture) same(want, got any) {
 
 func (f *fixture) acquire(id store.ShardID) store.Shard {
 	f.t.Helper()
-	h, err := f.Acquire(f.ctx, id, "test")
-	f.no(err)
+	h, err := f.Acquire(f.ctx, id, store.Owner{Name: "test", Address: "test:1"})
+	f.must(err)
 	return h
 }
 
@@ -135,11 +153,11 @@ func chunk(first, last int64) store.Chunk {
 	return store.Chunk{First: first, Last: last, Data: fmt.Appendf(nil, "events %d to %d", first, last)}
 }
 
-// start is the first transition of an execution of a machine, of two events.
-func (f *fixture) start(id store.ExecutionID, machine uint32, status store.Status) *store.Transition {
+// start is the first transition of an execution of a group, of two events.
+func (f *fixture) start(id store.ExecutionID, group uint32, status store.Status) *store.Transition {
 	t := &store.Transition{
 		Execution: id, Chunk: chunk(1, 2), Status: status,
-		New: &store.NewExecution{Key: key(id), Machine: machine, Start: start.Add(time.Duration(f.seq) * time.Second), Meta: []byte("meta")},
+		New: &store.NewExecution{Key: key(id), Group: group, Start: start.Add(time.Duration(f.seq) * time.Second), Meta: []byte("meta")},
 	}
 	return ending(t)
 }
@@ -165,10 +183,10 @@ func (f *fixture) commit(h store.Shard, t *store.Transition, want error) {
 
 func (f *fixture) put(edits ...store.Edit) {
 	f.t.Helper()
-	f.no(f.Put(f.ctx, edits...))
+	f.must(f.Put(f.ctx, edits...))
 }
 
-// view is all that a store tells of an execution.
+// view is all that a store holds of an execution.
 type view struct {
 	Record  store.Record
 	Chunks  []store.Chunk
@@ -177,34 +195,38 @@ type view struct {
 	Busy    bool
 }
 
-// dump gives all that a store tells: executions by shard and machine, lists,
+// dump returns all that a store holds: executions by shard and group, lists,
 // the catalogue.
 func (f *fixture) dump() map[string]any {
 	f.t.Helper()
 	all := make(map[string]any)
-	for machine := uint32(1); machine <= 3; machine++ {
-		for _, r := range f.list(store.ListQuery{Machines: []uint32{machine}, Limit: 3}) {
+	for group := uint32(1); group <= 3; group++ {
+		for _, r := range f.list(store.ListQuery{Groups: []uint32{group}, Limit: 3}) {
 			all[fmt.Sprintf("%x", r.ID)] = f.view(r.ID)
 		}
 		for status := store.Running; status <= store.Aborted; status++ {
 			var ids []store.ExecutionID
-			for _, r := range f.list(store.ListQuery{Machines: []uint32{machine}, Statuses: []store.Status{status}, Limit: 2}) {
+			for _, r := range f.list(store.ListQuery{Groups: []uint32{group}, Statuses: []store.Status{status}, Limit: 2}) {
 				ids = append(ids, r.ID)
 			}
 			if ids != nil {
-				all[fmt.Sprintf("list %d %v", machine, status)] = ids
+				all[fmt.Sprintf("list %d %v", group, status)] = ids
 			}
 		}
 	}
 	entries, err := f.Scan(f.ctx, "", "", 0)
-	f.no(err)
+	f.must(err)
 	all["catalogue"] = entries
+	all["rows"], err = f.Table("rows").Scan(f.ctx, "", "", 0, false)
+	f.must(err)
+	all["owners"], err = f.Owners(f.ctx)
+	f.must(err)
 	return all
 }
 
-// of asks for the executions of a machine, in some statuses.
-func of(machine uint32, statuses ...store.Status) store.ListQuery {
-	return store.ListQuery{Machines: []uint32{machine}, Statuses: statuses}
+// of asks for the executions of a group, in some statuses.
+func of(group uint32, statuses ...store.Status) store.ListQuery {
+	return store.ListQuery{Groups: []uint32{group}, Statuses: statuses}
 }
 
 // paged asks for pages of some executions.
@@ -224,14 +246,14 @@ func ids(records []store.Record) (ids []store.ExecutionID) {
 func (f *fixture) view(id store.ExecutionID) view {
 	f.t.Helper()
 	r, err := f.Execution(f.ctx, id)
-	f.no(err)
+	f.must(err)
 	v := view{Record: plain(*r)}
 	v.Chunks, err = f.History(f.ctx, id, 1, 0, false)
-	f.no(err)
+	f.must(err)
 	found, err := f.Lookup(f.ctx, key(id))
-	f.no(err)
+	f.must(err)
 	if found != id {
-		f.t.Errorf("lookup gives %x, want %x", found, id)
+		f.t.Errorf("lookup returns %x, want %x", found, id)
 	}
 	return v
 }
@@ -252,7 +274,7 @@ func (f *fixture) list(q store.ListQuery) []store.Record {
 	var all []store.Record
 	for {
 		page, more, err := f.List(f.ctx, q)
-		f.no(err)
+		f.must(err)
 		if q.Limit > 0 && len(page) > q.Limit {
 			f.t.Errorf("a page of %d executions, want at most %d", len(page), q.Limit)
 		}
@@ -270,17 +292,17 @@ func ownership(t *testing.T, f *fixture) {
 	first := f.acquire(0)
 	id := f.id(0)
 	f.commit(first, f.start(id, 1, store.Running), nil)
-	second := h2(f, first)
+	second := reacquired(f, first)
 	f.commit(first, f.next(id, 2, store.Running), store.ErrFenced)
 	f.commit(first, f.start(f.id(0), 1, store.Running), store.ErrFenced)
 	f.commit(second, f.next(id, 2, store.Running), nil)
 	f.commit(second, f.start(f.id(1), 1, store.Running), store.ErrFenced) // of another shard
-	f.no(second.Release(f.ctx))
+	f.must(second.Release(f.ctx))
 	f.commit(second, f.next(id, 4, store.Running), store.ErrFenced)
 	if v := f.view(id); v.Record.Last != 4 || len(v.Chunks) != 2 {
 		t.Errorf("a fenced commit was written: %+v", v)
 	}
-	if _, err := f.Acquire(f.ctx, store.ShardID(f.Shards()), ""); err == nil {
+	if _, err := f.Acquire(f.ctx, store.ShardID(f.Shards()), store.Owner{}); err == nil {
 		t.Error("a shard that is not there was acquired")
 	}
 }
@@ -321,7 +343,7 @@ func names(t *testing.T, f *fixture) {
 	again.New.Unnamed = true
 	f.commit(h, again, nil)
 	found, err := f.Lookup(f.ctx, key(a))
-	f.no(err)
+	f.must(err)
 	f.same(b, found)
 	if _, err := f.Lookup(f.ctx, key(f.id(0))); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an unknown name: %v", err)
@@ -353,7 +375,7 @@ func histories(t *testing.T, f *fixture) {
 		{1, 0, true, []int64{1}},
 	} {
 		chunks, err := f.History(f.ctx, id, tt.from, tt.limit, tt.reverse)
-		f.no(err)
+		f.must(err)
 		var got []int64
 		for _, c := range chunks {
 			got = append(got, c.First)
@@ -387,13 +409,13 @@ func running(t *testing.T, f *fixture) {
 	f.commit(h, f.next(want[3].ID, 2, store.Aborted), nil)
 	want = slices.Delete(want, 3, 4)
 	all, err := h.Running(f.ctx, store.ExecutionID{}, 0)
-	f.no(err)
+	f.must(err)
 	f.same(want, all)
 	var paged []store.RunningRecord
 	var after store.ExecutionID
 	for {
 		page, err := h.Running(f.ctx, after, 3)
-		f.no(err)
+		f.must(err)
 		paged = append(paged, page...)
 		if len(page) < 3 {
 			break
@@ -427,7 +449,7 @@ func lists(t *testing.T, f *fixture) {
 	f.same(byStatus[store.Running][1:], ids(f.list(of(1, store.Running))))
 	f.same(all, ids(f.list(paged(of(1), 7))))
 	if none := f.list(of(9)); none != nil {
-		t.Errorf("an unknown machine has %d executions", len(none))
+		t.Errorf("an unknown group has %d executions", len(none))
 	}
 }
 
@@ -440,11 +462,11 @@ func paging(_ *testing.T, f *fixture) {
 		f.commit(h, f.start(id, 1, store.Running), nil)
 	}
 	page, _, err := f.List(f.ctx, paged(of(1), 4))
-	f.no(err)
+	f.must(err)
 	f.commit(h, f.start(f.id(0), 1, store.Running), nil)  // newer than all
 	f.commit(h, f.next(ids[6], 2, store.Succeeded), nil)  // changes its list
 	f.commit(h, f.next(page[3].ID, 2, store.Failed), nil) // where the page ended
-	rest := f.list(store.ListQuery{Machines: []uint32{1}, Limit: 4, After: new(page[3].Place())})
+	rest := f.list(store.ListQuery{Groups: []uint32{1}, Limit: 4, After: new(page[3].Place())})
 	var got []store.ExecutionID
 	for _, r := range append(page, rest...) {
 		got = append(got, r.ID)
@@ -466,7 +488,7 @@ func redrive(_ *testing.T, f *fixture) {
 	f.same(1, len(f.list(of(1, store.Running))))
 	f.same(0, len(f.list(of(1, store.Failed))))
 	forgotten, err := f.Retain(f.ctx, start.Add(24*time.Hour), 10)
-	f.no(err)
+	f.must(err)
 	f.same(0, len(forgotten))
 	on := f.next(id, 4, store.Running)
 	on.Redrives, on.Redriven = again.Redrives, again.Redriven
@@ -492,13 +514,13 @@ func catalogue(t *testing.T, f *fixture) {
 		t.Errorf("an old version was replaced: %v", err)
 	}
 	a, err := f.Get(f.ctx, "m/a")
-	f.no(err)
+	f.must(err)
 	f.same(store.Entry{Key: "m/a", Version: 2, Value: []byte("4")}, a)
 	page, err := f.Scan(f.ctx, "m/", "", 1)
-	f.no(err)
+	f.must(err)
 	f.same([]store.Entry{a}, page)
 	page, err = f.Scan(f.ctx, "m/", "m/a", 5)
-	f.no(err)
+	f.must(err)
 	f.same([]store.Entry{{Key: "m/b", Version: 1, Value: []byte("2")}}, page)
 	f.put(store.Edit{Key: "m/a", Version: 2})
 	if _, err := f.Get(f.ctx, "m/a"); !errors.Is(err, store.ErrNotFound) {
@@ -506,7 +528,7 @@ func catalogue(t *testing.T, f *fixture) {
 	}
 	f.put(store.Edit{Key: "m/a", Value: []byte("6")})
 	a, err = f.Get(f.ctx, "m/a")
-	f.no(err)
+	f.must(err)
 	f.same(uint64(1), a.Version)
 }
 
@@ -529,7 +551,7 @@ func retention(t *testing.T, f *fixture) {
 	var gone []store.ExecutionID
 	for _, want := range []int{2, 1, 0} {
 		ids, err := f.Retain(f.ctx, start.Add(3*time.Hour), 2)
-		f.no(err)
+		f.must(err)
 		f.same(want, len(ids))
 		gone = append(gone, ids...)
 	}
@@ -538,7 +560,7 @@ func retention(t *testing.T, f *fixture) {
 		_, err := f.Execution(f.ctx, id)
 		_, named := f.Lookup(f.ctx, key(id))
 		chunks, read := f.History(f.ctx, id, 1, 0, false)
-		f.no(read)
+		f.must(read)
 		if gone := i < 3; errors.Is(err, store.ErrNotFound) != gone || errors.Is(named, store.ErrNotFound) != gone || (len(chunks) == 0) != gone {
 			t.Errorf("execution %d: %v, %v, %d chunks", i, err, named, len(chunks))
 		}

@@ -14,15 +14,9 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
-// TableStore is a store that has tables.
-type TableStore interface {
-	store.Store
-	store.Tables
-}
-
 // RunTables tests the tables of a store. open opens the one of a directory; reopen
 // is nil for a store that keeps nothing.
-func RunTables(t *testing.T, open func(t *testing.T, dir string) TableStore, durable bool) {
+func RunTables(t *testing.T, open func(t *testing.T, dir string) store.Store, durable bool) {
 	for _, tt := range []struct {
 		name string
 		run  func(f *tableFixture)
@@ -51,7 +45,7 @@ func RunTables(t *testing.T, open func(t *testing.T, dir string) TableStore, dur
 
 type tableFixture struct {
 	t       *testing.T
-	s       TableStore
+	s       store.Store
 	table   store.Table
 	dir     string
 	durable bool
