@@ -262,6 +262,7 @@ type stepping struct {
 	effects []interpreter.Effect
 	resume  bool
 	tried   attempt
+	sent    []store.Letter // by the commit
 }
 
 // scratch is memory that a stepping uses and the next one uses again.
@@ -411,6 +412,7 @@ func (st *stepping) commit(ctx context.Context) error {
 	} else {
 		t.Wake, t.Busy = waits(x)
 	}
+	st.letters(&t)
 	err := st.send(ctx, &t)
 	if errors.Is(err, store.ErrUnknown) {
 		st.tried.lost = &store.Chunk{First: t.Chunk.First, Last: t.Chunk.Last, Data: bytes.Clone(t.Chunk.Data)}
@@ -495,6 +497,10 @@ func (st *stepping) settle() {
 	st.new, st.events = nil, st.events[:0]
 	effects := st.effects
 	st.effects = nil
+	for _, l := range st.sent {
+		e.letters.add(st.l.handle, l)
+	}
+	st.sent = nil
 	if x.Status() != interpreter.Running {
 		r.end(x)
 		if st.l.unread {

@@ -27,7 +27,7 @@ type duties struct{ due, chores []due }
 func (d *duties) init(e *Engine) {
 	e.retainer.e = e
 	d.chores = []due{&e.retainer}
-	d.due = []due{&e.shifts, &e.jobs, &e.timers}
+	d.due = []due{&e.shifts, &e.letters, &e.jobs, &e.timers}
 }
 
 // first is the earliest time at which one of some is due, in milliseconds since 1970; 0

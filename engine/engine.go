@@ -128,6 +128,7 @@ type Engine struct {
 	timers     timers
 	pools      pools
 	jobs       jobs
+	letters    letters
 	activities activities
 	waiters    waiters
 	index      index
@@ -168,6 +169,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	e.pacer = newPacer(e.cfg.Memory, e.cfg.Limits.Bytes+int64(e.cfg.Limits.RunAheadBytes))
 	e.pools.init(e)
 	e.jobs.init(e)
+	e.letters.init(e)
 	e.activities.init()
 	var err error
 	if e.keys, err = newKeyring(e.cfg.EncryptionKeys, e.random); err != nil {

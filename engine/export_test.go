@@ -56,3 +56,13 @@ var (
 	ErrNoKey   = errNoKey
 	ErrDamaged = errDamaged
 )
+
+// Waiting is how many callers wait for the end of executions.
+func (e *Engine) Waiting() (n int) {
+	e.waiters.mu.Lock()
+	defer e.waiters.mu.Unlock()
+	for _, ends := range e.waiters.ends {
+		n += len(ends)
+	}
+	return n
+}

@@ -338,13 +338,23 @@ func (e *Engine) performTask(t *laneTask) {
 		msg, absent = e.answer(ctx, t, &effect)
 	}
 	if ctx.Err() != nil {
+		e.submittedLate(t, &effect, msg)
 		return // nobody waits; or the time is over, which a timer says
 	}
-	if e.report(t.r, msg) != nil || msg.Kind != interpreter.TaskSubmitted {
+	if err := e.report(t.r, msg); err != nil || msg.Kind != interpreter.TaskSubmitted {
+		e.submittedLate(t, &effect, msg)
 		return
 	}
 	if mock := e.mockOf(&t.m, &effect); mock != nil && effect.Resource.Pattern == asl.WaitForTaskToken {
 		e.sendBack(ctx, t, &effect, mock)
+	}
+}
+
+// submittedLate sees to a job that was submitted when nobody waited for it any more: the
+// letter that stops it is to say which it is.
+func (e *Engine) submittedLate(t *laneTask, effect *interpreter.Effect, msg interpreter.Message) {
+	if msg.Kind == interpreter.TaskSubmitted && isJob(&effect.Resource) {
+		e.letters.learn(t.id, msg.Output)
 	}
 }
 

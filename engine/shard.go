@@ -96,6 +96,7 @@ func (e *Engine) acquire(ctx context.Context, s *shard) error {
 	if err != nil {
 		return fmt.Errorf("engine: acquire shard %d: %w", s.id, err)
 	}
+	e.letters.forget(s.id) // those that are still there are read again
 	s.mu.Lock()
 	if s.owned, s.since = handle, e.Now().UnixMilli(); handle.Epoch() != s.epoch+1 {
 		s.alone = handle.Epoch()
@@ -105,6 +106,9 @@ func (e *Engine) acquire(ctx context.Context, s *shard) error {
 		r.forget()
 	}
 	s.mu.Unlock()
+	if err := e.letters.open(ctx, handle); err != nil {
+		return err
+	}
 	const page = 1000
 	var after store.ExecutionID
 	for {
@@ -173,6 +177,7 @@ func (e *Engine) lost(s *shard, handle store.Shard) {
 		return
 	}
 	e.jobs.removeAll(func(id store.ExecutionID) bool { return id.Shard() == s.id })
+	e.letters.forget(s.id)
 	e.pools.abandon(s.id)
 	s.owned = nil
 	for id, r := range s.residents {

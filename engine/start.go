@@ -37,6 +37,8 @@ type meta struct {
 	Encryption *encryption `json:",omitempty"`
 	// Fork tells of which execution, and of which of its events, this one is a fork.
 	Fork *history.Fork `json:",omitempty"`
+	// Parent is the task that asked for the execution, nil for none.
+	Parent *parent `json:",omitempty"`
 	// Foreign tells that AWS recorded the history: it is whole, but has nothing
 	// of what a replay needs beside the events.
 	Foreign bool `json:",omitempty"`
@@ -89,6 +91,8 @@ type StartRequest struct {
 	Input                *value.Doc
 	TraceHeader          string
 	VersionARN, AliasARN string
+	// Parent, where it is set, is the task that the execution is the job of.
+	Parent *Parent
 
 	fork *fork
 }
@@ -165,6 +169,9 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 		}
 	}
 	m, err := e.meta(&req)
+	if err == nil {
+		m.Parent, err = e.parentOf(ctx, req.Parent)
+	}
 	if err != nil {
 		return Started{}, err
 	}
