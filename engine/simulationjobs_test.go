@@ -16,8 +16,9 @@ import (
 // fakeJob is a job of the simulated service, which lives outside of all engines. It
 // has one for each idempotency key.
 type fakeJob struct {
-	arn     string // of the execution
-	event   int64  // that scheduled the task
+	of      *known // the execution; another one may have its ARN when it is forgotten
+	arn     string
+	event   int64 // that scheduled the task
 	ends    time.Time
 	endless bool // it ends only when it is stopped
 	stopped bool
@@ -41,7 +42,7 @@ func (f fake) run(task *integration.Task) (*value.Doc, error) {
 			return n
 		}
 		j = &fakeJob{
-			arn: task.ExecutionARN, event: task.Event, ends: s.now.Add(time.Duration(s.random.IntN(600)) * time.Second),
+			of: x, arn: task.ExecutionARN, event: task.Event, ends: s.now.Add(time.Duration(s.random.IntN(600)) * time.Second),
 			endless: number("attempt") < number("endless") || number("redrives") < number("refusals"),
 		}
 		// An engine that does not know yet that it has lost the shard may submit what the new owner has stopped: the
@@ -60,7 +61,7 @@ func (f fake) run(task *integration.Task) (*value.Doc, error) {
 func (f fake) Poll(_ context.Context, task integration.Task, submitted *value.Doc) (integration.Progress, error) {
 	s := f.s
 	x := s.truth.byARN[task.ExecutionARN]
-	if x == nil && !s.truth.retired[task.ExecutionARN] || x != nil && !x.submitted[task.Event] {
+	if x == nil && !s.truth.retired[task.ExecutionARN] || x != nil && !x.submitted[task.Event] && s.solo {
 		s.wrong("the job of event %d of %s is asked about before its submission was written", task.Event, task.ExecutionARN)
 	}
 	if !s.calm && s.random.IntN(5) == 0 {
@@ -83,8 +84,8 @@ func (f fake) Poll(_ context.Context, task integration.Task, submitted *value.Do
 func (f fake) Stop(_ context.Context, task integration.Task, submitted *value.Doc) error {
 	s := f.s
 	s.note("stop of the job of event %d of %s, submitted as %v", task.Event, task.ExecutionARN, submitted)
-	if x := s.truth.byARN[task.ExecutionARN]; x != nil && int64(len(x.events)) < task.Event {
-		s.wrong("the job of event %d of %s is stopped before it is scheduled", task.Event, task.ExecutionARN)
+	if j := s.service[task.Idempotency]; j != nil && j.of != nil && !j.of.over(task.Event) {
+		s.wrong("the job of event %d of %s is stopped before the commit that abandons it", task.Event, task.ExecutionARN)
 	}
 	if !s.calm && s.random.IntN(4) == 0 {
 		return errors.New("simulation: it cannot be stopped now")
@@ -100,6 +101,26 @@ func (f fake) Stop(_ context.Context, task integration.Task, submitted *value.Do
 		j.stopped = true
 	}
 	return nil
+}
+
+// over reports whether what is written has ended a task, or what is around it.
+func (x *known) over(event int64) bool {
+	if x.done[event] || x.status != store.Running || int64(len(x.events)) < event {
+		return int64(len(x.events)) >= event
+	}
+	for i := int(event); i < len(x.events); i++ {
+		ev := &x.events[i]
+		switch ev.Type {
+		case history.ExecutionRedriven:
+			return true
+		case history.TaskStateAborted, history.TaskFailed:
+			if ev.Branch == x.events[event-1].Branch {
+				return true
+			}
+		default:
+		}
+	}
+	return false
 }
 
 // checkJobs: each job has ended by itself, or was stopped: none is forgotten.
@@ -118,7 +139,7 @@ func (t *truth) unasked(x *known) {
 		return
 	}
 	for _, j := range t.s.service {
-		if j.arn == x.arn && x.submitted[j.event] && !x.done[j.event] && !j.endless && !x.abandoned[j.event] &&
+		if j.of == x && x.submitted[j.event] && !x.done[j.event] && !j.endless && !x.abandoned[j.event] &&
 			t.s.now.Sub(j.ends) > answersWithin && t.s.now.Sub(t.s.calmed) > answersWithin {
 			t.s.wrong("the job of event %d of %s ended at %v, and nobody has asked about it", j.event, j.arn, j.ends)
 		}

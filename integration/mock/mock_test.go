@@ -23,9 +23,9 @@ func TestCase(t *testing.T) {
 	}
 	for _, tt := range []struct{ key, want string }{{"a", "1"}, {"a", "1"}, {"b", "Bad: no"}, {"c", "3"}, {"d", "3"}, {"b", "Bad: no"}} {
 		out, err := c.Perform(t.Context(), task("A", "arn:aws:states:::sqs:sendMessage", tt.key))
-		got := out.String()
-		if err != nil {
-			got = err.Error()
+		got := text(err)
+		if err == nil {
+			got = out.String()
 		}
 		if got != tt.want {
 			t.Errorf("the attempt %s returned %s, want %s", tt.key, got, tt.want)
