@@ -549,31 +549,6 @@ func (e *Engine) token(r *resident, m *meta) func(int64) string {
 	return func(event int64) string { return e.tokens.make(m.tenant(), r.id, event) }
 }
 
-// unperformed gives the effects without recorded outcome that are neither
-// being performed nor among those that are about to be.
-func (e *Engine) unperformed(l *loaded, r *resident, starting []interpreter.Effect) []interpreter.Effect {
-	var again []interpreter.Effect
-	for _, effect := range l.x.Pending(e.token(r, &l.meta)) {
-		if e.underWay(r.id, effect, starting) {
-			continue
-		}
-		again = append(again, effect)
-	}
-	return again
-}
-
-func (e *Engine) underWay(id store.ExecutionID, effect interpreter.Effect, starting []interpreter.Effect) bool {
-	for i := range starting {
-		if starting[i].Cause == effect.Cause && starting[i].Kind != interpreter.Cancel {
-			return true
-		}
-	}
-	if effect.Kind == interpreter.Await {
-		return e.jobs.has(effectID{id, effect.Cause})
-	}
-	return e.pools.has(id, effect.Cause) || e.activities.has(id, effect.Cause)
-}
-
 // retryDelivery is the pause before a delivery that nobody waits for is tried
 // again.
 const retryDelivery = time.Second

@@ -21,7 +21,7 @@ type chaosTarget struct {
 
 	mu    sync.Mutex
 	steps map[string]*mock.Step // by the idempotency token: what its attempt gives
-	used  map[string]int       // by execution and state: the attempts so far
+	used  map[string]int        // by execution and state: the attempts so far
 	calls map[chaosEvent]*chaosCalls
 	total int
 	again int

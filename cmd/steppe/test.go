@@ -15,8 +15,8 @@ import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
-	"github.com/steppehq/steppe/integration/mock"
 	"github.com/steppehq/steppe/integration/awssdk"
+	"github.com/steppehq/steppe/integration/mock"
 	"github.com/steppehq/steppe/value"
 )
 
