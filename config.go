@@ -69,7 +69,7 @@ type Config struct {
 	Perform integration.Integration
 	// Mock, where it is set, performs all tasks instead of functions, services
 	// and the workers of activities.
-	Mock integration.Answerer
+	Mock integration.Runner
 	// TestCases gives the mocks of a test case of a state machine, nil for one that is
 	// not there: StartExecution and StartSyncExecution take the ARN of a state machine
 	// with #TESTCASE behind it, as Step Functions Local does. It makes a new one for

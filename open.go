@@ -50,11 +50,12 @@ func Open(cfg Config) (*Server, error) {
 	if cfg.TestCases != nil {
 		s.testCases = &testCases{find: cfg.TestCases}
 	}
-	registry := performers(&cfg, functions, s.testCases)
+	registry := performers(&cfg, functions)
 	s.registry = registry
 	ec := engine.Config{
 		Store: s.store, Integrations: registry, Recognized: awssdk.Recognizer(), Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
 		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: ownedKeys(&cfg), Memory: cfg.Memory, Unattended: cfg.Unattended,
+		Mock: mocked(&cfg, s.testCases),
 	}
 	if db, ok := s.store.(*pebble.DB); ok {
 		ec.Marks = db.Marks()
@@ -98,22 +99,34 @@ func openStore(cfg *Config) (store.Store, error) {
 }
 
 // performers finds who performs the tasks of a server.
-func performers(cfg *Config, functions *lambda.Functions, cases *testCases) *integration.Registry {
+func performers(cfg *Config, functions *lambda.Functions) *integration.Registry {
 	registry := new(integration.Registry)
-	if cfg.Perform != nil {
+	switch {
+	case cfg.Mock != nil:
+		registry.Register("*", cfg.Mock)
+		return registry
+	case cfg.Perform != nil:
 		registry.Register("*", cfg.Perform)
+	case cfg.TestCases != nil:
+		registry.Register("*", unperformed{})
 	}
 	if cfg.Perform == nil || len(cfg.Functions) > 0 {
 		registry.Register(integration.FunctionService, functions.ByARN())
 		registry.Register("lambda", functions.Optimized())
 	}
+	return registry
+}
+
+// mocked returns what stands for tasks instead of what performs them (engine.Config.Mock);
+// nil where nothing does.
+func mocked(cfg *Config, cases *testCases) func(executionARN, state string) integration.Runner {
 	switch {
 	case cfg.Mock != nil:
-		registry.Mock(cfg.Mock)
+		return func(string, string) integration.Runner { return cfg.Mock }
 	case cfg.TestCases != nil:
-		registry.Mock(cases)
+		return cases.mock
 	}
-	return registry
+	return nil
 }
 
 // offer is what a definition is held against.
@@ -123,4 +136,4 @@ func offer(registry *integration.Registry) asl.Offer {
 
 // OfferOf tells what a server of that configuration would perform, for those who
 // examine a definition for it. It is for one goroutine.
-func OfferOf(cfg Config) asl.Offer { return offer(performers(&cfg, lambda.NewFunctions(), nil)) }
+func OfferOf(cfg Config) asl.Offer { return offer(performers(&cfg, lambda.NewFunctions())) }

@@ -12,7 +12,7 @@ import (
 
 // TestCase is a mock of the tasks of some states, for one execution.
 type TestCase interface {
-	integration.Answerer
+	integration.Runner
 	// States reports whether it answers the tasks of a state of that name; the others
 	// are performed.
 	States(name string) bool
@@ -59,21 +59,34 @@ func (c *testCases) of(executionARN string) TestCase {
 	return c.running[executionKey{name.Tenant, name.Path[0], name.Path[1]}]
 }
 
-// Mocks reports whether the test case of an execution answers the tasks of a state.
-func (c *testCases) Mocks(executionARN, state string) bool {
-	found := c.of(executionARN)
-	return found != nil && found.States(state)
+// mock returns the test case of an execution where it answers the tasks of a state.
+func (c *testCases) mock(executionARN, state string) integration.Runner {
+	if found := c.of(executionARN); found != nil && found.States(state) {
+		return found
+	}
+	return nil
 }
 
-// Supports is always true: a test case mocks what it will.
-func (*testCases) Supports(asl.Resource) bool { return true }
+// unperformed stands for all that only a test case can answer, so that definitions may
+// name it.
+type unperformed struct{}
 
-// Perform has the task's test case perform it.
-func (c *testCases) Perform(ctx context.Context, task integration.Task) (*value.Doc, error) {
-	return c.of(task.ExecutionARN).Perform(ctx, task)
+var _ integration.Runner = unperformed{}
+
+// Supports is always nil: a test case mocks what it will.
+func (unperformed) Supports(asl.Resource) error { return nil }
+
+// Perform fails: no test case answers the task.
+func (unperformed) Perform(_ context.Context, task integration.Task) (*value.Doc, error) {
+	return nil, integration.Failed("States.Runtime", task.Resource.ARN+" is not performed here: there is no integration for "+
+		task.Resource.Service+", and the execution was started without a test case that answers the state "+task.StateName)
 }
 
-// Answer has the task's test case answer it.
-func (c *testCases) Answer(ctx context.Context, task integration.Task) (*value.Doc, error) {
-	return c.of(task.ExecutionARN).Answer(ctx, task)
+// Poll fails as Perform does.
+func (u unperformed) Poll(ctx context.Context, task integration.Task, _ *value.Doc) (integration.Progress, error) {
+	_, err := u.Perform(ctx, task)
+	return integration.Progress{}, err
 }
+
+// Stop has nothing to end.
+func (unperformed) Stop(context.Context, integration.Task, *value.Doc) error { return nil }

@@ -22,15 +22,18 @@ func (a answers) States(name string) bool {
 	return slices.Contains(a, name)
 }
 
-func (answers) Supports(asl.Resource) bool { return true }
+func (answers) Supports(asl.Resource) error { return nil }
 
 func (answers) Perform(_ context.Context, task integration.Task) (*value.Doc, error) {
 	return value.DocOf(value.Str("mocked " + task.StateName)), nil
 }
 
-func (a answers) Answer(ctx context.Context, task integration.Task) (*value.Doc, error) {
-	return a.Perform(ctx, task)
+func (a answers) Poll(ctx context.Context, task integration.Task, _ *value.Doc) (integration.Progress, error) {
+	output, err := a.Perform(ctx, task)
+	return integration.Progress{Done: true, Output: output}, err
 }
+
+func (answers) Stop(context.Context, integration.Task, *value.Doc) error { return nil }
 
 // TestTestCases: StartExecution with #CASE has the states of the case mocked, and
 // the others performed; with a bare # all are performed.

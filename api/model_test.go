@@ -175,7 +175,7 @@ var _ io.Reader = bytesOf{}
 // asker is a service that is asked to answer by token.
 type asker struct{ w *world }
 
-func (asker) Supports(asl.Resource) bool { return true }
+func (asker) Supports(asl.Resource) error { return nil }
 
 func (a asker) Perform(_ context.Context, task integration.Task) (*value.Doc, error) {
 	in := task.Input.Value()

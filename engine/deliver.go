@@ -263,6 +263,7 @@ type stepping struct {
 	effects []interpreter.Effect
 	resume  bool
 	tried   attempt
+	sent    []store.Letter // by the commit
 }
 
 // pace is interpreter.Env.Pace of the stepping's steps.
@@ -367,8 +368,9 @@ func (st *stepping) commit(ctx context.Context) error {
 		t.Stop = st.events[len(st.events)-1].Time()
 		t.Expire = st.l.meta.Expiry(t.Stop)
 	} else {
-		t.Wake, t.Busy = stored.Waits(x, st.scratch.token)
+		t.Wake, t.Busy = stored.Waits(x)
 	}
+	st.letters(&t)
 	err := st.send(ctx, &t)
 	if errors.Is(err, store.ErrUnknown) {
 		st.tried.lost = &store.Chunk{First: t.Chunk.First, Last: t.Chunk.Last, Data: bytes.Clone(t.Chunk.Data)}
@@ -415,6 +417,10 @@ func (st *stepping) settle() {
 	st.new, st.events = nil, st.events[:0]
 	effects := st.effects
 	st.effects = nil
+	for _, l := range st.sent {
+		e.letters.add(st.l.handle, l)
+	}
+	st.sent = nil
 	if x.Status() != interpreter.Running {
 		r.end(x)
 		if st.l.unread {
@@ -462,28 +468,6 @@ func (e *Engine) parks(r *resident, wake int64, effects []interpreter.Effect) bo
 
 func (e *Engine) token(r *resident, m *stored.Meta) func(int64) string {
 	return func(event int64) string { return e.tokens.make(m.Tenant(), r.id, event) }
-}
-
-// unperformed gives the effects without recorded outcome that are neither
-// being performed nor among those that are about to be.
-func (e *Engine) unperformed(l *loaded, r *resident, starting []interpreter.Effect) []interpreter.Effect {
-	var again []interpreter.Effect
-	for _, effect := range l.x.Pending(e.token(r, &l.meta)) {
-		if e.underWay(r.id, effect, starting) {
-			continue
-		}
-		again = append(again, effect)
-	}
-	return again
-}
-
-func (e *Engine) underWay(id store.ExecutionID, effect interpreter.Effect, starting []interpreter.Effect) bool {
-	for i := range starting {
-		if starting[i].Cause == effect.Cause && starting[i].Kind == interpreter.Invoke {
-			return true
-		}
-	}
-	return e.pools.has(id, effect.Cause) || e.activities.has(id, effect.Cause)
 }
 
 // retryDelivery is the pause before a delivery that nobody waits for is tried

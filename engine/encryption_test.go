@@ -96,7 +96,7 @@ type service struct {
 	worked int
 }
 
-func (*service) Supports(asl.Resource) bool { return true }
+func (*service) Supports(asl.Resource) error { return nil }
 
 func (s *service) Perform(ctx context.Context, task integration.Task) (*value.Doc, error) {
 	if task.Resource.Pattern == asl.WaitForTaskToken {

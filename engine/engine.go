@@ -57,6 +57,12 @@ type Config struct {
 	// state machines and activities name. Without any nothing is encrypted; with
 	// some, a configuration that names another key is refused ([*KeyError]).
 	EncryptionKeys []catalogue.EncryptionKey
+	// Mock, where it is set, is asked for each task of any kind whether something stands for what performs
+	// it: by the ARN of its execution and the name of its state; nil for nothing. It
+	// answers the same each time it is asked for the same. What it returns is asked by
+	// Perform and then, where a task waits for a job or for its token, by Poll; it
+	// stands for the workers of activities, too. nil costs nothing.
+	Mock func(executionARN, state string) integration.Runner
 	// Owner names this engine to others that share the store.
 	Owner string
 	// Concurrency bounds the tasks of one integration that are performed at
@@ -123,8 +129,11 @@ type Engine struct {
 	stored     *stored.Executions
 	awaited    sync.Map // what awaitKey has told
 	shards     []*shard
+	duties     duties
 	timers     timers
 	pools      pools
+	jobs       jobs
+	letters    letters
 	activities activities
 	watchers   watchers
 	index      stored.Index
@@ -156,12 +165,15 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if e.simulated = e.cfg.Go != nil; !e.simulated {
 		e.cfg.Go = (&workers{closing: e.closing.Done()}).start
 	}
-	e.timers.init(e.cfg.Clock)
+	e.timers.init(e)
+	e.duties.init(e)
 	e.under.init()
 	e.virtual = virtual{clock: e.cfg.Virtual, asked: make(chan *advance)}
 	e.residency.limit = int(e.cfg.Memory / 2)
 	e.pacer = newPacer(e.cfg.Memory, e.cfg.Limits.Bytes+int64(e.cfg.Limits.RunAheadBytes))
 	e.pools.init(e)
+	e.jobs.init(e)
+	e.letters.init(e)
 	e.activities.init()
 	var err error
 	e.catalogue, err = catalogue.New(catalogue.Config{
@@ -246,10 +258,6 @@ func (e *Engine) loadKeys(ctx context.Context) error {
 	return nil
 }
 
-// longestSleep bounds how long Run does not look at the clock: the wall clock may
-// jump on, and timers sleep by another one.
-const longestSleep = time.Second
-
 // Run does what becomes due until the context ends. With a virtual clock nothing
 // is waited for but what is under way, and those who owe an answer.
 func (e *Engine) Run(ctx context.Context) {
@@ -270,11 +278,7 @@ func (e *Engine) Run(ctx context.Context) {
 		}
 		now := e.cfg.Clock()
 		e.Tick(ctx, now)
-		next := e.retainer.next(now)
-		if at := e.NextDue(); at != 0 {
-			next = min(next, time.UnixMilli(at).Sub(now))
-		}
-		timer.Reset(min(next, longestSleep))
+		timer.Reset(e.sleep(now))
 	}
 }
 

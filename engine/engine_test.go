@@ -187,7 +187,7 @@ func TestTimers(t *testing.T) {
 // slow is a service that never answers.
 type slow struct{}
 
-func (slow) Supports(asl.Resource) bool { return true }
+func (slow) Supports(asl.Resource) error { return nil }
 
 func (slow) Perform(ctx context.Context, task integration.Task) (*value.Doc, error) {
 	if task.Resource.Pattern == asl.WaitForTaskToken {
@@ -398,7 +398,7 @@ func BenchmarkExpress(b *testing.B) {
 // echo is a service whose results are its inputs.
 type echo struct{}
 
-func (echo) Supports(asl.Resource) bool { return true }
+func (echo) Supports(asl.Resource) error { return nil }
 
 func (echo) Perform(_ context.Context, task integration.Task) (*value.Doc, error) {
 	return task.Input, nil

@@ -17,8 +17,10 @@ type laneTask struct {
 	m         stored.Meta
 	id        effectID
 	effect    *interpreter.Effect // nil: it was let go, and is in the execution
+	job       *job                // that is to be asked about; nil for a task that is to be performed
 	scheduled time.Time
 	timeout   int64 // in seconds, 0 for none
+	asked     int   // how often it was performed
 	ctx       context.Context
 	cancel    context.CancelFunc
 	lane      *lane
@@ -83,14 +85,16 @@ func (l *lanes) add(t *laneTask, name string, limit int) {
 		l.e.spawn(func() { l.run(t) })
 		return
 	}
-	if t.effect.Input != nil && t.effect.Input.Size() > letGo && t.r.express == nil {
+	if t.effect != nil && t.effect.Input != nil && t.effect.Input.Size() > letGo && t.r.express == nil {
 		t.effect = nil
 	}
 	if of.line = append(of.line, t); len(of.line) == 1 {
 		l.waiting = append(l.waiting, of)
 	}
 	l.mu.Unlock()
-	l.e.queued.Add(1)
+	if t.job == nil {
+		l.e.queued.Add(1)
+	}
 }
 
 // may reports whether one more task of a lane may be performed.
@@ -115,7 +119,7 @@ func (l *lanes) take(of *lane) {
 func (l *lanes) run(t *laneTask) {
 	for t != nil {
 		if l.e.pools.begins(t) {
-			l.e.performTask(t)
+			l.e.doTask(t)
 		}
 		t = l.next(t.lane)
 	}
@@ -151,7 +155,9 @@ func (l *lanes) next(of *lane) *laneTask {
 	if len(turn.line) > 0 {
 		l.waiting = append(l.waiting, turn)
 	}
-	l.e.queued.Add(-1)
+	if t.job == nil {
+		l.e.queued.Add(-1)
+	}
 	return t
 }
 

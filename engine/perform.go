@@ -132,6 +132,20 @@ func (p *pools) cancel(id effectID) {
 	}
 }
 
+// abandon ends what is done for the executions of a shard that another engine has
+// taken. It is forgotten at once: should this engine take the shard back, it performs
+// again what has no result then.
+func (p *pools) abandon(shard store.ShardID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for task, t := range p.tasks {
+		if task.execution.Shard() == shard && t.r.express == nil {
+			t.cancel()
+			delete(p.tasks, task)
+		}
+	}
+}
+
 // cancelAll ends what is done for an execution that has ended, where no step told
 // of the tasks that this cancels.
 func (p *pools) cancelAll(id store.ExecutionID) {
@@ -187,11 +201,16 @@ func (e *Engine) perform(r *resident, m stored.Meta, effect *interpreter.Effect)
 	id := effectID{r.id, effect.Cause}
 	switch {
 	case effect.Kind == interpreter.Cancel:
+		e.jobs.remove(id)
 		e.pools.cancel(id)
 		e.forgetAbsent(id)
 		e.activities.cancel(effect.Resource.ARN, id)
 		return
-	case effect.Resource.Kind == asl.ActivityResource && e.mockOf(m, effect) == nil:
+	case effect.Kind == interpreter.Await:
+		r.jobs.Store(true)
+		e.jobs.add(r, &m, effect)
+		return
+	case effect.Resource.Kind == asl.ActivityResource && e.mockOf(&m, effect) == nil:
 		e.activities.add(effect.Resource.ARN, activityTask{id: id, token: effect.Token})
 		return
 	}
@@ -199,11 +218,11 @@ func (e *Engine) perform(r *resident, m stored.Meta, effect *interpreter.Effect)
 }
 
 // mockOf gives the mock that answers a task, nil when it is performed.
-func (e *Engine) mockOf(m stored.Meta, effect *interpreter.Effect) integration.Answerer {
-	if !e.cfg.Integrations.Mocked() {
+func (e *Engine) mockOf(m *stored.Meta, effect *interpreter.Effect) integration.Runner {
+	if e.cfg.Mock == nil {
 		return nil
 	}
-	return e.cfg.Integrations.MockOf(m.ExecutionARN(), effect.StateName)
+	return e.cfg.Mock(m.ExecutionARN(), effect.StateName)
 }
 
 // unschedule fails what schedules a task of an activity that is none of the tenant's,
@@ -213,7 +232,7 @@ func (e *Engine) mockOf(m stored.Meta, effect *interpreter.Effect) integration.A
 func (st *stepping) unschedule() {
 	for i := 0; i < len(st.effects); i++ {
 		effect := &st.effects[i]
-		if effect.Kind == interpreter.Cancel || effect.Resource.Kind != asl.ActivityResource || st.e.mockOf(st.l.meta, effect) != nil || !st.e.activityGone(st.l.meta, effect) {
+		if effect.Kind != interpreter.Invoke || effect.Resource.Kind != asl.ActivityResource || st.e.mockOf(&st.l.meta, effect) != nil || !st.e.activityGone(st.l.meta, effect) {
 			continue
 		}
 		env := st.env()
@@ -252,6 +271,10 @@ const lambdaService = "lambda"
 // invoke puts a task in line to be performed.
 func (e *Engine) invoke(r *resident, m stored.Meta, effect interpreter.Effect, id effectID) {
 	t := &laneTask{r: r, m: m, id: id, effect: &effect, scheduled: e.Now(), timeout: effect.Timeout}
+	if isJob(&effect.Resource) {
+		t.timeout = 0 // the interpreter ends it, by a Cancel
+		r.jobs.Store(true)
+	}
 	if !e.pools.enter(t) {
 		return
 	}
@@ -261,7 +284,7 @@ func (e *Engine) invoke(r *resident, m stored.Meta, effect interpreter.Effect, i
 		service = integration.FunctionService // functions have the same lanes, however they are named
 	}
 	name, limit := "", 0
-	if e.mockOf(m, &effect) == nil { // mocks answer in the order in which tasks are scheduled
+	if e.mockOf(&m, &effect) == nil { // mocks answer in the order in which tasks are scheduled
 		name, limit = e.laneOf(m, &effect)
 	}
 	e.pools.service(service).add(t, name, limit)
@@ -278,10 +301,19 @@ func (e *Engine) laneOf(m stored.Meta, effect *interpreter.Effect) (string, int)
 	return effect.Resource.Name, 0
 }
 
-// performTask has a task done whose turn has come, and delivers its answer.
-func (e *Engine) performTask(t *laneTask) {
+// doTask has a task performed, or asked about, whose turn has come.
+func (e *Engine) doTask(t *laneTask) {
 	defer t.cancel()
 	defer e.pools.ends(t)
+	if t.job != nil {
+		e.poll(t)
+		return
+	}
+	e.performTask(t)
+}
+
+// performTask has a task done, and delivers its answer.
+func (e *Engine) performTask(t *laneTask) {
 	ctx := t.ctx
 	if t.timeout > 0 {
 		var stop context.CancelFunc
@@ -296,34 +328,58 @@ func (e *Engine) performTask(t *laneTask) {
 	}
 	effect := *t.effect
 	if effect.Resource.Kind == asl.ActivityResource { // of a mock
-		e.report(t.r, interpreter.Message{Kind: interpreter.TaskStarted, Cause: effect.Cause, Worker: "mock"})
+		_ = e.report(t.r, interpreter.Message{Kind: interpreter.TaskStarted, Cause: effect.Cause, Worker: "mock"})
 	}
 	began := e.absences.turn.Load()
-	msg, absent := e.answer(ctx, t.m, effect, t.id)
+	msg, absent := e.answer(ctx, t, &effect)
 	for absent != nil && t.r.express == nil && ctx.Err() == nil {
 		if e.heldAbsent(t, began, absent) {
 			return
 		}
 		began = e.absences.turn.Load()
-		msg, absent = e.answer(ctx, t.m, effect, t.id)
+		msg, absent = e.answer(ctx, t, &effect)
 	}
 	if ctx.Err() != nil {
+		e.submittedLate(t, &effect, msg)
 		return // nobody waits; or the time is over, which a timer says
 	}
-	e.report(t.r, msg)
-	if mock := e.mockOf(t.m, &effect); mock != nil && msg.Kind == interpreter.TaskSubmitted {
-		msg, _ = e.outcome(ctx, t.m, effect, t.id, mock.Answer)
-		e.report(t.r, msg)
+	if err := e.report(t.r, msg); err != nil || msg.Kind != interpreter.TaskSubmitted {
+		e.submittedLate(t, &effect, msg)
+		return
+	}
+	if mock := e.mockOf(&t.m, &effect); mock != nil && effect.Resource.Pattern == asl.WaitForTaskToken {
+		e.sendBack(ctx, t, &effect, mock)
 	}
 }
 
-// pickUp gives a task its effect again, which was let go while it was in line. It
-// is false when nobody waits for the task any more.
+// submittedLate sees to a job that was submitted when nobody waited for it any more: the
+// letter that stops it is to say which it is.
+func (e *Engine) submittedLate(t *laneTask, effect *interpreter.Effect, msg interpreter.Message) {
+	if msg.Kind == interpreter.TaskSubmitted && isJob(&effect.Resource) {
+		e.letters.learn(t.id, msg.Output)
+	}
+}
+
+// sendBack delivers what a mock has for a task that waits for its token.
+func (e *Engine) sendBack(ctx context.Context, t *laneTask, effect *interpreter.Effect, mock integration.Runner) {
+	done := true
+	msg, _ := e.outcome(ctx, t, effect, func(ctx context.Context, task integration.Task) (*value.Doc, error) {
+		progress, err := mock.Poll(ctx, task, nil)
+		done = progress.Done || err != nil
+		return progress.Output, err
+	})
+	if done {
+		_ = e.report(t.r, msg)
+	}
+}
+
+// pickUp gives a task its effect again, which was let go while it was in line, or which
+// a job does not keep. It is false when nobody waits for the task any more.
 func (e *Engine) pickUp(ctx context.Context, t *laneTask) bool {
 	look := func(l *loaded) {
 		for _, effect := range l.x.Pending(e.token(t.r, &l.meta)) {
 			if effect.Cause == t.id.event {
-				t.effect = &effect
+				t.effect, t.m = &effect, l.meta
 			}
 		}
 	}
@@ -337,17 +393,17 @@ func (e *Engine) pickUp(ctx context.Context, t *laneTask) bool {
 
 // answer performs a task and gives the message that tells how it went. absent
 // tells that what it calls is missing.
-func (e *Engine) answer(ctx context.Context, m stored.Meta, effect interpreter.Effect, id effectID) (msg interpreter.Message, absent *integration.AbsentError) {
+func (e *Engine) answer(ctx context.Context, t *laneTask, effect *interpreter.Effect) (msg interpreter.Message, absent *integration.AbsentError) {
 	var i integration.Integration
 	var err error
-	if mock := e.mockOf(m, &effect); mock != nil {
+	if mock := e.mockOf(&t.m, effect); mock != nil {
 		i = mock
 	} else if i, err = e.cfg.Integrations.Lookup(effect.Resource); err != nil {
 		failed := integration.Failed("States.Runtime", err.Error())
-		return e.outcome(ctx, m, effect, id, func(context.Context, integration.Task) (*value.Doc, error) { return nil, failed })
+		return e.outcome(ctx, t, effect, func(context.Context, integration.Task) (*value.Doc, error) { return nil, failed })
 	}
-	msg, absent = e.outcome(ctx, m, effect, id, i.Perform)
-	if msg.Kind == interpreter.TaskSucceeded && effect.Resource.Pattern == asl.WaitForTaskToken {
+	msg, absent = e.outcome(ctx, t, effect, i.Perform)
+	if msg.Kind == interpreter.TaskSucceeded && effect.Resource.Kind == asl.ServiceResource && effect.Resource.Pattern != asl.RequestResponse {
 		msg.Kind = interpreter.TaskSubmitted
 	}
 	return msg, absent
@@ -355,9 +411,12 @@ func (e *Engine) answer(ctx context.Context, m stored.Meta, effect interpreter.E
 
 // outcome has a task performed and gives the message of its end.
 func (e *Engine) outcome(
-	ctx context.Context, m stored.Meta, effect interpreter.Effect, id effectID, perform func(context.Context, integration.Task) (*value.Doc, error),
+	ctx context.Context, t *laneTask, effect *interpreter.Effect, perform func(context.Context, integration.Task) (*value.Doc, error),
 ) (interpreter.Message, *integration.AbsentError) {
-	output, err := perform(ctx, e.taskOf(m, &effect, id))
+	t.asked++
+	task := e.taskOf(&t.m, effect, t.id)
+	task.Attempt = t.asked
+	output, err := perform(ctx, task)
 	if err == nil {
 		return interpreter.Message{Kind: interpreter.TaskSucceeded, Cause: effect.Cause, Output: output}, nil
 	}
@@ -369,20 +428,47 @@ func (e *Engine) outcome(
 }
 
 // taskOf is a task as an integration is handed it.
-func (e *Engine) taskOf(m stored.Meta, effect *interpreter.Effect, id effectID) integration.Task {
+func (e *Engine) taskOf(m *stored.Meta, effect *interpreter.Effect, id effectID) integration.Task {
 	return integration.Task{
 		Resource: effect.Resource, Input: effect.Input, Idempotency: idempotency(id.execution, id.event),
 		ExecutionARN: m.ExecutionARN(), StateMachineARN: m.MachineARN(), StateName: effect.StateName, Event: id.event,
-		Account: m.Account, Region: m.Region, TimeoutSeconds: effect.Timeout,
+		Account: m.Account, Region: m.Region, TimeoutSeconds: effect.Timeout, Now: e.Now(),
 		Retry: effect.Retry, Token: effect.Token,
 		Credentials: effect.Credentials, MaxBytes: e.cfg.Limits.PayloadBytes, TraceHeader: m.TraceHeader,
 	}
 }
 
-// report delivers the answer of a task.
-func (e *Engine) report(r *resident, msg interpreter.Message) {
+// report delivers the answer of a task. The error says that it is not recorded, and is
+// seen to.
+func (e *Engine) report(r *resident, msg interpreter.Message) error {
 	_, err := e.deliver(e.closing, r, delivery{msg: msg})
 	if err != nil && e.closing.Err() == nil && !errors.Is(err, ErrStale) {
 		e.deliveryFailed(r, err)
 	}
+	return err
+}
+
+// unperformed gives the effects without recorded outcome that are neither
+// being performed nor among those that are about to be.
+func (e *Engine) unperformed(l *loaded, r *resident, starting []interpreter.Effect) []interpreter.Effect {
+	var again []interpreter.Effect
+	for _, effect := range l.x.Pending(e.token(r, &l.meta)) {
+		if e.underWay(r.id, effect, starting) {
+			continue
+		}
+		again = append(again, effect)
+	}
+	return again
+}
+
+func (e *Engine) underWay(id store.ExecutionID, effect interpreter.Effect, starting []interpreter.Effect) bool {
+	for i := range starting {
+		if starting[i].Cause == effect.Cause && starting[i].Kind != interpreter.Cancel {
+			return true
+		}
+	}
+	if effect.Kind == interpreter.Await {
+		return e.jobs.has(effectID{id, effect.Cause})
+	}
+	return e.pools.has(id, effect.Cause) || e.activities.has(id, effect.Cause)
 }

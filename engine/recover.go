@@ -133,6 +133,7 @@ func (e *Engine) gone(r *resident, record *store.Record) {
 // cancelAll ends all tasks of an execution that has ended, for which no step told
 // their cancelling.
 func (e *Engine) cancelAll(id store.ExecutionID) {
+	e.jobs.removeAll(func(of store.ExecutionID) bool { return of == id })
 	e.pools.cancelAll(id)
 	e.activities.cancelAll(id)
 }

@@ -22,7 +22,7 @@ import (
 // moody is a service that fails as long as it is told to.
 type moody struct{ good atomic.Bool }
 
-func (*moody) Supports(asl.Resource) bool { return true }
+func (*moody) Supports(asl.Resource) error { return nil }
 
 func (m *moody) Perform(_ context.Context, task integration.Task) (*value.Doc, error) {
 	if !m.good.Load() {

@@ -14,7 +14,8 @@ import (
 
 // longHistory is the number of events from which on a stop does not wait for the
 // replay of an execution that memory does not have: they can hold more than a
-// stop has time to read.
+// stop has time to read. One that may have a job is replayed all the same, or nobody
+// would know of the job that is to be stopped.
 const longHistory = 64
 
 // load gives the resident's execution for a batch, rebuilt by replay when it was
@@ -54,7 +55,8 @@ func (e *Engine) load(ctx context.Context, r *resident, batch []delivery) (l *lo
 	if err = e.catalogue.NeedKey(l.meta.Encryption); err != nil {
 		return nil, false, err
 	}
-	if batch[0].msg.Kind == interpreter.Stop && record.Status == store.Running && record.Last >= longHistory {
+	blind := batch[0].msg.Kind == interpreter.Stop && record.Status == store.Running && record.Last >= longHistory
+	if blind && (!r.jobs.Load() || e.suspects.held(r.id)) {
 		l.x, l.unread = stored.Unread(&l.meta, record), true
 	} else {
 		if l.x, err = e.revive(ctx, r, &l.meta); err != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"sync"
@@ -53,8 +54,9 @@ const (
 	tidyEvery = 10 * time.Minute
 )
 
-// retainer tells when expired executions are to be forgotten next.
+// retainer forgets expired executions when it is time to.
 type retainer struct {
+	e     *Engine
 	mu    sync.Mutex
 	due   time.Time
 	every time.Duration
@@ -62,14 +64,15 @@ type retainer struct {
 	busy  bool
 }
 
-// next is how long it is from now until expired executions are looked for.
-func (r *retainer) next(now time.Time) time.Duration {
+// next is when expired executions are looked for, in milliseconds since 1970; 0 where
+// that was not done yet: the first tick does it.
+func (r *retainer) next() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.due.IsZero() {
-		return retainEvery
+	if r.due.IsZero() || r.busy {
+		return 0
 	}
-	return max(r.due.Sub(now), time.Millisecond)
+	return r.due.UnixMilli()
 }
 
 // begin reports whether it is time, and takes the turn.
@@ -108,9 +111,10 @@ func (r *retainer) end() {
 	r.busy = false
 }
 
-// retain forgets the executions that have expired, when it is time to.
-func (e *Engine) retain(now time.Time) {
-	if !e.retainer.begin(now) {
+// tick forgets the executions that have expired, when it is time to.
+func (r *retainer) tick(_ context.Context, now time.Time) {
+	e := r.e
+	if !r.begin(now) {
 		return
 	}
 	e.spawn(func() {

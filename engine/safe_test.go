@@ -109,7 +109,7 @@ type gated struct {
 	limit int
 }
 
-func (g *gated) Supports(asl.Resource) bool { return true }
+func (g *gated) Supports(asl.Resource) error { return nil }
 
 func (g *gated) Lane(t integration.Task) (string, int) {
 	name := t.Input.Value().Get("lane").Str()
@@ -289,7 +289,7 @@ func TestHeldIsStopped(t *testing.T) {
 // breaking is an integration with a bug.
 type breaking struct{}
 
-func (breaking) Supports(asl.Resource) bool          { return true }
+func (breaking) Supports(asl.Resource) error         { return nil }
 func (breaking) Lane(integration.Task) (string, int) { panic("a bug") }
 func (breaking) Perform(context.Context, integration.Task) (*value.Doc, error) {
 	return nil, errors.New("it is not performed")

@@ -97,6 +97,7 @@ func (e *Engine) acquire(ctx context.Context, s *shard) error {
 	if err != nil {
 		return fmt.Errorf("engine: acquire shard %d: %w", s.id, err)
 	}
+	e.letters.forget(s.id) // those that are still there are read again
 	s.mu.Lock()
 	if s.owned, s.since = handle, e.Now().UnixMilli(); handle.Epoch() != s.epoch+1 {
 		s.alone = handle.Epoch()
@@ -106,6 +107,9 @@ func (e *Engine) acquire(ctx context.Context, s *shard) error {
 		r.forget()
 	}
 	s.mu.Unlock()
+	if err := e.letters.open(ctx, handle); err != nil {
+		return err
+	}
 	const page = 1000
 	var after store.ExecutionID
 	for {
@@ -155,6 +159,7 @@ func (e *Engine) takeUp(s *shard, running *store.RunningRecord) {
 	if e.suspects.held(running.ID) {
 		return
 	}
+	r.jobs.Store(running.Busy) // it may have one
 	if !running.Wake.IsZero() {
 		e.timers.set(r, running.Wake.UnixMilli())
 	}
@@ -164,13 +169,17 @@ func (e *Engine) takeUp(s *shard, running *store.RunningRecord) {
 	}
 }
 
-// lost forgets a shard that another engine has taken.
+// lost forgets a shard that another engine has taken, and cancels what is performed for
+// its executions: the other engine performs it again, and takes no answer of this one.
 func (e *Engine) lost(s *shard, handle store.Shard) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owned != handle {
 		return
 	}
+	e.jobs.removeAll(func(id store.ExecutionID) bool { return id.Shard() == s.id })
+	e.letters.forget(s.id)
+	e.pools.abandon(s.id)
 	s.owned = nil
 	for id, r := range s.residents {
 		e.timers.clear(r)
@@ -237,6 +246,7 @@ type resident struct {
 	timer timer
 	owed  atomic.Bool // somebody owes it an answer; in virtual time
 	told  atomic.Bool // that it cannot be read
+	jobs  atomic.Bool // it has a job (.sync), or had one: a stop must know of it
 
 	mu      sync.Mutex
 	busy    bool       // a goroutine is at work on it

@@ -26,6 +26,7 @@ const (
 
 // shifts are those under way.
 type shifts struct {
+	e   *Engine
 	mu  sync.Mutex
 	all map[string]*underShift // by their keys in the catalogue
 }
@@ -39,7 +40,7 @@ type underShift struct {
 
 // open takes up the shifts that are under way.
 func (ss *shifts) open(ctx context.Context, e *Engine) error {
-	ss.all = make(map[string]*underShift)
+	ss.e, ss.all = e, make(map[string]*underShift)
 	all, err := e.catalogue.AllShifts(ctx)
 	if err != nil {
 		return fmt.Errorf("engine: read shifts: %w", err)
@@ -61,8 +62,8 @@ func (ss *shifts) follow(e *Engine, s *catalogue.Shift) {
 	e.timers.poke()
 }
 
-// next is the earliest time that a shift is due, zero for none.
-func (ss *shifts) next() time.Time {
+// next is the earliest time that a shift is due, in milliseconds since 1970; 0 for none.
+func (ss *shifts) next() int64 {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	var next time.Time
@@ -71,7 +72,10 @@ func (ss *shifts) next() time.Time {
 			next = u.due
 		}
 	}
-	return next
+	if next.IsZero() {
+		return 0
+	}
+	return next.UnixMilli()
 }
 
 // begin takes the shifts that are due, in the order of their keys.
@@ -100,9 +104,10 @@ func (ss *shifts) end(e *Engine, u *underShift, due time.Time) {
 	e.timers.poke()
 }
 
-// shift makes the steps of shifts that are due.
-func (e *Engine) shift(now time.Time) {
-	for _, u := range e.shifts.begin(now) {
+// tick makes the steps of shifts that are due.
+func (ss *shifts) tick(_ context.Context, now time.Time) {
+	e := ss.e
+	for _, u := range ss.begin(now) {
 		e.spawn(func() {
 			due, err := e.stepShift(e.closing, u)
 			if err != nil {

@@ -45,6 +45,10 @@ var found = []uint64{4645}
 // redrive and fork executions, work on activities, and create, publish, shift
 // and delete state machines. Time passes, also beyond retention.
 //
+// Executions have jobs, which a service outside of the engines runs, and children, which
+// are jobs by themselves: whatever happens, each is submitted once, asked about until it
+// ends, and stopped when nobody waits for it any more.
+//
 // Whatever is written is held against what must be true of it (see truth); in
 // the end every execution must have ended as the language says, and nothing may
 // be left of what has expired. Every fiftieth seed must give the same bytes twice.
@@ -123,8 +127,11 @@ type simulation struct {
 	depth   int                 // of what happens in the middle of something else
 	between int                 // counts what did
 	tokens  []token
-	keys    map[string]string // idempotency keys
-	decoded map[string]any    // what bytes of the catalogue say
+	service map[string]*fakeJob // the jobs of the simulated service, by their idempotency keys
+	tombs   map[string]bool     // keys of what was stopped
+	calmed  time.Time           // when all faults ended
+	keys    map[string]string   // idempotency keys
+	decoded map[string]any      // what bytes of the catalogue say
 	starts  int
 	forks   int
 	arns    []string // of the executions that were started, in their order
@@ -166,6 +173,7 @@ func newSimulation(ctx context.Context, seed uint64, prepare func(*simulation)) 
 	s := &simulation{
 		ctx: ctx, seed: seed, random: rand.New(rand.NewPCG(seed, 7)), now: time.UnixMilli(1_700_000_000_000).UTC(),
 		solo: seed%4 != 0, keys: make(map[string]string), decoded: make(map[string]any),
+		service: make(map[string]*fakeJob), tombs: make(map[string]bool),
 	}
 	s.truth = newTruth(s)
 	prepare(s)
@@ -180,7 +188,8 @@ func newSimulation(ctx context.Context, seed uint64, prepare func(*simulation)) 
 	return s
 }
 
-// makeActivity makes the activity that all machines have tasks for.
+// makeActivity makes the activity that all machines have tasks for, and the machine of
+// their children.
 func (s *simulation) makeActivity() {
 	calm := s.calm
 	s.calm = true
@@ -188,6 +197,7 @@ func (s *simulation) makeActivity() {
 	if err := s.nodes[0].Catalogue().PutActivity(s.ctx, catalogue.Activity{Tenant: tenant, Name: "a"}); err != nil {
 		panic(err)
 	}
+	s.machine(s.nodes[0], "child", catalogue.Standard, child)
 }
 
 // moves makes things happen until something is wrong.
@@ -436,7 +446,7 @@ func (s *simulation) acquireAll() {
 
 // settle runs everything to its end, with one engine and without faults.
 func (s *simulation) settle() {
-	s.calm = true
+	s.calm, s.calmed = true, s.now
 	for len(s.late) > 0 {
 		s.arrive()
 	}

@@ -34,6 +34,7 @@ func (s *simulation) check() {
 		s.checkList(number)
 	}
 	s.checkCatalogue(n)
+	s.checkJobs()
 }
 
 // checkExpress: it has ended as the language says, or at its limit.
@@ -233,6 +234,7 @@ func (s *simulation) checkEmpty() {
 	if left, err := s.base.Executions(s.ctx, store.ExecutionID{}, 0); err != nil || len(left) > 0 {
 		s.wrong("%d executions are left, %v", len(left), err)
 	}
+	s.checkLetters()
 	for scope := range s.truth.scopes {
 		if left, err := s.base.Names(s.ctx, scope, "", "", 0); err != nil || len(left) > 0 {
 			s.wrong("%d names are left, %v", len(left), err)

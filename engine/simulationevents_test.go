@@ -26,6 +26,8 @@ type known struct {
 
 	scheduled  map[int64]int64 // by the events of a task: the one that scheduled it
 	done       map[int64]bool  // tasks that have a result
+	submitted  map[int64]bool  // those whose submission is written
+	abandoned  map[int64]bool  // those that were under way at an end from which the execution went on
 	left       map[place]bool  // states that were left
 	signs      map[int64]int64 // when activities gave a sign of life last, in milliseconds
 	entered    map[int64]int64 // by branch: when its state was entered
@@ -80,6 +82,9 @@ func (x *known) addTask(events []history.Event, ev *history.Event) string {
 		x.scheduled[ev.ID] = ev.ID
 	case history.TaskStarted, history.ActivityStarted, history.TaskSubmitted:
 		x.scheduled[ev.ID] = x.scheduled[ev.Previous]
+		if ev.Type == history.TaskSubmitted {
+			x.submitted[x.scheduled[ev.ID]] = true
+		}
 		x.signs[x.scheduled[ev.ID]] = ev.Millis
 	case history.TaskSucceeded, history.TaskFailed, history.ActivitySucceeded, history.ActivityFailed, history.TaskTimedOut, history.ActivityTimedOut:
 		task := x.scheduled[ev.Previous]
@@ -125,6 +130,9 @@ func (x *known) addState(ev *history.Event) string {
 		x.began = ev.Millis
 		clear(x.iterations)
 		clear(x.retry)
+		for task := range x.submitted {
+			x.abandoned[task] = true
+		}
 	case history.ExecutionTimedOut:
 		if early := x.began + limit.Milliseconds() - ev.Millis; early > 0 {
 			return fmt.Sprintf("it is %d ms too early", early)

@@ -26,8 +26,9 @@ const (
 
 // standard has every kind of waiting: a task that is retried, branches and
 // iterations with tasks, a Wait, a branch that fails until the execution is
-// redriven, the task of an activity, a task token, and a failure that is
-// caught. What it gives tells its edition.
+// redriven, the task of an activity, a task token, a failure that is caught, jobs
+// that are abandoned by a branch beside them and by a timeout, and a child. What it
+// returns tells its edition.
 const standard = `{
   "StartAt": "First", "TimeoutSeconds": 200000,
   "States": {
@@ -42,7 +43,8 @@ const standard = `{
       "Branches": [
         {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:states:::fake:work", "Parameters": {"n.$": "$.n"}, "End": true}}},
         {"StartAt": "B", "States": {"B": {"Type": "Wait", "Seconds": 30, "Next": "B2"}, "B2": {"Type": "Pass", "Result": "waited", "End": true}}},
-        {"StartAt": "C", "States": {"C": {"Type": "Task", "Resource": "arn:aws:states:::fake:work", "Parameters": {"n.$": "$.n", "refusals.$": "$.refusals", "redrives.$": "$$.Execution.RedriveCount"}, "End": true}}}
+        {"StartAt": "C", "States": {"C": {"Type": "Task", "Resource": "arn:aws:states:::fake:work", "Parameters": {"n.$": "$.n", "refusals.$": "$.refusals", "redrives.$": "$$.Execution.RedriveCount"}, "End": true}}},
+        {"StartAt": "D", "States": {"D": {"Type": "Task", "Resource": "arn:aws:states:::fake:run.sync", "Parameters": {"n.$": "$.n", "refusals.$": "$.refusals", "redrives.$": "$$.Execution.RedriveCount"}, "End": true}}}
       ]
     },
     "Each": {
@@ -59,7 +61,16 @@ const standard = `{
     },
     "Ask": {
       "Type": "Task", "Resource": "arn:aws:states:::fake:ask.waitForTaskToken", "ResultPath": "$.answer",
-      "Parameters": {"token.$": "$$.Task.Token", "n.$": "$.n"}, "Next": "Sum"
+      "Parameters": {"token.$": "$$.Task.Token", "n.$": "$.n"}, "Next": "Job"
+    },
+    "Job": {
+      "Type": "Task", "Resource": "arn:aws:states:::fake:run.sync", "ResultPath": null, "TimeoutSeconds": 1000,
+      "Parameters": {"n.$": "$.n", "endless": 1, "attempt.$": "$$.State.RetryCount"},
+      "Retry": [{"ErrorEquals": ["States.Timeout"], "MaxAttempts": 99, "BackoffRate": 1}], "Next": "Child"
+    },
+    "Child": {
+      "Type": "Task", "Resource": "arn:aws:states:::fake:start.sync", "ResultPath": null, "Parameters": {"n.$": "$.n"},
+      "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 99, "BackoffRate": 1}], "Next": "Sum"
     },
     "Sum": {"Type": "Pass", "Parameters": {"edition": EDITION, "first.$": "$.first.twice", "both.$": "$.both", "each.$": "$.each", "work.$": "$.work", "answer.$": "$.answer"}, "End": true}
   }
@@ -111,8 +122,8 @@ func input(n int) *value.Doc {
 // expected is the output of an execution with input n, in the order of names
 // that payload templates have.
 func expected(n, edition int) string {
-	return fmt.Sprintf(`{"edition":%d,"answer":{"to":%d},"work":{"did":%d},"first":%d,"each":[{"caught":"Flaky"},{"caught":"Flaky"}],"both":[{"twice":%d},"waited",{"twice":%d}]}`,
-		edition, n, n, 2*n, 2*n, 2*n)
+	return fmt.Sprintf(`{"edition":%d,"answer":{"to":%d},"work":{"did":%d},"first":%d,"each":[{"caught":"Flaky"},{"caught":"Flaky"}],"both":[{"twice":%d},"waited",{"twice":%d},{"ran":%d}]}`,
+		edition, n, n, 2*n, 2*n, 2*n, n)
 }
 
 // fake is a service whose results depend on nothing but the task.
@@ -121,11 +132,17 @@ type fake struct {
 	n *node
 }
 
-func (fake) Supports(asl.Resource) bool { return true }
+func (fake) Supports(asl.Resource) error { return nil }
 
 func (f fake) Perform(_ context.Context, task integration.Task) (*value.Doc, error) {
 	f.s.performed(f.n, &task)
 	in := task.Input.Value()
+	switch task.Resource.Action {
+	case "run":
+		return f.run(&task)
+	case "start":
+		return f.start(&task)
+	}
 	if strings.HasPrefix(task.Resource.Name, "ask") {
 		f.s.tokens = append(f.s.tokens, token{text: in.Get("token").Str(), arn: task.ExecutionARN, event: task.Event, member: "to", n: in.Get("n")})
 		return value.NewDoc([]byte(`{}`)), nil

@@ -93,7 +93,7 @@ func (t *truth) begin(tr *store.Transition) *known {
 	x := &known{
 		id: tr.Execution, arn: tenant.ARN("execution", meta.MachineName+":"+meta.Name), machine: meta.Machine, version: meta.VersionARN, alias: meta.AliasARN,
 		start: time.UnixMilli(tr.New.Start.UnixMilli()), fork: meta.Fork, events: make([]history.Event, 0, 96),
-		scheduled: make(map[int64]int64), done: make(map[int64]bool), left: make(map[place]bool), signs: make(map[int64]int64),
+		scheduled: make(map[int64]int64), done: make(map[int64]bool), submitted: make(map[int64]bool), abandoned: make(map[int64]bool), left: make(map[place]bool), signs: make(map[int64]int64),
 		entered: make(map[int64]int64), retry: make(map[int64]int64), iterations: make(map[int64]bool),
 	}
 	if meta.Type == catalogue.Express {
@@ -136,6 +136,9 @@ func (t *truth) commit(tr *store.Transition, by *nodeShard) {
 	if err != nil {
 		t.s.wrong("%s: %v", x.arn, err)
 		return
+	}
+	if tr.Status == store.TimedOut {
+		t.unasked(x)
 	}
 	for i := len(x.events); i < len(events); i++ {
 		if problem := x.add(events, i); problem != "" {

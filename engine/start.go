@@ -24,6 +24,8 @@ type StartRequest struct {
 	Input                *value.Doc
 	TraceHeader          string
 	VersionARN, AliasARN string
+	// Parent, where it is set, is the task that the execution is the job of.
+	Parent *Parent
 
 	fork *fork
 }
@@ -100,6 +102,9 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 		}
 	}
 	m, err := e.meta(&req)
+	if err == nil {
+		m.Parent, err = e.parentOf(ctx, req.Parent)
+	}
 	if err != nil {
 		return Started{}, err
 	}

@@ -3,11 +3,7 @@ package engine
 import (
 	"bytes"
 	"container/heap"
-	"context"
 	"sync"
-	"time"
-
-	"github.com/steppehq/steppe/interpreter"
 )
 
 // timer is a resident's place in the heap.
@@ -19,15 +15,13 @@ type timer struct {
 // timers wakes residents. There is no timer on disk: the wake time of an
 // execution derives from its state.
 type timers struct {
-	clock func() time.Time
+	e     *Engine
 	mu    sync.Mutex
 	heap  timerHeap
 	nudge chan struct{} // the earliest time has moved
 }
 
-func (t *timers) init(clock func() time.Time) {
-	t.clock, t.nudge = clock, make(chan struct{}, 1)
-}
+func (t *timers) init(e *Engine) { t.e, t.nudge = e, make(chan struct{}, 1) }
 
 // set wakes a resident at a time, instead of the time set before.
 func (t *timers) set(r *resident, at int64) {
@@ -48,7 +42,7 @@ func (t *timers) set(r *resident, at int64) {
 	}
 	// What is overdue should have been taken out: the loop sleeps by a clock that
 	// does not jump, and does not know that the one that counts has.
-	if first := t.heap[0]; first == r || first.timer.at <= t.clock().UnixMilli() {
+	if first := t.heap[0]; first == r || first.timer.at <= t.e.Now().UnixMilli() {
 		t.poke()
 	}
 }
@@ -129,39 +123,4 @@ func (h *timerHeap) Pop() any {
 	*h = old[:len(old)-1]
 	r.timer.index = 0
 	return r
-}
-
-// NextDue is the earliest time at which something is due, in milliseconds since
-// 1970; 0 for nothing.
-func (e *Engine) NextDue() int64 {
-	next := e.timers.next()
-	if at := e.shifts.next(); !at.IsZero() && (next == 0 || at.UnixMilli() < next) {
-		next = at.UnixMilli()
-	}
-	return next
-}
-
-// maxWaking bounds the executions that are woken at once, maxResuming those that
-// are taken up at once when a shard is.
-const (
-	maxWaking   = 256
-	maxResuming = 64
-)
-
-// Tick does all that is due at the given time, and returns when it was begun.
-func (e *Engine) Tick(ctx context.Context, now time.Time) {
-	e.retain(now)
-	e.shift(now)
-	for ctx.Err() == nil {
-		r := e.timers.due(now.UnixMilli())
-		if r == nil {
-			return
-		}
-		e.pools.wakes.start(func() {
-			_, err := e.deliver(e.closing, r, delivery{msg: interpreter.Message{Kind: interpreter.Wake}})
-			if err != nil && e.closing.Err() == nil {
-				e.deliveryFailed(r, err)
-			}
-		})
-	}
 }

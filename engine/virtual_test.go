@@ -21,7 +21,7 @@ import (
 // lost fails every task.
 type lost struct{}
 
-func (lost) Supports(asl.Resource) bool { return true }
+func (lost) Supports(asl.Resource) error { return nil }
 
 func (lost) Perform(context.Context, integration.Task) (*value.Doc, error) {
 	return nil, integration.Failed("Lost", "nobody is there")
@@ -107,7 +107,7 @@ func inVirtualTime(t *testing.T, db store.Store, clock *engine.VirtualClock, tok
 // answers succeeds with every task.
 type answers struct{}
 
-func (answers) Supports(asl.Resource) bool { return true }
+func (answers) Supports(asl.Resource) error { return nil }
 
 func (answers) Perform(context.Context, integration.Task) (*value.Doc, error) { return doc(`{}`), nil }
 

@@ -48,9 +48,26 @@ type Variable struct {
 	Value *value.Doc
 }
 
-// Event is one entry of an execution's history. Which fields an event has is
-// told by its type, as in the API model; all others are zero. Events are
-// immutable once recorded.
+// Event is one entry of an execution's history. These hold of each event of a history that
+// the interpreter has recorded:
+//
+//  1. ID is one more than that of the event before, and 1 of the first, which is
+//     ExecutionStarted.
+//  2. Previous is smaller than ID, and is the event of the same thread of the execution that
+//     led to this one. It is 0 in the first event, in the first state's Entered, and in
+//     the events that end the execution from outside.
+//  3. Millis is not smaller than that of the event before.
+//  4. Which fields of the API's an event has depends on its Type alone, as in the API
+//     model (the table anatomy in read.go); all others are zero. Fields of Private may ride on any
+//     type; each says on which they do.
+//  5. After ExecutionSucceeded, Failed, TimedOut or Aborted comes ExecutionRedriven, or
+//     nothing.
+//  6. A task has one Scheduled event. The events that follow it, each linked to the one before,
+//     are at most one Started, at most one TaskSubmitted, and one that ends the
+//     task, unless what is around the state ends before.
+//  7. An event does not change after it was recorded, and neither do the documents that it has.
+//
+// Histories that AWS recorded keep these too, but have nothing of Private.
 type Event struct {
 	// ID counts from 1 without a gap. Previous is smaller; 0 where AWS has 0.
 	ID, Previous int64

@@ -7,8 +7,12 @@
 // after a crash, with the same Idempotency key both times, which it passes on
 // wherever its target has a place for one.
 //
+// A job (a resource with .sync) outlives the call that submits it: its integration is a
+// [Runner], which is asked about the job as often as it takes.
+//
 // A new integration passes
-// [github.com/steppehq/steppe/integration/integrationtest.Run] and is done.
+// [github.com/steppehq/steppe/integration/integrationtest.Run], one that is a
+// Runner also integrationtest.RunJobs, and is done.
 //
 // Stability: may move in any minor release.
 package integration
@@ -19,6 +23,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/value"
@@ -43,8 +48,14 @@ type Task struct {
 	Token string
 	// Event is the event of the execution that scheduled the task.
 	Event int64
-	// TimeoutSeconds bounds the task, 0 for no bound. The context has the
-	// same deadline.
+	// Attempt counts the calls about the task by this engine, from 1: of Perform, of
+	// Poll and of Stop each. It is for logs and for spreading calls, not for
+	// deciding: another engine begins again at 1.
+	Attempt int
+	// Now is the time by the clock of who asks, which may be a virtual one.
+	Now time.Time
+	// TimeoutSeconds bounds the task, 0 for no bound. The context of Perform has the
+	// same deadline, unless the task is a job.
 	TimeoutSeconds int64
 	Credentials    *value.Doc
 	// MaxBytes bounds the result, 0 for no bound (see [TooLarge]).
@@ -55,16 +66,63 @@ type Task struct {
 
 // Integration performs the tasks of one service.
 type Integration interface {
-	// Supports reports whether the integration can perform such a task at
-	// all: its action and its pattern. It answers at once, without touching
-	// the service.
-	Supports(resource asl.Resource) bool
-	// Perform does the task and gives its result. A task that failed gives a
-	// [*Failure]; any other error says that the integration is broken, and
-	// becomes States.TaskFailed with the error's text. Perform ends soon after
-	// the context does; its answer is not used then. It is called by many
+	// Supports returns nil if the integration can perform such a task at all: its
+	// action and its pattern. Else the error says why not, in AWS's words where AWS
+	// has them; [Unsupported] makes the usual one. It answers at once, without
+	// touching the service.
+	Supports(resource asl.Resource) error
+	// Perform does the task and returns its result. The error of a task that failed is
+	// one of [Failed]; any other error says that the integration is broken, and
+	// becomes States.TaskFailed with the error's text. Perform returns soon after
+	// the context ends; its answer is not used then. It is called by many
 	// goroutines at once: the engine bounds how many.
 	Perform(ctx context.Context, task Task) (*value.Doc, error)
+}
+
+// Runner is an integration that also runs jobs: tasks whose resource ends in .sync.
+//
+// Perform submits the job and returns what identifies it: the answer of the service, as AWS
+// has it in the event TaskSubmitted. It is in the execution's history BEFORE Poll is first called
+// with it, by this engine or the next, and Perform is not called for the task AFTER
+// that. Until then Perform may be called twice, with the same Idempotency key, and must
+// submit one job.
+//
+// Of one task no two of these methods are called at the same time by one engine. An engine that has
+// not noticed yet that another one owns the execution may still call Perform or Poll.
+type Runner interface {
+	Integration
+	// Poll asks about a job. submitted is what Perform returned. A job that failed is
+	// an error of [Failed], with the Error Name and cause that AWS has for it. Any other
+	// error says that nothing is known of the job: it is asked about again, later each
+	// time, and the job is not submitted again. Poll does not wait for the job.
+	Poll(ctx context.Context, task Task, submitted *value.Doc) (Progress, error)
+	// Stop ends a job whose execution does not wait for it any more. It returns nil
+	// when the job has ended, whatever ended it, also when there is no such job. After an
+	// error it is called again, later each time, until it returns nil. It may be called
+	// twice, long after the execution's end, and by another engine than Perform was.
+	// submitted is nil if it is not known whether the job was submitted, for the answer
+	// of Perform was lost: a Runner that can find a job by its Idempotency key stops
+	// that one; others return nil.
+	Stop(ctx context.Context, task Task, submitted *value.Doc) error
+}
+
+// Progress is what a Poll has found out.
+type Progress struct {
+	// Done: the job has succeeded, with Output as the task's result.
+	Done   bool
+	Output *value.Doc
+	// After is how long the job is not to be asked about again, if it is not done; 0 for
+	// five seconds. It is held between a tenth of a second and an hour.
+	After time.Duration
+}
+
+// Unsupported is the usual error of [Integration.Supports].
+func Unsupported(resource asl.Resource) error {
+	what := resource.Service
+	if resource.Kind == asl.FunctionResource {
+		what = functions
+	}
+	return errors.New("the integration for " + what + " does not have " + resource.Name)
 }
 
 // Laned is an integration some of whose tasks share a limit of their own: those
@@ -78,14 +136,6 @@ type Laned interface {
 	// It answers at once, without touching the service. Of the task only Resource, Input,
 	// Account and Region are set: it is asked of each task, before its turn has come.
 	Lane(task Task) (name string, limit int)
-}
-
-// Answerer is an integration that also gives the answers that would come by
-// task token, and does the work of activities: a mock.
-type Answerer interface {
-	Integration
-	// Answer gives the result of a task that Perform was handed.
-	Answer(ctx context.Context, task Task) (*value.Doc, error)
 }
 
 // Failure is the Error Output of a task that failed. Error and Cause are what
@@ -123,6 +173,12 @@ type AbsentError struct {
 // Error names what is not there.
 func (e *AbsentError) Error() string { return "the " + e.What + " is missing" }
 
+// IsFailure reports whether an error is a failure of the task itself: one of [Failed].
+func IsFailure(err error) bool {
+	_, failed := errors.AsType[*failureError](err)
+	return failed
+}
+
 // FailureOf gives the Error Output that an error of Perform stands for.
 func FailureOf(err error) Failure {
 	if f, ok := errors.AsType[*failureError](err); ok {
@@ -138,47 +194,6 @@ func FailureOf(err error) Failure {
 type Registry struct {
 	mu       sync.RWMutex
 	services map[string]Integration
-	instead  Answerer
-}
-
-// Mock has one integration perform all tasks, those of activities too.
-func (r *Registry) Mock(i Answerer) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.instead = i
-}
-
-// Mocked reports whether [Registry.Mock] was given anything.
-func (r *Registry) Mocked() bool {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.instead != nil
-}
-
-// Selective is a mock of some tasks only: the others are performed as if there were
-// none.
-type Selective interface {
-	Answerer
-	// Mocks reports whether it answers the tasks of a state of an execution. It is the
-	// same each time it is asked.
-	Mocks(executionARN, state string) bool
-}
-
-// MockOf gives what [Registry.Mock] was given where it answers the tasks of a state
-// of an execution; else nil.
-func (r *Registry) MockOf(executionARN, state string) Answerer {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if some, ok := r.instead.(Selective); ok && !some.Mocks(executionARN, state) {
-		return nil
-	}
-	return r.instead
-}
-
-// mocksAll reports whether no task is performed but by a mock.
-func (r *Registry) mocksAll() bool {
-	_, some := r.instead.(Selective)
-	return r.instead != nil && !some
 }
 
 // FunctionService is the name under which the integration stands that invokes
@@ -202,9 +217,6 @@ func (r *Registry) Register(service string, i Integration) {
 func (r *Registry) Lookup(resource asl.Resource) (Integration, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if r.mocksAll() {
-		return r.instead, nil
-	}
 	i, why := r.find(resource)
 	if why != "" {
 		return nil, errors.New(resource.ARN + " is not performed here: " + why)
@@ -212,12 +224,12 @@ func (r *Registry) Lookup(resource asl.Resource) (Integration, error) {
 	return i, nil
 }
 
-// Lacks tells why a resource is not performed here, and what is instead; "" when
-// it is, or may be by a mock.
+// Lacks returns why a resource is not performed here, and what is instead; "" when
+// it is. A resource with .sync is performed by a [Runner] only.
 func (r *Registry) Lacks(resource asl.Resource) string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if r.instead != nil || resource.Kind == asl.ActivityResource {
+	if resource.Kind == asl.ActivityResource {
 		return ""
 	}
 	_, why := r.find(resource)
@@ -236,11 +248,14 @@ func (r *Registry) find(resource asl.Resource) (i Integration, why string) {
 	if !ok {
 		i, ok = r.services["*"]
 	}
-	switch {
-	case !ok:
+	if !ok {
 		return nil, "there is no integration for " + what + "; there are " + strings.Join(r.names(), ", ")
-	case !i.Supports(resource):
-		return nil, "the integration for " + what + " does not have " + resource.Name
+	}
+	if err := i.Supports(resource); err != nil {
+		return nil, err.Error()
+	}
+	if _, runs := i.(Runner); !runs && resource.Kind == asl.ServiceResource && resource.Pattern == asl.RunJob {
+		return nil, "the integration for " + what + " does not run jobs (.sync)"
 	}
 	return i, ""
 }

@@ -3,6 +3,7 @@ package integration_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/steppehq/steppe/asl"
@@ -13,12 +14,30 @@ import (
 // only supports one action.
 type only string
 
-func (o only) Supports(r asl.Resource) bool { return r.Name == string(o) || o == "*" }
+func (o only) Supports(r asl.Resource) error {
+	if r.Action != string(o) && o != "*" {
+		return integration.Unsupported(r)
+	}
+	return nil
+}
 
 func (only) Perform(context.Context, integration.Task) (*value.Doc, error) {
 	return nil, errors.New("not asked for")
 }
 
+// runner also runs jobs.
+type runner struct{ only }
+
+func (runner) Poll(context.Context, integration.Task, *value.Doc) (integration.Progress, error) {
+	return integration.Progress{}, errors.New("not asked for")
+}
+
+func (runner) Stop(context.Context, integration.Task, *value.Doc) error {
+	return errors.New("not asked for")
+}
+
+// TestRegistry: a resource is performed by what was registered for its service last, if
+// that supports it, and a job by a Runner.
 func TestRegistry(t *testing.T) {
 	var r integration.Registry
 	function, invoke, table, sdk := only("*"), only("invoke"), only("putItem"), only("listBuckets")
@@ -27,6 +46,8 @@ func TestRegistry(t *testing.T) {
 	r.Register("lambda", invoke) // takes its place
 	r.Register("aws-sdk:dynamodb", table)
 	r.Register("aws-sdk:*", sdk)
+	jobs := runner{only("startJobRun")}
+	r.Register("glue", jobs)
 	tests := []struct {
 		arn, err string
 		want     integration.Integration
@@ -36,7 +57,10 @@ func TestRegistry(t *testing.T) {
 		{"arn:aws:states:::aws-sdk:dynamodb:putItem", "", table},
 		{"arn:aws:states:::aws-sdk:s3:listBuckets", "", sdk},
 		{"arn:aws:states:::lambda:delete", "arn:aws:states:::lambda:delete is not performed here: the integration for lambda does not have delete", nil},
-		{"arn:aws:states:::sqs:sendMessage", "arn:aws:states:::sqs:sendMessage is not performed here: there is no integration for sqs; there are activities, aws-sdk:*, aws-sdk:dynamodb, lambda, Lambda functions by their ARN", nil},
+		{"arn:aws:states:::lambda:invoke.sync", "arn:aws:states:::lambda:invoke.sync is not performed here: the integration for lambda does not run jobs (.sync)", nil},
+		{"arn:aws:states:::glue:startJobRun.sync", "", jobs},
+		{"arn:aws:states:::glue:startJobRun", "", jobs},
+		{"arn:aws:states:::sqs:sendMessage", "arn:aws:states:::sqs:sendMessage is not performed here: there is no integration for sqs; there are activities, aws-sdk:*, aws-sdk:dynamodb, glue, lambda, Lambda functions by their ARN", nil},
 	}
 	for _, tt := range tests {
 		resource, ok := asl.ParseResource(tt.arn)
@@ -60,6 +84,9 @@ func text(err error) string {
 func TestFailureOf(t *testing.T) {
 	if got := integration.FailureOf(integration.Failed("A", "b")); got != (integration.Failure{Error: "A", Cause: "b"}) {
 		t.Error(got)
+	}
+	if !integration.IsFailure(fmt.Errorf("poll: %w", integration.Failed("A", "b"))) || integration.IsFailure(errors.New("x")) {
+		t.Error("a failure of the task is none, or what is none is one")
 	}
 	if got := integration.FailureOf(errors.New("x")); got != (integration.Failure{Error: "States.TaskFailed", Cause: "x"}) {
 		t.Error(got)

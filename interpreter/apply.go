@@ -94,6 +94,9 @@ func (x *Execution) applyInside(b *branch, ev *history.Event) {
 	case history.TaskSubmitted:
 		b.prev = ev.ID
 		b.task.handOver(ev.Millis)
+		if job(b.task.resource) {
+			b.task.submitted = ev.Output
+		}
 	case history.TaskStarted, history.LambdaFunctionStarted:
 		x.dequeue(b)
 		b.prev, b.phase = ev.ID, tasking

@@ -159,19 +159,25 @@ func (x *Execution) Activities() (n int) {
 	return n
 }
 
-// Pending gives the effects whose outcome is not recorded: what must be
-// performed again when the execution is taken over. token makes task tokens as
-// in [Env].
+// Pending returns the effects whose outcome is not recorded: what must be
+// performed again when the execution is taken over. A task that was not handed
+// over is to be invoked, a job that was submitted to be asked about. token makes task
+// tokens as in [Env].
 func (x *Execution) Pending(token func(event int64) string) []Effect {
 	var pending []Effect
 	for _, b := range x.live {
-		if t := b.task; t != nil && !t.started {
+		if t := b.task; t != nil && (!t.started || job(t.resource)) {
 			effect := t.effect(token)
 			effect.Again = true
 			pending = append(pending, effect)
 		}
 	}
 	return pending
+}
+
+// Owes reports whether there are pending effects.
+func (x *Execution) Owes() bool {
+	return slices.ContainsFunc(x.live, func(b *branch) bool { return b.task != nil && (!b.task.started || job(b.task.resource)) })
 }
 
 // phase tells what a branch waits for.
@@ -191,12 +197,30 @@ const (
 	ending                    // ready: at an end that was reached before a redrive
 )
 
+// String is the name of the phase.
 func (p phase) String() string {
 	return [...]string{"", "arriving", "spawning", "starting", "inside", "waiting", "retrying", "tasking", "joining", "ended", "redoing", "ending"}[p]
 }
 
 // branch is one thread of an execution: the top level, a branch of a Parallel
 // state, an iteration of a Map state.
+//
+// Between two steps these hold of each live branch, whatever came before. A step may break them
+// while the branch is inside a state. [branch.valid] is their text in Go; builds
+// with the tag "invariants" check it after each step, and the golden scripts do always.
+//
+//  1. Its number was never another branch's. Branch 0 alone has no parent; the
+//     parent of another one is live, and joining or spawning, ending too after a redrive.
+//  2. It is among the ready ones exactly while it arrives, spawns, starts, redoes or
+//     ends: while it can move without news.
+//  3. It has a state to enter exactly while it arrives. Before it has entered its
+//     first state it has none that it is in; later it always has.
+//  4. It has a task exactly while it is starting or tasking, in a Task state.
+//  5. The task has what its submission returned only if it was handed over, and
+//     only if it is a job.
+//  6. It has a join while it spawns or joins, in a Parallel or Map state; spawning is
+//     that of a Map that may start an iteration now, joining the other.
+//  7. It has a time at which it goes on while it waits in a Wait state or for a retry.
 type branch struct {
 	number int64
 	parent *branch
@@ -229,8 +253,9 @@ type task struct {
 	scheduled int64 // id of the Scheduled event
 	resource  asl.Resource
 	input     *value.Doc
-	started   bool  // an activity worker or the job has it
-	timeout   int64 // seconds, 0: none
+	started   bool       // it was handed over: an activity worker, the job, or who has the task token has it
+	submitted *value.Doc // what the service answered when it was, of a job
+	timeout   int64      // seconds, 0: none
 	heartbeat int64
 	due       int64 // when it times out
 	beat      int64 // when it must have given a sign of life; 0 while nobody can
@@ -264,8 +289,11 @@ type item struct {
 
 func (t *task) effect(token func(int64) string) Effect {
 	e := Effect{
-		Kind: Invoke, Cause: t.scheduled, Resource: t.resource, Input: t.input,
+		Kind: Invoke, Cause: t.scheduled, Resource: t.resource, Input: t.input, Submitted: t.submitted,
 		Timeout: t.timeout, Heartbeat: t.heartbeat, Credentials: t.creds, StateName: t.name, Retry: t.retry,
+	}
+	if t.started && job(t.resource) {
+		e.Kind = Await
 	}
 	if t.resource.Kind == asl.ActivityResource || t.resource.Pattern == asl.WaitForTaskToken {
 		e.Token = token(t.scheduled)
@@ -394,7 +422,7 @@ func (x *Execution) String() string {
 		}
 		fmt.Fprintf(&out, " input %v due %d retries %d %v", b.input, b.wake(), b.retries, b.attempts)
 		if t := b.task; t != nil {
-			fmt.Fprintf(&out, " task %d %v", t.scheduled, t.started)
+			fmt.Fprintf(&out, " task %d %v %v", t.scheduled, t.started, t.submitted)
 		}
 		if j := b.join; j != nil {
 			fmt.Fprintf(&out, " join %d/%d next %d running %d link %d", j.done, len(j.outputs), j.next, j.running, j.link)

@@ -174,6 +174,10 @@ func (s *script) do(words []string, line string) {
 		s.step(interpreter.Message{Kind: interpreter.Wake})
 	case "stop":
 		s.step(interpreter.Message{Kind: interpreter.Stop, Failure: failure(words[1:])})
+	case "takeover":
+		for _, line := range s.pending(s.x) {
+			fmt.Fprintf(&s.out, "  %s\n", line)
+		}
 	case "continue":
 		s.step(interpreter.Message{Kind: interpreter.Continue})
 	case "succeed", "submit":
@@ -283,16 +287,10 @@ func (s *script) took(out interpreter.Outcome) {
 		s.print(&out.Events[i])
 	}
 	for _, e := range out.Effects {
-		if e.Kind == interpreter.Cancel {
-			fmt.Fprintf(&s.out, "  cancel %s #%d\n", e.StateName, e.Cause)
-			continue
+		if e.Kind == interpreter.Invoke {
+			s.tasks[e.StateName] = append(s.tasks[e.StateName], e.Cause)
 		}
-		s.tasks[e.StateName] = append(s.tasks[e.StateName], e.Cause)
-		fmt.Fprintf(&s.out, "  invoke %s #%d %s %s", e.StateName, e.Cause, e.Resource.ARN, e.Input)
-		if e.Token != "" {
-			fmt.Fprintf(&s.out, " with %s", e.Token)
-		}
-		s.out.WriteString("\n")
+		fmt.Fprintf(&s.out, "  %s\n", effect(e))
 	}
 	if wake := s.x.Wake(); wake != 0 {
 		fmt.Fprintf(&s.out, "  wake in %v\n", time.UnixMilli(wake).Sub(s.now))
@@ -325,6 +323,12 @@ func (s *script) took(out interpreter.Outcome) {
 		s.t.Errorf("the step ended in the middle, with event %d", s.x.Last())
 	}
 	s.transport(stored)
+	if problem := interpreter.Valid(s.x); problem != nil {
+		s.t.Errorf("after event %d: %v", s.x.Last(), problem)
+	}
+	if diff := cmp.Diff(s.pending(s.x), s.pending(replayed)); diff != "" {
+		s.t.Errorf("after event %d the replay has other pending effects (-live +replayed):\n%s", s.x.Last(), diff)
+	}
 	live, again := s.x.String(), replayed.String()
 	if s.beaten { // a heartbeat is the one thing that no event tells
 		due := regexp.MustCompile(`due \d+`)
@@ -333,6 +337,35 @@ func (s *script) took(out interpreter.Outcome) {
 	if diff := cmp.Diff(live, again); diff != "" {
 		s.t.Errorf("after event %d the replay differs (-live +replayed):\n%s", s.x.Last(), diff)
 	}
+}
+
+// effect shows an effect in a line.
+func effect(e interpreter.Effect) string {
+	line := fmt.Sprintf("%s %s #%d", [...]string{"", "invoke", "await", "cancel"}[e.Kind], e.StateName, e.Cause)
+	if e.Kind == interpreter.Invoke {
+		line += fmt.Sprintf(" %s %s", e.Resource.ARN, e.Input)
+	}
+	if e.Submitted != nil {
+		line += fmt.Sprintf(" submitted %s", e.Submitted)
+	}
+	if e.Token != "" {
+		line += " with " + e.Token
+	}
+	return line
+}
+
+// pending shows what is to be performed by whoever takes an execution over.
+func (s *script) pending(x *interpreter.Execution) (lines []string) {
+	for _, e := range x.Pending(s.env().Token) {
+		if !e.Again {
+			s.t.Errorf("the pending effect of event %d is not marked as returned before", e.Cause)
+		}
+		lines = append(lines, effect(e))
+	}
+	if (len(lines) > 0) != x.Owes() {
+		s.t.Errorf("%d effects are pending, and Owes is %v", len(lines), x.Owes())
+	}
+	return lines
 }
 
 // damage replays histories that no execution has had. They may be refused, or

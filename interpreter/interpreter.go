@@ -12,7 +12,8 @@
 //  1. Event ids are 1, 2, 3 … without a gap; Previous is smaller than ID.
 //  2. Replay of the events gives the execution, at every event.
 //  3. Effects must be performed only after the events of the same [Outcome]
-//     are durable; they may be performed twice, with the same Cause.
+//     are durable. Each must be performed at least once, and may be performed
+//     twice, with the same Cause ([EffectKind] says what has to be kept for that).
 //  4. A message whose cause no branch awaits changes nothing (Outcome.Stale).
 //  5. After a terminal event nothing but a redrive follows.
 //  6. The same arguments give the same bytes.
@@ -125,7 +126,8 @@ const (
 	// TaskStarted: an activity worker took the task.
 	TaskStarted
 	// TaskSubmitted: the job was started, or the request that carries the
-	// task token was accepted. Output is the answer.
+	// task token was accepted. Output is the answer, which a job is asked about by
+	// from then on ([Effect.Submitted]).
 	TaskSubmitted
 	// TaskSucceeded and TaskFailed: the task is done.
 	TaskSucceeded
@@ -156,12 +158,19 @@ type Message struct {
 }
 
 // Outcome is what a step decided: what to record, and what to bring about once
-// that is durable.
+// that is durable. The caller owns its slices.
 type Outcome struct {
-	Events  []history.Event
+	// Events MUST be durable BEFORE any of Effects is performed, and before anybody
+	// is told of them. They are recorded whole or not at all.
+	Events []history.Event
+	// Effects MUST be performed AFTER Events are durable, each at least once. Those
+	// of Kind Invoke and Await need not be kept: [Execution.Pending] returns them
+	// again until a message says how they went. What a Cancel asks for is in no
+	// event and is not returned again: whoever must not lose it keeps it together
+	// with Events, in the same commit.
 	Effects []Effect
-	// More tells that branches could go on: commit, then send Continue. It is not
-	// told of an interrupted step.
+	// More tells that branches could go on: AFTER Events are durable, send Continue.
+	// It is not told of an interrupted step.
 	More bool
 	// Stale tells that no branch awaited the message; there are no events.
 	Stale bool
@@ -176,37 +185,62 @@ type Outcome struct {
 	Interrupted error
 }
 
-// EffectKind tells what to bring about.
+// EffectKind tells what to bring about. All kinds are performed at least once,
+// never before the commit of the events that they come with.
 type EffectKind uint8
 
 // The kinds of effects.
 const (
-	// Invoke: have the task's resource do its work.
+	// Invoke: have the task's resource do its work, or submit its job (.sync). It is
+	// pending BEFORE a message TaskStarted, TaskSubmitted, TaskSucceeded or TaskFailed
+	// is recorded, and never AFTER: what has submitted a job once, and recorded
+	// that, is not invoked again.
 	Invoke EffectKind = iota + 1
-	// Cancel: nobody waits for the task any more; stop it if that is easy.
+	// Await: ask about the job that was submitted, until it has ended. It is
+	// pending AFTER TaskSubmitted is recorded and BEFORE TaskSucceeded or TaskFailed is.
+	// The job may be asked about as often as one likes.
+	Await
+	// Cancel: nobody waits for the task any more. Work that is still being done may
+	// go on, if it cannot be ended; a job (.sync) MUST be stopped, at least
+	// once, AFTER the commit, for nobody else will: it is not pending, so
+	// whoever commits the events keeps it with them until the job is stopped. The job may have
+	// ended, or may never have been submitted.
 	Cancel
 )
 
-// Effect is one thing to bring about in the outside world.
+// Effect is one thing to bring about in the outside world. Which fields it has
+// depends on nothing but the task, except for Submitted and Again.
 type Effect struct {
 	Kind EffectKind
 	// Cause is the event that scheduled the task: messages about the task
-	// carry it back, and idempotency tokens derive from it.
+	// carry it back, and idempotency tokens derive from it. It is the same each time
+	// that the effect is returned, and differs between attempts of a state.
 	Cause    int64
 	Resource asl.Resource
 	// Input is the function's or activity's input, or the parameters.
 	Input *value.Doc
-	// Token is the task token of activities and of tasks that wait for one.
+	// Submitted is what the service answered when the job was submitted: in
+	// each Await, and in a Cancel of a job whose TaskSubmitted is recorded. nil in a
+	// Cancel: it is not known whether the job was submitted.
+	Submitted *value.Doc
+	// Token is the task token of activities and of tasks that wait for one; "" in a
+	// Cancel.
 	Token string
-	// Timeout is in seconds, 0 for none. Heartbeat likewise.
+	// Timeout is in seconds, 0 for none. Heartbeat likewise. They are for the
+	// service to know: the execution's own clock ([Execution.Wake]) ends the task, by a
+	// Cancel.
 	Timeout, Heartbeat int64
 	Credentials        *value.Doc
 	// StateName names the Task state. Retry counts the attempts before this one.
 	StateName string
 	Retry     int64
-	// Again tells that the effect was handed out before ([Execution.Pending]).
+	// Again tells that the effect was returned before, by [Execution.Pending] or
+	// with the commit that asked for it.
 	Again bool
 }
+
+// job reports whether a resource runs a job.
+func job(r asl.Resource) bool { return r.Kind == asl.ServiceResource && r.Pattern == asl.RunJob }
 
 // expressLimit is how long an Express execution may run, in milliseconds,
 // whatever its definition says (AWS's quota).
@@ -229,6 +263,9 @@ func Start(m *asl.StateMachine, info Info, input *value.Doc, env Env) (*Executio
 	}
 	s.emit(nil, &started)
 	s.run()
+	if invariants && s.out.Interrupted == nil {
+		x.check()
+	}
 	return x, s.out
 }
 
@@ -252,6 +289,9 @@ func Step(x *Execution, msg Message, env Env) Outcome {
 	}
 	if !s.out.Stale && s.out.Interrupted == nil {
 		s.run()
+	}
+	if invariants && s.out.Interrupted == nil {
+		x.check()
 	}
 	return s.out
 }

@@ -93,7 +93,7 @@ func (w *holding) branch(b *branch) {
 		w.add(b.vars[i].Value)
 	}
 	if b.task != nil {
-		w.add(b.task.input)
+		w.add(b.task.input, b.task.submitted)
 	}
 	if b.join != nil {
 		w.add(b.join.outputs...)

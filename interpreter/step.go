@@ -232,9 +232,9 @@ func (s *step) cancelInside(outer *branch) {
 }
 
 func (s *step) cancel(t *task) {
-	s.out.Effects = append(s.out.Effects, Effect{
-		Kind: Cancel, Cause: t.scheduled, Resource: t.resource, Input: t.input, StateName: t.name,
-	})
+	cancel := t.effect(func(int64) string { return "" })
+	cancel.Kind = Cancel
+	s.out.Effects = append(s.out.Effects, cancel)
 }
 
 // enteredType gives the event type that says that a state was entered.

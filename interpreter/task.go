@@ -154,11 +154,17 @@ func (s *step) taskSubmitted(b *branch, msg Message) {
 		return
 	}
 	if s.tooLarge(msg.Output) {
+		if job(b.task.resource) {
+			s.cancel(b.task) // it runs
+		}
 		s.taskFailed(b, dataLimit(b.task.resource.ResultName()).ErrorOutput)
 		return
 	}
 	ev := b.task.event(history.TaskSubmitted, msg.Output)
 	s.emit(b, &ev)
+	if job(b.task.resource) {
+		s.out.Effects = append(s.out.Effects, b.task.effect(s.env.Token))
+	}
 }
 
 // event is an event of the task. Those of functions and activities do not name

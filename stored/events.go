@@ -101,11 +101,11 @@ func StatusOf(s interpreter.Status) store.Status { return statuses[s] }
 
 // Waits tells when a running execution wants to be woken, and whether it has
 // something to do before.
-func Waits(x *interpreter.Execution, token func(event int64) string) (wake time.Time, busy bool) {
+func Waits(x *interpreter.Execution) (wake time.Time, busy bool) {
 	if at := x.Wake(); at != 0 {
 		wake = time.UnixMilli(at)
 	}
-	return wake, x.Ready() || len(x.Pending(token)) > 0
+	return wake, x.Ready() || x.Owes()
 }
 
 // Commit has a store commit a transition, again until it is not busy. When stop

@@ -33,6 +33,8 @@ type Meta struct {
 	Encryption *catalogue.Encryption `json:",omitempty"`
 	// Fork tells of which execution, and of which of its events, this one is a fork.
 	Fork *history.Fork `json:",omitempty"`
+	// Parent is the task that asked for the execution, nil for none.
+	Parent *Parent `json:",omitempty"`
 	// Foreign tells that AWS recorded the history: it is whole, but has nothing
 	// of what a replay needs beside the events.
 	Foreign bool `json:",omitempty"`

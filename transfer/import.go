@@ -530,7 +530,7 @@ func (im *importer) commit(ctx context.Context, p *portable, live *interpreter.E
 		t.New.Group = m.Machine
 	}
 	if r.Status == store.Running {
-		t.Wake, t.Busy = stored.Waits(live, func(int64) string { return "" })
+		t.Wake, t.Busy = stored.Waits(live)
 	} else {
 		t.Expire = m.Expiry(r.Stop)
 	}

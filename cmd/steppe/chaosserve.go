@@ -50,8 +50,8 @@ type (
 	}
 )
 
-// Supports is always true.
-func (forwarded) Supports(asl.Resource) bool { return true }
+// Supports is always nil.
+func (forwarded) Supports(asl.Resource) error { return nil }
 
 // Perform asks the target.
 func (f forwarded) Perform(ctx context.Context, task integration.Task) (*value.Doc, error) {

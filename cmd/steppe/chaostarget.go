@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/integration/mock"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -19,8 +20,8 @@ type chaosTarget struct {
 	caseOf func(execution string) *testCase
 
 	mu    sync.Mutex
-	steps map[string]*mockStep // by the idempotency token: what its attempt gives
-	used  map[string]int       // by execution and state: the attempts so far
+	steps map[string]*mock.Step // by the idempotency token: what its attempt gives
+	used  map[string]int        // by execution and state: the attempts so far
 	calls map[chaosEvent]*chaosCalls
 	total int
 	again int
@@ -43,11 +44,11 @@ type chaosCalls struct {
 
 type chaosToken struct {
 	text string
-	step *mockStep
+	step *mock.Step
 }
 
 func newChaosTarget(caseOf func(string) *testCase) *chaosTarget {
-	return &chaosTarget{caseOf: caseOf, steps: make(map[string]*mockStep), used: make(map[string]int), calls: make(map[chaosEvent]*chaosCalls)}
+	return &chaosTarget{caseOf: caseOf, steps: make(map[string]*mock.Step), used: make(map[string]int), calls: make(map[chaosEvent]*chaosCalls)}
 }
 
 // ServeHTTP performs a task.
@@ -69,14 +70,14 @@ func (t *chaosTarget) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case step.Error != "":
 		answer = chaosAnswer{Error: step.Error, Cause: step.Cause}
 	default:
-		answer.Output = step.given.Append(nil)
+		answer.Output = step.Result.Append(nil)
 	}
 	_ = json.NewEncoder(w).Encode(answer) // whoever asked was killed when this fails
 }
 
 // called remembers a call, and gives what its attempt gives and the task token
 // that its input holds.
-func (t *chaosTarget) called(task *chaosTask, now time.Time) (*mockStep, string) {
+func (t *chaosTarget) called(task *chaosTask, now time.Time) (*mock.Step, string) {
 	token := ""
 	if input, err := value.Decode(task.Input); err == nil && task.Waits {
 		token = tokenIn(input)
@@ -98,7 +99,7 @@ func (t *chaosTarget) called(task *chaosTask, now time.Time) (*mockStep, string)
 	if !known {
 		name := task.Execution[strings.LastIndexByte(task.Execution, ':')+1:]
 		attempts := task.Execution + " " + task.State
-		if steps := t.caseOf(name).Mocks[task.State]; len(steps) > 0 {
+		if steps := t.caseOf(name).steps[task.State]; len(steps) > 0 {
 			step = &steps[min(t.used[attempts], len(steps)-1)]
 		}
 		t.used[attempts]++
@@ -140,7 +141,7 @@ func (t *chaosTarget) sendTokens(server client) error {
 		if token.step.Error != "" {
 			err = server.call("SendTaskFailure", map[string]string{"taskToken": token.text, "error": token.step.Error, "cause": token.step.Cause}, new(struct{}))
 		} else {
-			err = server.call("SendTaskSuccess", map[string]string{"taskToken": token.text, "output": token.step.given.String()}, new(struct{}))
+			err = server.call("SendTaskSuccess", map[string]string{"taskToken": token.text, "output": token.step.Result.String()}, new(struct{}))
 		}
 		if err != nil && !strings.HasPrefix(err.Error(), "TaskTimedOut") { // that was sent before, or is over
 			t.mu.Lock()

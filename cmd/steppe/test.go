@@ -15,8 +15,8 @@ import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/engine"
 	"github.com/steppehq/steppe/history"
-	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/integration/awssdk"
+	"github.com/steppehq/steppe/integration/mock"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -141,7 +141,7 @@ func (s *testSuite) run(tc *testCase, timeout time.Duration) testOutcome {
 	start := time.Now()
 	defer func() { o.took = time.Since(start) }()
 	trace := &trace{covered: &s.covered, states: make(map[int64]string)}
-	mocks := &mocks{steps: tc.Mocks, used: make(map[string]int)}
+	mocks := mock.New(tc.steps)
 	server, err := steppe.Open(steppe.Config{VirtualTime: true, Mock: mocks, Observe: trace.observe})
 	if err != nil {
 		o.wrong = append(o.wrong, err.Error())
@@ -158,7 +158,7 @@ func (s *testSuite) run(tc *testCase, timeout time.Duration) testOutcome {
 		o.wrong = append(o.wrong, closed.Error())
 	}
 	o.wrong = append(o.wrong, tc.check(output, err, trace.path())...)
-	o.wrong = append(o.wrong, mocks.missing...)
+	o.wrong = append(o.wrong, mocks.Missing()...)
 	if len(o.wrong) > 0 {
 		o.events = trace.happened()
 	}
@@ -201,47 +201,6 @@ func (c *testCase) check(output []byte, err error, path []string) (wrong []strin
 		wrong = append(wrong, fmt.Sprintf("it came through %s; it should have come through %s", strings.Join(path, ", "), strings.Join(x.Path, ", ")))
 	}
 	return wrong
-}
-
-// mocks answers the tasks of one case.
-type mocks struct {
-	steps map[string][]mockStep
-
-	mu      sync.Mutex
-	used    map[string]int
-	missing []string
-}
-
-// States reports whether there is a mock of a state.
-func (m *mocks) States(name string) bool { return len(m.steps[name]) > 0 }
-
-// Supports is always true: a case mocks what it will.
-func (*mocks) Supports(asl.Resource) bool { return true }
-
-// Perform gives what the next attempt of the task's state gives. What would be
-// answered by token is answered by Answer.
-func (m *mocks) Perform(_ context.Context, task integration.Task) (*value.Doc, error) {
-	if task.Resource.Pattern == asl.WaitForTaskToken {
-		return value.DocOf(value.Obj()), nil
-	}
-	return m.Answer(context.Background(), task)
-}
-
-// Answer gives what the next attempt of the task's state gives.
-func (m *mocks) Answer(_ context.Context, task integration.Task) (*value.Doc, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	steps := m.steps[task.StateName]
-	if len(steps) == 0 {
-		m.missing = append(m.missing, "the state "+task.StateName+" has no mock; it was asked with "+task.Input.String())
-		return nil, integration.Failed("States.TaskFailed", "there is no mock for the state "+task.StateName)
-	}
-	n := min(m.used[task.StateName], len(steps)-1)
-	m.used[task.StateName]++
-	if step := &steps[n]; step.Error != "" {
-		return nil, integration.Failed(step.Error, step.Cause)
-	}
-	return value.DocOf(steps[n].given), nil
 }
 
 // trace follows an execution through its states.

@@ -2,19 +2,17 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
-	"strconv"
-	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
 
 	"github.com/steppehq/steppe"
+	"github.com/steppehq/steppe/integration/mock"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -36,6 +34,8 @@ type testCase struct {
 	// the last one stands for all that follow.
 	Mocks  map[string][]mockStep `yaml:"mocks"`
 	Expect expectation           `yaml:"expect"`
+
+	steps map[string][]mock.Step
 }
 
 // mockStep is what one attempt of a task gives: a result, the payload of a
@@ -45,8 +45,6 @@ type mockStep struct {
 	Payload yaml.Node `yaml:"payload"`
 	Error   string    `yaml:"error"`
 	Cause   string    `yaml:"cause"`
-
-	given value.Value
 }
 
 // expectation is what must be at the end. What is left out may be anything; a
@@ -93,11 +91,14 @@ func loadCases(file string) ([]*testSuite, error) {
 
 // read turns the values of a case into what they stand for.
 func (c *testCase) read() error {
+	c.steps = make(map[string][]mock.Step, len(c.Mocks))
 	for state, steps := range c.Mocks {
 		for i := range steps {
-			if err := steps[i].read(); err != nil {
+			step, err := steps[i].read()
+			if err != nil {
 				return fmt.Errorf("mocks of %s, number %d: %w", state, i+1, err)
 			}
+			c.steps[state] = append(c.steps[state], step)
 		}
 	}
 	var err error
@@ -105,14 +106,15 @@ func (c *testCase) read() error {
 	return err
 }
 
-func (m *mockStep) read() error {
+// read returns what the attempt returns.
+func (m *mockStep) read() (mock.Step, error) {
 	result, err := yamlValue(&m.Result)
 	if err != nil {
-		return err
+		return mock.Step{}, err
 	}
 	payload, err := yamlValue(&m.Payload)
 	if err != nil {
-		return err
+		return mock.Step{}, err
 	}
 	given := 0
 	for _, there := range []bool{!result.IsUndefined(), !payload.IsUndefined(), m.Error != ""} {
@@ -121,17 +123,16 @@ func (m *mockStep) read() error {
 		}
 	}
 	if given != 1 {
-		return errors.New("give one of result, payload and error")
+		return mock.Step{}, errors.New("give one of result, payload and error")
 	}
-	m.given = result
 	if !payload.IsUndefined() {
-		m.given = value.Obj(
+		result = value.Obj(
 			value.Member{Name: "ExecutedVersion", Value: value.Str("$LATEST")},
 			value.Member{Name: "Payload", Value: payload},
 			value.Member{Name: "StatusCode", Value: value.Int(200)},
 		)
 	}
-	return nil
+	return mock.Step{Result: result, Error: m.Error, Cause: m.Cause}, nil
 }
 
 // yamlValue is a YAML value as JSON has it; undefined where there is none.
@@ -142,53 +143,18 @@ func yamlValue(n *yaml.Node) (value.Value, error) {
 	return new(yamlReader).value(n, nil)
 }
 
-// localConfig is the MockConfigFile.json of Step Functions Local.
-type localConfig struct {
-	StateMachines map[string]struct {
-		TestCases map[string]map[string]string
-	}
-	MockedResponses map[string]map[string]struct {
-		Return json.RawMessage
-		Throw  *struct{ Error, Cause string }
-	}
-}
-
-// plainJSON is an error of the JSON library in words of JSON.
-func plainJSON(text []byte, err error) error {
-	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		at := value.PositionAt(text, int(kind.Offset))
-		wanted := "an object is wanted"
-		if kind.Type.Kind() == reflect.String {
-			wanted = "a text is wanted"
-		}
-		return fmt.Errorf("line %d: %s: %s, not %s", at.Line, kind.Field, wanted, kind.Value)
-	}
-	if _, broken := value.Decode(text); broken != nil {
-		return broken
-	}
-	return err
-}
-
 // localCases gives the cases of a MockConfigFile.json: those of each state
 // machine run the definition of that name that stands beside it.
 func localCases(file string, text []byte) ([]*testSuite, error) {
-	var config localConfig
-	if err := json.Unmarshal(text, &config); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, plainJSON(text, err))
+	config, err := mock.ReadConfig(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	var suites []*testSuite
-	for _, machine := range sortedKeys(config.StateMachines) {
+	for _, machine := range sortedKeys(config) {
 		s := &testSuite{file: file, definition: beside(file, machine)}
-		cases := config.StateMachines[machine].TestCases
-		for _, name := range sortedKeys(cases) {
-			c := testCase{Name: machine + "#" + name, Mocks: make(map[string][]mockStep)}
-			for state, response := range cases[name] {
-				steps, err := config.steps(response)
-				if err != nil {
-					return nil, fmt.Errorf("%s: case %s: %w", file, c.Name, err)
-				}
-				c.Mocks[state] = steps
-			}
+		for _, name := range sortedKeys(config[machine]) {
+			c := testCase{Name: machine + "#" + name, steps: config[machine][name]}
 			c.Expect.Error = anyEnd
 			s.cases = append(s.cases, c)
 		}
@@ -204,25 +170,19 @@ func loadMockConfig(file string) (func(machine, testCase string) steppe.TestCase
 	if err != nil {
 		return nil, err
 	}
-	suites, err := localCases(file, text)
+	config, err := mock.ReadConfig(text)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	cases := make(map[string]map[string][]mockStep)
-	for _, s := range suites {
-		for _, c := range s.cases {
-			cases[c.Name] = c.Mocks
-		}
-	}
-	if len(cases) == 0 {
+	if !slices.ContainsFunc(slices.Collect(maps.Values(config)), func(cases map[string]map[string][]mock.Step) bool { return len(cases) > 0 }) {
 		return nil, fmt.Errorf("%s: it has no test cases (StateMachines: {NAME: {TestCases: …}})", file)
 	}
 	return func(machine, testCase string) steppe.TestCase {
-		steps, ok := cases[machine+"#"+testCase]
+		steps, ok := config[machine][testCase]
 		if !ok {
 			return nil
 		}
-		return &mocks{steps: steps, used: make(map[string]int)}
+		return mock.New(steps)
 	}, nil
 }
 
@@ -235,43 +195,6 @@ func beside(file, name string) string {
 		}
 	}
 	return filepath.Join(filepath.Dir(file), name+".asl.json")
-}
-
-// steps gives what the attempts of a mocked response give: its keys number
-// them, one ("0") or some ("1-2").
-func (c *localConfig) steps(name string) ([]mockStep, error) {
-	responses, ok := c.MockedResponses[name]
-	if !ok {
-		return nil, fmt.Errorf("there is no mocked response %q", name)
-	}
-	var steps []mockStep
-	for key, r := range responses {
-		low, high, ranged := strings.Cut(key, "-")
-		first, err := strconv.Atoi(low)
-		last := first
-		if err == nil && ranged {
-			last, err = strconv.Atoi(high)
-		}
-		if err != nil || first < 0 || last < first || last > 1000 {
-			return nil, fmt.Errorf("mocked response %q: %q is no number of an attempt", name, key)
-		}
-		var step mockStep
-		switch {
-		case r.Throw != nil:
-			step.Error, step.Cause = r.Throw.Error, r.Throw.Cause
-		default:
-			if step.given, err = value.Decode(r.Return); err != nil {
-				return nil, fmt.Errorf("mocked response %q: %w", name, err)
-			}
-		}
-		for len(steps) <= last {
-			steps = append(steps, mockStep{})
-		}
-		for i := first; i <= last; i++ {
-			steps[i] = step
-		}
-	}
-	return steps, nil
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -24,7 +24,7 @@ func (s *testSuite) checkMocks() error {
 		}
 	})
 	for i := range s.cases {
-		for _, state := range sortedKeys(s.cases[i].Mocks) {
+		for _, state := range sortedKeys(s.cases[i].steps) {
 			isTask, there := tasks[state]
 			switch near := asl.Nearest(state, names); {
 			case isTask:

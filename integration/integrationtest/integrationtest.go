@@ -64,11 +64,11 @@ func Resource(t *testing.T, arn string) asl.Resource {
 
 func supports(t *testing.T, f Fixture) {
 	for _, task := range []integration.Task{f.Good, f.Bad, f.Large, f.Endless} {
-		if !f.Integration.Supports(task.Resource) {
-			t.Errorf("%v is not supported", task.Resource)
+		if err := f.Integration.Supports(task.Resource); err != nil {
+			t.Errorf("%v is not supported: %v", task.Resource, err)
 		}
 	}
-	if f.Unsupported != "" && f.Integration.Supports(Resource(t, f.Unsupported)) {
+	if f.Unsupported != "" && f.Integration.Supports(Resource(t, f.Unsupported)) == nil {
 		t.Errorf("%s is supported", f.Unsupported)
 	}
 }

@@ -126,7 +126,12 @@ func (f *Functions) ByARN() integration.Integration { return byARN{f} }
 type byARN struct{ functions *Functions }
 
 // Supports accepts every function.
-func (byARN) Supports(r asl.Resource) bool { return r.Kind == asl.FunctionResource }
+func (byARN) Supports(r asl.Resource) error {
+	if r.Kind != asl.FunctionResource {
+		return integration.Unsupported(r)
+	}
+	return nil
+}
 
 // Perform invokes the function with the task's input; the result is the
 // function's.
@@ -151,8 +156,11 @@ func (f *Functions) Optimized() integration.Integration { return optimized{f} }
 type optimized struct{ functions *Functions }
 
 // Supports accepts invoke, also with .waitForTaskToken.
-func (optimized) Supports(r asl.Resource) bool {
-	return r.Action == "invoke" && r.Pattern != asl.RunJob
+func (optimized) Supports(r asl.Resource) error {
+	if r.Action != "invoke" || r.Pattern == asl.RunJob {
+		return integration.Unsupported(r)
+	}
+	return nil
 }
 
 // Perform invokes the function that the parameters name; the result is the
