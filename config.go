@@ -107,9 +107,9 @@ type Config struct {
 	Memory int64
 	// Logger is told what operators should know; nil discards it.
 	Logger *slog.Logger
-	// Observe is told of each step of each execution after it was committed.
-	// It must not block.
-	Observe func(engine.Step)
+	// Listener is told what the engine does: steps, tasks, commits, shards. Its
+	// funcs must not block.
+	Listener engine.Listener
 	// FunctionLog is told what functions print, line by line; nil logs it.
 	FunctionLog func(function, line string)
 

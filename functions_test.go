@@ -90,7 +90,7 @@ func TestSlowFunction(t *testing.T) {
 			}
 		}
 	}
-	server, err := steppe.Open(steppe.Config{Observe: observe, Functions: []steppe.Function{
+	server, err := steppe.Open(steppe.Config{Listener: engine.Listener{Step: observe}, Functions: []steppe.Function{
 		quick, {Process: lambda.Process{Name: "slow", Runtime: "python", Handler: "slow.handler", Dir: dir, Concurrency: 2, Timeout: time.Hour}},
 	}})
 	if err != nil {

@@ -53,7 +53,7 @@ func Open(cfg Config) (*Server, error) {
 	registry := performers(&cfg, functions)
 	s.registry = registry
 	ec := engine.Config{
-		Store: s.store, Integrations: registry, Recognized: awssdk.Recognizer(), Logger: cfg.Logger, Limits: cfg.Limits, Observe: cfg.Observe,
+		Store: s.store, Integrations: registry, Recognized: awssdk.Recognizer(), Logger: cfg.Logger, Limits: cfg.Limits, Listener: cfg.Listener,
 		Retention: cfg.Retention, Index: cfg.Index, EncryptionKeys: ownedKeys(&cfg), Memory: cfg.Memory, Unattended: cfg.Unattended,
 		Mock: mocked(&cfg, s.testCases),
 	}

@@ -101,13 +101,13 @@ func TestReopen(t *testing.T) {
 	dir := t.TempDir()
 	submitted := make(chan struct{}) // else the next server asks again
 	open := func() *steppe.Server {
-		s, err := steppe.Open(steppe.Config{Dir: dir, Observe: func(s engine.Step) {
+		s, err := steppe.Open(steppe.Config{Dir: dir, Listener: engine.Listener{Step: func(s engine.Step) {
 			for i := range s.Events {
 				if s.Events[i].Type == history.TaskSubmitted {
 					close(submitted)
 				}
 			}
-		}})
+		}}})
 		if err != nil {
 			t.Fatal(err)
 		}

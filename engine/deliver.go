@@ -371,7 +371,15 @@ func (st *stepping) commit(ctx context.Context) error {
 		t.Wake, t.Busy = stored.Waits(x)
 	}
 	st.letters(&t)
+	committed := st.e.cfg.Listener.Committed
+	var began time.Time
+	if committed != nil {
+		began = st.e.Now()
+	}
 	err := st.send(ctx, &t)
+	if committed != nil && err == nil {
+		committed(CommitInfo{Shard: st.r.id.Shard(), Events: len(st.events), Bytes: len(t.Chunk.Data), Took: st.e.Now().Sub(began)})
+	}
 	if errors.Is(err, store.ErrUnknown) {
 		st.tried.lost = &store.Chunk{First: t.Chunk.First, Last: t.Chunk.Last, Data: bytes.Clone(t.Chunk.Data)}
 	}
@@ -403,12 +411,12 @@ func (st *stepping) send(ctx context.Context, t *store.Transition) error {
 	return err
 }
 
-// settle brings about what was committed: it tells the observer, sets the
+// settle brings about what was committed: it tells the listener, sets the
 // timer, starts the effects, and parks or removes the resident.
 func (st *stepping) settle() {
 	e, r, x := st.e, st.r, st.l.x
-	if e.cfg.Observe != nil && len(st.events) > 0 {
-		e.cfg.Observe(Step{Info: x.Info(), Events: slices.Clone(st.events), Token: e.token(r, &st.l.meta)})
+	if e.cfg.Listener.Step != nil && len(st.events) > 0 {
+		e.cfg.Listener.Step(Step{Info: x.Info(), Events: slices.Clone(st.events), Token: e.token(r, &st.l.meta)})
 	}
 	if r.express != nil && len(st.events) > 0 {
 		r.express.stop = st.events[len(st.events)-1].Time()

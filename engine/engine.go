@@ -30,7 +30,6 @@ import (
 
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/catalogue"
-	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
@@ -92,17 +91,8 @@ type Config struct {
 	// Go starts concurrent work, by default in a goroutine that does nothing else
 	// meanwhile. A simulation puts it in a line instead.
 	Go func(work func())
-	// Observe is told of each step after it was committed, in order for each
-	// execution. It must not block.
-	Observe func(Step)
-}
-
-// Step is what an observer is told.
-type Step struct {
-	Info   interpreter.Info
-	Events []history.Event
-	// Token makes the task token of the task that an event scheduled.
-	Token func(event int64) string
+	// Listener is told what the engine does.
+	Listener Listener
 }
 
 // The errors of deliveries.

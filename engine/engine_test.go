@@ -336,7 +336,7 @@ func TestHeartbeats(t *testing.T) {
 // TestSync runs an Express execution: it leaves nothing in the store.
 func TestSync(t *testing.T) {
 	events := 0
-	e := open(t, engine.Config{Observe: func(s engine.Step) { events += len(s.Events) }})
+	e := open(t, engine.Config{Listener: engine.Listener{Step: func(s engine.Step) { events += len(s.Events) }}})
 	m := create(t, e, catalogue.Express, `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Fail","Error":"No","Cause":"because"}}}`)
 	r, err := e.StartSync(t.Context(), engine.StartRequest{Machine: m, Input: doc(`{}`)})
 	if err != nil {
@@ -437,11 +437,11 @@ func TestExpressLimit(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			ended := make(chan time.Duration, 2)
-			e := open(t, engine.Config{Observe: func(s engine.Step) {
+			e := open(t, engine.Config{Listener: engine.Listener{Step: func(s engine.Step) {
 				if s.Events[len(s.Events)-1].Type == history.ExecutionTimedOut {
 					ended <- time.Since(began)
 				}
-			}})
+			}}})
 			m := create(t, e, catalogue.Express, `{"StartAt":"A",`+timeout+`"States":{"A":{"Type":"Wait","Seconds":2000,"End":true}}}`)
 			req := engine.StartRequest{Machine: m, Input: doc("{}")}
 			if _, err := e.Start(t.Context(), req); err != nil {

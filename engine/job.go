@@ -239,7 +239,7 @@ func (h *jobHeap) Pop() any {
 
 // pollInTurn puts a job that is due in line to be asked about.
 func (e *Engine) pollInTurn(j *job) {
-	t := &laneTask{r: j.r, m: stored.Meta{Account: j.tenant.Account, Region: j.tenant.Region}, id: j.id, job: j}
+	t := &laneTask{r: j.r, m: stored.Meta{Account: j.tenant.Account, Region: j.tenant.Region}, id: j.id, job: j, scheduled: time.UnixMilli(j.at)}
 	t.ctx, t.cancel = context.WithCancel(e.closing)
 	if !e.pools.enter(t) { // whoever submitted it is still at it
 		t.cancel()
@@ -259,7 +259,16 @@ func (e *Engine) poll(t *laneTask) {
 		e.jobs.remove(j.id)
 		return
 	}
+	began := e.Now()
 	progress, err := e.ask(t)
+	if polled := e.cfg.Listener.JobPolled; polled != nil {
+		info := taskInfo(&t.m, t.effect, int(j.asked), began.Sub(t.scheduled))
+		info.Performed = e.Now().Sub(began)
+		if info.polled(progress.Done, err); t.ctx.Err() != nil {
+			info.Outcome, info.Error = Cancelled, ""
+		}
+		polled(info)
+	}
 	switch {
 	case t.ctx.Err() != nil:
 		return

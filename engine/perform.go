@@ -279,15 +279,20 @@ func (e *Engine) invoke(r *resident, m stored.Meta, effect interpreter.Effect, i
 		return
 	}
 	t.ctx, t.cancel = context.WithCancel(e.closing)
-	service := effect.Resource.Service
-	if effect.Resource.Kind == asl.FunctionResource || service == lambdaService {
-		service = integration.FunctionService // functions have the same lanes, however they are named
-	}
 	name, limit := "", 0
 	if e.mockOf(&m, &effect) == nil { // mocks answer in the order in which tasks are scheduled
 		name, limit = e.laneOf(m, &effect)
 	}
-	e.pools.service(service).add(t, name, limit)
+	e.pools.service(serviceOf(&effect)).add(t, name, limit)
+}
+
+// serviceOf is the name of the integration whose lanes a task waits in: functions have
+// the same, however they are named.
+func serviceOf(effect *interpreter.Effect) string {
+	if effect.Resource.Kind == asl.FunctionResource || effect.Resource.Service == lambdaService {
+		return integration.FunctionService
+	}
+	return effect.Resource.Service
 }
 
 // laneOf gives the name and the limit of what a task shares with others of its
@@ -391,9 +396,31 @@ func (e *Engine) pickUp(ctx context.Context, t *laneTask) bool {
 	return err == nil && t.effect != nil
 }
 
-// answer performs a task and gives the message that tells how it went. absent
-// tells that what it calls is missing.
-func (e *Engine) answer(ctx context.Context, t *laneTask, effect *interpreter.Effect) (msg interpreter.Message, absent *integration.AbsentError) {
+// answer performs a task, of which the listener is told. It returns what call does.
+func (e *Engine) answer(ctx context.Context, t *laneTask, effect *interpreter.Effect) (interpreter.Message, *integration.AbsentError) {
+	begun, ended := e.cfg.Listener.TaskBegun, e.cfg.Listener.TaskEnded
+	if begun == nil && ended == nil {
+		return e.call(ctx, t, effect)
+	}
+	began := e.Now()
+	info := taskInfo(&t.m, effect, t.asked+1, began.Sub(t.scheduled))
+	if begun != nil {
+		begun(info)
+	}
+	msg, absent := e.call(ctx, t, effect)
+	if ended != nil {
+		info.Performed = e.Now().Sub(began)
+		if info.answered(&msg); ctx.Err() != nil {
+			info.Outcome, info.Error = Cancelled, ""
+		}
+		ended(info)
+	}
+	return msg, absent
+}
+
+// call has the integration of a task perform it, and returns the message that says how
+// that went. absent is not nil when what the task calls is missing.
+func (e *Engine) call(ctx context.Context, t *laneTask, effect *interpreter.Effect) (msg interpreter.Message, absent *integration.AbsentError) {
 	var i integration.Integration
 	var err error
 	if mock := e.mockOf(&t.m, effect); mock != nil {

@@ -110,18 +110,27 @@ func (e *Engine) acquire(ctx context.Context, s *shard) error {
 	if err := e.letters.open(ctx, handle); err != nil {
 		return err
 	}
+	running, err := e.takeUpAll(ctx, s, handle)
+	if taken := e.cfg.Listener.ShardTaken; taken != nil && err == nil {
+		taken(ShardInfo{Shard: s.id, Epoch: handle.Epoch(), Running: running})
+	}
+	return err
+}
+
+// takeUpAll takes up the executions that run in a shard, and returns how many they are.
+func (e *Engine) takeUpAll(ctx context.Context, s *shard, handle store.Shard) (n int, err error) {
 	const page = 1000
 	var after store.ExecutionID
 	for {
 		running, err := handle.Running(ctx, after, page)
 		if err != nil {
-			return fmt.Errorf("engine: read running executions of shard %d: %w", s.id, err)
+			return n, fmt.Errorf("engine: read running executions of shard %d: %w", s.id, err)
 		}
 		for i := range running {
 			e.takeUp(s, &running[i])
 		}
-		if len(running) < page {
-			return nil
+		if n += len(running); len(running) < page {
+			return n, nil
 		}
 		after = running[len(running)-1].ID
 	}
@@ -172,10 +181,22 @@ func (e *Engine) takeUp(s *shard, running *store.RunningRecord) {
 // lost forgets a shard that another engine has taken, and cancels what is performed for
 // its executions: the other engine performs it again, and takes no answer of this one.
 func (e *Engine) lost(s *shard, handle store.Shard) {
+	if !e.forgetShard(s, handle) {
+		return
+	}
+	e.log.Warn("lost a shard to another engine", slog.Int("shard", int(s.id)))
+	if lost := e.cfg.Listener.ShardLost; lost != nil {
+		lost(ShardInfo{Shard: s.id, Epoch: handle.Epoch()})
+	}
+}
+
+// forgetShard takes out of memory what there is of a shard that was lost. It returns false when
+// that was done before.
+func (e *Engine) forgetShard(s *shard, handle store.Shard) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owned != handle {
-		return
+		return false
 	}
 	e.jobs.removeAll(func(id store.ExecutionID) bool { return id.Shard() == s.id })
 	e.letters.forget(s.id)
@@ -188,7 +209,7 @@ func (e *Engine) lost(s *shard, handle store.Shard) {
 			delete(s.residents, id)
 		}
 	}
-	e.log.Warn("lost a shard to another engine", slog.Int("shard", int(s.id)))
+	return true
 }
 
 // heard tells a replayed execution of the signs of life of its tasks. Who worked

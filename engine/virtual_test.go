@@ -79,13 +79,13 @@ func inVirtualTime(t *testing.T, db store.Store, clock *engine.VirtualClock, tok
 	registry.Register("*", answers{})
 	e, err := engine.Open(t.Context(), engine.Config{
 		Store: db, Integrations: &registry, Virtual: clock,
-		Observe: func(s engine.Step) {
+		Listener: engine.Listener{Step: func(s engine.Step) {
 			for i := range s.Events {
 				if s.Events[i].Type == history.TaskSubmitted {
 					tokens <- s.Token(s.Events[i].Previous - 1)
 				}
 			}
-		},
+		}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -74,7 +74,8 @@ func (c *runCommand) Run(con *console) error {
 		con.width = 0
 	}
 	r := &runner{command: c, con: con, tree: newTree(con), events: make(chan engine.Step, 1024)}
-	cfg := steppe.Config{Account: c.Account, VirtualTime: c.Time == "virtual", Unattended: true, Observe: func(s engine.Step) { r.events <- s }, FunctionLog: r.functionLog}
+	cfg := steppe.Config{Account: c.Account, VirtualTime: c.Time == "virtual", Unattended: true, FunctionLog: r.functionLog}
+	cfg.Listener.Step = func(s engine.Step) { r.events <- s }
 	functions, err := findFunctions(filepath.Dir(d.file), c.Config)
 	if err != nil {
 		return err

@@ -142,7 +142,7 @@ func (s *testSuite) run(tc *testCase, timeout time.Duration) testOutcome {
 	defer func() { o.took = time.Since(start) }()
 	trace := &trace{covered: &s.covered, states: make(map[int64]string)}
 	mocks := mock.New(tc.steps)
-	server, err := steppe.Open(steppe.Config{VirtualTime: true, Mock: mocks, Observe: trace.observe})
+	server, err := steppe.Open(steppe.Config{VirtualTime: true, Mock: mocks, Listener: engine.Listener{Step: trace.observe}})
 	if err != nil {
 		o.wrong = append(o.wrong, err.Error())
 		return o
