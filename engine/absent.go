@@ -3,27 +3,10 @@ package engine
 import (
 	"context"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/store"
 )
-
-// absences are the tasks whose target is missing ([integration.AbsentError]). They
-// are neither in line nor being performed, and durably under way: the next engine
-// tries them again, and so does this one when it is told to.
-type absences struct {
-	turn  atomic.Int64 // of Retry
-	mu    sync.Mutex
-	tasks map[effectID]absence
-	told  map[string]bool
-}
-
-type absence struct {
-	r    *resident
-	what string
-}
 
 // heldAbsent holds a task whose target is missing, and tells operators once for
 // each target. It is false when the target may have come since the turn in which

@@ -2,20 +2,10 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	"github.com/steppehq/steppe/catalogue"
-	"github.com/steppehq/steppe/history"
-	"github.com/steppehq/steppe/interpreter"
-	"github.com/steppehq/steppe/store"
-	"github.com/steppehq/steppe/stored"
 )
 
 // deletions are the state machines that are gone as soon as their executions
@@ -40,41 +30,6 @@ type deletion struct {
 	busy    bool   // somebody looks whether they have ended
 	again   bool   // one has ended meanwhile
 	failed  bool   // the catalogue could not be changed; try again
-}
-
-// expressSlack bounds how long Express executions, which are in no list, may run
-// on after their machine is gone.
-const expressSlack = time.Hour
-
-// forgetMachines takes the revisions of machines out of the catalogue that are
-// gone, and their executions too.
-func (e *Engine) forgetMachines(ctx context.Context, now time.Time) error {
-	machines, err := e.catalogue.Deleted(ctx)
-	if err != nil {
-		return err
-	}
-	for _, gone := range machines {
-		if now.Sub(gone.At).Abs() < expressSlack { // the mark may be of another clock
-			continue
-		}
-		if err := e.forgetRevisions(ctx, gone); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *Engine) forgetRevisions(ctx context.Context, gone catalogue.DeletedMachine) error {
-	left, _, err := e.store.List(ctx, store.ListQuery{Groups: []uint32{gone.Number}, Limit: 1})
-	if err != nil || len(left) > 0 {
-		return err
-	}
-	if err := e.catalogue.ForgetRevisions(ctx, gone); err != nil {
-		return err
-	}
-	e.deletions.refused.Delete(gone.Number)
-	e.deletions.starting.Delete(gone.Number)
-	return nil
 }
 
 // open takes up the deletions that were waiting.
@@ -147,26 +102,6 @@ func (d *deletions) decide(del *deletion) {
 	d.any.Store(true)
 }
 
-// beginStart has the deletion of a machine wait until begun is called, once an
-// execution of it has started or is to go on. It is false when none may any more.
-func (e *Engine) beginStart(machine uint32) (begun func(), ok bool) {
-	d := &e.deletions
-	n, there := d.starting.Load(machine)
-	if !there {
-		n, _ = d.starting.LoadOrStore(machine, new(atomic.Int64))
-	}
-	count := n.(*atomic.Int64)
-	count.Add(1)
-	if _, refused := d.refused.Load(machine); refused {
-		count.Add(-1)
-		return nil, false
-	}
-	return func() {
-		count.Add(-1)
-		e.hurryDeletion(machine)
-	}, true
-}
-
 // starts reports whether executions of a machine may be about to start.
 func (d *deletions) starts(machine uint32) bool {
 	n, there := d.starting.Load(machine)
@@ -214,133 +149,4 @@ func (d *deletions) end(machine uint32, del *deletion, done bool) (again bool) {
 	again, del.again = del.again, false
 	del.busy = again
 	return again
-}
-
-// DeleteMachine deletes a state machine with its versions and aliases. As long
-// as executions of it run, it stays as one that is being deleted, which starts
-// no more; each of them is aborted at its next transition. store.ErrVersion.
-func (e *Engine) DeleteMachine(ctx context.Context, m *catalogue.Machine) error {
-	del := e.deletions.propose(m.Number, m.Entry())
-	if del == nil && m.Deleting {
-		return nil
-	}
-	if del == nil {
-		return store.ErrVersion // somebody else is at it
-	}
-	if !m.Deleting {
-		done, err := e.beginDeletion(ctx, m)
-		if err != nil {
-			e.deletions.withdraw(m.Number)
-			return err
-		}
-		if done {
-			e.deletions.end(m.Number, del, true)
-			return nil
-		}
-	}
-	e.deletions.decide(del)
-	e.settleDeletion(ctx, m.Number, del) // those that ran may have ended meanwhile
-	return nil
-}
-
-// beginDeletion writes that a machine is gone, or if it has executions, that it
-// is to go.
-func (e *Engine) beginDeletion(ctx context.Context, m *catalogue.Machine) (done bool, err error) {
-	running, err := e.runs(ctx, m.Number)
-	if err != nil {
-		return false, err
-	}
-	if running {
-		return false, e.catalogue.BeginDeletion(ctx, m)
-	}
-	return true, e.catalogue.Delete(ctx, m)
-}
-
-// runs reports whether executions of a machine are running, or may be about to.
-func (e *Engine) runs(ctx context.Context, machine uint32) (bool, error) {
-	if e.deletions.starts(machine) {
-		return true, nil
-	}
-	list, _, err := e.store.List(ctx, store.ListQuery{Groups: []uint32{machine}, Statuses: []store.Status{store.Running}, Limit: 1})
-	return len(list) > 0, err
-}
-
-// hurryDeletion has finishDeletion done soon for a machine that is being deleted.
-func (e *Engine) hurryDeletion(machine uint32) {
-	if e.deletions.has(machine) {
-		e.spawn(func() { e.finishDeletion(e.closing, machine) })
-	}
-}
-
-// finishDeletion takes a machine out of the catalogue if it is being deleted and
-// its executions have ended.
-func (e *Engine) finishDeletion(ctx context.Context, machine uint32) {
-	if del := e.deletions.begin(machine); del != nil {
-		e.settleDeletion(ctx, machine, del)
-	}
-}
-
-// settleDeletion is finishDeletion for whoever has the turn.
-func (e *Engine) settleDeletion(ctx context.Context, machine uint32, del *deletion) {
-	for again := true; again; {
-		done, err := e.deleteIfEnded(ctx, machine, del.entry)
-		if err != nil && ctx.Err() == nil {
-			e.log.Error("delete state machine; trying again", slog.String("entry", del.entry), slog.Any("error", err))
-		}
-		del.failed = err != nil
-		again = e.deletions.end(machine, del, done)
-	}
-}
-
-// deleteIfEnded deletes a machine that is being deleted unless executions of it
-// run. done reports that it did.
-func (e *Engine) deleteIfEnded(ctx context.Context, machine uint32, key string) (done bool, err error) {
-	if running, err := e.runs(ctx, machine); err != nil || running {
-		return false, err
-	}
-	err = e.catalogue.FinishDeletion(ctx, catalogue.DeletingMachine{Number: machine, Entry: key})
-	return err == nil, err
-}
-
-// deleted reports whether the state machine of an execution is being deleted,
-// or has been.
-func (e *Engine) deleted(ctx context.Context, d *stored.Description) bool {
-	if d.Meta.Machine == 0 {
-		return false
-	}
-	m, err := e.catalogue.Machine(ctx, d.MachineARN)
-	return errors.Is(err, store.ErrNotFound) || err == nil && (m.Deleting || m.Number != d.Meta.Machine)
-}
-
-// lastStep steps an execution of a machine that is being deleted: it is aborted
-// as soon as it goes from one state to another.
-func (st *stepping) lastStep(msg interpreter.Message) interpreter.Outcome {
-	env := st.env()
-	env.Limits.RunAhead = 1
-	out := interpreter.Step(st.l.x, msg, env)
-	env.Buffer = nil
-	more := func(kind interpreter.MessageKind) {
-		next := interpreter.Step(st.l.x, interpreter.Message{Kind: kind}, env)
-		out.Events, out.Effects = append(out.Events, next.Events...), append(out.Effects, next.Effects...)
-	}
-	for st.l.x.Ready() && !moves(out.Events) {
-		more(interpreter.Continue)
-	}
-	if st.l.x.Status() == interpreter.Running && moves(out.Events) {
-		more(interpreter.Stop)
-		// What the state that was entered would have done is not done.
-		out.Effects = slices.DeleteFunc(out.Effects, func(f interpreter.Effect) bool { return f.Kind == interpreter.Invoke })
-	}
-	return out
-}
-
-// moves reports whether there are events of going from one state to another.
-func moves(events []history.Event) bool {
-	for i := range events {
-		name := events[i].Type.String()
-		if strings.HasSuffix(name, "StateEntered") || strings.HasSuffix(name, "StateExited") {
-			return true
-		}
-	}
-	return false
 }

@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"log/slog"
-	"slices"
-	"strings"
 )
 
 // Drain has no task begin any more and waits until those that are being performed
@@ -42,18 +40,4 @@ func (e *Engine) Draining() bool {
 	e.pools.mu.Lock()
 	defer e.pools.mu.Unlock()
 	return e.pools.drained != nil
-}
-
-// underWay gives the tasks that are being performed.
-func (p *pools) underWay() []*laneTask {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	tasks := make([]*laneTask, 0, len(p.performed))
-	for t := range p.performed {
-		tasks = append(tasks, t)
-	}
-	slices.SortFunc(tasks, func(a, b *laneTask) int {
-		return strings.Compare(a.m.ExecutionARN(), b.m.ExecutionARN())
-	})
-	return tasks
 }

@@ -41,32 +41,6 @@ func first(some []due) (first int64) {
 	return first
 }
 
-// NextDue is the earliest time at which something is due, in milliseconds since
-// 1970; 0 for nothing.
-func (e *Engine) NextDue() int64 { return first(e.duties.due) }
-
-// Tick does all that is due at the given time, and returns when it was begun.
-func (e *Engine) Tick(ctx context.Context, now time.Time) {
-	for _, some := range [][]due{e.duties.chores, e.duties.due} {
-		for _, d := range some {
-			d.tick(ctx, now)
-		}
-	}
-}
-
-// sleep is how long nothing is due from now on, a second at most: the wall clock may jump
-// on, and timers sleep by another one.
-func (e *Engine) sleep(now time.Time) time.Duration {
-	const longest = time.Second
-	pause := longest
-	for _, at := range []int64{first(e.duties.chores), first(e.duties.due)} {
-		if at != 0 {
-			pause = min(pause, time.UnixMilli(at).Sub(now))
-		}
-	}
-	return pause
-}
-
 // maxWaking bounds the executions that are woken at once, maxResuming those that
 // are taken up at once when a shard is.
 const (

@@ -19,7 +19,6 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
@@ -145,155 +144,6 @@ type Engine struct {
 	close   context.CancelFunc
 }
 
-// Open acquires the store's shards and takes up the executions that run in
-// them: their timers are set, and the effects whose outcome was not recorded
-// are performed again. The engine works as soon as [Engine.Run] does.
-func Open(ctx context.Context, cfg Config) (*Engine, error) {
-	e := &Engine{cfg: cfg.withDefaults(), store: cfg.Store}
-	e.log = e.cfg.Logger
-	e.closing, e.close = context.WithCancel(context.Background())
-	if e.simulated = e.cfg.Go != nil; !e.simulated {
-		e.cfg.Go = (&workers{closing: e.closing.Done()}).start
-	}
-	e.timers.init(e)
-	e.duties.init(e)
-	e.under.init()
-	e.virtual = virtual{clock: e.cfg.Virtual, asked: make(chan *advance)}
-	e.residency.limit = int(e.cfg.Memory / 2)
-	e.pacer = newPacer(e.cfg.Memory, e.cfg.Limits.Bytes+int64(e.cfg.Limits.RunAheadBytes))
-	e.pools.init(e)
-	e.jobs.init(e)
-	e.letters.init(e)
-	e.activities.init()
-	var err error
-	e.catalogue, err = catalogue.New(catalogue.Config{
-		Store: cfg.Store, EncryptionKeys: e.cfg.EncryptionKeys, Quotas: e.cfg.Quotas, Turn: e.Turn,
-		Offer: asl.Offer{Recognized: e.cfg.Recognized, Lacks: e.cfg.Integrations.Lacks},
-		Clock: e.cfg.Clock, Random: e.cfg.Random, Logger: e.log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	e.stored = stored.New(cfg.Store, e.catalogue)
-	if err := e.loadKeys(ctx); err != nil {
-		return nil, err
-	}
-	if err := e.catalogue.Reencrypt(ctx); err != nil {
-		return nil, err
-	}
-	if err := e.suspects.open(ctx, e); err != nil {
-		return nil, err
-	}
-	if err := e.index.Open(ctx, e.store, e.cfg.Index, e.Now()); err != nil {
-		return nil, err
-	}
-	if err := e.deletions.open(ctx, e); err != nil {
-		return nil, err
-	}
-	if err := e.shifts.open(ctx, e); err != nil {
-		return nil, err
-	}
-	e.shards = make([]*shard, cfg.Store.Shards())
-	for i := range e.shards {
-		e.shards[i] = newShard(store.ShardID(i))
-	}
-	if err := e.acquireAll(ctx); err != nil {
-		return nil, err
-	}
-	e.deletions.resume(e)
-	return e, nil
-}
-
-func (cfg Config) withDefaults() Config {
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Limits == (interpreter.Limits{}) {
-		cfg.Limits = interpreter.AWSLimits
-	}
-	if cfg.Retention == 0 {
-		cfg.Retention = 90 * 24 * time.Hour
-	}
-	if cfg.Concurrency == 0 {
-		cfg.Concurrency = 256
-	}
-	if cfg.MaxQueued == 0 {
-		cfg.MaxQueued = 200_000
-	}
-	if cfg.Memory == 0 {
-		cfg.Memory = DefaultMemory
-	}
-	if cfg.Virtual != nil {
-		cfg.Clock = cfg.Virtual.Now
-	}
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
-	}
-	if cfg.Random == nil {
-		cfg.Random = rand.Reader
-	}
-	return cfg
-}
-
-// loadKeys reads the keys that task tokens are made with, or makes the first.
-func (e *Engine) loadKeys(ctx context.Context) error {
-	if err := e.catalogue.MakeTokenKey(ctx); err != nil {
-		return err
-	}
-	keys, err := e.catalogue.TokenKeys(ctx)
-	if err != nil {
-		return err
-	}
-	e.tokens.key, e.tokens.others = keys[0], keys[1:]
-	return nil
-}
-
-// Run does what becomes due until the context ends. With a virtual clock nothing
-// is waited for but what is under way, and those who owe an answer.
-func (e *Engine) Run(ctx context.Context) {
-	if e.virtual.clock != nil {
-		e.runVirtual(ctx)
-		return
-	}
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-e.closing.Done():
-			return
-		case <-timer.C:
-		case <-e.timers.nudge:
-		}
-		now := e.cfg.Clock()
-		e.Tick(ctx, now)
-		timer.Reset(e.sleep(now))
-	}
-}
-
-// Close stops taking up work, waits for commits and tasks under way to notice,
-// and gives the shards up. The store stays open.
-func (e *Engine) Close(ctx context.Context) error {
-	e.close()
-	done := make(chan struct{})
-	go func() {
-		e.work.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
-	var failed error
-	for _, s := range e.shards {
-		if h := s.handle(); h != nil {
-			failed = errors.Join(failed, h.Release(ctx))
-		}
-	}
-	return failed
-}
-
 // Catalogue is what the engine's store has of state machines and activities. It is
 // the only one that may write there while the engine is open.
 func (e *Engine) Catalogue() *catalogue.Catalogue { return e.catalogue }
@@ -322,4 +172,72 @@ func (e *Engine) survive() {
 	if p := recover(); p != nil {
 		e.log.Error("work broke", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 	}
+}
+
+// owes notes whether somebody owes the resident an answer. The clock goes on by
+// itself when nobody does any more.
+func (e *Engine) owes(r *resident, owing bool) {
+	if e.virtual.clock == nil || r.owed.Swap(owing) == owing {
+		return
+	}
+	if owing {
+		e.owing(1)
+	} else {
+		e.owing(-1)
+	}
+}
+
+// owing counts answers that are owed.
+func (e *Engine) owing(n int64) {
+	if e.virtual.owing.Add(n) == 0 {
+		e.timers.poke()
+	}
+}
+
+// isOwed reports whether an execution waits for somebody beyond the engine: who
+// has a task token, or works on an activity, or may do so.
+func (e *Engine) isOwed(x *interpreter.Execution) bool {
+	return x.Tokens() > 0 || !e.cfg.Unattended && x.Activities() > 0
+}
+
+func (e *Engine) token(r *resident, m *stored.Meta) func(int64) string {
+	return func(event int64) string { return e.tokens.make(m.Tenant(), r.id, event) }
+}
+
+func (e *Engine) shard(id store.ExecutionID) (*shard, error) {
+	if int(id.Shard()) >= len(e.shards) {
+		return nil, store.ErrNotFound
+	}
+	return e.shards[id.Shard()], nil
+}
+
+// Running is how many executions of the engine's shards run.
+func (e *Engine) Running() int {
+	n := 0
+	for _, s := range e.shards {
+		s.mu.Lock()
+		n += len(s.residents)
+		s.mu.Unlock()
+	}
+	return n
+}
+
+// beginStart has the deletion of a machine wait until begun is called, once an
+// execution of it has started or is to go on. It is false when none may any more.
+func (e *Engine) beginStart(machine uint32) (begun func(), ok bool) {
+	d := &e.deletions
+	n, there := d.starting.Load(machine)
+	if !there {
+		n, _ = d.starting.LoadOrStore(machine, new(atomic.Int64))
+	}
+	count := n.(*atomic.Int64)
+	count.Add(1)
+	if _, refused := d.refused.Load(machine); refused {
+		count.Add(-1)
+		return nil, false
+	}
+	return func() {
+		count.Add(-1)
+		e.hurryDeletion(machine)
+	}, true
 }

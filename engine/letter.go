@@ -2,22 +2,15 @@ package engine
 
 import (
 	"bytes"
-	"container/heap"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
-	"time"
 
 	"github.com/steppehq/steppe/asl"
-	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
-	"github.com/steppehq/steppe/stored"
-	"github.com/steppehq/steppe/value"
 )
 
 // What a commit promises to bring about elsewhere is a letter ([store.Letter]): it is durable
@@ -43,95 +36,8 @@ import (
 // taken. What it asks for must therefore be of no consequence the second time: a
 // job may be stopped twice, and an execution that awaits nothing is not asked.
 
-// The kinds of letters: the first byte of a body.
-const (
-	stopLetter = 1 // a header, its length before it as uvarint; then a chunk of events
-	askLetter  = 2 // the event of the receiver that scheduled the task, as uvarint
-)
-
 // maxDelivering bounds the letters that are delivered at once.
 const maxDelivering = 64
-
-// stopHeader is what a letter says of a job beside its payloads, which are in
-// the events after it: they are encrypted where the execution's history is.
-type stopHeader struct {
-	Meta     stored.Meta
-	Resource string
-	State    string
-	Event    int64 // that scheduled the task
-	Retry    int64 `json:",omitempty"`
-	Timeout  int64 `json:",omitempty"`
-}
-
-// letterEvents is what the numbers of the events in a letter begin at, so that
-// what is encrypted for a letter can never be taken for a chunk of the history.
-const letterEvents = 1 << 62
-
-// letters are those of the shards that the engine has.
-type letters struct {
-	e    *Engine
-	pool pool
-
-	mu    sync.Mutex
-	all   map[store.LetterID]*letter
-	stops map[effectID]*letter
-	heap  letterHeap
-}
-
-// letter is one of them.
-type letter struct {
-	store.Letter
-	handle store.Shard
-	task   effectID // whose job it stops; zero of an ask
-	at     int64    // when it is delivered next, in milliseconds since 1970
-	index  int      // in the heap, from 1; 0: it is being delivered
-	failed int      // how often it was delivered without effect
-	// submitted is what the submission of the job was answered with, where that became
-	// known after the letter was sent.
-	submitted *value.Doc
-}
-
-func (ls *letters) init(e *Engine) {
-	ls.e, ls.pool = e, pool{e: e, limit: maxDelivering}
-	ls.all, ls.stops = make(map[store.LetterID]*letter), make(map[effectID]*letter)
-}
-
-// letters adds what a transition sends: the jobs that it abandons are to be stopped, and
-// who asked for an execution that ends may ask about it.
-func (st *stepping) letters(t *store.Transition) {
-	for i := range st.effects {
-		if effect := &st.effects[i]; effect.Kind == interpreter.Cancel && isJob(&effect.Resource) {
-			t.Send = append(t.Send, store.Letter{Body: st.e.encodeStop(&st.l.meta, st.r.id, effect)})
-		}
-	}
-	if parent := st.l.meta.Parent; parent != nil && t.Status != store.Running {
-		body := binary.AppendUvarint([]byte{askLetter}, uint64(parent.Event))
-		t.Send = append(t.Send, store.Letter{To: parent.Execution(), Body: body})
-	}
-	for i := range t.Send {
-		t.Send[i].ID = t.LetterID(i)
-	}
-	st.sent = t.Send
-}
-
-// encodeStop is the body of a letter that stops a job.
-func (e *Engine) encodeStop(m *stored.Meta, id store.ExecutionID, effect *interpreter.Effect) []byte {
-	header, err := json.Marshal(stopHeader{
-		Meta: *m, Resource: effect.Resource.ARN, State: effect.StateName, Event: effect.Cause, Retry: effect.Retry, Timeout: effect.Timeout,
-	})
-	if err != nil {
-		panic(err) // it has no value that JSON has not
-	}
-	events := []history.Event{{ID: letterEvents + effect.Cause, Type: history.TaskScheduled, Input: effect.Input, Credentials: effect.Credentials}}
-	if effect.Submitted != nil {
-		events = append(events, history.Event{ID: letterEvents + effect.Cause + 1, Type: history.TaskSubmitted, Output: effect.Submitted})
-	}
-	body := binary.AppendUvarint([]byte{stopLetter}, uint64(len(header)))
-	return append(append(body, header...), e.stored.EncodeChunk(nil, m.Encryption, id, events)...)
-}
-
-// errLetter tells that a letter cannot be read.
-var errLetter = errors.New("engine: a letter cannot be read; it may be of a newer version")
 
 // decodeStop reads what encodeStop has written.
 func (e *Engine) decodeStop(ctx context.Context, l *letter) (*stopHeader, *interpreter.Effect, error) {
@@ -156,132 +62,6 @@ func (e *Engine) decodeStop(ctx context.Context, l *letter) (*stopHeader, *inter
 		effect.Submitted = events[1].Output
 	}
 	return header, effect, nil
-}
-
-// splitStop reads the header of a letter that stops a job, and gives the chunk behind
-// it.
-func splitStop(body []byte) (*stopHeader, []byte, error) {
-	if len(body) == 0 || body[0] != stopLetter {
-		return nil, nil, errLetter
-	}
-	size, n := binary.Uvarint(body[1:])
-	if rest := body[1+max(n, 0):]; n > 0 && size <= uint64(len(rest)) {
-		header := new(stopHeader)
-		if err := json.Unmarshal(rest[:size], header); err != nil {
-			return nil, nil, fmt.Errorf("%w: %w", errLetter, err)
-		}
-		return header, rest[size:], nil
-	}
-	return nil, nil, errLetter
-}
-
-// open reads the letters of a shard that was acquired: those of former owners, and of
-// commits whose outcome was not known.
-func (ls *letters) open(ctx context.Context, handle store.Shard) error {
-	const page = 1000
-	var after store.LetterID
-	for {
-		some, err := handle.Letters(ctx, after, page)
-		if err != nil {
-			return fmt.Errorf("engine: read letters of shard %d: %w", handle.ID(), err)
-		}
-		for i := range some {
-			ls.add(handle, some[i])
-		}
-		if len(some) < page {
-			return nil
-		}
-		after = some[len(some)-1].ID
-	}
-}
-
-// add enters a letter, which is delivered at once.
-func (ls *letters) add(handle store.Shard, sent store.Letter) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	if l := ls.all[sent.ID]; l != nil { // it was committed while letters were read
-		if l.handle.Epoch() < handle.Epoch() {
-			l.handle = handle
-		}
-		return
-	}
-	l := &letter{Letter: sent, handle: handle}
-	if header, _, err := splitStop(sent.Body); err == nil {
-		l.task = effectID{sent.ID.From, header.Event}
-		ls.stops[l.task] = l
-	}
-	ls.all[l.ID] = l
-	ls.wait(l, ls.e.Now().UnixMilli())
-}
-
-// wait has a letter delivered at a time. ls.mu is held.
-func (ls *letters) wait(l *letter, at int64) {
-	l.at = at
-	heap.Push(&ls.heap, l)
-	if ls.heap[0] == l {
-		ls.e.timers.poke()
-	}
-}
-
-// forget takes out the letters of a shard that is lost, or about to be taken again:
-// they are in the store.
-func (ls *letters) forget(shard store.ShardID) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	for id, l := range ls.all {
-		if id.Shard() == shard {
-			ls.take(l)
-		}
-	}
-}
-
-// take takes a letter out. ls.mu is held.
-func (ls *letters) take(l *letter) {
-	if ls.all[l.ID] != l {
-		return
-	}
-	delete(ls.all, l.ID)
-	if ls.stops[l.task] == l {
-		delete(ls.stops, l.task)
-	}
-	if l.index > 0 {
-		heap.Remove(&ls.heap, l.index-1)
-	}
-}
-
-// learn has the letter that stops a job know what its submission was answered with:
-// nobody waited for that any more when the answer came.
-func (ls *letters) learn(task effectID, submitted *value.Doc) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	if l := ls.stops[task]; l != nil {
-		l.submitted = submitted
-	}
-}
-
-// next is when a letter is to be delivered first, in milliseconds since 1970; 0 for
-// never.
-func (ls *letters) next() int64 {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	if len(ls.heap) == 0 {
-		return 0
-	}
-	return ls.heap[0].at
-}
-
-// tick delivers the letters that are due.
-func (ls *letters) tick(ctx context.Context, now time.Time) {
-	for ctx.Err() == nil {
-		ls.mu.Lock()
-		if len(ls.heap) == 0 || ls.heap[0].at > now.UnixMilli() {
-			ls.mu.Unlock()
-			return
-		}
-		l := heap.Pop(&ls.heap).(*letter)
-		ls.mu.Unlock()
-		ls.pool.start(func() { ls.e.deliverLetter(l) })
-	}
 }
 
 // errUnderWay tells that the effect of a letter is not known yet, which is nothing to be
@@ -375,34 +155,3 @@ func (e *Engine) askNow(task effectID) error {
 
 // letterHeap is ordered by time, and at one time by the ids of the letters.
 type letterHeap []*letter
-
-func (h letterHeap) Len() int { return len(h) }
-
-func (h letterHeap) Less(i, j int) bool {
-	if h[i].at != h[j].at {
-		return h[i].at < h[j].at
-	}
-	return h[i].ID.Compare(h[j].ID) < 0
-}
-
-func (h letterHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i+1, j+1
-}
-
-// Push is for package heap.
-func (h *letterHeap) Push(x any) {
-	l := x.(*letter)
-	*h = append(*h, l)
-	l.index = len(*h)
-}
-
-// Pop is for package heap.
-func (h *letterHeap) Pop() any {
-	old := *h
-	l := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	l.index = 0
-	return l
-}

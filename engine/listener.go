@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/interpreter"
@@ -172,4 +173,16 @@ func (t *TaskInfo) polled(done bool, err error) {
 	default:
 		t.Outcome = Pending
 	}
+}
+
+// lambdaService invokes functions that parameters name.
+const lambdaService = "lambda"
+
+// serviceOf is the name of the integration whose lanes a task waits in: functions have
+// the same, however they are named.
+func serviceOf(effect *interpreter.Effect) string {
+	if effect.Resource.Kind == asl.FunctionResource || effect.Resource.Service == lambdaService {
+		return integration.FunctionService
+	}
+	return effect.Resource.Service
 }

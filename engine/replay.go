@@ -97,14 +97,6 @@ func (e *Engine) revive(ctx context.Context, r *resident, m *stored.Meta) (*inte
 	return x, nil
 }
 
-// heard remembers a sign of life of a task, which the history does not have.
-func (r *resident) heard(cause, at int64) {
-	if r.beats == nil {
-		r.beats = make(map[int64]int64)
-	}
-	r.beats[cause] = at
-}
-
 // unreadable tells, once for each, of an execution that stands still because what is
 // stored of it is damaged.
 func (e *Engine) unreadable(r *resident, err error) {

@@ -1,6 +1,8 @@
 package engine
 
-import "sync"
+import (
+	"sync"
+)
 
 // residency bounds what the executions in memory that wait for something hold. Of
 // those that have waited for longest the execution is dropped first; the next
@@ -12,12 +14,6 @@ type residency struct {
 	held  int
 	front *resident // last used
 	back  *resident
-}
-
-// place is where a resident stands in the order of use.
-type place struct {
-	newer, older *resident
-	held         int // 0: it stands nowhere
 }
 
 // smallHeld is what a resident counts at least.
@@ -70,14 +66,4 @@ func (x *residency) take(r *resident) {
 	}
 	x.held -= r.place.held
 	r.place = place{}
-}
-
-// rest drops the execution of a resident that nobody is at work on. One that is
-// busy comes back when the work is done.
-func (r *resident) rest() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.busy && r.express == nil {
-		r.loaded = nil
-	}
 }

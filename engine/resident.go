@@ -1,9 +1,15 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/stored"
 )
 
@@ -68,26 +74,6 @@ func (r *resident) calm() {
 	}
 }
 
-// paced gives what paces the work on the resident. It is called by whoever is at
-// work on it.
-func (r *resident) paced(e *Engine, m *stored.Meta) (*paced, error) {
-	if r.pacing != nil {
-		return r.pacing, nil
-	}
-	ctx := e.closing
-	if r.express != nil {
-		ctx = r.express.ctx
-	}
-	p := e.pace(ctx, m.Tenant(), r.id)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.pacing = p
-	if r.stops {
-		return nil, errStopping
-	}
-	return p, nil
-}
-
 // pauses lets others have the processor while a step is committed that recorded
 // so many events.
 func (r *resident) pauses(events int) {
@@ -121,12 +107,142 @@ func (e *interruptedError) Error() string { return "engine: interrupted: " + e.w
 // Unwrap gives the reason.
 func (e *interruptedError) Unwrap() error { return e.why }
 
-// endExpress ends a synchronous execution that was interrupted: nothing of it is
-// kept.
-func (e *Engine) endExpress(r *resident, why error) {
-	r.express.failed = why
-	e.pools.cancelAll(r.id)
-	r.drop()
-	e.remove(e.shards[r.id.Shard()], r)
-	r.end(nil)
+// effectID names a task of an execution.
+type effectID struct {
+	execution store.ExecutionID
+	event     int64
 }
+
+// resident is a running execution in memory. A parked one has only its id and
+// its timer.
+type resident struct {
+	id    store.ExecutionID
+	timer timer
+	owed  atomic.Bool // somebody owes it an answer; in virtual time
+	told  atomic.Bool // that it cannot be read
+	jobs  atomic.Bool // it has a job (.sync), or had one: a stop must know of it
+
+	mu      sync.Mutex
+	busy    bool       // a goroutine is at work on it
+	queue   []delivery // what came meanwhile
+	pacing  *paced     // of that goroutine, where it does more than what is short
+	stops   bool       // somebody stops it
+	loaded  *loaded
+	beats   map[int64]int64 // when tasks gave a sign of life last, by the event that scheduled them
+	place   place           // of residency, which guards it
+	express *express        // of a synchronous Express execution, which is not stored
+}
+
+// loaded is what a parked execution drops.
+type loaded struct {
+	x       *interpreter.Execution
+	meta    stored.Meta
+	handle  store.Shard // the ownership under which it was loaded
+	dropped bool        // the ownership has passed: load it again
+	unread  bool        // it was not replayed, for it is to be stopped
+}
+
+// timer is a resident's place in the heap.
+type timer struct {
+	at    int64 // milliseconds since 1970; 0: not set
+	index int   // in the heap, from 1; 0: not in it
+}
+
+// place is where a resident stands in the order of use.
+type place struct {
+	newer, older *resident
+	held         int // 0: it stands nowhere
+}
+
+// delivery is a message on its way to an execution.
+type delivery struct {
+	msg interpreter.Message
+	// resume asks for nothing but that effects without outcome are performed.
+	resume bool
+	// look is shown the execution, before it is told the message.
+	look func(*loaded)
+	done chan result // nil for the goroutine that does the work itself
+}
+
+type result struct {
+	at  time.Time
+	err error
+}
+
+// forget makes the next delivery load the execution anew. It tells whether
+// somebody is at work on it.
+func (r *resident) forget() (busy bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.loaded != nil {
+		r.loaded.dropped = true
+	}
+	return r.busy
+}
+
+// drop takes a resident's execution out of memory and gives the ownership
+// under which it was there.
+func (r *resident) drop() store.Shard {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.loaded == nil {
+		return nil
+	}
+	handle := r.loaded.handle
+	r.loaded = nil
+	return handle
+}
+
+// rest drops the execution of a resident that nobody is at work on. One that is
+// busy comes back when the work is done.
+func (r *resident) rest() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.busy && r.express == nil {
+		r.loaded = nil
+	}
+}
+
+// heard remembers a sign of life of a task, which the history does not have.
+func (r *resident) heard(cause, at int64) {
+	if r.beats == nil {
+		r.beats = make(map[int64]int64)
+	}
+	r.beats[cause] = at
+}
+
+// express is the run of a synchronous Express execution: it lives in memory.
+type express struct {
+	ctx    context.Context // of who waits for it
+	stop   time.Time
+	failed error // it was interrupted
+	done   chan struct{}
+}
+
+// newSynchronous makes a synchronous execution, in one piece of memory: it lives
+// and goes as a whole.
+func newSynchronous(ctx context.Context, m stored.Meta) *resident {
+	whole := &struct {
+		resident
+		loaded
+		express
+	}{loaded: loaded{meta: m}, express: express{ctx: ctx, done: make(chan struct{})}}
+	r := &whole.resident
+	r.busy, r.loaded, r.express = true, &whole.loaded, &whole.express
+	return r
+}
+
+// end tells whoever waits for a synchronous execution that it is over.
+func (r *resident) end(*interpreter.Execution) {
+	if r.express != nil {
+		close(r.express.done)
+	}
+}
+
+// The reasons for which steps are interrupted.
+var (
+	// errStopping: somebody stops the execution.
+	errStopping = errors.New("engine: the execution is to be stopped")
+	// errLongStart: the start is to be made durable before it goes on.
+	errLongStart = errors.New("engine: the start takes long")
+)

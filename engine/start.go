@@ -278,34 +278,6 @@ func (e *Engine) same(ctx context.Context, key store.NameKey, req *StartRequest)
 	return Started{ARN: d.ARN, At: d.Start}, nil
 }
 
-// express is the run of a synchronous Express execution: it lives in memory.
-type express struct {
-	ctx    context.Context // of who waits for it
-	stop   time.Time
-	failed error // it was interrupted
-	done   chan struct{}
-}
-
-// newSynchronous makes a synchronous execution, in one piece of memory: it lives
-// and goes as a whole.
-func newSynchronous(ctx context.Context, m stored.Meta) *resident {
-	whole := &struct {
-		resident
-		loaded
-		express
-	}{loaded: loaded{meta: m}, express: express{ctx: ctx, done: make(chan struct{})}}
-	r := &whole.resident
-	r.busy, r.loaded, r.express = true, &whole.loaded, &whole.express
-	return r
-}
-
-// end tells whoever waits for a synchronous execution that it is over.
-func (r *resident) end(*interpreter.Execution) {
-	if r.express != nil {
-		close(r.express.done)
-	}
-}
-
 // SyncResult is the end of a synchronous execution.
 type SyncResult struct {
 	ARN, Name   string
@@ -396,4 +368,14 @@ func (e *Engine) StartOf(ctx context.Context, arn string) (StartRequest, error) 
 		return req, err
 	}
 	return StartRequest{}, err
+}
+
+// endExpress ends a synchronous execution that was interrupted: nothing of it is
+// kept.
+func (e *Engine) endExpress(r *resident, why error) {
+	r.express.failed = why
+	e.pools.cancelAll(r.id)
+	r.drop()
+	e.remove(e.shards[r.id.Shard()], r)
+	r.end(nil)
 }

@@ -6,12 +6,6 @@ import (
 	"sync"
 )
 
-// timer is a resident's place in the heap.
-type timer struct {
-	at    int64 // milliseconds since 1970; 0: not set
-	index int   // in the heap, from 1; 0: not in it
-}
-
 // timers wakes residents. There is no timer on disk: the wake time of an
 // execution derives from its state.
 type timers struct {

@@ -4,101 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/steppehq/steppe/interpreter"
 )
 
 // ErrRealTime tells that a clock cannot be moved: it is the real one.
 var ErrRealTime = errors.New("engine: the clock is the real one; only a virtual one can be moved on")
-
-// VirtualClock is a clock that stands still until the engine that has it
-// ([Config.Virtual]) moves it on.
-type VirtualClock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-// NewVirtualClock makes a clock that shows a time.
-func NewVirtualClock(now time.Time) *VirtualClock { return &VirtualClock{now: now} }
-
-// Now is the time that the clock shows.
-func (c *VirtualClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-// advance sets the clock, never back.
-func (c *VirtualClock) advance(to time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if to.After(c.now) {
-		c.now = to
-	}
-}
-
-// underWay counts work that may bring something about by itself: deliveries,
-// and tasks being performed.
-type underWay struct {
-	n    atomic.Int64
-	idle chan struct{} // it has come to nothing
-}
-
-func (u *underWay) init() { u.idle = make(chan struct{}, 1) }
-
-func (u *underWay) begin() { u.n.Add(1) }
-
-func (u *underWay) end() {
-	if u.n.Add(-1) == 0 {
-		select {
-		case u.idle <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// virtual is what an engine with a virtual clock knows.
-type virtual struct {
-	clock *VirtualClock // nil: time is real
-	owing atomic.Int64  // for how much somebody owes an answer
-	asked chan *advance
-}
-
-// advance asks for time to pass.
-type advance struct {
-	by   time.Duration
-	to   time.Time
-	done chan time.Time // the time then
-}
-
-// owes notes whether somebody owes the resident an answer. The clock goes on by
-// itself when nobody does any more.
-func (e *Engine) owes(r *resident, owing bool) {
-	if e.virtual.clock == nil || r.owed.Swap(owing) == owing {
-		return
-	}
-	if owing {
-		e.owing(1)
-	} else {
-		e.owing(-1)
-	}
-}
-
-// owing counts answers that are owed.
-func (e *Engine) owing(n int64) {
-	if e.virtual.owing.Add(n) == 0 {
-		e.timers.poke()
-	}
-}
-
-// isOwed reports whether an execution waits for somebody beyond the engine: who
-// has a task token, or works on an activity, or may do so.
-func (e *Engine) isOwed(x *interpreter.Execution) bool {
-	return x.Tokens() > 0 || !e.cfg.Unattended && x.Activities() > 0
-}
 
 // runVirtual is Run in virtual time: whenever nothing is under way but timers,
 // and nobody owes an answer, the clock jumps to the next one. While tasks wait for
