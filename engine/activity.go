@@ -109,8 +109,8 @@ const MaxPollers = 1000
 // ErrTooManyPollers tells that [MaxPollers] workers poll the activity already.
 var ErrTooManyPollers = errors.New("engine: too many workers poll the activity")
 
-// take gives the first task in line, or a channel on which one will come.
-func (a *activities) take(arn string) (activityTask, chan activityTask, error) {
+// next returns the first task in line, or a channel on which one will come.
+func (a *activities) next(arn string) (activityTask, chan activityTask, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	l := a.line(arn)

@@ -19,7 +19,7 @@ func (e *Engine) process(ctx context.Context, r *resident, batch []delivery) []r
 		if r.express != nil {
 			e.endExpress(r, interrupted)
 		} else if stops := r.takeStops(); len(stops) > 0 {
-			if stopped := e.work1(r, stops); stopped.err != nil && len(left) == 0 {
+			if stopped := e.runBatch(r, stops); stopped.err != nil && len(left) == 0 {
 				e.deliveryFailed(r, stopped.err) // what was interrupted is still to be done
 			}
 		}
@@ -27,7 +27,7 @@ func (e *Engine) process(ctx context.Context, r *resident, batch []delivery) []r
 			break
 		}
 		if r.express != nil || ctx.Err() != nil {
-			return append(results, e.all(left, interrupted)...)
+			return append(results, failAll(left, interrupted)...)
 		}
 		var more []result
 		more, interrupted = e.settleBatch(ctx, r, left)
@@ -49,7 +49,7 @@ func (e *Engine) settleBatch(ctx context.Context, r *resident, batch []delivery)
 	)
 	whole := batch
 	for range attempts {
-		results, tried, failed := e.try(ctx, r, batch)
+		results, tried, failed := e.tryBatch(ctx, r, batch)
 		if why, ok := errors.AsType[*interruptedError](failed); ok {
 			if recorded == nil {
 				recorded = results
@@ -74,27 +74,27 @@ func (e *Engine) settleBatch(ctx context.Context, r *resident, batch []delivery)
 		}
 	}
 	if recorded == nil {
-		return e.all(whole, err), nil
+		return failAll(whole, err), nil
 	}
 	e.deliveryFailed(r, err) // what follows is still to be done
 	return recorded, nil
 }
 
-// try does a batch once. When a step is interrupted, the results are those of the
+// tryBatch does a batch once. When a step is interrupted, the results are those of the
 // deliveries before, and the error is an [*interruptedError].
-func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) (_ []result, _ attempt, err error) {
+func (e *Engine) tryBatch(ctx context.Context, r *resident, batch []delivery) (_ []result, _ attempt, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = e.broke(r, p, debug.Stack())
 		}
 	}()
 	if e.suspects.held(r.id) && !slices.ContainsFunc(batch, func(d delivery) bool { return d.msg.Kind == interpreter.Stop }) {
-		return e.all(batch, ErrHeld), attempt{}, nil
+		return failAll(batch, ErrHeld), attempt{}, nil
 	}
 	l, fresh, err := e.load(ctx, r, batch)
 	if err != nil {
 		if errors.Is(err, ErrNotRunning) {
-			return e.all(batch, err), attempt{}, nil
+			return failAll(batch, err), attempt{}, nil
 		}
 		return nil, attempt{}, err
 	}
@@ -128,7 +128,7 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) (_ []re
 				results = results[:i+1]
 				results[i].at = st.now
 			}
-			st.take(out)
+			st.collect(out)
 			if err := st.rebuild(ctx); err != nil {
 				return nil, attempt{}, err
 			}
@@ -136,7 +136,7 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) (_ []re
 		}
 		results[i].at = st.now
 		if d.msg.Kind == interpreter.TaskHeartbeat && !out.Stale {
-			r.heard(d.msg.Cause, st.now.UnixMilli())
+			r.noteHeartbeat(d.msg.Cause, st.now.UnixMilli())
 		}
 		switch {
 		case out.Stale && l.x.Status() != interpreter.Running && l.x.Last() == st.last():
@@ -144,7 +144,7 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) (_ []re
 		case out.Stale:
 			results[i].err = ErrStale
 		}
-		st.take(out)
+		st.collect(out)
 	}
 	if fresh || st.resume {
 		st.effects = append(st.effects, e.unperformed(l, r, st.effects)...)
@@ -155,7 +155,7 @@ func (e *Engine) try(ctx context.Context, r *resident, batch []delivery) (_ []re
 	return results, st.tried, err
 }
 
-func (e *Engine) all(batch []delivery, err error) []result {
+func failAll(batch []delivery, err error) []result {
 	results := make([]result, len(batch))
 	for i := range results {
 		results[i].err = err

@@ -48,7 +48,7 @@ func (st *stepping) finish(ctx context.Context, once bool) error {
 		if out.Interrupted != nil && st.givesWay(out) {
 			return &interruptedError{out.Interrupted}
 		}
-		st.take(out)
+		st.collect(out)
 		if out.Interrupted != nil {
 			if st.r.express != nil {
 				return &interruptedError{out.Interrupted}
@@ -157,7 +157,7 @@ func (st *stepping) settle() {
 	}
 	st.sent = nil
 	if x.Status() != interpreter.Running {
-		r.end(x)
+		r.finish()
 		if st.l.unread {
 			e.cancelAll(r.id)
 		}
@@ -171,7 +171,7 @@ func (st *stepping) settle() {
 		case x.Ready():
 		case e.parks(r, wake, effects):
 			r.drop()
-			e.residency.gone(r)
+			e.residency.remove(r)
 		case r.express == nil:
 			e.residency.used(r, x.Held())
 		}
@@ -186,7 +186,7 @@ func (e *Engine) ended(r *resident, machine uint32) {
 	e.remove(e.shards[r.id.Shard()], r)
 	e.watchers.changed(r.id, true)
 	e.suspects.ended(r.id)
-	e.hurryDeletion(machine)
+	e.scheduleDeletion(machine)
 }
 
 // parkAfter is how long nothing must be due for an execution to be parked.
@@ -201,10 +201,10 @@ func (e *Engine) parks(r *resident, wake int64, effects []interpreter.Effect) bo
 	return !e.pools.performing(r.id)
 }
 
-// gone sees to a resident whose execution has ended, or was forgotten (record is
+// endedElsewhere removes a resident whose execution has ended, or was forgotten (record is
 // nil then), without this engine being told: the answer to a commit was lost, or
 // another engine made it.
-func (e *Engine) gone(r *resident, record *store.Record) {
+func (e *Engine) endedElsewhere(r *resident, record *store.Record) {
 	e.cancelAll(r.id)
 	if record != nil {
 		if m, err := stored.DecodeMeta(record.Meta); err == nil {
@@ -224,7 +224,7 @@ func (e *Engine) cancelAll(id store.ExecutionID) {
 
 func (e *Engine) remove(s *shard, r *resident) {
 	e.timers.clear(r)
-	e.residency.gone(r)
+	e.residency.remove(r)
 	e.owes(r, false)
 	e.forgetAbsences(r.id)
 	s.mu.Lock()

@@ -60,12 +60,12 @@ func (e *Engine) DeleteMachine(ctx context.Context, m *catalogue.Machine) error 
 			return err
 		}
 		if done {
-			e.deletions.end(m.Number, del, true)
+			e.deletions.release(m.Number, del, true)
 			return nil
 		}
 	}
 	e.deletions.decide(del)
-	e.settleDeletion(ctx, m.Number, del) // those that ran may have ended meanwhile
+	e.finishDeletion(ctx, m.Number, del) // those that ran may have ended meanwhile
 	return nil
 }
 
@@ -91,41 +91,38 @@ func (e *Engine) runs(ctx context.Context, machine uint32) (bool, error) {
 	return len(list) > 0, err
 }
 
-// hurryDeletion has finishDeletion done soon for a machine that is being deleted.
-func (e *Engine) hurryDeletion(machine uint32) {
+// scheduleDeletion has tryDeletion done soon if the machine is being deleted.
+func (e *Engine) scheduleDeletion(machine uint32) {
 	if e.deletions.has(machine) {
-		e.spawn(func() { e.finishDeletion(e.closing, machine) })
+		e.spawn(func() { e.tryDeletion(e.closing, machine) })
 	}
 }
 
-// finishDeletion takes a machine out of the catalogue if it is being deleted and
-// its executions have ended.
-func (e *Engine) finishDeletion(ctx context.Context, machine uint32) {
-	if del := e.deletions.begin(machine); del != nil {
-		e.settleDeletion(ctx, machine, del)
+// tryDeletion claims the deletion of a machine and finishes it. It does nothing if
+// the machine is not being deleted, or if another goroutine has the claim, which then
+// looks again.
+func (e *Engine) tryDeletion(ctx context.Context, machine uint32) {
+	if del := e.deletions.claim(machine); del != nil {
+		e.finishDeletion(ctx, machine, del)
 	}
 }
 
-// settleDeletion is finishDeletion for whoever has the turn.
-func (e *Engine) settleDeletion(ctx context.Context, machine uint32, del *deletion) {
+// finishDeletion takes a machine out of the catalogue if all of its executions have
+// ended. The caller has the claim, which is released.
+func (e *Engine) finishDeletion(ctx context.Context, machine uint32, del *deletion) {
 	for again := true; again; {
-		done, err := e.deleteIfEnded(ctx, machine, del.entry)
+		running, err := e.runs(ctx, machine)
+		done := err == nil && !running
+		if done {
+			err = e.catalogue.FinishDeletion(ctx, catalogue.DeletingMachine{Number: machine, Entry: del.entry})
+			done = err == nil
+		}
 		if err != nil && ctx.Err() == nil {
 			e.log.Error("delete state machine; trying again", slog.String("entry", del.entry), slog.Any("error", err))
 		}
 		del.failed = err != nil
-		again = e.deletions.end(machine, del, done)
+		again = e.deletions.release(machine, del, done)
 	}
-}
-
-// deleteIfEnded deletes a machine that is being deleted unless executions of it
-// run. done reports that it did.
-func (e *Engine) deleteIfEnded(ctx context.Context, machine uint32, key string) (done bool, err error) {
-	if running, err := e.runs(ctx, machine); err != nil || running {
-		return false, err
-	}
-	err = e.catalogue.FinishDeletion(ctx, catalogue.DeletingMachine{Number: machine, Entry: key})
-	return err == nil, err
 }
 
 // deleted reports whether the state machine of an execution is being deleted,

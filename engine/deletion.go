@@ -54,7 +54,7 @@ func (d *deletions) open(ctx context.Context, e *Engine) error {
 // resume looks whether the executions that are waited for have ended.
 func (d *deletions) resume(e *Engine) {
 	for _, machine := range slices.Sorted(maps.Keys(d.machines)) {
-		e.hurryDeletion(machine)
+		e.scheduleDeletion(machine)
 	}
 }
 
@@ -119,8 +119,8 @@ func (d *deletions) has(machine uint32) bool {
 	return del != nil && del.decided
 }
 
-// begin takes the turn to look whether a machine's executions have ended.
-func (d *deletions) begin(machine uint32) *deletion {
+// claim takes the turn to look whether a machine's executions have ended.
+func (d *deletions) claim(machine uint32) *deletion {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	del := d.machines[machine]
@@ -135,9 +135,9 @@ func (d *deletions) begin(machine uint32) *deletion {
 	return del
 }
 
-// end gives the turn back. It is true when somebody has asked for it meanwhile,
+// release gives the turn back. It is true when somebody has asked for it meanwhile,
 // who gets it.
-func (d *deletions) end(machine uint32, del *deletion, done bool) (again bool) {
+func (d *deletions) release(machine uint32, del *deletion, done bool) (again bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if done {

@@ -31,12 +31,12 @@ func (e *Engine) running(ctx context.Context, id store.ExecutionID) (*resident, 
 	if r := s.resident(id); r != nil {
 		return r, nil
 	}
-	return nil, e.elsewhere(ctx, id)
+	return nil, e.whyNotRunning(ctx, id)
 }
 
-// elsewhere tells why memory does not know an execution: it has ended, or
+// whyNotRunning returns why memory does not know an execution: it has ended, or
 // another engine has it.
-func (e *Engine) elsewhere(ctx context.Context, id store.ExecutionID) error {
+func (e *Engine) whyNotRunning(ctx context.Context, id store.ExecutionID) error {
 	record, err := e.store.Execution(ctx, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -75,7 +75,7 @@ func (e *Engine) deliver(ctx context.Context, r *resident, d delivery) (time.Tim
 		e.handOver(r, current)
 		return e.deliver(ctx, current, d)
 	}
-	own := e.work1(r, []delivery{d})
+	own := e.runBatch(r, []delivery{d})
 	e.workOff(r)
 	return own.at, own.err
 }
@@ -130,13 +130,13 @@ func (e *Engine) workOff(r *resident) {
 			return
 		}
 		r.mu.Unlock()
-		e.work1(r, batch)
+		e.runBatch(r, batch)
 	}
 }
 
-// work1 delivers a batch in one step and one commit and tells everybody. It
+// runBatch delivers a batch in one step and one commit and tells everybody. It
 // gives the result of the first delivery.
-func (e *Engine) work1(r *resident, batch []delivery) result {
+func (e *Engine) runBatch(r *resident, batch []delivery) result {
 	// The commit must not be given up when one of the callers is.
 	results := e.process(e.closing, r, batch)
 	for i, d := range batch {

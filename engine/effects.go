@@ -58,7 +58,7 @@ func (st *stepping) unschedule() {
 		failed := goneActivity(effect)
 		st.effects = slices.Delete(st.effects, i, i+1)
 		i--
-		st.take(interpreter.Step(st.l.x, failed, env))
+		st.collect(interpreter.Step(st.l.x, failed, env))
 	}
 }
 

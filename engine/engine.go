@@ -238,6 +238,6 @@ func (e *Engine) beginStart(machine uint32) (begun func(), ok bool) {
 	}
 	return func() {
 		count.Add(-1)
-		e.hurryDeletion(machine)
+		e.scheduleDeletion(machine)
 	}, true
 }

@@ -30,7 +30,7 @@ func (e *Engine) Resume(ctx context.Context, arn string) error {
 	}
 	r := s.resident(id)
 	if r == nil {
-		return e.elsewhere(ctx, id)
+		return e.whyNotRunning(ctx, id)
 	}
 	e.spawn(func() { e.resume(r) })
 	return nil

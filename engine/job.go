@@ -144,7 +144,7 @@ func backoff(failures int) time.Duration {
 // poll, or whatever comes before, replays it.
 func (e *Engine) restJob(r *resident) {
 	if r.express == nil {
-		e.residency.gone(r)
+		e.residency.remove(r)
 		r.rest()
 	}
 }

@@ -102,7 +102,7 @@ func (js *jobs) hurry(id effectID) bool {
 func (js *jobs) remove(id effectID) {
 	js.mu.Lock()
 	defer js.mu.Unlock()
-	js.take(js.all[id])
+	js.drop(js.all[id])
 }
 
 // removeAll takes out the jobs of the executions that are wanted.
@@ -111,12 +111,12 @@ func (js *jobs) removeAll(wanted func(store.ExecutionID) bool) {
 	defer js.mu.Unlock()
 	for id, j := range js.all {
 		if wanted(id.execution) {
-			js.take(j)
+			js.drop(j)
 		}
 	}
 }
 
-func (js *jobs) take(j *job) {
+func (js *jobs) drop(j *job) {
 	if j == nil {
 		return
 	}

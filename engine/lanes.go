@@ -80,7 +80,7 @@ func (l *lanes) add(t *laneTask, name string, limit int) {
 	}
 	t.lane = of
 	if len(of.line) == 0 && l.may(of) {
-		l.take(of)
+		l.occupy(of)
 		l.mu.Unlock()
 		l.e.spawn(func() { l.run(t) })
 		return
@@ -106,7 +106,7 @@ func (l *lanes) may(of *lane) bool {
 	return l.running < l.limit && running < of.limit && l.byTenant[of.key.tenant] < max(1, l.limit*3/4)
 }
 
-func (l *lanes) take(of *lane) {
+func (l *lanes) occupy(of *lane) {
 	l.running++
 	of.running++
 	l.byTenant[of.key.tenant]++
@@ -147,7 +147,7 @@ func (l *lanes) next(of *lane) *laneTask {
 		return nil
 	}
 	turn := l.waiting[i]
-	l.take(turn)
+	l.occupy(turn)
 	t := turn.line[0]
 	turn.line[0] = nil
 	turn.line = turn.line[1:]

@@ -85,7 +85,7 @@ func (e *Engine) deliverLetter(l *letter) {
 	defer ls.mu.Unlock()
 	switch {
 	case err == nil, errors.Is(err, store.ErrFenced): // else the next owner has it
-		ls.take(l)
+		ls.drop(l)
 		return
 	case ls.all[l.ID] != l, e.closing.Err() != nil:
 		return

@@ -140,13 +140,13 @@ func (ls *letters) forget(shard store.ShardID) {
 	defer ls.mu.Unlock()
 	for id, l := range ls.all {
 		if id.Shard() == shard {
-			ls.take(l)
+			ls.drop(l)
 		}
 	}
 }
 
-// take takes a letter out. ls.mu is held.
-func (ls *letters) take(l *letter) {
+// drop takes a letter out. ls.mu is held.
+func (ls *letters) drop(l *letter) {
 	if ls.all[l.ID] != l {
 		return
 	}

@@ -125,9 +125,9 @@ func (e *Engine) takeUp(s *shard, running *store.RunningRecord) {
 	}
 }
 
-// lost forgets a shard that another engine has taken, and cancels what is performed for
+// loseShard forgets a shard that another engine has taken, and cancels what is performed for
 // its executions: the other engine performs it again, and takes no answer of this one.
-func (e *Engine) lost(s *shard, handle store.Shard) {
+func (e *Engine) loseShard(s *shard, handle store.Shard) {
 	if !e.forgetShard(s, handle) {
 		return
 	}

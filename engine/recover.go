@@ -25,7 +25,7 @@ func (e *Engine) recover(ctx context.Context, r *resident, tried attempt, failed
 		if err := e.reacquire(ctx, s, handle); err != nil {
 			return false, false, errors.Join(failed, err)
 		}
-		if landed, err = e.wrote(ctx, r.id, tried); err != nil {
+		if landed, err = e.landed(ctx, r.id, tried); err != nil {
 			return false, false, errors.Join(failed, err)
 		}
 		if landed && !s.undisputed(handle) {
@@ -41,12 +41,12 @@ func (e *Engine) recover(ctx context.Context, r *resident, tried attempt, failed
 		e.remove(s, r)
 		return false, false, ErrNotRunning
 	}
-	e.lost(s, handle)
+	e.loseShard(s, handle)
 	return false, false, ErrNotOwner
 }
 
-// wrote reports whether the store has the chunk of an attempt.
-func (e *Engine) wrote(ctx context.Context, id store.ExecutionID, tried attempt) (bool, error) {
+// landed reports whether the store has the chunk of an attempt.
+func (e *Engine) landed(ctx context.Context, id store.ExecutionID, tried attempt) (bool, error) {
 	if tried.lost == nil {
 		return false, nil
 	}

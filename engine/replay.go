@@ -42,7 +42,7 @@ func (e *Engine) load(ctx context.Context, r *resident, batch []delivery) (l *lo
 	record, err := e.store.Execution(ctx, r.id)
 	redrive := func(d delivery) bool { return d.msg.Kind == interpreter.Redrive }
 	if errors.Is(err, store.ErrNotFound) || err == nil && record.Status != store.Running && !slices.ContainsFunc(batch, redrive) {
-		e.gone(r, record)
+		e.endedElsewhere(r, record)
 		return nil, false, ErrNotRunning
 	}
 	if err != nil {
@@ -62,7 +62,7 @@ func (e *Engine) load(ctx context.Context, r *resident, batch []delivery) (l *lo
 		if l.x, err = e.revive(ctx, r, &l.meta); err != nil {
 			return nil, false, err
 		}
-		s.heard(r, l.x)
+		s.applyHeartbeats(r, l.x)
 		fresh = true
 	}
 	r.mu.Lock()
@@ -124,7 +124,7 @@ func (st *stepping) rebuild(ctx context.Context) error {
 		return err
 	}
 	st.l.x = replay.Execution()
-	st.e.shards[st.r.id.Shard()].heard(st.r, st.l.x)
+	st.e.shards[st.r.id.Shard()].applyHeartbeats(st.r, st.l.x)
 	return nil
 }
 

@@ -23,7 +23,7 @@ const smallHeld = 1 << 10
 // too much.
 func (x *residency) used(r *resident, held int) {
 	x.mu.Lock()
-	x.take(r)
+	x.unlink(r)
 	r.place = place{held: max(held, smallHeld), older: x.front}
 	if x.front != nil {
 		x.front.place.newer = r
@@ -35,7 +35,7 @@ func (x *residency) used(r *resident, held int) {
 	var drop []*resident
 	for x.held > x.limit && x.back != nil && x.back != r {
 		drop = append(drop, x.back)
-		x.take(x.back)
+		x.unlink(x.back)
 	}
 	x.mu.Unlock()
 	for _, r := range drop {
@@ -43,14 +43,14 @@ func (x *residency) used(r *resident, held int) {
 	}
 }
 
-// gone takes a resident out that holds nothing any more.
-func (x *residency) gone(r *resident) {
+// remove takes a resident out that holds nothing any more.
+func (x *residency) remove(r *resident) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.take(r)
+	x.unlink(r)
 }
 
-func (x *residency) take(r *resident) {
+func (x *residency) unlink(r *resident) {
 	if r.place.held == 0 {
 		return
 	}

@@ -204,7 +204,7 @@ func (r *resident) rest() {
 }
 
 // heard remembers a sign of life of a task, which the history does not have.
-func (r *resident) heard(cause, at int64) {
+func (r *resident) noteHeartbeat(cause, at int64) {
 	if r.beats == nil {
 		r.beats = make(map[int64]int64)
 	}
@@ -232,8 +232,8 @@ func newSynchronous(ctx context.Context, m stored.Meta) *resident {
 	return r
 }
 
-// end tells whoever waits for a synchronous execution that it is over.
-func (r *resident) end(*interpreter.Execution) {
+// finish tells the caller that waits for a synchronous execution that it is over.
+func (r *resident) finish() {
 	if r.express != nil {
 		close(r.express.done)
 	}

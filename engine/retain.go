@@ -128,7 +128,7 @@ func (r *retainer) tick(_ context.Context, now time.Time) {
 				continue
 			}
 			for _, machine := range e.deletions.failed() {
-				e.finishDeletion(e.closing, machine)
+				e.tryDeletion(e.closing, machine)
 			}
 			if err == nil && e.retainer.tidies(now) {
 				err = e.forgetMachines(e.closing, now)

@@ -40,9 +40,9 @@ func (s *shard) undisputed(since store.Shard) bool {
 	return since.Epoch() >= s.alone
 }
 
-// heard tells a replayed execution of the signs of life of its tasks. Who worked
+// applyHeartbeats tells a replayed execution of the signs of life of its tasks. Who worked
 // on them when the shard was taken may have given one just before.
-func (s *shard) heard(r *resident, x *interpreter.Execution) {
+func (s *shard) applyHeartbeats(r *resident, x *interpreter.Execution) {
 	s.mu.Lock()
 	since := s.since
 	s.mu.Unlock()

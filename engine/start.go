@@ -125,7 +125,7 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 		case landed:
 			return started, nil
 		case errors.Is(final, store.ErrExists):
-			return e.same(ctx, key, &req)
+			return e.existing(ctx, key, &req)
 		case final != nil:
 			return Started{}, final
 		}
@@ -148,7 +148,7 @@ func (e *Engine) notStarted(ctx context.Context, r *resident, s *shard, handle s
 		}
 	case errors.Is(failed, store.ErrFenced):
 		if s.handle() == handle {
-			e.lost(s, handle)
+			e.loseShard(s, handle)
 			err = ErrNotOwner
 		}
 	default:
@@ -170,7 +170,7 @@ func (e *Engine) landedStart(ctx context.Context, r *resident) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	e.work1(r, []delivery{{resume: true}})
+	e.runBatch(r, []delivery{{resume: true}})
 	return true, nil
 }
 
@@ -201,7 +201,7 @@ func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameK
 		return Started{}, err
 	}
 	l.x = x
-	st.take(out)
+	st.collect(out)
 	if out.Interrupted != nil {
 		if err := st.rebuild(e.closing); err != nil {
 			st.release()
@@ -255,11 +255,11 @@ func (e *Engine) brokeStart(r *resident, m *stored.Meta, panicked any) (Started,
 
 // runOn continues a resident that its caller is at work on.
 func (e *Engine) runOn(r *resident) error {
-	return e.work1(r, []delivery{{msg: interpreter.Message{Kind: interpreter.Continue}}}).err
+	return e.runBatch(r, []delivery{{msg: interpreter.Message{Kind: interpreter.Continue}}}).err
 }
 
-// same answers the start of an execution whose name is taken.
-func (e *Engine) same(ctx context.Context, key store.NameKey, req *StartRequest) (Started, error) {
+// existing answers the start of an execution whose name is taken.
+func (e *Engine) existing(ctx context.Context, key store.NameKey, req *StartRequest) (Started, error) {
 	id, err := e.store.Lookup(ctx, key)
 	if err != nil {
 		return Started{}, err
@@ -305,7 +305,7 @@ func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, 
 	started, info := st.now, m.Info()
 	x, out := interpreter.Start(req.Machine.Parsed(), info, req.Input, st.env())
 	r.loaded.x = x
-	st.take(out)
+	st.collect(out)
 	if x.Status() == interpreter.Running {
 		s.add(r)
 	}
@@ -377,5 +377,5 @@ func (e *Engine) endExpress(r *resident, why error) {
 	e.pools.cancelAll(r.id)
 	r.drop()
 	e.remove(e.shards[r.id.Shard()], r)
-	r.end(nil)
+	r.finish()
 }

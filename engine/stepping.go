@@ -33,7 +33,7 @@ func (st *stepping) last() int64 {
 	return st.l.x.Last()
 }
 
-func (st *stepping) take(out interpreter.Outcome) {
+func (st *stepping) collect(out interpreter.Outcome) {
 	st.events = append(st.events, out.Events...)
 	if st.effects == nil {
 		st.effects = out.Effects // which is nobody else's

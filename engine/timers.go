@@ -25,7 +25,7 @@ func (t *timers) set(r *resident, at int64) {
 	case at == r.timer.at:
 		return
 	case at == 0:
-		t.take(r)
+		t.unset(r)
 		return
 	case r.timer.index > 0:
 		r.timer.at = at
@@ -52,10 +52,10 @@ func (t *timers) poke() {
 func (t *timers) clear(r *resident) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.take(r)
+	t.unset(r)
 }
 
-func (t *timers) take(r *resident) {
+func (t *timers) unset(r *resident) {
 	if r.timer.index > 0 {
 		heap.Remove(&t.heap, r.timer.index-1)
 	}
@@ -80,7 +80,7 @@ func (t *timers) due(now int64) *resident {
 		return nil
 	}
 	r := t.heap[0]
-	t.take(r)
+	t.unset(r)
 	return r
 }
 

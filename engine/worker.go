@@ -14,7 +14,7 @@ import (
 // ErrTooManyPollers.
 func (e *Engine) ActivityTask(ctx context.Context, arn, worker string) (token string, input *value.Doc, err error) {
 	for {
-		t, wait, err := e.activities.take(arn)
+		t, wait, err := e.activities.next(arn)
 		if err != nil {
 			return "", nil, err
 		}
