@@ -8,7 +8,7 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
-// heldAbsent holds a task whose target is missing, and tells operators once for
+// heldAbsent holds a task whose target is missing, and logs that once for
 // each target. It is false when the target may have come since the turn in which
 // the task was begun.
 func (e *Engine) heldAbsent(t *laneTask, began int64, absent *integration.AbsentError) bool {
@@ -60,7 +60,7 @@ func (e *Engine) release(task effectID) {
 	}
 }
 
-// Absent tells what a running execution waits for that is missing, as in "function
+// Absent returns what a running execution waits for that is missing, as in "function
 // charge of account 000000000000"; "" for nothing.
 func (e *Engine) Absent(id store.ExecutionID) string {
 	a := &e.absences
@@ -76,7 +76,7 @@ func (e *Engine) Absent(id store.ExecutionID) string {
 }
 
 // Probe has one task of each target that is missing performed: if the target is
-// there, Retry follows. A virtual clock would go on meanwhile: nothing is done then.
+// there, Retry follows. A virtual clock would go on while they run: nothing is done then.
 func (e *Engine) Probe(ctx context.Context) {
 	if e.cfg.Virtual != nil {
 		return
@@ -104,7 +104,7 @@ func (e *Engine) Retry(ctx context.Context) {
 	e.resumeAll(ctx, again)
 }
 
-// takeAbsent takes the tasks out that are wanted, and gives whose they are.
+// takeAbsent takes the tasks out that are wanted, and returns whose they are.
 // e.absences.mu is held.
 func (e *Engine) takeAbsent(wanted func(absence) bool) map[*resident]bool {
 	again := make(map[*resident]bool)

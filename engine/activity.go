@@ -106,7 +106,7 @@ func (a *activities) cancelAll(id store.ExecutionID) {
 // MaxPollers is how many workers may poll one activity at once (AWS's quota).
 const MaxPollers = 1000
 
-// ErrTooManyPollers tells that [MaxPollers] workers poll the activity already.
+// ErrTooManyPollers reports that [MaxPollers] workers poll the activity already.
 var ErrTooManyPollers = errors.New("engine: too many workers poll the activity")
 
 // next returns the first task in line, or a channel on which one will come.
@@ -128,7 +128,7 @@ func (a *activities) next(arn string) (activityTask, chan activityTask, error) {
 	return activityTask{}, c, nil
 }
 
-// leave ends a worker's waiting. It gives the task that had come meanwhile.
+// leave ends a worker's waiting. It returns the task that had come in between.
 func (a *activities) leave(arn string, c chan activityTask) (activityTask, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -38,9 +38,9 @@ func (e *Engine) process(ctx context.Context, r *resident, batch []delivery) []r
 
 // settleBatch steps an execution through a batch of messages and commits what
 // they bring about. When the outcome of the commit is unknown, the shard is acquired
-// anew, and if it has not landed, the batch delivered again to what is true then.
+// again, and if it has not landed, the batch delivered again to what is true then.
 // Once it has landed its results stand, whatever becomes of the steps that
-// follow: these are made anew. When a step is interrupted there are results of the
+// follow: these are made again. When a step is interrupted there are results of the
 // deliveries before only.
 func (e *Engine) settleBatch(ctx context.Context, r *resident, batch []delivery) (_ []result, interrupted error) {
 	var (

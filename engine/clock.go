@@ -55,7 +55,7 @@ func (u *underWay) end() {
 // virtual is what an engine with a virtual clock knows.
 type virtual struct {
 	clock *VirtualClock // nil: time is real
-	owing atomic.Int64  // for how much somebody owes an answer
+	owing atomic.Int64  // for how much a caller owes an answer
 	asked chan *advance
 }
 

@@ -118,7 +118,7 @@ func (st *stepping) commit(ctx context.Context) error {
 const largeCommit = 64 << 10
 
 // send has the store commit a transition, a large one in its turn. One of an
-// execution that somebody stops does not wait: the stop follows it.
+// execution that a caller stops does not wait: the stop follows it.
 func (st *stepping) send(ctx context.Context, t *store.Transition) error {
 	e, r := st.e, st.r
 	if len(t.Chunk.Data) < largeCommit || e.simulated {
@@ -138,7 +138,7 @@ func (st *stepping) send(ctx context.Context, t *store.Transition) error {
 	return err
 }
 
-// settle brings about what was committed: it tells the listener, sets the
+// settle brings about what was committed: it calls the listener, sets the
 // timer, starts the effects, and parks or removes the resident.
 func (st *stepping) settle() {
 	e, r, x := st.e, st.r, st.l.x
@@ -214,7 +214,7 @@ func (e *Engine) endedElsewhere(r *resident, record *store.Record) {
 	e.remove(e.shards[r.id.Shard()], r)
 }
 
-// cancelAll ends all tasks of an execution that has ended, for which no step told
+// cancelAll ends all tasks of an execution that has ended, for which no step named
 // their cancelling.
 func (e *Engine) cancelAll(id store.ExecutionID) {
 	e.jobs.removeAll(func(of store.ExecutionID) bool { return of == id })

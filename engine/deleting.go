@@ -51,7 +51,7 @@ func (e *Engine) DeleteMachine(ctx context.Context, m *catalogue.Machine) error 
 		return nil
 	}
 	if del == nil {
-		return store.ErrVersion // somebody else is at it
+		return store.ErrVersion // another caller is deleting it
 	}
 	if !m.Deleting {
 		done, err := e.beginDeletion(ctx, m)
@@ -65,7 +65,7 @@ func (e *Engine) DeleteMachine(ctx context.Context, m *catalogue.Machine) error 
 		}
 	}
 	e.deletions.decide(del)
-	e.finishDeletion(ctx, m.Number, del) // those that ran may have ended meanwhile
+	e.finishDeletion(ctx, m.Number, del) // those that ran may have ended in between
 	return nil
 }
 

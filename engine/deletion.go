@@ -8,6 +8,38 @@ import (
 	"sync/atomic"
 )
 
+// Deleting a state machine takes as long as its executions run. DeleteStateMachine of
+// AWS answers at once; the machine is DELETING then, starts no executions, and aborts each
+// that runs at its next transition ("the execution will be aborted on the next state
+// transition"). The machine is gone when the last one has ended. Four steps:
+//
+//	propose   refuses further starts of the machine, in memory, and claims its deletion
+//	          for the caller. Nothing is written yet: withdraw undoes it.
+//	begin     looks whether executions run. If none do, one edit of the catalogue takes the
+//	          machine out, and that is all. Otherwise an edit marks it as being deleted.
+//	decide    follows the mark: from now on stepping.step aborts its executions
+//	          (lastStep), and each end of one schedules the next step.
+//	finish    looks whether executions run, and if none do takes the machine out of the
+//	          catalogue.
+//
+// Between begin's look and its edit an execution could start that neither sees. So a
+// start first counts itself (starting) and then looks whether its machine is refused, and a
+// deletion first refuses and then reads the count: whichever comes second sees the
+// other. A start that was counted has the deletion wait for it as for an execution that
+// runs, and schedules finish when it is over, because the end of its execution may have
+// come before the start was counted out.
+//
+// One goroutine at a time looks: claim returns the deletion to the first; others only
+// note that there is something new to look for (again), and release has the holder look
+// once more. The catalogue may fail; then the deletion stays with failed set, and the
+// retainer tries it again.
+//
+// After a crash or on another engine open reads the marks from the catalogue, decided
+// already; resume has each looked at. The number of a machine that is gone stays
+// refused as long as there are executions of it, which keep its revisions for
+// DescribeStateMachineForExecution; forgetMachines takes these out when retention has
+// taken the last execution.
+
 // deletions are the state machines that are gone as soon as their executions
 // have ended.
 type deletions struct {
@@ -27,8 +59,8 @@ type deletions struct {
 type deletion struct {
 	entry   string // the machine's in the catalogue
 	decided bool   // it is durable
-	busy    bool   // somebody looks whether they have ended
-	again   bool   // one has ended meanwhile
+	busy    bool   // a goroutine looks whether they have ended
+	again   bool   // one has ended in between
 	failed  bool   // the catalogue could not be changed; try again
 }
 
@@ -58,7 +90,7 @@ func (d *deletions) resume(e *Engine) {
 	}
 }
 
-// failed gives the machines whose deletion is to be tried again, in order.
+// failed returns the machines whose deletion is to be tried again, in order.
 func (d *deletions) failed() []uint32 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -73,7 +105,7 @@ func (d *deletions) failed() []uint32 {
 }
 
 // propose has no more executions of a machine start, and takes the turn to see
-// to its deletion. nil: somebody else has it.
+// to its deletion. nil: another goroutine has it.
 func (d *deletions) propose(machine uint32, entry string) *deletion {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -135,7 +167,7 @@ func (d *deletions) claim(machine uint32) *deletion {
 	return del
 }
 
-// release gives the turn back. It is true when somebody has asked for it meanwhile,
+// release gives up the claim. It is true when another goroutine has asked for it in between,
 // who gets it.
 func (d *deletions) release(machine uint32, del *deletion, done bool) (again bool) {
 	d.mu.Lock()

@@ -16,7 +16,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// Find gives the id of the execution of that ARN. store.ErrNotFound.
+// Find returns the id of the execution of that ARN. store.ErrNotFound.
 func (e *Engine) Find(ctx context.Context, arn string) (store.ExecutionID, error) {
 	name, ok := catalogue.ParseARN(arn)
 	if !ok || name.Kind != "execution" || len(name.Path) != 2 || !catalogue.Visible(ctx, name.Tenant) {
@@ -25,7 +25,7 @@ func (e *Engine) Find(ctx context.Context, arn string) (store.ExecutionID, error
 	return e.store.Lookup(ctx, stored.NameKey(name.Tenant, name.Path[0], name.Path[1]))
 }
 
-// Summary tells what lists tell of an execution: no payload. store.ErrNotFound.
+// Summary returns what lists show of an execution: no payload. store.ErrNotFound.
 func (e *Engine) Summary(ctx context.Context, arn string) (*stored.Description, error) {
 	id, err := e.Find(ctx, arn)
 	if err != nil {
@@ -38,7 +38,7 @@ func (e *Engine) Summary(ctx context.Context, arn string) (*stored.Description, 
 	return stored.Summary(record)
 }
 
-// Describe tells of an execution. store.ErrNotFound, [*KeyError].
+// Describe returns what there is of an execution. store.ErrNotFound, [*KeyError].
 func (e *Engine) Describe(ctx context.Context, arn string) (*stored.Description, error) {
 	id, err := e.Find(ctx, arn)
 	if err != nil {
@@ -47,8 +47,8 @@ func (e *Engine) Describe(ctx context.Context, arn string) (*stored.Description,
 	return e.stored.Describe(ctx, id)
 }
 
-// List tells of the executions of a state machine, newest first; status 0 is
-// any. The token, of whoever asked for the page before, is for the next page, ""
+// List returns the executions of a state machine, newest first; status 0 is
+// any. The token, returned with the page before, is for the next page, ""
 // at the end.
 func (e *Engine) List(ctx context.Context, m *catalogue.Machine, status store.Status, limit int, token string) ([]*stored.Description, string, error) {
 	q := store.ListQuery{Groups: []uint32{m.Number}, Limit: limit, After: parsePlace(token)}
@@ -68,7 +68,7 @@ func (e *Engine) ListQualified(ctx context.Context, m *catalogue.Machine, arn st
 	})
 }
 
-// list gives a page of executions that hold. It looks at about maxLooked others
+// list returns a page of executions that hold. It looks at about maxLooked others
 // at most.
 func (e *Engine) list(ctx context.Context, q store.ListQuery, holds func(*store.Record, *stored.Description) bool) ([]*stored.Description, string, error) {
 	limit := q.Limit
@@ -123,7 +123,7 @@ const historyChunks = 8
 // History reads events of an execution: limit of them from number from on, or
 // from there backwards when reverse; from 0 is the first, or the last. It ends
 // before that when the payloads of what was read have maxBytes, 0 for no bound;
-// there is one event at least, unless there are no more. more tells that others
+// there is one event at least, unless there are no more. more reports that others
 // follow. store.ErrNotFound, [*KeyError].
 func (e *Engine) History(ctx context.Context, id store.ExecutionID, from int64, limit, maxBytes int, reverse bool) (events []history.Event, more bool, err error) {
 	if from == 0 {
@@ -169,7 +169,7 @@ type historyReader struct {
 	bytes   int // of the chunks before; 0 at the beginning
 }
 
-// next gives the events of some chunks from an event on, and whether they are the
+// next returns the events of some chunks from an event on, and whether they are the
 // last.
 func (r *historyReader) next(ctx context.Context, from int64) (decoded [][]history.Event, last bool, err error) {
 	n := historyChunks
@@ -236,7 +236,7 @@ func payloadBytes(ev *history.Event) (n int) {
 }
 
 // appendFrom appends the events of a chunk from number from on, in the order
-// asked for, and gives the number that follows.
+// asked for, and returns the number that follows.
 func appendFrom(events, chunk []history.Event, from int64, reverse bool) ([]history.Event, int64) {
 	if reverse {
 		for _, ev := range slices.Backward(chunk) {
@@ -254,7 +254,7 @@ func appendFrom(events, chunk []history.Event, from int64, reverse bool) ([]hist
 	return events, chunk[len(chunk)-1].ID + 1
 }
 
-// Stop ends a running execution. An execution that has ended already gives
+// Stop ends a running execution. An execution that has ended already returns
 // the time at which it did. store.ErrNotFound.
 func (e *Engine) Stop(ctx context.Context, arn string, failure history.ErrorOutput) (time.Time, error) {
 	id, err := e.Find(ctx, arn)

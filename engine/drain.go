@@ -7,7 +7,7 @@ import (
 
 // Drain has no task begin any more and waits until those that are being performed
 // have ended, and what they bring about is durable, or the context ends: what is
-// under way then is told to operators, and performed again by the next engine, as
+// under way then is logged, and performed again by the next engine, as
 // is what has not begun. All else goes on; Close follows.
 func (e *Engine) Drain(ctx context.Context) {
 	p := &e.pools

@@ -35,7 +35,7 @@ func (e *Engine) perform(r *resident, m stored.Meta, effect *interpreter.Effect)
 	e.invoke(r, m, *effect, id)
 }
 
-// mockOf gives the mock that answers a task, nil when it is performed.
+// mockOf returns the mock that answers a task, nil when it is performed.
 func (e *Engine) mockOf(m *stored.Meta, effect *interpreter.Effect) integration.Runner {
 	if e.cfg.Mock == nil {
 		return nil
@@ -46,7 +46,7 @@ func (e *Engine) mockOf(m *stored.Meta, effect *interpreter.Effect) integration.
 // unschedule fails what schedules a task of an activity that is none of the tenant's,
 // in the commit that has it scheduled: were it one of its own, a crash between the two
 // would leave the task in line as one whose activity was deleted later. Such a task
-// stays there, for the activity may be created anew.
+// stays there, for the activity may be created again.
 func (st *stepping) unschedule() {
 	for i := 0; i < len(st.effects); i++ {
 		effect := &st.effects[i]
@@ -101,7 +101,7 @@ func (e *Engine) invoke(r *resident, m stored.Meta, effect interpreter.Effect, i
 	e.pools.service(serviceOf(&effect)).add(t, name, limit)
 }
 
-// laneOf gives the name and the limit of what a task shares with others of its
+// laneOf returns the name and the limit of what a task shares with others of its
 // tenant: the function that it calls.
 func (e *Engine) laneOf(m stored.Meta, effect *interpreter.Effect) (string, int) {
 	if i, err := e.cfg.Integrations.Lookup(effect.Resource); err == nil {
@@ -112,7 +112,7 @@ func (e *Engine) laneOf(m stored.Meta, effect *interpreter.Effect) (string, int)
 	return effect.Resource.Name, 0
 }
 
-// unperformed gives the effects without recorded outcome that are neither
+// unperformed returns the effects without recorded outcome that are neither
 // being performed nor among those that are about to be.
 func (e *Engine) unperformed(l *loaded, r *resident, starting []interpreter.Effect) []interpreter.Effect {
 	var again []interpreter.Effect

@@ -3,9 +3,9 @@
 //
 // Everything that happens to an execution is a delivery: load it (from memory,
 // or by replay of its history), have the interpreter step it, commit the step,
-// perform the effects. Whoever delivers does that work in its own goroutine; a
+// perform the effects. The caller that delivers does that work in its own goroutine; a
 // delivery to an execution that is busy joins the queue of the one at work, so
-// one commit carries all messages that came meanwhile.
+// one commit carries all messages that came in between.
 //
 // The engine owns the store's shards and is their only writer, so a running
 // execution is never read back on the hot path. An execution that waits for
@@ -77,18 +77,18 @@ type Config struct {
 	Marks store.Marks
 	// Quotas bound what accounts have in the catalogue.
 	Quotas catalogue.Quotas
-	// Clock gives the time, the wall clock by default.
+	// Clock returns the time, the wall clock by default.
 	Clock func() time.Time
 	// Virtual, where it is set, is the clock: Run has it jump from one timer to the
 	// next (see [Engine.Advance]).
 	Virtual *VirtualClock
-	// Unattended tells that nobody polls activities: their tasks in line do not hold
+	// Unattended says that no worker polls activities: their tasks in line do not hold
 	// a virtual clock, and time out.
 	Unattended bool
-	// Random gives the bytes of ids and keys, crypto/rand by default.
+	// Random returns the bytes of ids and keys, crypto/rand by default.
 	Random io.Reader
 	// Go starts concurrent work, by default in a goroutine that does nothing else
-	// meanwhile. A simulation puts it in a line instead.
+	// at the time. A simulation puts it in a line instead.
 	Go func(work func())
 	// Listener is told what the engine does.
 	Listener Listener
@@ -100,7 +100,7 @@ var (
 	ErrBusy = errors.New("engine: too many tasks in line")
 	// ErrNotRunning: the execution has ended, or never was.
 	ErrNotRunning = errors.New("engine: the execution is not running")
-	// ErrStale: nobody awaits the message.
+	// ErrStale: no branch awaits the message.
 	ErrStale = errors.New("engine: nobody awaits the message")
 	// ErrNotOwner: another engine owns the execution's shard.
 	ErrNotOwner = errors.New("engine: another engine owns the shard")
@@ -116,7 +116,7 @@ type Engine struct {
 	catalogue  *catalogue.Catalogue
 	tokens     tokens
 	stored     *stored.Executions
-	awaited    sync.Map // what awaitKey has told
+	awaited    sync.Map // the keys that awaitKey has logged
 	shards     []*shard
 	duties     duties
 	timers     timers
@@ -166,7 +166,7 @@ func (e *Engine) spawn(work func()) {
 	})
 }
 
-// survive has the engine go on after concurrent work broke, which is told: what it
+// survive has the engine go on after concurrent work broke, which is logged: what it
 // was to do is done when it is due again, or by the next engine.
 func (e *Engine) survive() {
 	if p := recover(); p != nil {
@@ -174,8 +174,8 @@ func (e *Engine) survive() {
 	}
 }
 
-// owes notes whether somebody owes the resident an answer. The clock goes on by
-// itself when nobody does any more.
+// owes notes whether a caller owes the resident an answer. The clock goes on by
+// itself when no answer is owed any more.
 func (e *Engine) owes(r *resident, owing bool) {
 	if e.virtual.clock == nil || r.owed.Swap(owing) == owing {
 		return
@@ -194,7 +194,7 @@ func (e *Engine) owing(n int64) {
 	}
 }
 
-// isOwed reports whether an execution waits for somebody beyond the engine: who
+// isOwed reports whether an execution waits for something beyond the engine: who
 // has a task token, or works on an activity, or may do so.
 func (e *Engine) isOwed(x *interpreter.Execution) bool {
 	return x.Tokens() > 0 || !e.cfg.Unattended && x.Activities() > 0

@@ -44,10 +44,10 @@ type fork struct {
 	encryption *catalogue.Encryption
 }
 
-// InvalidForkError tells why an execution cannot be forked as asked for.
+// InvalidForkError reports why an execution cannot be forked as asked for.
 type InvalidForkError struct{ Reason string }
 
-// Error gives the reason.
+// Error returns the reason.
 func (e *InvalidForkError) Error() string { return e.Reason }
 
 func invalidFork(format string, args ...any) error {
@@ -146,10 +146,10 @@ func (e *Engine) forkRevision(ctx context.Context, m *stored.Meta, definition st
 	return number, err
 }
 
-// maxForks bounds the forks of one execution that are told.
+// maxForks bounds the forks of one execution that are listed.
 const maxForks = 1000
 
-// Forks gives the executions that were forked from one, newest first, as lists
+// Forks returns the executions that were forked from one, newest first, as lists
 // do: without payloads, and not more than 1000.
 func (e *Engine) Forks(ctx context.Context, origin *stored.Description) ([]*stored.Description, error) {
 	var forks []*stored.Description

@@ -10,7 +10,7 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
-// Suspected tells of an execution that is suspected of ending the process, nil
+// Suspected returns what is known of an execution that is suspected of ending the process, nil
 // of any other.
 func (e *Engine) Suspected(id store.ExecutionID) *Suspect { return e.suspects.get(id) }
 
@@ -61,7 +61,7 @@ func (e *Engine) broke(r *resident, panicked any, stack []byte) error {
 	return ErrHeld
 }
 
-// awaitKey tells operators, once for each key, that executions wait for one that
+// awaitKey logs, once for each key, that executions wait for one that
 // is missing. They do so until an engine has it.
 func (e *Engine) awaitKey(missing *catalogue.KeyError) {
 	if _, told := e.awaited.LoadOrStore(*missing, true); !told {

@@ -57,7 +57,7 @@ const (
 func (e *Engine) pollInTurn(j *job) {
 	t := &laneTask{r: j.r, m: stored.Meta{Account: j.tenant.Account, Region: j.tenant.Region}, id: j.id, job: j, scheduled: time.UnixMilli(j.at)}
 	t.ctx, t.cancel = context.WithCancel(e.closing)
-	if !e.pools.enter(t) { // whoever submitted it is still at it
+	if !e.pools.enter(t) { // the call that submitted it has not returned
 		t.cancel()
 		e.jobs.again(j, shortestPoll)
 		return
@@ -69,7 +69,7 @@ func (e *Engine) pollInTurn(j *job) {
 func (e *Engine) poll(t *laneTask) {
 	j := t.job
 	if t.ctx.Err() != nil {
-		return // nobody waits for it
+		return // it is not awaited any more
 	}
 	if !e.pickUp(t.ctx, t) || t.effect.Kind != interpreter.Await {
 		e.jobs.remove(j.id)

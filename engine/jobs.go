@@ -98,7 +98,7 @@ func (js *jobs) hurry(id effectID) bool {
 	return true
 }
 
-// remove takes the job of a task out: it has ended, or nobody waits for it.
+// remove takes the job of a task out: it has ended, or is not awaited any more.
 func (js *jobs) remove(id effectID) {
 	js.mu.Lock()
 	defer js.mu.Unlock()

@@ -11,6 +11,36 @@ import (
 	"github.com/steppehq/steppe/stored"
 )
 
+// Who is performed next. Each integration has lanes of its own, so that a slow service
+// does not keep the tasks of others waiting, and at most limit of its tasks are
+// performed at once (Config.Concurrency). Within an integration a lane is the line of
+// one function, or of one resource, of one tenant: first come, first served.
+//
+// A lane may have a task performed while three bounds hold:
+//
+//	all       the integration performs fewer than limit tasks;
+//	lane      the lane has fewer than half of the limit, or fewer than the limit
+//	          of its own that the integration names (Laned: the reserved concurrency of a
+//	          function). A limit of its own counts over all lanes of that name, whichever
+//	          tenant they are of, because they call the same;
+//	tenant    the lanes of the tenant have fewer than three quarters together.
+//
+// So one function that hangs leaves half of the places to others, and one tenant
+// whose functions all hang leaves a quarter to other tenants.
+//
+// A task that comes when its lane is empty and all bounds hold is performed at once.
+// Otherwise it joins its lane, and the lane joins waiting. When a task ends, its
+// goroutine takes the first lane of waiting that may (IndexFunc with may), performs that
+// lane's first task, and puts the lane at the end of waiting: lanes take turns, however
+// long they are. It goes on until no lane may; there is no dispatcher, and no
+// goroutine waits for a place. A lane that is blocked by its own bound is passed over
+// and keeps its turn.
+//
+// What stands in line holds little: an input above letGo is dropped and loaded again
+// from the execution when the turn comes (pickUp). Queued tasks are counted, and beyond
+// Config.MaxQueued new executions are refused; polls of jobs, which wait at most
+// once for each job, are not counted.
+
 // laneTask is a task in line, or being performed.
 type laneTask struct {
 	r         *resident
@@ -125,7 +155,7 @@ func (l *lanes) run(t *laneTask) {
 	}
 }
 
-// next gives the place of a task that has ended in a lane to another one: nil
+// next hands the place of a task that has ended in a lane to another one, and returns it: nil
 // when there is none.
 func (l *lanes) next(of *lane) *laneTask {
 	l.mu.Lock()

@@ -17,7 +17,7 @@ import (
 // with the events that promise it, in the shard of the execution that sends it, and
 // stays there until its effect is known. There are two kinds:
 //
-//	stop   a job that nobody waits for any more is to be stopped. It is sent by the
+//	stop   a job that no caller waits for any more is to be stopped. It is sent by the
 //	       commit that abandons the job: a stop, a timeout, the failure of a branch
 //	       beside it, a retry of the state around it. Its effect is known when the
 //	       integration's Stop has returned nil.
@@ -30,7 +30,7 @@ import (
 //
 // All letters of the shards that the engine owns are in memory, each with the time at
 // which it is to be delivered next: at once, and after a pause that grows as long as its
-// effect is not known. Whoever acquires a shard reads its letters. So a letter is
+// effect is not known. The engine that acquires a shard reads its letters. So a letter is
 // delivered at least once, also after a crash and by the next owner; it may be
 // delivered twice, for the engine may die between its effect and its being
 // taken. What it asks for must therefore be of no consequence the second time: a
@@ -64,8 +64,8 @@ func (e *Engine) decodeStop(ctx context.Context, l *letter) (*stopHeader, *inter
 	return header, effect, nil
 }
 
-// errUnderWay tells that the effect of a letter is not known yet, which is nothing to be
-// told of.
+// errUnderWay reports that the effect of a letter is not known yet, which is not
+// logged.
 var errUnderWay = errors.New("engine: the effect of the letter is under way")
 
 // deliverLetter brings a letter about, and takes it when its effect is known.

@@ -60,10 +60,10 @@ type stopHeader struct {
 // what is encrypted for a letter can never be taken for a chunk of the history.
 const letterEvents = 1 << 62
 
-// errLetter tells that a letter cannot be read.
+// errLetter reports that a letter cannot be read.
 var errLetter = errors.New("engine: a letter cannot be read; it may be of a newer version")
 
-// splitStop reads the header of a letter that stops a job, and gives the chunk behind
+// splitStop reads the header of a letter that stops a job, and returns the chunk behind
 // it.
 func splitStop(body []byte) (*stopHeader, []byte, error) {
 	if len(body) == 0 || body[0] != stopLetter {
@@ -160,7 +160,7 @@ func (ls *letters) drop(l *letter) {
 }
 
 // learn has the letter that stops a job know what its submission was answered with:
-// nobody waited for that any more when the answer came.
+// that was not awaited any more when the answer came.
 func (ls *letters) learn(task effectID, submitted *value.Doc) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()

@@ -115,7 +115,7 @@ type ShardInfo struct {
 	Running int
 }
 
-// Tee returns a listener that tells a and then b. Funcs that neither has are nil.
+// Tee returns a listener that calls a and then b. Funcs that neither has are nil.
 func Tee(a, b Listener) Listener {
 	return Listener{
 		Step:       tee(a.Step, b.Step),

@@ -118,7 +118,7 @@ func (e *Engine) loadKeys(ctx context.Context) error {
 }
 
 // Close stops taking up work, waits for commits and tasks under way to notice,
-// and gives the shards up. The store stays open.
+// and releases the shards. The store stays open.
 func (e *Engine) Close(ctx context.Context) error {
 	e.close()
 	done := make(chan struct{})

@@ -20,7 +20,7 @@ func (e *Engine) Acquire(ctx context.Context, id store.ShardID) error {
 	return e.acquire(ctx, s)
 }
 
-// reacquire takes a shard anew after a commit on a handle failed, unless that
+// reacquire takes a shard again after a commit on a handle failed, unless that
 // has been done since.
 func (e *Engine) reacquire(ctx context.Context, s *shard, failed store.Shard) error {
 	s.acquiring.Lock()
@@ -152,7 +152,7 @@ func (e *Engine) forgetShard(s *shard, handle store.Shard) bool {
 	for id, r := range s.residents {
 		e.timers.clear(r)
 		e.owes(r, false)
-		if !r.forget() { // whoever is at work on it takes it out
+		if !r.forget() { // the goroutine at work on it takes it out
 			delete(s.residents, id)
 		}
 	}

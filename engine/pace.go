@@ -17,7 +17,7 @@ import (
 const (
 	// lightWork is what every step may do at once; who does more waits for turns.
 	lightWork = 2 * interpreter.PaceWork
-	// turnWork is how long a turn is, where somebody waits for one.
+	// turnWork is how long a turn is, where a caller waits for one.
 	turnWork = 6 * interpreter.PaceWork
 	// startWork is after how much work the start of an execution is made durable,
 	// whatever is still to be done.
@@ -37,8 +37,8 @@ const (
 	// DefaultMemory is what all steps together may hold where the configuration
 	// does not say.
 	DefaultMemory = 192 << 20
-	// maxReplays bounds the executions that are replayed at once, of which nobody
-	// knows what they hold before.
+	// maxReplays bounds the executions that are replayed at once, of which it is not
+	// known before what they hold.
 	maxReplays = 16
 	// maxLargeCommits bounds the large commits under way, of a megabyte each mostly:
 	// what is behind them in the log waits for them.
@@ -215,7 +215,7 @@ func (p *paced) unmark() {
 	}
 }
 
-// rest gives the memory back.
+// rest releases the memory.
 func (p *paced) rest() {
 	p.base = 0
 	if p.loan > 0 {
@@ -228,7 +228,7 @@ func (p *paced) rest() {
 	}
 }
 
-// end gives everything back.
+// end releases everything.
 func (p *paced) end() {
 	p.step(0)
 	p.rest()

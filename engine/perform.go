@@ -33,7 +33,7 @@ func (e *Engine) performTask(t *laneTask) {
 		defer stop()
 	}
 	if ctx.Err() != nil {
-		return // nobody waits any more, while it was in line
+		return // it was cancelled while it was in line
 	}
 	if t.effect == nil && !e.pickUp(ctx, t) {
 		return
@@ -53,7 +53,7 @@ func (e *Engine) performTask(t *laneTask) {
 	}
 	if ctx.Err() != nil {
 		e.submittedLate(t, &effect, msg)
-		return // nobody waits; or the time is over, which a timer says
+		return // it is not awaited any more, or the time is over, which a timer says
 	}
 	if err := e.report(t.r, msg); err != nil || msg.Kind != interpreter.TaskSubmitted {
 		e.submittedLate(t, &effect, msg)
@@ -64,7 +64,7 @@ func (e *Engine) performTask(t *laneTask) {
 	}
 }
 
-// submittedLate sees to a job that was submitted when nobody waited for it any more: the
+// submittedLate handles a job that was submitted when it was not awaited any more: the
 // letter that stops it is to say which it is.
 func (e *Engine) submittedLate(t *laneTask, effect *interpreter.Effect, msg interpreter.Message) {
 	if msg.Kind == interpreter.TaskSubmitted && isJob(&effect.Resource) {
@@ -85,8 +85,8 @@ func (e *Engine) sendBack(ctx context.Context, t *laneTask, effect *interpreter.
 	}
 }
 
-// pickUp gives a task its effect again, which was let go while it was in line, or which
-// a job does not keep. It is false when nobody waits for the task any more.
+// pickUp loads the effect of a task again, which was let go while it was in line, or which
+// a job does not keep. It is false when the task is not awaited any more.
 func (e *Engine) pickUp(ctx context.Context, t *laneTask) bool {
 	look := func(l *loaded) {
 		for _, effect := range l.x.Pending(e.token(t.r, &l.meta)) {
@@ -143,7 +143,7 @@ func (e *Engine) call(ctx context.Context, t *laneTask, effect *interpreter.Effe
 	return msg, absent
 }
 
-// outcome has a task performed and gives the message of its end.
+// outcome has a task performed and returns the message of its end.
 func (e *Engine) outcome(
 	ctx context.Context, t *laneTask, effect *interpreter.Effect, perform func(context.Context, integration.Task) (*value.Doc, error),
 ) (interpreter.Message, *integration.AbsentError) {

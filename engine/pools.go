@@ -21,7 +21,7 @@ type pools struct {
 	// tasks are those in line or being performed.
 	tasks  map[effectID]*laneTask
 	byExec map[store.ExecutionID]int // how many of them are being performed
-	// performed are those that are; drained, where somebody waits for their end, is
+	// performed are those that are; drained, where a caller waits for their end, is
 	// closed then: no task begins any more.
 	performed map[*laneTask]bool
 	drained   chan struct{}
@@ -37,7 +37,7 @@ func (p *pools) init(e *Engine) {
 	p.performed = make(map[*laneTask]bool)
 }
 
-// service gives the lanes of an integration.
+// service returns the lanes of an integration.
 func (p *pools) service(name string) *lanes {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,7 +132,7 @@ func (p *pools) abandon(shard store.ShardID) {
 	}
 }
 
-// cancelAll ends what is done for an execution that has ended, where no step told
+// cancelAll ends what is done for an execution that has ended, where no step named
 // of the tasks that this cancels.
 func (p *pools) cancelAll(id store.ExecutionID) {
 	p.mu.Lock()
@@ -182,7 +182,7 @@ func (q *pool) run(work func()) {
 	}
 }
 
-// underWay gives the tasks that are being performed.
+// underWay returns the tasks that are being performed.
 func (p *pools) underWay() []*laneTask {
 	p.mu.Lock()
 	defer p.mu.Unlock()

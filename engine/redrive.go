@@ -18,15 +18,15 @@ const (
 	redriveEvents = 24_999
 )
 
-// NotRedrivableError tells why an execution cannot be redriven, in AWS's words.
+// NotRedrivableError reports why an execution cannot be redriven, in AWS's words.
 type NotRedrivableError struct{ Reason string }
 
-// Error gives the reason.
+// Error returns the reason.
 func (e *NotRedrivableError) Error() string { return e.Reason }
 
 const deletingReason = "State machine is in DELETING status"
 
-// NotRedrivable tells why an execution cannot be redriven at the given time, ""
+// NotRedrivable returns why an execution cannot be redriven at the given time, ""
 // when it can (DescribeExecution, redriveStatusReason).
 func (e *Engine) NotRedrivable(d *stored.Description) string {
 	now := e.Now()
@@ -52,8 +52,8 @@ func (e *Engine) NotRedrivable(d *stored.Description) string {
 const redriveAttempts = 100
 
 // Redrive has an execution that failed, timed out or was aborted go on from
-// there, and gives the time at which it does, durably. A client token that was
-// given before gives the time of that redrive. store.ErrNotFound,
+// there, and returns the time at which it does, durably. A client token that was
+// used before returns the time of that redrive. store.ErrNotFound,
 // [*NotRedrivableError].
 func (e *Engine) Redrive(ctx context.Context, arn, clientToken string) (time.Time, error) {
 	id, err := e.Find(ctx, arn)
@@ -88,14 +88,14 @@ func (e *Engine) Redrive(ctx context.Context, arn, clientToken string) (time.Tim
 				return time.Time{}, err
 			}
 			return record.Redriven, nil
-		case !errors.Is(err, ErrNotRunning) && !errors.Is(err, ErrStale): // else somebody was faster
+		case !errors.Is(err, ErrNotRunning) && !errors.Is(err, ErrStale): // else another caller was faster
 			return time.Time{}, err
 		}
 	}
 	return time.Time{}, store.ErrBusy
 }
 
-// residentOrNew gives the resident of an execution, a new one when memory
+// residentOrNew returns the resident of an execution, a new one when memory
 // knows none.
 func (s *shard) residentOrNew(id store.ExecutionID) *resident {
 	s.mu.Lock()
@@ -108,7 +108,7 @@ func (s *shard) residentOrNew(id store.ExecutionID) *resident {
 	return r
 }
 
-// redrivenWith gives the time of the redrive that a client token was given
+// redrivenWith returns the time of the redrive that a client token was given
 // with, zero when there is none that still counts.
 func (e *Engine) redrivenWith(ctx context.Context, d *stored.Description, clientToken string) (time.Time, error) {
 	if clientToken == "" || d.Redrives == 0 || e.Now().Sub(d.Redriven) > interpreter.RedriveTokenLife {

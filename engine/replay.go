@@ -18,8 +18,8 @@ import (
 // would know of the job that is to be stopped.
 const longHistory = 64
 
-// load gives the resident's execution for a batch, rebuilt by replay when it was
-// parked; fresh tells that it was. One that has ended is loaded for a redrive
+// load returns the resident's execution for a batch, rebuilt by replay when it was
+// parked; fresh reports that it was. One that has ended is loaded for a redrive
 // only, and of a long one that is to be stopped no more than that takes.
 func (e *Engine) load(ctx context.Context, r *resident, batch []delivery) (l *loaded, fresh bool, err error) {
 	r.mu.Lock()
@@ -97,7 +97,7 @@ func (e *Engine) revive(ctx context.Context, r *resident, m *stored.Meta) (*inte
 	return x, nil
 }
 
-// unreadable tells, once for each, of an execution that stands still because what is
+// unreadable logs, once for each, an execution that stands still because what is
 // stored of it is damaged.
 func (e *Engine) unreadable(r *resident, err error) {
 	if r.told.Swap(true) || e.closing.Err() != nil {
@@ -107,7 +107,7 @@ func (e *Engine) unreadable(r *resident, err error) {
 		slog.String("executionArn", e.suspects.name(e.closing, r.id)), slog.Any("error", err))
 }
 
-// rebuild makes the execution anew after a step was interrupted: of what is
+// rebuild makes the execution again after a step was interrupted: of what is
 // committed, and the events since.
 func (st *stepping) rebuild(ctx context.Context) error {
 	if st.r.express != nil {
@@ -130,7 +130,7 @@ func (st *stepping) rebuild(ctx context.Context) error {
 
 // givesWay reports whether a step was interrupted so that the execution is
 // stopped, and nothing else waits to be committed: then the step is forgotten, and
-// the stop does not wait until the execution is made anew.
+// the stop does not wait until the execution is made again.
 func (st *stepping) givesWay(out interpreter.Outcome) bool {
 	if st.r.express != nil || st.new != nil || len(st.events) > 0 || !errors.Is(out.Interrupted, errStopping) {
 		return false

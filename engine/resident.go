@@ -13,7 +13,7 @@ import (
 	"github.com/steppehq/steppe/stored"
 )
 
-// interrupt has whoever is at work on the resident end the step. r.mu is held.
+// interrupt has the goroutine that is at work on the resident end the step. r.mu is held.
 func (r *resident) interrupt(why error) {
 	r.stops = true
 	if r.pacing != nil {
@@ -64,7 +64,7 @@ func (r *resident) waits() bool {
 	return len(r.queue) > 0
 }
 
-// calm ends what interrupts, and gives back what the work so far has taken. r.mu
+// calm ends what interrupts, and releases what the work so far has taken. r.mu
 // is held.
 func (r *resident) calm() {
 	r.stops = false
@@ -82,7 +82,7 @@ func (r *resident) pauses(events int) {
 	}
 }
 
-// rests gives the memory back of a step that was committed, but for what the
+// rests releases the memory of a step that was committed, but for what the
 // execution holds if it goes on at once.
 func (r *resident) rests(x *interpreter.Execution) {
 	if r.pacing == nil {
@@ -97,14 +97,14 @@ func (r *resident) rests(x *interpreter.Execution) {
 	r.pacing.rest()
 }
 
-// interruptedError tells that a step was interrupted, and why. What was recorded
+// interruptedError reports that a step was interrupted, and why. What was recorded
 // before is committed.
 type interruptedError struct{ why error }
 
-// Error tells why.
+// Error reports why.
 func (e *interruptedError) Error() string { return "engine: interrupted: " + e.why.Error() }
 
-// Unwrap gives the reason.
+// Unwrap returns the reason.
 func (e *interruptedError) Unwrap() error { return e.why }
 
 // effectID names a task of an execution.
@@ -118,15 +118,15 @@ type effectID struct {
 type resident struct {
 	id    store.ExecutionID
 	timer timer
-	owed  atomic.Bool // somebody owes it an answer; in virtual time
+	owed  atomic.Bool // a caller owes it an answer; in virtual time
 	told  atomic.Bool // that it cannot be read
 	jobs  atomic.Bool // it has a job (.sync), or had one: a stop must know of it
 
 	mu      sync.Mutex
 	busy    bool       // a goroutine is at work on it
-	queue   []delivery // what came meanwhile
+	queue   []delivery // what came in between
 	pacing  *paced     // of that goroutine, where it does more than what is short
-	stops   bool       // somebody stops it
+	stops   bool       // a caller stops it
 	loaded  *loaded
 	beats   map[int64]int64 // when tasks gave a sign of life last, by the event that scheduled them
 	place   place           // of residency, which guards it
@@ -169,8 +169,8 @@ type result struct {
 	err error
 }
 
-// forget makes the next delivery load the execution anew. It tells whether
-// somebody is at work on it.
+// forget makes the next delivery load the execution again. It reports whether
+// a goroutine is at work on it.
 func (r *resident) forget() (busy bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -180,7 +180,7 @@ func (r *resident) forget() (busy bool) {
 	return r.busy
 }
 
-// drop takes a resident's execution out of memory and gives the ownership
+// drop takes a resident's execution out of memory and returns the ownership
 // under which it was there.
 func (r *resident) drop() store.Shard {
 	r.mu.Lock()
@@ -193,7 +193,7 @@ func (r *resident) drop() store.Shard {
 	return handle
 }
 
-// rest drops the execution of a resident that nobody is at work on. One that is
+// rest drops the execution of a resident that no goroutine is at work on. One that is
 // busy comes back when the work is done.
 func (r *resident) rest() {
 	r.mu.Lock()
@@ -232,7 +232,7 @@ func newSynchronous(ctx context.Context, m stored.Meta) *resident {
 	return r
 }
 
-// finish tells the caller that waits for a synchronous execution that it is over.
+// finish releases the caller that waits for a synchronous execution: it is over.
 func (r *resident) finish() {
 	if r.express != nil {
 		close(r.express.done)
@@ -241,7 +241,7 @@ func (r *resident) finish() {
 
 // The reasons for which steps are interrupted.
 var (
-	// errStopping: somebody stops the execution.
+	// errStopping: a caller stops the execution.
 	errStopping = errors.New("engine: the execution is to be stopped")
 	// errLongStart: the start is to be made durable before it goes on.
 	errLongStart = errors.New("engine: the start takes long")

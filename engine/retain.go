@@ -10,7 +10,7 @@ import (
 	"github.com/steppehq/steppe/catalogue"
 )
 
-// RetentionTag is the tag of a state machine that tells how long its
+// RetentionTag is the tag of a state machine that says how long its
 // executions are kept after their end: a duration as time.ParseDuration reads
 // it, or days ("30d"). It counts for executions that start when it is set.
 const RetentionTag = "steppe:retention"
@@ -44,7 +44,7 @@ func ParseDays(text string) (time.Duration, error) {
 
 const (
 	// retainEvery is often, so that little is forgotten at once: shards do not
-	// commit meanwhile, and others have the processor. Where nothing has expired,
+	// commit while it lasts, and others have the processor. Where nothing has expired,
 	// the time is doubled, up to retainIdle.
 	retainEvery = 5 * time.Second
 	retainIdle  = time.Minute

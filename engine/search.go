@@ -66,7 +66,7 @@ func (e *Engine) Search(ctx context.Context, q stored.Search) (*Found, error) {
 	return s.found, s.walk(ctx)
 }
 
-// searched gives the state machines that a search is about.
+// searched returns the state machines that a search is about.
 func (e *Engine) searched(ctx context.Context, q *stored.Search) ([]*catalogue.Machine, error) {
 	if len(q.Machines) == 0 {
 		all, err := e.catalogue.Machines(ctx, q.Tenant, "", 0)
@@ -97,7 +97,7 @@ type search struct {
 	read      int // histories
 }
 
-// named gives the executions that have the name, newest first. It is false when
+// named returns the executions that have the name, newest first. It is false when
 // a prefix has too many.
 func (s *search) named(ctx context.Context, machines []*catalogue.Machine) (ids []store.ExecutionID, few bool, err error) {
 	for _, m := range machines {
@@ -214,7 +214,7 @@ func (s *search) walkLists(ctx context.Context, lists ...store.ListQuery) (full 
 }
 
 // visit visits the executions of some lists, each once and newest first, as many
-// of each as its limit at a time, until one is done or fails, which it tells.
+// of each as its limit at a time, until one is done or fails, which it returns.
 func (e *Engine) visit(ctx context.Context, one func(*store.Record) (done bool, err error), lists ...store.ListQuery) (done bool, err error) {
 	readers := make([]lister, len(lists))
 	for i, q := range lists {
@@ -251,7 +251,7 @@ type lister struct {
 	more  bool
 }
 
-// peek gives the next execution, nil at the end.
+// peek returns the next execution, nil at the end.
 func (l *lister) peek(ctx context.Context) (*store.Record, error) {
 	for len(l.page) == 0 {
 		if !l.more {
@@ -286,10 +286,10 @@ func (s *search) look(ctx context.Context, r *store.Record) (full bool, err erro
 		s.read += read
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		d, err = nil, nil // forgotten meanwhile
+		d, err = nil, nil // forgotten in between
 	}
 	if _, locked := errors.AsType[*catalogue.KeyError](err); locked {
-		d, err = nil, nil // nobody can tell
+		d, err = nil, nil // it cannot be known
 	}
 	if err != nil {
 		return false, err

@@ -40,7 +40,7 @@ func (s *shard) undisputed(since store.Shard) bool {
 	return since.Epoch() >= s.alone
 }
 
-// applyHeartbeats tells a replayed execution of the signs of life of its tasks. Who worked
+// applyHeartbeats applies the signs of life of its tasks to a replayed execution. Who worked
 // on them when the shard was taken may have given one just before.
 func (s *shard) applyHeartbeats(r *resident, x *interpreter.Execution) {
 	s.mu.Lock()
@@ -52,7 +52,7 @@ func (s *shard) applyHeartbeats(r *resident, x *interpreter.Execution) {
 	}
 }
 
-// leave takes a resident out of memory that nobody is at work on any more, if its
+// leave takes a resident out of memory that no goroutine is at work on any more, if its
 // shard has been lost.
 func (s *shard) leave(r *resident) {
 	s.mu.Lock()
@@ -62,7 +62,7 @@ func (s *shard) leave(r *resident) {
 	}
 }
 
-// resident gives what memory holds of a running execution; nil when it is not
+// resident returns what memory holds of a running execution; nil when it is not
 // known to run.
 func (s *shard) resident(id store.ExecutionID) *resident {
 	s.mu.Lock()

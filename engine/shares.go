@@ -52,13 +52,13 @@ func (s *shares) take(ctx context.Context, t catalogue.Tenant) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.leave(t, got) { // it has come meanwhile
+	if !s.leave(t, got) { // it has come in between
 		s.put(t)
 	}
 	return context.Cause(ctx)
 }
 
-// give gives a share back.
+// give returns a share.
 func (s *shares) give(t catalogue.Tenant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +73,7 @@ func (s *shares) put(t catalogue.Tenant) {
 	s.serve()
 }
 
-// wanted reports whether somebody waits for a share.
+// wanted reports whether a goroutine waits for a share.
 func (s *shares) wanted() bool { return s.waiting.Load() > 0 }
 
 func (s *shares) may(t catalogue.Tenant) bool {
@@ -86,7 +86,7 @@ func (s *shares) grant(t catalogue.Tenant) {
 	s.taken[t]++
 }
 
-// serve gives shares to those who wait and may have one.
+// serve hands shares to those who wait and may have one.
 func (s *shares) serve() {
 	for {
 		i := slices.IndexFunc(s.lines, func(l *shareLine) bool { return s.may(l.tenant) })
@@ -115,7 +115,7 @@ func (s *shares) join(t catalogue.Tenant, got chan struct{}) {
 	s.lines[i].waiters = append(s.lines[i].waiters, got)
 }
 
-// leave takes somebody out of the line; false: there is a share already.
+// leave takes a waiter out of the line; false: there is a share already.
 func (s *shares) leave(t catalogue.Tenant, got chan struct{}) bool {
 	i := slices.IndexFunc(s.lines, func(l *shareLine) bool { return l.tenant == t })
 	if i < 0 {

@@ -93,7 +93,7 @@ func (ss *shifts) begin(now time.Time) []*underShift {
 	return due
 }
 
-// end gives a shift back until it is due again; zero: it is over.
+// end puts a shift back until it is due again; zero: it is over.
 func (ss *shifts) end(e *Engine, u *underShift, due time.Time) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -122,7 +122,7 @@ func (ss *shifts) tick(_ context.Context, now time.Time) {
 }
 
 // stepShift makes a step of a shift, or rolls it back, or does nothing yet. It
-// gives when the shift is due again, zero when it is over.
+// returns when the shift is due again, zero when it is over.
 func (e *Engine) stepShift(ctx context.Context, u *underShift) (time.Time, error) {
 	for range attempts {
 		due, err := e.tryShift(ctx, u)
@@ -236,7 +236,7 @@ func (e *Engine) BeginShift(ctx context.Context, m *catalogue.Machine, alias str
 	return s, nil
 }
 
-// Shift gives the last shift of an alias. store.ErrNotFound.
+// Shift returns the last shift of an alias. store.ErrNotFound.
 func (e *Engine) Shift(ctx context.Context, m *catalogue.Machine, alias string) (*catalogue.Shift, error) {
 	s, err := e.catalogue.ReadShift(ctx, m, alias)
 	if err == nil && s.Status == catalogue.ShiftRunning {

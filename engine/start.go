@@ -73,18 +73,18 @@ func (req *StartRequest) begin(info interpreter.Info, st *stepping) (*interprete
 	return x, out, nil
 }
 
-// Started tells of an execution that was started.
+// Started describes an execution that was started.
 type Started struct {
 	ARN string
 	At  time.Time
 }
 
-// ErrAlreadyExists tells that the name is that of another execution.
+// ErrAlreadyExists reports that the name is that of another execution.
 var ErrAlreadyExists = errors.New("engine: an execution of that name exists")
 
 // Start begins an execution and returns when its start is durable. A name that
-// is taken gives [ErrAlreadyExists], unless the execution of that name is still
-// running and has the same input: then its start is told again (StartExecution,
+// is taken returns [ErrAlreadyExists], unless the execution of that name is still
+// running and has the same input: then its start is returned again (StartExecution,
 // "idempotent"). ErrBusy, ErrDeleting, [*KeyError].
 func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 	if e.queued.Load() > int64(e.cfg.MaxQueued) {
@@ -133,13 +133,13 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
 	return Started{}, err
 }
 
-// notStarted sees to an execution whose start failed. It tells whether that has
+// notStarted finds out what became of a start that failed. It reports whether that has
 // landed all the same; if not, an error is why it is not to be tried again.
 func (e *Engine) notStarted(ctx context.Context, r *resident, s *shard, handle store.Shard, failed error) (landed bool, err error) {
 	r.drop()
 	switch {
 	case errors.Is(failed, store.ErrUnknown):
-		// Once the shard is taken anew, what has not landed never will.
+		// Once the shard is taken again, what has not landed never will.
 		if err = e.reacquire(e.closing, s, handle); err == nil {
 			landed, err = e.landedStart(ctx, r)
 		}
@@ -157,7 +157,7 @@ func (e *Engine) notStarted(ctx context.Context, r *resident, s *shard, handle s
 	if !landed {
 		e.remove(s, r)
 	}
-	e.workOff(r) // what somebody told it meanwhile
+	e.workOff(r) // what was delivered to it in between
 	return landed, err
 }
 
@@ -226,7 +226,7 @@ func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameK
 		return started, err
 	}
 	if x.Ready() {
-		// The start is durable; nobody need wait for what follows.
+		// The start is durable; the caller need not wait for what follows.
 		e.spawn(func() {
 			if err := e.runOn(r); err != nil {
 				e.deliveryFailed(r, err)
@@ -239,7 +239,7 @@ func (e *Engine) start(req StartRequest, r *resident, l *loaded, key store.NameK
 	return started, nil
 }
 
-// brokeStart sees to a start that panicked: an execution that is durable all the
+// brokeStart handles a start that panicked: an execution that is durable all the
 // same is held.
 func (e *Engine) brokeStart(r *resident, m *stored.Meta, panicked any) (Started, error) {
 	err := e.broke(r, panicked, debug.Stack())
@@ -330,7 +330,7 @@ func (e *Engine) StartSync(ctx context.Context, req StartRequest) (*SyncResult, 
 }
 
 // awaitSync waits for the end of a synchronous execution, and brings it about
-// when nobody waits any more.
+// when the caller waits no more.
 func (e *Engine) awaitSync(ctx context.Context, r *resident) error {
 	select {
 	case <-r.express.done:

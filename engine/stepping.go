@@ -36,7 +36,7 @@ func (st *stepping) last() int64 {
 func (st *stepping) collect(out interpreter.Outcome) {
 	st.events = append(st.events, out.Events...)
 	if st.effects == nil {
-		st.effects = out.Effects // which is nobody else's
+		st.effects = out.Effects // which nothing else refers to
 	} else {
 		st.effects = append(st.effects, out.Effects...)
 	}
@@ -54,7 +54,7 @@ func (st *stepping) pace(work, held int64) error {
 	return p.on(work, held)
 }
 
-// paced gives what paces the work on the resident. It is called by whoever is at
+// paced returns what paces the work on the resident. It is called by the goroutine that is at
 // work on it.
 func (r *resident) paced(e *Engine, m *stored.Meta) (*paced, error) {
 	if r.pacing != nil {

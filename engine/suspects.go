@@ -17,7 +17,7 @@ import (
 	"github.com/steppehq/steppe/stored"
 )
 
-// ErrHeld tells that an execution is held: it is not stepped until somebody says
+// ErrHeld reports that an execution is held: it is not stepped until an operator says
 // that it may go on ([Engine.Resume]), or stops it.
 var ErrHeld = errors.New("engine: the execution is held")
 
@@ -38,12 +38,12 @@ type suspects struct {
 	all  map[store.ExecutionID]*Suspect
 }
 
-// Suspect tells of an execution in the middle of whose steps the process died,
+// Suspect describes an execution in the middle of whose steps the process died,
 // or that broke it.
 type Suspect struct {
 	ID     store.ExecutionID `json:"-"`
 	Deaths int
-	// Held tells that it is not stepped any more, Reason why.
+	// Held reports that it is not stepped any more, Reason why.
 	Held   bool
 	Reason string
 	At     time.Time // of the last death that was seen
@@ -198,7 +198,7 @@ func (s *suspects) ended(id store.ExecutionID) {
 }
 
 // mark notes outside of the process that an execution is in the middle of a step
-// that does or holds much. It gives the number to clear it by, 0 when there is
+// that does or holds much. It returns the number to clear it by, 0 when there is
 // no place.
 func (s *suspects) mark(id store.ExecutionID) int {
 	if s.marks == nil || id == (store.ExecutionID{}) {

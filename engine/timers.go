@@ -41,7 +41,7 @@ func (t *timers) set(r *resident, at int64) {
 	}
 }
 
-// poke tells whoever waits for the earliest time that it has moved.
+// poke tells the loop that waits for the earliest time that it has moved.
 func (t *timers) poke() {
 	select {
 	case t.nudge <- struct{}{}:

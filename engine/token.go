@@ -9,7 +9,7 @@ import (
 	"github.com/steppehq/steppe/stored"
 )
 
-// Tokened gives the ARN of the execution whose task a token is for.
+// Tokened returns the ARN of the execution whose task a token is for.
 // [ErrInvalidToken], store.ErrNotFound.
 func (e *Engine) Tokened(ctx context.Context, token string) (string, error) {
 	id, _, ok := e.tokens.parse(ctx, token)
@@ -48,7 +48,7 @@ func (e *Engine) Seal(purpose string, data []byte) string {
 	return base64.RawURLEncoding.EncodeToString(append(e.tokens.seal(purpose, data), data...))
 }
 
-// Unseal gives the data of a sealed text. It is false when this store did not
+// Unseal returns the data of a sealed text. It is false when this store did not
 // make it for that purpose.
 func (e *Engine) Unseal(purpose, text string) ([]byte, bool) {
 	b, err := base64.RawURLEncoding.DecodeString(text)

@@ -16,7 +16,7 @@ import (
 
 // A task token is the execution's id, the number of the event that scheduled
 // the task, account/region of its tenant, and a MAC over all of them, in URL-safe
-// base64: nobody looks it up, and nobody can make one up.
+// base64: nothing is looked up, and none can be forged.
 const (
 	macSize      = 16
 	tokenVersion = 2
@@ -59,7 +59,7 @@ func splitToken(token string) (signed, mac []byte, of catalogue.Tenant, ok bool)
 	return signed, mac, of, ok
 }
 
-// TokenTenant tells for whose task a token says that it is. Nothing vouches for
+// TokenTenant returns for whose task a token says that it is. Nothing vouches for
 // it but the server that made the token.
 func TokenTenant(token string) (catalogue.Tenant, bool) {
 	_, _, of, ok := splitToken(token)

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// ErrRealTime tells that a clock cannot be moved: it is the real one.
+// ErrRealTime reports that a clock cannot be moved: it is the real one.
 var ErrRealTime = errors.New("engine: the clock is the real one; only a virtual one can be moved on")
 
 // runVirtual is Run in virtual time: whenever nothing is under way but timers,
-// and nobody owes an answer, the clock jumps to the next one. While tasks wait for
+// and no answer is owed, the clock jumps to the next one. While tasks wait for
 // their tokens or for workers of activities it stands, as it does while a function
 // runs: only what [Engine.Advance] asks for passes.
 func (e *Engine) runVirtual(ctx context.Context) {
@@ -62,11 +62,11 @@ func (e *Engine) jump(ctx context.Context, asked []*advance) ([]*advance, bool) 
 	return asked, true
 }
 
-// Advance lets time pass in virtual time, and gives the time then: the clock goes
+// Advance lets time pass in virtual time, and returns the time then: the clock goes
 // from one timer to the next, and all that each of them brings about is done
 // before it goes on, until as much has passed. It waits for functions that run. It
-// is how tasks time out whose tokens nobody answers. [ErrRealTime]; ErrNotOwner
-// when the engine is closed meanwhile.
+// is how tasks time out whose tokens are not answered. [ErrRealTime]; ErrNotOwner
+// when the engine is closed in between.
 func (e *Engine) Advance(ctx context.Context, by time.Duration) (time.Time, error) {
 	if e.virtual.clock == nil {
 		return e.Now(), ErrRealTime
@@ -93,7 +93,7 @@ func (e *Engine) Advance(ctx context.Context, by time.Duration) (time.Time, erro
 }
 
 // Virtual reports whether the engine has a virtual clock, and how many executions
-// hold it, for which somebody owes an answer.
+// hold it, for which a caller owes an answer.
 func (e *Engine) Virtual() (virtual bool, owed int) {
 	return e.virtual.clock != nil, int(e.virtual.owing.Load())
 }

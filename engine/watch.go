@@ -102,7 +102,7 @@ func (e *Engine) watchUpTo(ctx context.Context, record *store.Record, after int6
 			return after, false, err
 		}
 		if len(events) == 0 {
-			return after, false, store.ErrNotFound // its retention ended meanwhile
+			return after, false, store.ErrNotFound // its retention ended in between
 		}
 		for i := range events {
 			if after = events[i].ID; !yield(events[i], nil) {

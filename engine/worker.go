@@ -9,7 +9,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// ActivityTask gives a worker the next task of an activity, waiting for one
+// ActivityTask returns to a worker the next task of an activity, waiting for one
 // until the context ends: "", nil then. The task's start is durable.
 // ErrTooManyPollers.
 func (e *Engine) ActivityTask(ctx context.Context, arn, worker string) (token string, input *value.Doc, err error) {
@@ -40,7 +40,7 @@ func (e *Engine) ActivityTask(ctx context.Context, arn, worker string) (token st
 	}
 }
 
-// startActivity tells an execution that a worker has taken its task, and gives the
+// startActivity records that a worker has taken a task of an execution, and returns the
 // task's input.
 func (e *Engine) startActivity(ctx context.Context, t activityTask, worker string) (input *value.Doc, err error) {
 	r, err := e.running(ctx, t.id.execution)

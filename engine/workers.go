@@ -52,7 +52,7 @@ func (w *workers) run(work func()) {
 		if w.leave(next) {
 			return
 		}
-		work = <-next // it was given some meanwhile
+		work = <-next // it was given some in between
 	}
 }
 

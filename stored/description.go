@@ -26,7 +26,7 @@ type Description struct {
 	Last                 int64 // number of the last event
 	Redrives             int
 	Redriven             time.Time
-	// Fork tells of which execution, and of which of its events, this one is a
+	// Fork names of which execution, and of which of its events, this one is a
 	// fork; nil when it is none.
 	Fork *history.Fork
 
@@ -36,7 +36,7 @@ type Description struct {
 // MachineName is the name of the execution's state machine.
 func (d *Description) MachineName() string { return d.Meta.MachineName }
 
-// Summary is what a list tells of an execution.
+// Summary is what a list shows of an execution.
 func Summary(r *store.Record) (*Description, error) {
 	m, err := DecodeMeta(r.Meta)
 	if err != nil {
@@ -58,7 +58,7 @@ func (x *Executions) Describe(ctx context.Context, id store.ExecutionID) (*Descr
 	return x.DescribeRecord(ctx, record)
 }
 
-// DescribeRecord tells of an execution whose record was read.
+// DescribeRecord describes an execution whose record was read.
 func (x *Executions) DescribeRecord(ctx context.Context, record *store.Record) (*Description, error) {
 	id := record.ID
 	d, err := Summary(record)

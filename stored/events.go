@@ -82,7 +82,7 @@ func (x *Executions) Replay(ctx context.Context, id store.ExecutionID, m Meta) (
 	return replay.Execution(), nil
 }
 
-// Unread gives an execution that can be stopped only.
+// Unread returns an execution that can be stopped only.
 func Unread(m *Meta, record *store.Record) *interpreter.Execution {
 	var redriven int64
 	if record.Redrives > 0 {
@@ -99,7 +99,7 @@ var statuses = map[interpreter.Status]store.Status{
 // StatusOf is the status of an execution as its record has it.
 func StatusOf(s interpreter.Status) store.Status { return statuses[s] }
 
-// Waits tells when a running execution wants to be woken, and whether it has
+// Waits returns when a running execution wants to be woken, and whether it has
 // something to do before.
 func Waits(x *interpreter.Execution) (wake time.Time, busy bool) {
 	if at := x.Wake(); at != 0 {
@@ -164,7 +164,7 @@ var endings = map[history.Type]store.Status{
 // other types.
 func EndOf(t history.Type) store.Status { return endings[t] }
 
-// left gives the names of the states that a history tells were entered and not
+// left returns the names of the states that were, by a history, entered and not
 // left, in the order in which they were entered.
 func left(events []history.Event) []string {
 	var in []string

@@ -30,7 +30,7 @@ type IndexedField struct {
 
 // Field names a value of an execution's input or output.
 type Field struct {
-	// Output tells outputs from inputs.
+	// Output distinguishes outputs from inputs.
 	Output bool
 	// Path leads to the value: "order.id". It is empty for the whole.
 	Path string
@@ -61,7 +61,7 @@ func (f Field) String() string {
 	return "input" + f.Path
 }
 
-// in gives the value of a field in an input or output; undefined where it has
+// in returns the value of a field in an input or output; undefined where it has
 // none.
 func (f Field) in(d *value.Doc) value.Value {
 	if d == nil {
@@ -113,7 +113,7 @@ func (x *Index) Open(ctx context.Context, s store.Store, names []string, now tim
 	return nil
 }
 
-// Field gives the index of a field, nil when it is not indexed.
+// Field returns the index of a field, nil when it is not indexed.
 func (x *Index) Field(f Field) *IndexedField {
 	for i := range x.fields {
 		if x.fields[i].String() == f.String() {
@@ -140,7 +140,7 @@ func (x *Index) Read(ctx context.Context, s store.Store) error {
 }
 
 // Terms are what an execution is entered under by a step, its first or its last.
-// A term tells what it is of to who guesses it, so one that is encrypted has none
+// Who guesses a term learns what it is of, so one that is encrypted has none
 // but those of its version, alias and origin, which are no secret.
 func (x *Index) Terms(m *Meta, of *interpreter.Execution, first bool) []store.Term {
 	var terms []store.Term

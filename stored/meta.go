@@ -31,11 +31,11 @@ type Meta struct {
 	// Encryption says what the history is encrypted with, from its first event to
 	// its last; nil when it is not.
 	Encryption *catalogue.Encryption `json:",omitempty"`
-	// Fork tells of which execution, and of which of its events, this one is a fork.
+	// Fork names of which execution, and of which of its events, this one is a fork.
 	Fork *history.Fork `json:",omitempty"`
 	// Parent is the task that asked for the execution, nil for none.
 	Parent *Parent `json:",omitempty"`
-	// Foreign tells that AWS recorded the history: it is whole, but has nothing
+	// Foreign reports that AWS recorded the history: it is whole, but has nothing
 	// of what a replay needs beside the events.
 	Foreign bool `json:",omitempty"`
 }

@@ -3,7 +3,7 @@
 // encrypted or not, the terms that it is entered under ([Index]), and what they add
 // up to ([Executions.Describe], [Executions.Replay], [Search]).
 //
-// It reads and encodes, and decides nothing: the engine commits, and whoever carries
+// It reads and encodes, and decides nothing: the engine commits, and the package that carries
 // executions from one store to another.
 //
 // Stability: may move in any minor release.
