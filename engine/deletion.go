@@ -8,10 +8,10 @@ import (
 	"sync/atomic"
 )
 
-// Deleting a state machine takes as long as its executions run. DeleteStateMachine of
-// AWS answers at once; the machine is DELETING then, starts no executions, and aborts each
-// that runs at its next transition ("the execution will be aborted on the next state
-// transition"). The machine is gone when the last one has ended. Four steps:
+// Deleting a state machine takes as long as its executions run. DeleteStateMachine
+// answers at once; the machine is DELETING then and starts no executions, and each that
+// runs is aborted at its next transition (API reference, DeleteStateMachine). The
+// machine is gone when the last one has ended. Four steps:
 //
 //	propose   refuses further starts of the machine, in memory, and claims its deletion
 //	          for the caller. Nothing is written yet: withdraw undoes it.
