@@ -1,11 +1,8 @@
 package engine
 
 import (
-	"bytes"
 	"container/heap"
 	"context"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,7 +10,6 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/asl"
-	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/stored"
@@ -43,29 +39,8 @@ import (
 // taken. What it asks for must therefore be of no consequence the second time: a
 // job may be stopped twice, and an execution that awaits nothing is not asked.
 
-// The kinds of letters: the first byte of a body.
-const (
-	stopLetter = 1 // a header, its length before it as uvarint; then a chunk of events
-	askLetter  = 2 // the event of the receiver that scheduled the task, as uvarint
-)
-
 // maxDelivering bounds the letters that are delivered at once.
 const maxDelivering = 64
-
-// stopHeader is what a letter says of a job beside its payloads, which are in
-// the events after it: they are encrypted where the execution's history is.
-type stopHeader struct {
-	Meta     stored.Meta
-	Resource string
-	State    string
-	Event    int64 // that scheduled the task
-	Retry    int64 `json:",omitempty"`
-	Timeout  int64 `json:",omitempty"`
-}
-
-// letterEvents is what the numbers of the events in a letter begin at, so that
-// what is encrypted for a letter can never be taken for a chunk of the history.
-const letterEvents = 1 << 62
 
 // letters are those of the shards that the engine has.
 type letters struct {
@@ -101,12 +76,15 @@ func (ls *letters) init(e *Engine) {
 func (st *stepping) letters(t *store.Transition) {
 	for i := range st.effects {
 		if effect := &st.effects[i]; effect.Kind == interpreter.Cancel && isJob(&effect.Resource) {
-			t.Send = append(t.Send, store.Letter{Body: st.e.encodeStop(&st.l.meta, st.r.id, effect)})
+			body := st.e.stored.EncodeStop(st.r.id, &stored.Stop{
+				Meta: st.l.meta, Resource: effect.Resource.ARN, State: effect.StateName, Event: effect.Cause, Retry: effect.Retry, Timeout: effect.Timeout,
+				Input: effect.Input, Credentials: effect.Credentials, Submitted: effect.Submitted,
+			})
+			t.Send = append(t.Send, store.Letter{Body: body})
 		}
 	}
 	if parent := st.l.meta.Parent; parent != nil && t.Status != store.Running {
-		body := binary.AppendUvarint([]byte{askLetter}, uint64(parent.Event))
-		t.Send = append(t.Send, store.Letter{To: parent.Execution(), Body: body})
+		t.Send = append(t.Send, store.Letter{To: parent.Execution(), Body: stored.EncodeAsk(parent.Event)})
 	}
 	for i := range t.Send {
 		t.Send[i].ID = t.LetterID(i)
@@ -114,65 +92,24 @@ func (st *stepping) letters(t *store.Transition) {
 	st.sent = t.Send
 }
 
-// encodeStop is the body of a letter that stops a job.
-func (e *Engine) encodeStop(m *stored.Meta, id store.ExecutionID, effect *interpreter.Effect) []byte {
-	header, err := json.Marshal(stopHeader{
-		Meta: *m, Resource: effect.Resource.ARN, State: effect.StateName, Event: effect.Cause, Retry: effect.Retry, Timeout: effect.Timeout,
-	})
-	if err != nil {
-		panic(err) // it has no value that JSON has not
-	}
-	events := []history.Event{{ID: letterEvents + effect.Cause, Type: history.TaskScheduled, Input: effect.Input, Credentials: effect.Credentials}}
-	if effect.Submitted != nil {
-		events = append(events, history.Event{ID: letterEvents + effect.Cause + 1, Type: history.TaskSubmitted, Output: effect.Submitted})
-	}
-	body := binary.AppendUvarint([]byte{stopLetter}, uint64(len(header)))
-	return append(append(body, header...), e.stored.EncodeChunk(nil, m.Encryption, id, events)...)
-}
-
-// errLetter tells that a letter cannot be read.
-var errLetter = errors.New("engine: a letter cannot be read; it may be of a newer version")
-
-// decodeStop reads what encodeStop has written.
-func (e *Engine) decodeStop(ctx context.Context, l *letter) (*stopHeader, *interpreter.Effect, error) {
-	header, chunk, err := splitStop(l.Body)
+// decodeStop reads the letter that stops a job: whose it is, and the effect.
+func (e *Engine) decodeStop(ctx context.Context, l *letter) (*stored.Meta, *interpreter.Effect, error) {
+	s, err := e.stored.DecodeStop(ctx, l.ID.From, l.Body)
 	if err != nil {
 		return nil, nil, err
 	}
-	first := letterEvents + header.Event
-	events, err := e.stored.DecodeChunk(ctx, nil, l.ID.From, &store.Chunk{First: first, Last: first, Data: bytes.Clone(chunk)})
-	if err != nil {
-		return nil, nil, err
-	}
-	resource, ok := asl.ParseResource(header.Resource)
-	if !ok || len(events) == 0 || len(events) > 2 {
-		return nil, nil, errLetter
+	resource, ok := asl.ParseResource(s.Resource)
+	if !ok {
+		return nil, nil, stored.ErrLetter
 	}
 	effect := &interpreter.Effect{
-		Kind: interpreter.Cancel, Cause: header.Event, Resource: resource, StateName: header.State, Retry: header.Retry, Timeout: header.Timeout,
-		Input: events[0].Input, Credentials: events[0].Credentials, Submitted: l.submitted, Again: true,
+		Kind: interpreter.Cancel, Cause: s.Event, Resource: resource, StateName: s.State, Retry: s.Retry, Timeout: s.Timeout,
+		Input: s.Input, Credentials: s.Credentials, Submitted: l.submitted, Again: true,
 	}
-	if len(events) == 2 {
-		effect.Submitted = events[1].Output
+	if s.Submitted != nil {
+		effect.Submitted = s.Submitted
 	}
-	return header, effect, nil
-}
-
-// splitStop reads the header of a letter that stops a job, and gives the chunk behind
-// it.
-func splitStop(body []byte) (*stopHeader, []byte, error) {
-	if len(body) == 0 || body[0] != stopLetter {
-		return nil, nil, errLetter
-	}
-	size, n := binary.Uvarint(body[1:])
-	if rest := body[1+max(n, 0):]; n > 0 && size <= uint64(len(rest)) {
-		header := new(stopHeader)
-		if err := json.Unmarshal(rest[:size], header); err != nil {
-			return nil, nil, fmt.Errorf("%w: %w", errLetter, err)
-		}
-		return header, rest[size:], nil
-	}
-	return nil, nil, errLetter
+	return &s.Meta, effect, nil
 }
 
 // open reads the letters of a shard that was acquired: those of former owners, and of
@@ -206,8 +143,8 @@ func (ls *letters) add(handle store.Shard, sent store.Letter) {
 		return
 	}
 	l := &letter{Letter: sent, handle: handle}
-	if header, _, err := splitStop(sent.Body); err == nil {
-		l.task = effectID{sent.ID.From, header.Event}
+	if event, ok := stored.StopOf(sent.Body); ok {
+		l.task = effectID{sent.ID.From, event}
 		ls.stops[l.task] = l
 	}
 	ls.all[l.ID] = l
@@ -321,10 +258,8 @@ func (e *Engine) deliverLetter(l *letter) {
 // bringAbout does what a letter asks for. It returns nil when the effect of that is
 // known, and durable where it is one on an execution.
 func (e *Engine) bringAbout(l *letter) error {
-	if len(l.Body) > 0 && l.Body[0] == askLetter {
-		if event, n := binary.Uvarint(l.Body[1:]); n > 0 {
-			return e.askNow(effectID{l.To, int64(event)}) //nolint:gosec // it was one
-		}
+	if event, ok := stored.AskOf(l.Body); ok {
+		return e.askNow(effectID{l.To, event})
 	}
 	return e.stopJob(l)
 }
@@ -334,17 +269,17 @@ func (e *Engine) stopJob(l *letter) error {
 	if e.pools.has(l.task.execution, l.task.event) {
 		return errUnderWay // it may still be submitted: that was cancelled, and ends
 	}
-	header, effect, err := e.decodeStop(e.closing, l)
+	m, effect, err := e.decodeStop(e.closing, l)
 	if err != nil {
 		return err
 	}
-	runner, err := e.runnerOf(&header.Meta, effect)
+	runner, err := e.runnerOf(m, effect)
 	if err != nil {
 		return err
 	}
 	ctx, stop := context.WithTimeout(e.closing, pollLimit)
 	defer stop()
-	task := e.taskOf(&header.Meta, effect, l.task)
+	task := e.taskOf(m, effect, l.task)
 	task.Attempt = l.failed + 1
 	return runner.Stop(ctx, task, effect.Submitted)
 }
