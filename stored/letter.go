@@ -49,7 +49,7 @@ type stopHeader struct {
 // what is encrypted for a letter can never be taken for a chunk of the history.
 const letterEvents = 1 << 62
 
-// ErrLetter: a letter cannot be read.
+// ErrLetter reports that a letter cannot be read.
 var ErrLetter = errors.New("stored: a letter cannot be read; it may be of a newer version")
 
 // EncodeStop returns the body of a letter that an execution sends. If its history is
