@@ -22,9 +22,24 @@ func (t Tenant) partition() string {
 	return "aws"
 }
 
-// ARN makes the ARN of a resource of Step Functions.
-func (t Tenant) ARN(kind, name string) string {
-	return "arn:" + t.partition() + ":states:" + t.Region + ":" + t.Account + ":" + kind + ":" + name
+// ARN returns the ARN of a resource of Step Functions: kind is "stateMachine" or what
+// else [Name] has, names are the parts after it, without the colons between them.
+func (t Tenant) ARN(kind string, names ...string) string {
+	partition := t.partition()
+	size := len("arn::states:::") + len(partition) + len(t.Region) + len(t.Account) + len(kind)
+	for _, name := range names {
+		size += 1 + len(name)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for _, part := range [...]string{"arn:", partition, ":states:", t.Region, ":", t.Account, ":", kind} {
+		b.WriteString(part)
+	}
+	for _, name := range names {
+		b.WriteByte(':')
+		b.WriteString(name)
+	}
+	return b.String()
 }
 
 // Name is what an ARN of Step Functions names.

@@ -1,6 +1,6 @@
 module github.com/steppehq/steppe/conformance
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/aws/aws-sdk-go-v2 v1.48.0
@@ -12,4 +12,7 @@ require (
 require (
 	github.com/aws/aws-sdk-go-v2/internal/configsources v1.5.12 // indirect
 	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2 v2.8.12 // indirect
+	github.com/steppehq/steppe v0.0.0
 )
+
+replace github.com/steppehq/steppe => ../

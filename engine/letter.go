@@ -1,9 +1,7 @@
 package engine
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +9,7 @@ import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
+	"github.com/steppehq/steppe/stored"
 )
 
 // What a commit promises to bring about elsewhere is a letter ([store.Letter]): it is durable
@@ -39,29 +38,24 @@ import (
 // maxDelivering bounds the letters that are delivered at once.
 const maxDelivering = 64
 
-// decodeStop reads what encodeStop has written.
-func (e *Engine) decodeStop(ctx context.Context, l *letter) (*stopHeader, *interpreter.Effect, error) {
-	header, chunk, err := splitStop(l.Body)
+// decodeStop reads the letter that stops a job: whose it is, and the effect.
+func (e *Engine) decodeStop(ctx context.Context, l *letter) (*stored.Meta, *interpreter.Effect, error) {
+	s, err := e.stored.DecodeStop(ctx, l.ID.From, l.Body)
 	if err != nil {
 		return nil, nil, err
 	}
-	first := letterEvents + header.Event
-	events, err := e.stored.DecodeChunk(ctx, nil, l.ID.From, &store.Chunk{First: first, Last: first, Data: bytes.Clone(chunk)})
-	if err != nil {
-		return nil, nil, err
-	}
-	resource, ok := asl.ParseResource(header.Resource)
-	if !ok || len(events) == 0 || len(events) > 2 {
-		return nil, nil, errLetter
+	resource, ok := asl.ParseResource(s.Resource)
+	if !ok {
+		return nil, nil, stored.ErrLetter
 	}
 	effect := &interpreter.Effect{
-		Kind: interpreter.Cancel, Cause: header.Event, Resource: resource, StateName: header.State, Retry: header.Retry, Timeout: header.Timeout,
-		Input: events[0].Input, Credentials: events[0].Credentials, Submitted: l.submitted, Again: true,
+		Kind: interpreter.Cancel, Cause: s.Event, Resource: resource, StateName: s.State, Retry: s.Retry, Timeout: s.Timeout,
+		Input: s.Input, Credentials: s.Credentials, Submitted: l.submitted, Again: true,
 	}
-	if len(events) == 2 {
-		effect.Submitted = events[1].Output
+	if s.Submitted != nil {
+		effect.Submitted = s.Submitted
 	}
-	return header, effect, nil
+	return &s.Meta, effect, nil
 }
 
 // errUnderWay reports that the effect of a letter is not known yet, which is not
@@ -101,10 +95,8 @@ func (e *Engine) deliverLetter(l *letter) {
 // bringAbout does what a letter asks for. It returns nil when the effect of that is
 // known, and durable where it is one on an execution.
 func (e *Engine) bringAbout(l *letter) error {
-	if len(l.Body) > 0 && l.Body[0] == askLetter {
-		if event, n := binary.Uvarint(l.Body[1:]); n > 0 {
-			return e.askNow(effectID{l.To, int64(event)}) //nolint:gosec // it was one
-		}
+	if event, ok := stored.AskOf(l.Body); ok {
+		return e.askNow(effectID{l.To, event})
 	}
 	return e.stopJob(l)
 }
@@ -114,17 +106,17 @@ func (e *Engine) stopJob(l *letter) error {
 	if e.pools.has(l.task.execution, l.task.event) {
 		return errUnderWay // it may still be submitted: that was cancelled, and ends
 	}
-	header, effect, err := e.decodeStop(e.closing, l)
+	m, effect, err := e.decodeStop(e.closing, l)
 	if err != nil {
 		return err
 	}
-	runner, err := e.runnerOf(&header.Meta, effect)
+	runner, err := e.runnerOf(m, effect)
 	if err != nil {
 		return err
 	}
 	ctx, stop := context.WithTimeout(e.closing, pollLimit)
 	defer stop()
-	task := e.taskOf(&header.Meta, effect, l.task)
+	task := e.taskOf(m, effect, l.task)
 	task.Attempt = l.failed + 1
 	return runner.Stop(ctx, task, effect.Submitted)
 }

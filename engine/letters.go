@@ -3,9 +3,6 @@ package engine
 import (
 	"container/heap"
 	"context"
-	"encoding/binary"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -37,47 +34,6 @@ type letter struct {
 	// submitted is what the submission of the job was answered with, where that became
 	// known after the letter was sent.
 	submitted *value.Doc
-}
-
-// The kinds of letters: the first byte of a body.
-const (
-	stopLetter = 1 // a header, its length before it as uvarint; then a chunk of events
-	askLetter  = 2 // the event of the receiver that scheduled the task, as uvarint
-)
-
-// stopHeader is what a letter says of a job beside its payloads, which are in
-// the events after it: they are encrypted where the execution's history is.
-type stopHeader struct {
-	Meta     stored.Meta
-	Resource string
-	State    string
-	Event    int64 // that scheduled the task
-	Retry    int64 `json:",omitempty"`
-	Timeout  int64 `json:",omitempty"`
-}
-
-// letterEvents is what the numbers of the events in a letter begin at, so that
-// what is encrypted for a letter can never be taken for a chunk of the history.
-const letterEvents = 1 << 62
-
-// errLetter reports that a letter cannot be read.
-var errLetter = errors.New("engine: a letter cannot be read; it may be of a newer version")
-
-// splitStop reads the header of a letter that stops a job, and returns the chunk behind
-// it.
-func splitStop(body []byte) (*stopHeader, []byte, error) {
-	if len(body) == 0 || body[0] != stopLetter {
-		return nil, nil, errLetter
-	}
-	size, n := binary.Uvarint(body[1:])
-	if rest := body[1+max(n, 0):]; n > 0 && size <= uint64(len(rest)) {
-		header := new(stopHeader)
-		if err := json.Unmarshal(rest[:size], header); err != nil {
-			return nil, nil, fmt.Errorf("%w: %w", errLetter, err)
-		}
-		return header, rest[size:], nil
-	}
-	return nil, nil, errLetter
 }
 
 func (ls *letters) init(e *Engine) {
@@ -116,8 +72,8 @@ func (ls *letters) add(handle store.Shard, sent store.Letter) {
 		return
 	}
 	l := &letter{Letter: sent, handle: handle}
-	if header, _, err := splitStop(sent.Body); err == nil {
-		l.task = effectID{sent.ID.From, header.Event}
+	if event, ok := stored.StopOf(sent.Body); ok {
+		l.task = effectID{sent.ID.From, event}
 		ls.stops[l.task] = l
 	}
 	ls.all[l.ID] = l

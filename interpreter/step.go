@@ -42,25 +42,34 @@ type iteration struct {
 
 // Memory is what a step works in. One step after another may use it, whatever
 // their executions are; no two at once. The zero value is ready for use.
-type Memory struct{ step step }
+type Memory struct {
+	step step
+	used bool // since it was forgotten
+}
 
 // Forget drops all that the last step left in the memory.
-func (m *Memory) Forget() { m.reset() }
+func (m *Memory) Forget() {
+	m.reset()
+	m.used = false
+}
 
 // reset returns the step, empty but for what depends on its place in memory only.
-func (m *Memory) reset() *step {
+func (m *Memory) reset() {
 	s := &m.step
 	context, entropy := s.scope.Context, s.scope.Entropy
 	*s = step{}
 	s.scope.Context, s.scope.Entropy = context, entropy
-	return s
 }
 
 func newStep(x *Execution, env Env) *step {
 	if env.Memory == nil {
 		env.Memory = new(Memory)
 	}
-	s := env.Memory.reset()
+	s := &env.Memory.step
+	if env.Memory.used {
+		env.Memory.reset()
+	}
+	env.Memory.used = true
 	s.x, s.env, s.now, s.out.Events = x, env, env.Now.UnixMilli(), env.Buffer
 	limits := meter.Config{
 		Work: env.Limits.Work, Bytes: env.Limits.Bytes, Pace: env.Pace, PaceWork: PaceWork, PaceBytes: PaceBytes,

@@ -161,6 +161,9 @@ type Executions interface {
 	// hold events from number from on (up to from, when reverse), at most
 	// limit chunks (0: all). An unknown execution has none.
 	History(ctx context.Context, id ExecutionID, from int64, limit int, reverse bool) ([]Chunk, error)
+	// LettersOf reads the letters that an execution sent and that were not taken, in
+	// the order of [LetterID.Compare].
+	LettersOf(ctx context.Context, from ExecutionID) ([]Letter, error)
 	// List returns the records of executions, newest start first (those of one
 	// millisecond by their swapped ids), and whether there are more. The next
 	// page is the one after the last record's place. Pages never repeat or

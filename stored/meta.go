@@ -48,9 +48,9 @@ func (m *Meta) MachineARN() string { return m.Tenant().ARN("stateMachine", m.Mac
 
 func (m *Meta) ExecutionARN() string {
 	if m.Type == catalogue.Express {
-		return m.Tenant().ARN("express", m.MachineName+":"+m.Name+":"+m.ID)
+		return m.Tenant().ARN("express", m.MachineName, m.Name, m.ID)
 	}
-	return m.Tenant().ARN("execution", m.MachineName+":"+m.Name)
+	return m.Tenant().ARN("execution", m.MachineName, m.Name)
 }
 
 func (m *Meta) Info() interpreter.Info {

@@ -284,7 +284,8 @@ func (s *source) portable(ctx context.Context, r *store.Record, m *stored.Meta) 
 	}
 	p := &portable{meta: *m, record: *r, events: events[:r.Last]} // it may have gone on since
 	p.record.Group, p.record.Meta = 0, nil
-	return p, nil
+	p.owed, err = s.owedBy(ctx, r)
+	return p, err
 }
 
 // exportMachine returns a machine as it goes into an export, without its number

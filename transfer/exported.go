@@ -160,6 +160,10 @@ type exportedExecution struct {
 	TraceHeader string        `json:"traceHeader,omitempty"`
 	Retention   int64         `json:"retentionInSeconds,omitempty"`
 	Fork        *exportedFork `json:"forkOf,omitempty"`
+	// Parent is the task that asked for the execution, Owes what is still to be brought
+	// about for it elsewhere.
+	Parent *exportedParent `json:"parent,omitempty"`
+	Owes   []exportedOwed  `json:"owes,omitempty"`
 	// Foreign tells that the history was recorded by AWS.
 	Foreign bool `json:"foreign,omitempty"`
 }
@@ -233,6 +237,7 @@ type portable struct {
 	meta   stored.Meta
 	record store.Record // Machine is 0 in it, Meta is not there
 	events []history.Event
+	owed   []owed
 }
 
 // line writes the execution, of the state machine that has a number in the
@@ -244,7 +249,10 @@ func (p *portable) line(machine int) []byte {
 		ID: hex.EncodeToString(r.ID[:]), Status: r.Status.String(), Start: seconds(r.Start), Stop: seconds(r.Stop),
 		Redrives: r.Redrives, Redriven: seconds(r.Redriven),
 		RoleARN: m.RoleARN, VersionARN: m.VersionARN, AliasARN: m.AliasARN, TraceHeader: m.TraceHeader,
-		Retention: m.Retention, Foreign: m.Foreign,
+		Retention: m.Retention, Foreign: m.Foreign, Owes: exportOwed(p.owed),
+	}
+	if m.Parent != nil {
+		head.Parent = exportParent(m.Parent.Execution(), m.Parent.Event)
 	}
 	if m.Fork != nil {
 		head.Fork = new(exportedFork(*m.Fork))
@@ -350,6 +358,17 @@ func (p *portable) read(head *exportedExecution) error {
 	}
 	if head.Fork != nil {
 		p.meta.Fork = new(history.Fork(*head.Fork))
+	}
+	if head.Parent != nil {
+		id, err := head.Parent.read()
+		if err != nil {
+			return fmt.Errorf("parent: %w", err)
+		}
+		p.meta.Parent = stored.NewParent(id, head.Parent.Event)
+	}
+	var err error
+	if p.owed, err = readOwed(head.Owes); err != nil {
+		return err
 	}
 	r := &p.record
 	id, err := hex.DecodeString(head.ID)

@@ -510,7 +510,10 @@ func (im *importer) there(ctx context.Context, p *portable) (there, same bool, e
 	if err != nil {
 		return true, false, err
 	}
-	return true, m.Machine == p.meta.Machine && bytes.Equal(old.line(0), p.line(0)), nil
+	// What is owed may have been paid since.
+	now := *p
+	now.owed, old.owed = nil, nil
+	return true, m.Machine == p.meta.Machine && bytes.Equal(old.line(0), now.line(0)), nil
 }
 
 // commit writes an execution.
@@ -525,6 +528,7 @@ func (im *importer) commit(ctx context.Context, p *portable, live *interpreter.E
 		Execution: r.ID, Status: r.Status, Stop: r.Stop, Redrives: r.Redrives, Redriven: r.Redriven,
 		New:   &store.NewExecution{Key: m.Key(), Start: r.Start, Meta: encoded},
 		Chunk: chunks[len(chunks)-1], Earlier: chunks[:len(chunks)-1], Terms: im.index.AllTerms(m, p.events),
+		Send: im.db.lettersOf(p),
 	}
 	if m.Type != catalogue.Express {
 		t.New.Group = m.Machine

@@ -16,18 +16,37 @@ func (h *shard) Letters(_ context.Context, after store.LetterID, limit int) ([]s
 		return nil, err
 	}
 	defer unlock()
+	found := sortedLetters(s.letters[h.id], func(id store.LetterID) bool { return id.Compare(after) > 0 })
+	if limit > 0 && len(found) > limit {
+		found = found[:limit]
+	}
+	return found, nil
+}
+
+// LettersOf reads the letters of an execution that were not taken.
+func (s *Store) LettersOf(_ context.Context, from store.ExecutionID) ([]store.Letter, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if int(from.Shard()) >= len(s.letters) {
+		return nil, nil
+	}
+	return sortedLetters(s.letters[from.Shard()], func(id store.LetterID) bool { return id.From == from }), nil
+}
+
+// sortedLetters copies some letters, in their order.
+func sortedLetters(all map[store.LetterID]store.Letter, wanted func(store.LetterID) bool) []store.Letter {
 	var found []store.Letter
-	for id, l := range s.letters[h.id] {
-		if id.Compare(after) > 0 {
+	for id, l := range all {
+		if wanted(id) {
 			l.Body = bytes.Clone(l.Body)
 			found = append(found, l)
 		}
 	}
 	slices.SortFunc(found, func(a, b store.Letter) int { return a.ID.Compare(b.ID) })
-	if limit > 0 && len(found) > limit {
-		found = found[:limit]
-	}
-	return found, nil
+	return found
 }
 
 // Take deletes letters of the shard, all or none.

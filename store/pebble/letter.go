@@ -73,6 +73,21 @@ func (h *shard) Letters(_ context.Context, after store.LetterID, limit int) ([]s
 	if bytes.Compare(lower, upper) >= 0 {
 		return nil, nil
 	}
+	return s.letters(lower, upper, limit)
+}
+
+// LettersOf reads the letters of an execution that were not taken.
+func (s *DB) LettersOf(_ context.Context, from store.ExecutionID) ([]store.Letter, error) {
+	if !s.enter() {
+		return nil, store.ErrClosed
+	}
+	defer s.leave()
+	lower := append([]byte{prefixLetter}, from[:]...)
+	return s.letters(lower, append(slices.Clone(lower), bytes.Repeat([]byte{0xff}, letterIDSize-len(from)+1)...), 0)
+}
+
+// letters reads the letters between two keys, at most limit of them (0: all).
+func (s *DB) letters(lower, upper []byte, limit int) ([]store.Letter, error) {
 	var found []store.Letter
 	err := s.scan(lower, upper, false, func(key, v []byte) (bool, error) {
 		l, err := decodeLetter(key, v)

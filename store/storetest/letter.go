@@ -24,8 +24,17 @@ func (f *fixture) letters(h store.Shard) []store.Letter {
 	f.t.Helper()
 	all, err := h.Letters(f.ctx, store.LetterID{}, 0)
 	f.must(err)
+	var of []store.LetterID
 	for i := range all {
 		all[i].Body = append([]byte{}, all[i].Body...)
+		if i == 0 || all[i-1].ID.From != all[i].ID.From {
+			some, err := f.LettersOf(f.ctx, all[i].ID.From)
+			f.must(err)
+			of = append(of, letterIDs(some)...)
+		}
+	}
+	if !slices.Equal(of, letterIDs(all)) {
+		f.t.Errorf("the letters of each sender: %v, want %v", of, letterIDs(all))
 	}
 	for _, limit := range []int{1, 3} {
 		var paged []store.LetterID
