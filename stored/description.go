@@ -50,6 +50,9 @@ func Summary(r *store.Record) (*Description, error) {
 	}, nil
 }
 
+// Describe returns what can be said of an execution, with its input and, once it has
+// ended, its output or failure. It reads two chunks of the history at most.
+// store.ErrNotFound, store.ErrDamaged, [*catalogue.KeyError].
 func (x *Executions) Describe(ctx context.Context, id store.ExecutionID) (*Description, error) {
 	record, err := x.store.Execution(ctx, id)
 	if err != nil {

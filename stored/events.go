@@ -71,6 +71,9 @@ func (x *Executions) ReplayStored(ctx context.Context, id store.ExecutionID, rep
 	})
 }
 
+// Replay rebuilds an execution from all that is committed of its history, for which it
+// reads the definition that the execution runs by. store.ErrDamaged,
+// [*catalogue.KeyError].
 func (x *Executions) Replay(ctx context.Context, id store.ExecutionID, m Meta) (*interpreter.Execution, error) {
 	replay, err := x.NewReplayer(ctx, &m)
 	if err == nil {
@@ -143,8 +146,11 @@ type Weight struct {
 	Bytes int
 }
 
+// NewWeight returns the weight of no events.
 func NewWeight() Weight { return Weight{seen: make(map[*value.Doc]bool)} }
 
+// Add adds the payloads of an event that were not added before: a payload that passes
+// through several events is one document in memory.
 func (w *Weight) Add(ev *history.Event) {
 	for _, d := range []*value.Doc{ev.Input, ev.Output, ev.Items} {
 		if d != nil && !w.seen[d] {

@@ -40,12 +40,16 @@ type Meta struct {
 	Foreign bool `json:",omitempty"`
 }
 
+// Tenant is the account and the region that the execution belongs to.
 func (m *Meta) Tenant() catalogue.Tenant {
 	return catalogue.Tenant{Account: m.Account, Region: m.Region}
 }
 
+// MachineARN is the ARN of the execution's state machine, without version or alias.
 func (m *Meta) MachineARN() string { return m.Tenant().ARN("stateMachine", m.MachineName) }
 
+// ExecutionARN is the ARN of the execution. That of an Express execution ends in an id,
+// because the names of these may be used again.
 func (m *Meta) ExecutionARN() string {
 	if m.Type == catalogue.Express {
 		return m.Tenant().ARN("express", m.MachineName, m.Name, m.ID)
@@ -53,6 +57,8 @@ func (m *Meta) ExecutionARN() string {
 	return m.Tenant().ARN("execution", m.MachineName, m.Name)
 }
 
+// Info is what the interpreter knows of the execution. The seed of its random numbers
+// derives from the ARN, so a replay draws the same ones.
 func (m *Meta) Info() interpreter.Info {
 	arn := m.ExecutionARN()
 	seed := fnv.New64a()
@@ -78,6 +84,7 @@ func (m *Meta) Expiry(stop time.Time) time.Time {
 	return stop.Add(time.Duration(m.Retention) * time.Second)
 }
 
+// DecodeMeta reads the Meta of a record ([store.Record]). store.ErrDamaged.
 func DecodeMeta(b []byte) (Meta, error) {
 	var m Meta
 	if err := json.Unmarshal(b, &m); err != nil {

@@ -15,6 +15,8 @@ func QualifierTerm(machine uint32, arn string) store.Term {
 // ForkTerm is what the forks of an execution are entered under.
 func ForkTerm(origin string) store.Term { return store.Term(catalogue.Hash("fork", origin)) }
 
+// ErrorTerm is what the executions of a tenant are entered under that failed with an
+// Error Name.
 func ErrorTerm(t catalogue.Tenant, name string) store.Term {
 	return store.Term(catalogue.Hash("error", t.Account, t.Region, name))
 }
