@@ -40,7 +40,7 @@ func TestTablePowerCut(t *testing.T) {
 					default:
 					}
 					a := fmt.Sprint("a", random.IntN(4), "-", i)
-					if err := table.Write(t.Context(), store.Edit{Key: a, Version: store.Blind, Value: []byte(fmt.Sprint(i, n))}, store.Edit{Key: "b" + a, Version: store.Blind, Value: []byte(fmt.Sprint(i, n))}); err != nil {
+					if _, err := table.Write(t.Context(), store.Edit{Key: a, Version: store.Blind, Value: []byte(fmt.Sprint(i, n))}, store.Edit{Key: "b" + a, Version: store.Blind, Value: []byte(fmt.Sprint(i, n))}); err != nil {
 						t.Error(err)
 						return
 					}
@@ -105,7 +105,7 @@ func BenchmarkTable(b *testing.B) {
 			for range writers {
 				work.Go(func() {
 					for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
-						if err := table.Write(b.Context(), store.Edit{Key: fmt.Sprintf("%012d", i*7919%1_000_003), Version: store.Blind, Value: value}); err != nil {
+						if _, err := table.Write(b.Context(), store.Edit{Key: fmt.Sprintf("%012d", i*7919%1_000_003), Version: store.Blind, Value: value}); err != nil {
 							b.Error(err)
 							return
 						}
