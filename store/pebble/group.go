@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -22,9 +23,9 @@ import (
 // together: a group is one batch, one entry of the log, and one wait.
 //
 // There is no goroutine for it. The first write that finds no group begins one, and
-// leads it; those that come while the group before still enters the log join, and
-// sleep until the leader closes the group's channel. The leader takes its turn,
-// closes the group to others, puts the writes into a batch in the order in which they
+// leads it; those that come while it waits for its turn join, and sleep until the
+// leader closes the group's channel. The leader takes its turn, lets goroutines run
+// that can, closes the group to others, puts the writes into a batch in the order in which they
 // joined, hands the batch to Pebble, gives the turn on, and only then waits for the
 // fsync: the next group enters the log meanwhile, and Pebble makes one fsync of all
 // groups that wait. With one writer each group has one write, and costs what a write
@@ -167,6 +168,12 @@ func (t *rowTable) lead(g *group) error {
 func (t *rowTable) enterLog(batch *cockroach.Batch, g *group) (last uint64, before *group, err error) {
 	t.turn.Lock()
 	defer t.turn.Unlock()
+	// Who was told by the last fsync, and will write again, does so first: else each
+	// of them would find no group and lead one. Once is not enough: a goroutine that
+	// is woken runs before it writes.
+	for range 2 {
+		runtime.Gosched()
+	}
 	t.mu.Lock()
 	if t.filling == g {
 		t.filling = nil

@@ -89,35 +89,56 @@ func TestTablePowerCut(t *testing.T) {
 }
 
 // BenchmarkTable writes rows of 200 bytes by many at once, each durable before the
-// next of its writer.
+// next of its writer: whatever was there before, new ones, and the same few of each
+// writer by the version that it wrote last.
 func BenchmarkTable(b *testing.B) {
-	for _, writers := range []int{1, 64, 1000} {
-		b.Run(fmt.Sprint("writers=", writers), func(b *testing.B) {
-			s, err := pebble.Open(b.TempDir(), pebble.Options{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			table := s.Table("rows")
-			value := make([]byte, 200)
-			var next atomic.Int64
-			var work sync.WaitGroup
-			b.ResetTimer()
-			for range writers {
-				work.Go(func() {
-					for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
-						if _, err := table.Write(b.Context(), store.Edit{Key: fmt.Sprintf("%012d", i*7919%1_000_003), Version: store.Blind, Value: value}); err != nil {
-							b.Error(err)
-							return
+	value := make([]byte, 200)
+	spread := func(i int64) string { return fmt.Sprintf("%012d", i*7919%1_000_003) }
+	for _, kind := range []struct {
+		name string
+		edit func(writer int, i int64, last []uint64) store.Edit
+	}{
+		{"blind", func(_ int, i int64, _ []uint64) store.Edit {
+			return store.Edit{Key: spread(i), Version: store.Blind, Value: value}
+		}},
+		{"insert", func(_ int, i int64, _ []uint64) store.Edit {
+			return store.Edit{Key: spread(i) + fmt.Sprint(i/1_000_003), Value: value}
+		}},
+		{"update", func(writer int, i int64, last []uint64) store.Edit {
+			of := i % int64(len(last))
+			return store.Edit{Key: fmt.Sprint(writer, "-", of), Version: last[of], Value: value}
+		}},
+	} {
+		for _, writers := range []int{1, 64, 1000} {
+			b.Run(fmt.Sprint(kind.name, "/writers=", writers), func(b *testing.B) {
+				s, err := pebble.Open(b.TempDir(), pebble.Options{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				table := s.Table("rows")
+				var next atomic.Int64
+				var work sync.WaitGroup
+				b.ResetTimer()
+				for writer := range writers {
+					work.Go(func() {
+						last := make([]uint64, 10)
+						for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
+							version, err := table.Write(b.Context(), kind.edit(writer, i, last))
+							if err != nil {
+								b.Error(err)
+								return
+							}
+							last[i%10] = version
 						}
-					}
-				})
-			}
-			work.Wait()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "puts/s")
-			b.StopTimer()
-			if err := s.Close(); err != nil {
-				b.Fatal(err)
-			}
-		})
+					})
+				}
+				work.Wait()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "puts/s")
+				b.StopTimer()
+				if err := s.Close(); err != nil {
+					b.Fatal(err)
+				}
+			})
+		}
 	}
 }
