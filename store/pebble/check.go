@@ -351,8 +351,7 @@ func (c *check) rows() error {
 			c.wrong(key, "%v", err)
 			return nil
 		}
-		table := string(key[1 : 2+int(key[1])])
-		if ceiling, there := ceilings[table]; there && entry.Version > ceiling {
+		if ceiling, there := ceilings[string(key[1:2+int(key[1])])]; there && entry.Version > ceiling {
 			c.wrong(key, "the row has version %d, which is above %d, the highest that its table has given", entry.Version, ceiling)
 		}
 		return nil
