@@ -20,12 +20,21 @@ type Table interface {
 	// moment: of each write it sees all rows or none.
 	Scan(ctx context.Context, from, to string, limit int, reverse bool) ([]Entry, error)
 	// Write writes rows, all or none, durably. Each edit names the version that its
-	// row must have, 0 for one that must not exist yet; [Blind] edits do not care.
-	// Versions count from 1 and start again after a deletion. No two edits may be of
-	// one row. It is called by thousands of goroutines at once: the store makes one
-	// fsync of those that wait. The store does not keep edits or what they hold after
-	// it returned. ErrVersion, ErrUnknown, ErrFull.
-	Write(ctx context.Context, edits ...Edit) error
+	// row must have, 0 for one that must not exist yet; [Blind] edits do not care,
+	// and are the cheapest: the store need not read the row. No two edits may be of
+	// one row.
+	//
+	// It returns the version that all rows which it wrote have then, at least 1. The
+	// versions of a table only grow: of two writes of which one began when the other
+	// had returned, the later has the greater version, also where one of them deletes,
+	// and after a restart. So a version is never that of two writes, and an edit never
+	// takes a row that was deleted and written again for the one that was read. There
+	// are gaps between versions.
+	//
+	// It is called by thousands of goroutines at once: the store makes one batch and
+	// one fsync of those that wait. The store does not keep edits or what they hold
+	// after it returned. ErrVersion, ErrUnknown, ErrFull.
+	Write(ctx context.Context, edits ...Edit) (version uint64, err error)
 }
 
 // Blind is the version of an edit of a table's row that may have any version, or

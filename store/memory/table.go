@@ -13,6 +13,8 @@ type table struct {
 	s    *Store
 	rows map[string]store.Entry
 	keys []string // sorted
+	// version is that of the last write.
+	version uint64
 }
 
 // Table returns the part of that name.
@@ -75,22 +77,23 @@ func (t *table) Scan(_ context.Context, from, to string, limit int, reverse bool
 }
 
 // Write writes rows, all or none.
-func (t *table) Write(_ context.Context, edits ...store.Edit) error {
+func (t *table) Write(_ context.Context, edits ...store.Edit) (uint64, error) {
 	unlock, err := t.s.lock()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer unlock()
 	for _, e := range edits {
 		if e.Version != store.Blind && t.rows[e.Key].Version != e.Version {
-			return store.ErrVersion
+			return 0, store.ErrVersion
 		}
 	}
+	t.version++
 	for _, e := range edits {
 		i, there := slices.BinarySearch(t.keys, e.Key)
 		switch {
 		case e.Value != nil:
-			t.rows[e.Key] = store.Entry{Key: e.Key, Version: t.rows[e.Key].Version + 1, Value: bytes.Clone(e.Value)}
+			t.rows[e.Key] = store.Entry{Key: e.Key, Version: t.version, Value: bytes.Clone(e.Value)}
 			if !there {
 				t.keys = slices.Insert(t.keys, i, e.Key)
 			}
@@ -99,5 +102,5 @@ func (t *table) Write(_ context.Context, edits ...store.Edit) error {
 			t.keys = slices.Delete(t.keys, i, i+1)
 		}
 	}
-	return nil
+	return t.version, nil
 }

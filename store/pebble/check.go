@@ -327,15 +327,32 @@ func (c *check) letters() error {
 	})
 }
 
-// rows reads the rows of all tables.
+// rows reads the rows of all tables, and above which version there are none.
 func (c *check) rows() error {
+	ceilings := make(map[string]uint64) // of those that have one, by length and name
+	err := c.each(prefixCeiling, func(key, v []byte) error {
+		if len(key) < 2 || key[1] == 0 || len(key) != 2+int(key[1]) || len(v) != 8 {
+			c.wrong(key, "it is not the highest version of a table")
+			return nil
+		}
+		ceilings[string(key[1:])] = bigEndian(v)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	return c.each(prefixTable, func(key, v []byte) error {
 		if len(key) < 2 || key[1] == 0 || len(key) < 2+int(key[1]) {
 			c.wrong(key, "it names no table")
 			return nil
 		}
-		if _, err := decodeEntry(string(key[2+int(key[1]):]), v); err != nil {
+		entry, err := decodeEntry(string(key[2+int(key[1]):]), v)
+		if err != nil {
 			c.wrong(key, "%v", err)
+			return nil
+		}
+		if ceiling, there := ceilings[string(key[1:2+int(key[1])])]; there && entry.Version > ceiling {
+			c.wrong(key, "the row has version %d, which is above %d, the highest that its table has given", entry.Version, ceiling)
 		}
 		return nil
 	})
@@ -366,7 +383,7 @@ func (c *check) rest() error {
 	if err != nil {
 		return fmt.Errorf("store: check: %w", err)
 	}
-	const known = "cehlnoqrstvx"
+	const known = "cehlnoqrstuvx"
 	for ok := it.First(); ok; {
 		kind := it.Key()[0]
 		if !bytes.ContainsRune([]byte(known), rune(kind)) {

@@ -67,6 +67,10 @@ func TestCheck(t *testing.T) {
 		{"a row of no table", "it names no table", func(db *cockroach.DB, _ func(string) []byte) error {
 			return db.Set([]byte("t\x09abc"), make([]byte, 9), nil)
 		}},
+		{"a row above the ceiling", "above 1048577", func(db *cockroach.DB, find func(string) []byte) error {
+			return db.Set(find("t"), []byte("\x00\x00\x00\x00\x00\x10\x00\x02x"), nil)
+		}},
+		{"a ceiling is cut", "not the highest version of a table", func(db *cockroach.DB, find func(string) []byte) error { return db.Set(find("u"), []byte{1}, nil) }},
 		{"an owner is cut", "not the owner of a shard", func(db *cockroach.DB, find func(string) []byte) error { return db.Set(find("s"), []byte{1}, nil) }},
 		{"a key of no kind", "keys of this kind are not known", func(db *cockroach.DB, _ func(string) []byte) error { return db.Set([]byte("z1"), nil, nil) }},
 	} {
@@ -136,7 +140,7 @@ func fill(t *testing.T, s *pebble.DB) {
 	if err := s.Put(t.Context(), store.Edit{Key: "a", Value: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Table("rows").Write(t.Context(), store.Edit{Key: "a", Value: []byte("x")}); err != nil {
+	if _, err := s.Table("rows").Write(t.Context(), store.Edit{Key: "a", Value: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
 }

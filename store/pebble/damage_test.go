@@ -85,7 +85,7 @@ func leave(t *testing.T, clean bool) damageable {
 		for i := range 60 {
 			id := nth(round*60 + i)
 			row := store.Edit{Key: string(id[:]), Value: []byte("row")}
-			if err := errors.Join(h.Commit(t.Context(), bulky(id)), s.Table("rows").Write(t.Context(), row)); err != nil {
+			if err := errors.Join(h.Commit(t.Context(), bulky(id)), writeRow(t, s, row)); err != nil {
 				t.Fatal(err)
 			}
 			d.want[id] = 2
@@ -109,6 +109,11 @@ func leave(t *testing.T, clean bool) damageable {
 		d.disk = live
 	}
 	return d
+}
+
+func writeRow(t *testing.T, s *pebble.DB, row store.Edit) error {
+	_, err := s.Table("rows").Write(t.Context(), row)
+	return err
 }
 
 // bytesOf is an id as bytes.
@@ -329,7 +334,7 @@ func copied(t *testing.T, seed uint64, found map[string]int) {
 		defer close(done)
 		for i := 0; ; i++ {
 			row := store.Edit{Key: string(bytesOf(nth(i))), Value: []byte("row")}
-			if err := errors.Join(h.Commit(t.Context(), bulky(nth(i))), s.Table("rows").Write(t.Context(), row)); err != nil {
+			if err := errors.Join(h.Commit(t.Context(), bulky(nth(i))), writeRow(t, s, row)); err != nil {
 				t.Error(err)
 				return
 			}

@@ -78,7 +78,8 @@ func RunDurable(t *testing.T, open func(t *testing.T, dir string) store.Store) {
 		next.Send = []store.Letter{{To: done, Body: []byte("one")}, {To: f.id(7), Body: []byte("two")}, {}}
 		f.commit(h, next, nil)
 		f.must(h.Take(f.ctx, next.LetterID(1)))
-		f.must(f.Table("rows").Write(f.ctx, store.Edit{Key: "r", Value: []byte("y")}))
+		_, err := f.Table("rows").Write(f.ctx, store.Edit{Key: "r", Value: []byte("y")})
+		f.must(err)
 		before := f.dump()
 		f.must(f.Close())
 		f.Store = open(t, dir)
