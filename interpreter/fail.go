@@ -72,7 +72,7 @@ func (s *step) evaluation(b *branch, err error) failure {
 	if q == nil {
 		return f
 	}
-	if b.state.Base().Language == query.JSONata {
+	if b.state.Base().Flow.RecordsFailures() {
 		link := b.before
 		if q.Entered {
 			link = b.entered

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/steppehq/steppe/asl"
-	"github.com/steppehq/steppe/query"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -45,16 +44,8 @@ func (t *Trial) mapItems(st *asl.Map) (items value.Value, known bool, err error)
 		items, err = t.readItems(st.Distributed.ItemReader, *t.spec.ReaderData)
 		return items, true, err
 	}
-	if items, err = t.s.items(t.b, st); err != nil || st.Language != query.JSONPath {
-		return items, true, err
-	}
-	effective, err := st.Flow.AfterInputPath(t.scope())
-	if err != nil {
-		return items, true, err
-	}
-	t.see("afterInputPath", effective)
-	t.see("afterItemsPath", items)
-	return items, true, nil
+	items, err = st.Flow.InspectItems(t.scope(), st.ItemsPath, st.Items, t.see)
+	return items, true, err
 }
 
 // selectItems shows what the ItemSelector makes of the items.
