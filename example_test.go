@@ -148,3 +148,38 @@ func ExampleServer_Shutdown() {
 	})
 	// Output: arn:aws:states:us-east-1:000000000000:execution:approval:first <nil> yes
 }
+
+// A program watches what an execution does: each event comes once, as soon as it is
+// durable. A caller that was interrupted names the last event that it has seen.
+func ExampleServer_Engine_watch() {
+	ctx := context.Background()
+	server, err := steppe.Open(steppe.Config{VirtualTime: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	_, err = server.Deploy(ctx, "reminder", `{"StartAt": "Sleep", "States": {
+	  "Sleep": {"Type": "Wait", "Seconds": 86400, "Next": "Done"}, "Done": {"Type": "Pass", "Result": "awake", "End": true}}}`)
+	if err != nil {
+		log.Fatal(err)
+	}
+	run, err := server.Start(ctx, "reminder", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var seen int64
+	for ev, err := range server.Engine().Watch(ctx, run.ARN, seen) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		seen = ev.ID
+		fmt.Println(ev.ID, ev.Type)
+	}
+	// Output:
+	// 1 ExecutionStarted
+	// 2 WaitStateEntered
+	// 3 WaitStateExited
+	// 4 PassStateEntered
+	// 5 PassStateExited
+	// 6 ExecutionSucceeded
+}
