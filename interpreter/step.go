@@ -8,6 +8,57 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # How a step works
+//
+// A step is the work on one message. It decides what happens, and records that as
+// events; it changes nothing itself. Each event is handed to [Execution.apply] as soon as
+// it is recorded, and the step reads the outcome from the execution:
+//
+//	Step ─▶ taskMessage, wake, end, redrive     what the message brings about
+//	  └──▶ run ─▶ turn ─▶ turn ─▶ …             what follows from that
+//	                │
+//	                ├─ decides: evaluates paths and expressions, looks at limits
+//	                └─ emit(event) ─▶ apply     the only place where the execution changes
+//
+// A replay calls apply with the events that were recorded, and decides nothing. This
+// is why a replayed execution is the live one: whatever a decision rests on must be an
+// event's field or follow from events, and nothing that a step only decided can be left
+// behind.
+//
+// # Branches, phases and turns
+//
+// An execution is a set of branches: the top level, each branch of a Parallel state,
+// each iteration of a Map state. A branch is in one phase. In five of them it is ready,
+// which means that it can move without news:
+//
+//	          ┌────────────────────────── next state ───────────────────────────┐
+//	          ▼                                                                  │
+//	      arriving ──enter──▶ inside ─┬─ Pass, Choice, Succeed ─────────────────▶ exit ──▶ ended
+//	                                  ├─ Wait ──────▶ waiting ──── due ─────────▶  ▲
+//	                                  ├─ Task ──────▶ starting ──▶ tasking ─ news ▶│
+//	                                  ├─ Map ───────▶ spawning ⇄ joining ─ joined ▶│
+//	                                  ├─ Parallel ──────────────▶ joining ─ joined ▶│
+//	                                  └─ failed ────▶ retrying ── due ─▶ inside (perform again)
+//
+//	ready: arriving, spawning, starting, and after a redrive redoing and ending
+//
+// run moves one ready branch after another, each by a turn: a turn enters a state and
+// works until the state is left or waits, starts one iteration, or records that one task
+// has started. The branch whose last event is the oldest has its turn first. That is
+// the order in which AWS interleaves branches (recorded conversations with Parallel and
+// Map states), and it makes a step a function of its arguments alone.
+//
+// # Where a step ends
+//
+// When no branch is ready; when there are so many events that a commit of more would
+// keep others waiting (Limits.RunAhead, and the caller sends Continue); or when
+// Env.Pace interrupts it. A turn is never half recorded: an interruption panics with a
+// [meter.Stop], guarded catches it, and interrupt takes back the events since begin.
+// The execution has applied them already, so the caller drops it and replays.
+//
+// The end of a history that is full is a panic as well (overflow): recording one event
+// is what every part of a step does, and only the last one must still fit.
+
 const (
 	defaultRunAhead      = 1000
 	defaultRunAheadBytes = 1 << 20
