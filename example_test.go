@@ -58,7 +58,7 @@ func ExampleServer_Deploy() {
 }
 
 // A task waits for somebody: a function sends its token to whom it concerns, and
-// the execution goes on when the token comes back. In virtual time the clock stands
+// the execution continues when the token comes back. In virtual time the clock stands
 // until then.
 func ExampleServer_SendTaskSuccess() {
 	ctx := context.Background()

@@ -9,7 +9,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// Reader reads events in their wire form: as GetExecutionHistory gives them, as
+// Reader reads events in their wire form: as GetExecutionHistory returns them, as
 // the AWS CLI prints them (with times as text), and as [Event.AppendWhole]
 // writes them. Payloads with the same text become one document. The zero value
 // is ready; it may not be used from two goroutines at once.
@@ -134,7 +134,7 @@ const (
 	itsClocks = withTimeout | withHeartbeat
 )
 
-// anatomy tells which members details of a shape must have, and which they may.
+// anatomy holds which members details of a shape must have, and which they may.
 var anatomy = [...]struct{ must, may members }{
 	noShape:                {},
 	failureShape:           {0, aFailure},
@@ -157,7 +157,7 @@ var anatomy = [...]struct{ must, may members }{
 	evaluationShape:        {withState, aFailure | withLocation},
 }
 
-// fits tells what details lack, or have that is not theirs.
+// fits reports what details lack, or have that is not theirs.
 func (k *kind) fits(details string, found members) error {
 	a := anatomy[k.shape]
 	switch {

@@ -6,7 +6,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// shape tells which fields the details of an event have.
+// shape says which fields the details of an event have.
 type shape uint8
 
 const (

@@ -213,7 +213,7 @@ func (t *task) clock(now int64) {
 	}
 }
 
-// handOver tells that somebody has the task who can give signs of life: a worker
+// handOver records that the task is with one who can send heartbeats: a worker
 // of an activity, a job, or whoever was sent the task token. HeartbeatSeconds count
 // from here: "the heartbeat timeout doesn't start counting until after the Lambda
 // function has completed executing and returned a result" (developer guide, "Invoke

@@ -118,7 +118,7 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// TestRunAheadBytes: a step ends when what it records is long enough, and goes on
+// TestRunAheadBytes: a step ends when what it records is long enough, and continues
 // where it was.
 func TestRunAheadBytes(t *testing.T) {
 	m := machine(t, `{"StartAt":"A","QueryLanguage":"JSONata","States":{

@@ -288,7 +288,7 @@ func (s *step) cancel(t *task) {
 	s.out.Effects = append(s.out.Effects, cancel)
 }
 
-// enteredType gives the event type that says that a state was entered.
+// enteredType returns the event type that says that a state was entered.
 func enteredType(st asl.State) history.Type {
 	switch st.(type) {
 	case *asl.Pass:
@@ -311,7 +311,7 @@ func enteredType(st asl.State) history.Type {
 	panic("interpreter: unknown state type")
 }
 
-// exitedType gives the event type that says that a state was left. A Fail
+// exitedType returns the event type that says that a state was left. A Fail
 // state is not.
 func exitedType(st asl.State) history.Type {
 	switch st.(type) {
@@ -406,7 +406,7 @@ func (s *step) refused(b *branch, output *value.Doc) string {
 	return ""
 }
 
-// exit leaves a state. When that ends the branch, what is around it goes on.
+// exit leaves a state. When that ends the branch, what is around it continues.
 func (s *step) exit(b *branch, output *value.Doc, assigned []history.Variable, next string) {
 	s.emit(b, &history.Event{
 		Type: exitedType(b.state), Name: b.state.Base().Name, Output: output, Assigned: assigned,
@@ -417,7 +417,7 @@ func (s *step) exit(b *branch, output *value.Doc, assigned []history.Variable, n
 	}
 }
 
-// ended goes on after a branch reached the end of its group of states.
+// ended continues after a branch reached the end of its group of states.
 func (s *step) ended(b *branch) {
 	parent := b.parent
 	if parent == nil {
@@ -438,7 +438,7 @@ func (s *step) ended(b *branch) {
 	}
 }
 
-// document gives the document of a value; when the value is the state's input,
+// document returns the document of a value; when the value is the state's input,
 // the same one, so that a payload that passes through is stored once.
 func (s *step) document(b *branch, v value.Value) *value.Doc {
 	if v == b.input.Value() {
@@ -476,7 +476,7 @@ func (s *step) timeOutExecution() {
 	s.end(&history.Event{Type: history.ExecutionTimedOut, Failure: history.ErrorOutput{Error: new("States.Timeout")}})
 }
 
-// nextDue gives the branch that was due first, if one was by the given time.
+// nextDue returns the branch that was due first, if one was by the given time.
 func (s *step) nextDue(by int64) *branch {
 	var first *branch
 	for _, b := range s.x.live {

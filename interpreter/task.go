@@ -90,7 +90,7 @@ func refusal(st *asl.Task, args value.Value, refused []string) error {
 	return errors.New("The " + st.Flow.ArgumentsField() + " '" + args.Shown(maxCause/2) + "' could not be used to start the Task: [" + strings.Join(refused, ", ") + "]")
 }
 
-// tasked gives the branch that awaits the task that an event scheduled.
+// tasked returns the branch that awaits the task that an event scheduled.
 func (x *Execution) tasked(cause int64) *branch {
 	for _, b := range x.live {
 		if b.task != nil && b.task.scheduled == cause {

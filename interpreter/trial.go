@@ -31,7 +31,7 @@ type TrialSpec struct {
 	Variables []history.Variable
 	// Context is the Context Object; undefined for one made of Info.
 	Context value.Value
-	// Iterated tells that the state stands in a Map, so that there is an item.
+	// Iterated reports that the state stands in a Map, so that there is an item.
 	Iterated bool
 	// Retries is how often the Retrier was used that the error matches.
 	Retries int64
@@ -39,7 +39,7 @@ type TrialSpec struct {
 	Failures int64
 	// ReaderData is what an ItemReader finds, as text; nil for nothing known.
 	ReaderData *string
-	// Mocked tells that a mock stands for the task.
+	// Mocked reports that a mock stands for the task.
 	Mocked bool
 	Env    Env
 }
@@ -128,9 +128,9 @@ func (t *Trial) appendSpaced(dst []byte, v value.Value) []byte {
 	return v.Append(dst)
 }
 
-// Begin does what comes before the state's work. It gives the end of a state
+// Begin does what comes before the state's work. It returns the end of a state
 // that has none; else, for a Task state, what is to be performed, and for
-// Parallel and Map nothing: then Succeed or Fail goes on.
+// Parallel and Map nothing: then Succeed or Fail continues.
 func (t *Trial) Begin() (task *Effect, end *TrialResult) {
 	defer func() {
 		if r := t.stopped(recover()); r != nil {

@@ -34,7 +34,7 @@ func (t *Trial) beginMap(st *asl.Map) error {
 	return t.tolerate(st)
 }
 
-// mapItems gives the items of a Map; they are not known when an ItemReader would
+// mapItems returns the items of a Map; they are not known when an ItemReader would
 // have to read them.
 func (t *Trial) mapItems(st *asl.Map) (items value.Value, known bool, err error) {
 	if st.Distributed != nil && st.Distributed.ItemReader != nil {
@@ -158,14 +158,14 @@ func (t *Trial) tolerate(st *asl.Map) error {
 // (recorded).
 type readerError struct{ failure }
 
-// Error gives the cause.
+// Error returns the cause.
 func (e *readerError) Error() string { return *e.Cause }
 
 func readerFailed(cause string) error {
 	return &readerError{failed("States.ItemReaderFailed", cause)}
 }
 
-// readItems gives the items that an ItemReader makes of what it finds.
+// readItems returns the items that an ItemReader makes of what it finds.
 func (t *Trial) readItems(r *asl.ItemReader, data string) (value.Value, error) {
 	most, err := t.s.seconds(t.b, r.MaxItems, "MaxItems")
 	if err != nil {

@@ -49,7 +49,7 @@ import (
 // The number of a process may be given to another process as soon as it has been
 // waited for. So wait first watches for the end without collecting it (awaitExit), ends the
 // group while the number is still taken, and collects it last. The lock ending keeps a kill that
-// comes meanwhile from using the number afterwards.
+// comes at that moment from using the number afterwards.
 
 // markVariable is the environment variable by which the processes of a worker
 // are known.

@@ -27,7 +27,7 @@
 //	stop [ERROR [CAUSE…]]    StopExecution
 //	redrive                  RedriveExecution
 //	fork EVENT [INPUT]       another execution continues from that event of this one,
-//	                         with another input if there is one; the script goes on with it
+//	                         with another input if there is one; the script continues with it
 //	continue                 the execution continues after a step of "runahead" events
 //	takeover                 prints what another process would perform again after a crash
 //
