@@ -6,6 +6,11 @@
 // event, when a retry is due) stands in private fields of the public events, so
 // that ids equal AWS's. The API leaves the private fields out.
 //
+// Three forms of an event lead to each other: the Go value ([Event]), the stored form
+// ([Encode], [Decode]), and the wire form of the API ([Event.AppendJSON], and whole, with
+// the private fields, [Event.AppendWhole] and [Reader]). Payloads are documents
+// ([value.Doc]) in all of them: their bytes are copied, not decoded.
+//
 // The package knows neither states nor stores. Stability: promised after 1.0.
 package history
 

@@ -120,12 +120,13 @@ const (
 	withVersion
 	withAlias
 	withRedrives
-	// What the API tells of payloads.
+	// inputDetails and its like: whether a payload was truncated.
 	aboutInput
 	aboutOutput
 	aboutAssigned
 )
 
+// Members that come together.
 const (
 	aFailure  = withError | withCause
 	anInput   = withInput | aboutInput
@@ -204,6 +205,7 @@ func (r *Reader) inside(read func(name string) (known bool, err error)) (bool, e
 	return true, r.object(read)
 }
 
+// wrongKind is the error of a member of another JSON type.
 func wrongKind(is, must value.Kind) error { return fmt.Errorf("its type is %v, not %v", is, must) }
 
 // of reads a member of a kind.
@@ -215,17 +217,20 @@ func (r *Reader) of(kind value.Kind) (value.Value, error) {
 	return v, err
 }
 
+// str reads a string.
 func (r *Reader) str(to *string) (bool, error) {
 	v, err := r.of(value.String)
 	*to = v.Str()
 	return true, err
 }
 
+// ptr reads a string that may be absent.
 func (r *Reader) ptr(to **string) (bool, error) {
 	*to = new(string)
 	return r.str(*to)
 }
 
+// whole reads a number without decimals that is not negative.
 func (r *Reader) whole(to *int64) (bool, error) {
 	v, err := r.of(value.Number)
 	if err != nil {
