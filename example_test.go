@@ -150,7 +150,8 @@ func ExampleServer_Shutdown() {
 }
 
 // A program watches what an execution does: each event comes once, as soon as it is
-// durable. A caller that was interrupted names the last event that it has seen.
+// durable. A caller that was interrupted names the last event that it has
+// seen instead of 0.
 func ExampleServer_Engine_watch() {
 	ctx := context.Background()
 	server, err := steppe.Open(steppe.Config{VirtualTime: true})
@@ -167,12 +168,10 @@ func ExampleServer_Engine_watch() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	var seen int64
-	for ev, err := range server.Engine().Watch(ctx, run.ARN, seen) {
+	for ev, err := range server.Engine().Watch(ctx, run.ARN, 0) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		seen = ev.ID
 		fmt.Println(ev.ID, ev.Type)
 	}
 	// Output:
