@@ -33,7 +33,7 @@ type house struct {
 	pure  map[string]bool
 }
 
-// check gives what is wrong with a package's imports.
+// check returns what is wrong with a package's imports.
 func (h house) check(pkg string, imports []string) []string {
 	at, ok := h.floor[pkg]
 	if !ok {

@@ -70,7 +70,7 @@ type Config struct {
 	// Mock, where it is set, performs all tasks instead of functions, services
 	// and the workers of activities.
 	Mock integration.Runner
-	// TestCases gives the mocks of a test case of a state machine, nil for one that is
+	// TestCases returns the mocks of a test case of a state machine, nil for one that is
 	// not there: StartExecution and StartSyncExecution take the ARN of a state machine
 	// with #TESTCASE behind it, as Step Functions Local does. It makes a new one for
 	// each execution. They are forgotten when the server is closed, so it must keep
@@ -81,11 +81,11 @@ type Config struct {
 	// an answer, so that a program can give it: who has a task token, the workers of
 	// activities, functions. [Server.Advance] has such time pass.
 	VirtualTime bool
-	// Unattended tells that activities have no workers: their tasks do not hold a
+	// Unattended says that activities have no workers: their tasks do not hold a
 	// virtual clock, and time out.
 	Unattended bool
 	// AcceptLoss opens a data directory that does not hold all that was
-	// acknowledged, after telling the logger what is lost. Otherwise Open gives a
+	// acknowledged, after telling the logger what is lost. Otherwise Open returns a
 	// *pebble.LossError.
 	AcceptLoss bool
 	// Retention is how long executions are kept after their end, 90 days when

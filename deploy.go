@@ -10,7 +10,7 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
-// StateMachine gives the state machine of that name, created when it is not
+// StateMachine returns the state machine of that name, created when it is not
 // there. One that is there must have the same type and definition: running
 // programs are changed on purpose, by [Server.Deploy].
 func (s *Server) StateMachine(ctx context.Context, name string, kind catalogue.MachineType, definition string) (*catalogue.Machine, error) {
@@ -63,7 +63,7 @@ type Deployed struct {
 	// ARN is the state machine's; VersionARN that of the version that was published,
 	// or has been before and is the same; "" for none.
 	ARN, VersionARN string
-	// Changed tells that the state machine is new, or has another definition now.
+	// Changed reports that the state machine is new, or has another definition now.
 	Changed bool
 }
 
@@ -85,12 +85,12 @@ func Publish(description string) DeployOption {
 	return func(d *deployment) { d.publish = &description }
 }
 
-// deployAttempts bounds how often somebody else may be faster.
+// deployAttempts bounds how often another caller may be faster.
 const deployAttempts = 5
 
 // Deploy has the state machine of that name be of this definition: it creates it,
 // or changes it as UpdateStateMachine does, or leaves it where it is so already.
-// Executions that run go on by the definition that they were started with.
+// Executions that run continue by the definition that they were started with.
 func (s *Server) Deploy(ctx context.Context, name, definition string, options ...DeployOption) (*Deployed, error) {
 	d := deployment{kind: catalogue.Standard}
 	for _, option := range options {

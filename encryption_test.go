@@ -81,7 +81,7 @@ const secretive = `{
     "Fail": {"Type": "Fail", "Error": "{% 'MARK' & 'Error' %}", "Cause": "{% 'MARK' & 'Cause' %}"}
   }}`
 
-// fillWithSecrets stores payloads that begin with a marker, and gives what
+// fillWithSecrets stores payloads that begin with a marker, and returns what
 // follows it in each.
 func fillWithSecrets(t *testing.T, server *steppe.Server, marker, configuration string) []string {
 	t.Helper()
@@ -132,7 +132,7 @@ func fillWithSecrets(t *testing.T, server *steppe.Server, marker, configuration 
 	}
 }
 
-// answer makes a request and gives what of the answer is text.
+// answer makes a request and returns what of the answer is text.
 func answer(t *testing.T, server *steppe.Server, r *http.Request) map[string]string {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -168,7 +168,7 @@ func inFiles(t *testing.T, dir, text string) (found bool) {
 	return found
 }
 
-// inKeys looks for a marker in the keys and values of a database. It gives which
+// inKeys looks for a marker in the keys and values of a database. It returns which
 // of the texts follow it, or "?", and the number of terms.
 func inKeys(t *testing.T, dir, marker string, texts []string) (found []string, terms int) {
 	t.Helper()

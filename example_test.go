@@ -58,7 +58,7 @@ func ExampleServer_Deploy() {
 }
 
 // A task waits for somebody: a function sends its token to whom it concerns, and
-// the execution goes on when the token comes back. In virtual time the clock stands
+// the execution continues when the token comes back. In virtual time the clock stands
 // until then.
 func ExampleServer_SendTaskSuccess() {
 	ctx := context.Background()
@@ -147,4 +147,38 @@ func ExampleServer_Shutdown() {
 		fmt.Println(arn, server.Run(arn).Result(ctx, &answer), answer)
 	})
 	// Output: arn:aws:states:us-east-1:000000000000:execution:approval:first <nil> yes
+}
+
+// A program watches what an execution does: each event comes once, as soon as it is
+// durable. A caller that was interrupted names the last event that it has
+// seen instead of 0.
+func ExampleServer_Engine_watch() {
+	ctx := context.Background()
+	server, err := steppe.Open(steppe.Config{VirtualTime: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	_, err = server.Deploy(ctx, "reminder", `{"StartAt": "Sleep", "States": {
+	  "Sleep": {"Type": "Wait", "Seconds": 86400, "Next": "Done"}, "Done": {"Type": "Pass", "Result": "awake", "End": true}}}`)
+	if err != nil {
+		log.Fatal(err)
+	}
+	run, err := server.Start(ctx, "reminder", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for ev, err := range server.Engine().Watch(ctx, run.ARN, 0) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(ev.ID, ev.Type)
+	}
+	// Output:
+	// 1 ExecutionStarted
+	// 2 WaitStateEntered
+	// 3 WaitStateExited
+	// 4 PassStateEntered
+	// 5 PassStateExited
+	// 6 ExecutionSucceeded
 }

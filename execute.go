@@ -21,14 +21,14 @@ type ExecutionError struct {
 	Name, Cause string
 }
 
-// Error gives status, Error Name and cause.
+// Error returns status, Error Name and cause.
 func (e *ExecutionError) Error() string {
 	return strings.TrimSuffix("execution "+e.Status+": "+e.Name+": "+e.Cause, ": ")
 }
 
-// Execute runs a definition to its end and gives its output as JSON. The input
-// is encoded as JSON. An execution that does not succeed gives an
-// [*ExecutionError]; it goes on when the context ends before it does.
+// Execute runs a definition to its end and returns its output as JSON. The input
+// is encoded as JSON. An execution that does not succeed returns an
+// [*ExecutionError]; it continues when the context ends before it does.
 func (s *Server) Execute(ctx context.Context, definition string, input any) (json.RawMessage, error) {
 	doc, err := encoded("input", input)
 	if err != nil {
@@ -64,7 +64,7 @@ type Run struct {
 	server *Server
 }
 
-// Run gives the execution of that ARN: of a program's earlier life, too.
+// Run returns the execution of that ARN: of a program's earlier life, too.
 func (s *Server) Run(arn string) *Run { return &Run{ARN: arn, server: s} }
 
 // StartOption says more of an execution.
@@ -105,7 +105,7 @@ func (s *Server) Start(ctx context.Context, machine string, input any, options .
 }
 
 // Result waits for the end of the execution and decodes its output into what out
-// points to; nil for nothing. An execution that does not succeed gives an
+// points to; nil for nothing. An execution that does not succeed returns an
 // [*ExecutionError].
 func (r *Run) Result(ctx context.Context, out any) error {
 	d, err := r.server.engine.Wait(ctx, r.ARN)

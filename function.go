@@ -18,7 +18,7 @@ type Function struct {
 	// if it were not there. "" stands for the server's own account, and for that of
 	// the keys if these have only one and Config.Account is not set; "*" for all.
 	Account string
-	// Removed tells that the function was given up: tasks that call it fail with
+	// Removed reports that the function was given up: tasks that call it fail with
 	// Lambda.ResourceNotFoundException, and do not wait for it to come back.
 	Removed bool
 
@@ -64,7 +64,7 @@ func IdempotencyKey(ctx context.Context) string { return lambda.IdempotencyKey(c
 func ClientContext(ctx context.Context) json.RawMessage { return lambda.ClientContext(ctx) }
 
 // CheckFunctions loads the code of the functions that are processes of this
-// machine, as their first invocations would, and tells of each that fails. keep
+// machine, as their first invocations would, and reports each that fails. keep
 // leaves the processes for these.
 func (s *Server) CheckFunctions(ctx context.Context, keep bool, failed func(name string, err error)) {
 	s.functions.Check(ctx, keep, failed)

@@ -16,7 +16,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// lines tells of each line that is written.
+// lines reports each line that is written.
 type lines struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -104,7 +104,7 @@ func TestMissingFunction(t *testing.T) {
 }
 
 // TestMissingFunctionTimesOut: a task that waits for its function has the time that
-// its state gives it, and no more.
+// its state allows, and no more.
 func TestMissingFunctionTimesOut(t *testing.T) {
 	dir := t.TempDir()
 	first, err := steppe.Open(steppe.Config{Dir: dir, Functions: []steppe.Function{steppe.GoFunction("f", func(context.Context, int) (int, error) { return 1, nil })}})

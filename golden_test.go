@@ -51,7 +51,7 @@ type goldenExecution struct {
 var goldenKey = catalogue.EncryptionKey{ID: "alias/golden", Key: []byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f")}
 
 // TestGolden opens directories that servers of former formats left when they were
-// killed. All that they answered is still answered, and what waits goes on.
+// killed. All that they answered is still answered, and what waits continues.
 func TestGolden(t *testing.T) {
 	archives, err := filepath.Glob("testdata/golden/*.tar.gz")
 	if err != nil || len(archives) < 2 {
@@ -250,7 +250,7 @@ func (g *golden) executions(t *testing.T, server *steppe.Server) {
 	}
 }
 
-// resume lets go on what waits: a timer that is due by now, a task whose outcome was
+// resume lets what waits continue: a timer that is due by now, a task whose outcome was
 // not recorded, one whose worker took it, and callbacks. The rest still waits.
 func (g *golden) resume(t *testing.T, server *steppe.Server) {
 	t.Helper()

@@ -17,7 +17,7 @@ import (
 )
 
 // Open starts a server. Executions that were running when the data directory
-// was last open go on. Close must be called.
+// was last open continue. Close must be called.
 func Open(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -134,6 +134,6 @@ func offer(registry *integration.Registry) asl.Offer {
 	return asl.Offer{Recognized: awssdk.Recognizer(), Lacks: registry.Lacks}
 }
 
-// OfferOf tells what a server of that configuration would perform, for those who
+// OfferOf reports what a server of that configuration would perform, for those who
 // examine a definition for it. It is for one goroutine.
 func OfferOf(cfg Config) asl.Offer { return offer(performers(&cfg, lambda.NewFunctions())) }

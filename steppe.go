@@ -2,8 +2,8 @@
 // answers the AWS Step Functions API.
 //
 // [Open] makes a server of a [Config]: an http.Handler for the API, and the
-// engine behind it. It is the one room that knows every concrete type, and the
-// door for Go programs that embed the engine:
+// engine behind it. It is the one package that knows every concrete type, and the
+// entry point for Go programs that embed the engine:
 //
 //	greet := steppe.GoFunction("greet", func(ctx context.Context, in Input) (Output, error) { … })
 //	server, err := steppe.Open(steppe.Config{Dir: "data", Functions: []steppe.Function{greet}})
@@ -26,7 +26,7 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
-// Server is a running house. Its methods may be called from any goroutine.
+// Server is a running server. Its methods may be called from any goroutine.
 type Server struct {
 	engine    *engine.Engine
 	store     store.Store
@@ -43,7 +43,7 @@ type Server struct {
 	done sync.WaitGroup
 }
 
-// ready tells why the server should get no new work now.
+// ready reports why the server should get no new work now.
 func (s *Server) ready() error {
 	if s.engine.Draining() {
 		return errors.New("the server is about to end")
@@ -55,7 +55,7 @@ func (s *Server) ready() error {
 }
 
 // Advance lets time pass where time is virtual ([Config.VirtualTime]), also while
-// somebody owes an answer, and gives the time then. What becomes due on the way,
+// somebody owes an answer, and returns the time then. What becomes due on the way,
 // and what that brings about, is done when it returns.
 func (s *Server) Advance(ctx context.Context, by time.Duration) (time.Time, error) {
 	return s.engine.Advance(ctx, by)

@@ -28,7 +28,7 @@ type Task struct {
 	Deadline time.Time
 }
 
-// TaskFrom gives the task that the code of a [GoFunction] performs, by the context
+// TaskFrom returns the task that the code of a [GoFunction] performs, by the context
 // that it is given. It is false for other contexts.
 func TaskFrom(ctx context.Context) (Task, bool) {
 	in := lambda.InvocationOf(ctx)
@@ -57,10 +57,10 @@ type namedError struct {
 
 func (e *namedError) Error() string { return e.err.Error() }
 
-// ErrorType gives the Error Name.
+// ErrorType returns the Error Name.
 func (e *namedError) ErrorType() string { return e.name }
 
-// Unwrap gives what it was made of.
+// Unwrap returns what it was made of.
 func (e *namedError) Unwrap() error { return e.err }
 
 // SendTaskSuccess ends the task that a token is for with an output, which is
@@ -78,8 +78,8 @@ func (s *Server) SendTaskFailure(ctx context.Context, token, name, cause string)
 	return s.engine.SendTask(ctx, token, interpreter.Message{Kind: interpreter.TaskFailed, Failure: history.ErrorOutput{Error: &name, Cause: &cause}})
 }
 
-// SendTaskHeartbeat gives a sign of life of the task that a token is for: its
-// HeartbeatSeconds begin anew. Errors are those of SendTaskSuccess.
+// SendTaskHeartbeat sends a heartbeat of the task that a token is for: its
+// HeartbeatSeconds begin again. Errors are those of SendTaskSuccess.
 func (s *Server) SendTaskHeartbeat(ctx context.Context, token string) error {
 	return s.engine.SendTask(ctx, token, interpreter.Message{Kind: interpreter.TaskHeartbeat})
 }

@@ -269,6 +269,7 @@ func readWait(o *object, b Common) State {
 
 // readFail reads a Fail state.
 func readFail(o *object, b Common) State {
+	o.flow(&b) // of which a Fail state has the language only
 	st := &Fail{Common: b}
 	st.Error, st.Cause = o.text("Error", b.Language), o.text("Cause", b.Language)
 	return st

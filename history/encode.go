@@ -19,6 +19,24 @@ import (
 // A string or payload is a uvarint: 0 and then length and bytes where it stands
 // for the first time in the chunk, else the number of the earlier one. So a
 // payload that passes through ten states is stored once.
+//
+// A chunk is what one commit adds to a history, so it must be read without the chunks
+// before it: it begins with its own first id, its first time counts from 0, and its
+// references lead nowhere but into itself. Payloads are compared by their document's
+// identity, not by their bytes: the interpreter hands the same document on where a
+// payload passes through, and comparing 256 KiB at each event would cost more than it
+// saves. Strings are compared, but only with the last few.
+//
+// A reader of a later version must read every chunk that was ever written:
+//
+//   - event types and bits of the mask have fixed numbers; new ones go to the end, and
+//     the order in which fields follow is that of their bits;
+//   - a field that is zero has no bit and takes no room, so a new field costs nothing
+//     in events that do not have it;
+//   - another layout needs another version byte.
+//
+// Decode trusts nothing: lengths, references, types and numbers are checked before
+// anything is made of them, since a disk may have damaged what it holds.
 const version = 1
 
 // The bits of an event's field mask, in the order of the fields.
@@ -74,12 +92,15 @@ func Encode(dst []byte, events []Event) []byte {
 	return e.dst
 }
 
+// encoder appends one chunk. strings and docs are those that the chunk has so far;
+// references are their numbers, from 1.
 type encoder struct {
 	dst     []byte
 	strings []string
 	docs    []*value.Doc
 }
 
+// uint and int append numbers as varints: most are one byte.
 func (e *encoder) uint(n uint64) { e.dst = binary.AppendUvarint(e.dst, n) }
 func (e *encoder) int(n int64)   { e.dst = binary.AppendVarint(e.dst, n) }
 
@@ -114,6 +135,7 @@ func (e *encoder) doc(d *value.Doc) {
 	e.dst = append(e.dst, d.Raw()...)
 }
 
+// event writes an event that follows one at the given time.
 func (e *encoder) event(ev *Event, millis int64) {
 	e.dst = append(e.dst, byte(ev.Type))
 	if ev.Previous == 0 {
@@ -131,6 +153,7 @@ func (e *encoder) event(ev *Event, millis int64) {
 	}
 }
 
+// mask says which fields the event has: those that are not zero.
 func (ev *Event) mask() uint64 {
 	var mask uint64
 	set := func(bit uint64, on bool) {
@@ -168,6 +191,7 @@ func (ev *Event) mask() uint64 {
 	return mask
 }
 
+// field writes one field; the decoder reads it by the same switch.
 func (e *encoder) field(ev *Event, bit uint64) {
 	switch bit {
 	case hasName:

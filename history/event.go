@@ -6,6 +6,11 @@
 // event, when a retry is due) stands in private fields of the public events, so
 // that ids equal AWS's. The API leaves the private fields out.
 //
+// Three forms of an event lead to each other: the Go value ([Event]), the stored form
+// ([Encode], [Decode]), and the wire form of the API ([Event.AppendJSON], and whole, with
+// the private fields, [Event.AppendWhole] and [Reader]). Payloads are documents
+// ([value.Doc]) in all of them: their bytes are copied, not decoded.
+//
 // The package knows neither states nor stores. Stability: promised after 1.0.
 package history
 
@@ -19,7 +24,7 @@ import (
 // Type is the type of an event.
 type Type uint8
 
-// String gives the type's name in the API model.
+// String returns the type's name in the API model.
 func (t Type) String() string {
 	if int(t) < len(vocabulary) && t > 0 {
 		return vocabulary[t].name
@@ -27,7 +32,7 @@ func (t Type) String() string {
 	return fmt.Sprintf("Type(%d)", uint8(t))
 }
 
-// Types gives all event types.
+// Types returns all event types.
 func Types() []Type {
 	all := make([]Type, 0, len(vocabulary)-1)
 	for t := range vocabulary[1:] {
@@ -119,20 +124,20 @@ type Private struct {
 	Items *value.Doc
 	// Limit is how many iterations of a Map may run at once, 0 for no limit.
 	Limit int64
-	// Fork is set where an execution goes on from the events of another one,
+	// Fork is set where an execution continues from the events of another one,
 	// which are the first of its own history.
 	Fork *Fork
 	// Token is the client token of a redrive.
 	Token string
 }
 
-// Fork tells where an execution comes from.
+// Fork says where an execution comes from.
 type Fork struct {
 	ExecutionArn string
 	Event        int64 // the last event that both have
 }
 
-// Retry tells that a state failed and will be tried again.
+// Retry says that a state failed and will be tried again.
 type Retry struct {
 	Branch   int64 // the branch whose state is tried again
 	Retrier  int64 // the number of the retrier that decided it, from 0

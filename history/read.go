@@ -9,7 +9,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// Reader reads events in their wire form: as GetExecutionHistory gives them, as
+// Reader reads events in their wire form: as GetExecutionHistory returns them, as
 // the AWS CLI prints them (with times as text), and as [Event.AppendWhole]
 // writes them. Payloads with the same text become one document. The zero value
 // is ready; it may not be used from two goroutines at once.
@@ -120,12 +120,13 @@ const (
 	withVersion
 	withAlias
 	withRedrives
-	// What the API tells of payloads.
+	// inputDetails and its like: whether a payload was truncated.
 	aboutInput
 	aboutOutput
 	aboutAssigned
 )
 
+// Members that come together.
 const (
 	aFailure  = withError | withCause
 	anInput   = withInput | aboutInput
@@ -134,7 +135,7 @@ const (
 	itsClocks = withTimeout | withHeartbeat
 )
 
-// anatomy tells which members details of a shape must have, and which they may.
+// anatomy holds which members details of a shape must have, and which they may.
 var anatomy = [...]struct{ must, may members }{
 	noShape:                {},
 	failureShape:           {0, aFailure},
@@ -157,7 +158,7 @@ var anatomy = [...]struct{ must, may members }{
 	evaluationShape:        {withState, aFailure | withLocation},
 }
 
-// fits tells what details lack, or have that is not theirs.
+// fits reports what details lack, or have that is not theirs.
 func (k *kind) fits(details string, found members) error {
 	a := anatomy[k.shape]
 	switch {
@@ -204,6 +205,7 @@ func (r *Reader) inside(read func(name string) (known bool, err error)) (bool, e
 	return true, r.object(read)
 }
 
+// wrongKind is the error of a member of another JSON type.
 func wrongKind(is, must value.Kind) error { return fmt.Errorf("its type is %v, not %v", is, must) }
 
 // of reads a member of a kind.
@@ -215,17 +217,20 @@ func (r *Reader) of(kind value.Kind) (value.Value, error) {
 	return v, err
 }
 
+// str reads a string.
 func (r *Reader) str(to *string) (bool, error) {
 	v, err := r.of(value.String)
 	*to = v.Str()
 	return true, err
 }
 
+// ptr reads a string that may be absent.
 func (r *Reader) ptr(to **string) (bool, error) {
 	*to = new(string)
 	return r.str(*to)
 }
 
+// whole reads a number without decimals that is not negative.
 func (r *Reader) whole(to *int64) (bool, error) {
 	v, err := r.of(value.Number)
 	if err != nil {

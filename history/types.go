@@ -67,7 +67,28 @@ const (
 	EvaluationFailed
 )
 
-// kind tells of a type its name on the wire, the member that holds its details,
+// # The families of events
+//
+// What ends in StateEntered and StateExited frames a state. Between the two stand the events
+// of its work, if its type has work:
+//
+//	Task      …Scheduled, …Started, (TaskSubmitted,) …Succeeded or …Failed or …TimedOut;
+//	          LambdaFunction… for a function named by its ARN, Activity… for an activity,
+//	          Task… for every service integration, lambda:invoke among them
+//	Parallel  ParallelStateStarted, the branches, ParallelStateSucceeded or …Failed
+//	Map       MapStateStarted, MapIterationStarted and …Succeeded or …Failed for each
+//	          iteration, MapStateSucceeded or …Failed; MapRun… for a Distributed Map
+//
+// Pass, Choice, Wait and Succeed have none, and a Fail state is entered only. …Aborted
+// says that a state or an iteration ended because what is around it did. …ScheduleFailed,
+// …StartFailed and TaskSubmitFailed are in the model; Steppe records
+// ActivityScheduleFailed of them (an activity that does not exist), and reads all.
+//
+// The vocabulary below is all that the package knows about types. Several types have details of the
+// same shape, so that writer and reader need one case for each shape, and not
+// one for each of the 62 types.
+
+// kind holds of a type its name on the wire, the member that holds its details,
 // and what those details hold.
 type kind struct {
 	name, member string

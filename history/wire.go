@@ -6,7 +6,22 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// shape tells which fields the details of an event have.
+// # The wire form
+//
+// An event on the wire is the API's HistoryEvent: head (timestamp, type, id,
+// previousEventId) and one member that is named after the type and holds its details. Which details
+// these are depends on the shape of the type; the table anatomy says which members a shape must and
+// may have, and the reader refuses an event with others, so that no import loses
+// anything without a word.
+//
+// A payload is a string that holds JSON, with a sibling that says whether it was truncated
+// (inputDetails, outputDetails; it never is here). TaskScheduled has its parameters without
+// one, as in the model.
+//
+// AppendWhole adds a member "private" with what AWS does not show. Exports need it, since
+// a history without it cannot be replayed while it runs.
+
+// shape says which fields the details of an event have.
 type shape uint8
 
 const (
@@ -53,6 +68,7 @@ func (ev *Event) AppendWhole(dst []byte) []byte {
 	return append(w.dst, '}')
 }
 
+// event writes the members that all events have, and the details.
 func (w *writer) event(ev *Event) {
 	w.dst = append(w.dst, `"timestamp":`...)
 	w.dst = AppendSeconds(w.dst, ev.Millis)
@@ -78,12 +94,14 @@ func AppendSeconds(dst []byte, millis int64) []byte {
 	return append(dst, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
 }
 
+// writer appends JSON. first says that the next member is the first of its object.
 type writer struct {
 	dst   []byte
 	data  bool
 	first bool
 }
 
+// details writes the members of a shape, in the order in which AWS has them.
 func (w *writer) details(e *Event, s shape) {
 	switch s {
 	case noShape:

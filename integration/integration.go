@@ -2,7 +2,7 @@
 // registry that finds one by what a Task state's Resource names.
 //
 // An integration is the only place where the world outside is touched. It is
-// handed a [Task] that was durably scheduled before, performs it, and gives the
+// handed a [Task] that was durably scheduled before, performs it, and returns the
 // result or an Error Name with a cause. It may be handed the same task twice
 // after a crash, with the same Idempotency key both times, which it passes on
 // wherever its target has a place for one.
@@ -129,7 +129,7 @@ func Unsupported(resource asl.Resource) error {
 // of one function, of which only so many run at once.
 type Laned interface {
 	Integration
-	// Lane gives the name of what a task shares with others, and how many of these
+	// Lane returns the name of what a task shares with others, and how many of these
 	// may be performed at once, whatever account and region they are of; with 0 for
 	// no limit of their own it is shared within an account and region only. Those
 	// beyond wait, and do not keep tasks of other lanes waiting.
@@ -156,10 +156,10 @@ func TooLarge(name string) error {
 
 type failureError struct{ Failure }
 
-// Error gives Error Name and cause.
+// Error returns Error Name and cause.
 func (f *failureError) Error() string { return f.Failure.Error + ": " + f.Cause }
 
-// AbsentError is the error of a task whose target is not there any more: it was,
+// AbsentError is the error of a task whose target does not exist any more: it was,
 // when this or another server performed a task by it. The task is not failed, but
 // held until the target is there again ([engine.Engine.Retry]) or its own time is
 // over, as a worker that comes back would do it.
@@ -179,7 +179,7 @@ func IsFailure(err error) bool {
 	return failed
 }
 
-// FailureOf gives the Error Output that an error of Perform stands for.
+// FailureOf returns the Error Output that an error of Perform stands for.
 func FailureOf(err error) Failure {
 	if f, ok := errors.AsType[*failureError](err); ok {
 		return f.Failure

@@ -8,6 +8,35 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # What events do
+//
+// apply is the fold of a history: the execution after an event is a function of the
+// execution before it and of the event. Steps call it for each event that they record,
+// and a replay for each event that was stored, so the two cannot differ.
+//
+// Three rules keep it that way.
+//
+// It evaluates nothing. Outputs, inputs, variables, the items of a Map, the time at which
+// a wait ends: all are fields of events, some of them private ([history.Private]),
+// because the definition, the limits and the clock may be other ones when the history
+// is replayed. The definition is asked for its shape only: which state has that name,
+// which states the branches of a Parallel state have, what follows a state that names
+// its Next.
+//
+// It cannot fail. What a recorded event must look like is checked by replay before it
+// gets here, since a stored history may be damaged or come from another service. A
+// check that apply would need for its own events is a bug of the step.
+//
+// It does not look ahead. An event may say only what has happened: that an iteration
+// has failed comes after the failure of its state, and the branches inside of a state
+// that failed are gone with the event that says so, or with the retry that follows
+// (applyRetry), not earlier. So the history is whole after each turn, and a process
+// that stops there leaves nothing undecided.
+//
+// Most events belong to the branch whose number they carry and change that one; those
+// of a Parallel or Map state also open, end and drop the branches inside. The events
+// that abort states change nothing: what they report was done by the event that failed.
+
 // replay applies an event that was recorded earlier, after checking that it
 // can follow.
 func (x *Execution) replay(ev *history.Event) error {
@@ -184,7 +213,7 @@ func (t *task) clock(now int64) {
 	}
 }
 
-// handOver tells that somebody has the task who can give signs of life: a worker
+// handOver records that the task is with one who can send heartbeats: a worker
 // of an activity, a job, or whoever was sent the task token. HeartbeatSeconds count
 // from here: "the heartbeat timeout doesn't start counting until after the Lambda
 // function has completed executing and returned a result" (developer guide, "Invoke

@@ -8,7 +8,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// scopeOf gives what an expression of the state that b is in may see. It is
+// scopeOf returns what an expression of the state that b is in may see. It is
 // good until the next call.
 func (s *step) scopeOf(b *branch) *query.Scope {
 	s.at = b
@@ -79,7 +79,7 @@ func (s *step) stateContext(b *branch) value.Value {
 	return state.Value()
 }
 
-// mapItem gives the Map.Item of the innermost iteration around a branch, or of
+// mapItem returns the Map.Item of the innermost iteration around a branch, or of
 // the one that an ItemSelector is about to start.
 func (s *step) mapItem(b *branch) (value.Value, bool) {
 	if s.item != nil {

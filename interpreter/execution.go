@@ -62,7 +62,7 @@ func newExecution(m *asl.StateMachine, info Info) *Execution {
 	return &Execution{machine: m, info: info}
 }
 
-// Status tells whether and how the execution has ended.
+// Status reports whether and how the execution has ended.
 func (x *Execution) Status() Status { return x.status }
 
 // Last is the id of the last event.
@@ -77,11 +77,11 @@ func (x *Execution) Output() *value.Doc { return x.output }
 // Failure is the Error Output of one that did not.
 func (x *Execution) Failure() history.ErrorOutput { return x.failure }
 
-// Redrives tells how often the execution was redriven, and when last, in
+// Redrives reports how often the execution was redriven, and when last, in
 // milliseconds since 1970.
 func (x *Execution) Redrives() (count, last int64) { return x.redrives, x.redriven }
 
-// Info gives what the execution was started with.
+// Info returns what the execution was started with.
 func (x *Execution) Info() Info { return x.info }
 
 // Wake is the earliest time, in milliseconds since 1970, at which a Wake
@@ -96,7 +96,7 @@ func (x *Execution) Wake() int64 {
 	return wake
 }
 
-// Alive tells that the task that an event scheduled gave a sign of life at a
+// Alive records that the task that an event scheduled gave a sign of life at a
 // time, in milliseconds since 1970; cause 0 stands for all tasks. No event
 // records that, so it is told again after each replay.
 func (x *Execution) Alive(cause, at int64) {
@@ -126,19 +126,19 @@ func (x *Execution) States() []string {
 	return names
 }
 
-// Ready tells that branches can go on: the execution wants a Continue.
+// Ready reports that branches can continue: the execution wants a Continue.
 func (x *Execution) Ready() bool { return len(x.ready) > 0 }
 
-// Whole tells that the last event ended a step, as it does in every history
-// that was committed: each branch waits for something, or can go on.
+// Whole reports that the last event ended a step, as it does in every history
+// that was committed: each branch waits for something, or can continue.
 func (x *Execution) Whole() bool {
 	return !slices.ContainsFunc(x.live, func(b *branch) bool {
 		return b.phase == inside || b.phase == ended || b.phase == joining && b.join.done == int64(len(b.join.outputs))
 	})
 }
 
-// Tokens tells how many tasks are under way that end by a task token that
-// somebody else has.
+// Tokens reports how many tasks are under way that end by a task token that
+// another one has.
 func (x *Execution) Tokens() (n int) {
 	for _, b := range x.live {
 		if t := b.task; t != nil && (t.resource.Pattern == asl.WaitForTaskToken || t.resource.Kind == asl.ActivityResource && t.started) {
@@ -148,7 +148,7 @@ func (x *Execution) Tokens() (n int) {
 	return n
 }
 
-// Activities tells how many tasks of activities wait for a worker, or are worked
+// Activities reports how many tasks of activities wait for a worker, or are worked
 // on.
 func (x *Execution) Activities() (n int) {
 	for _, b := range x.live {
@@ -180,7 +180,7 @@ func (x *Execution) Owes() bool {
 	return slices.ContainsFunc(x.live, func(b *branch) bool { return b.task != nil && (!b.task.started || job(b.task.resource)) })
 }
 
-// phase tells what a branch waits for.
+// phase says what a branch waits for.
 type phase uint8
 
 const (
@@ -220,7 +220,7 @@ func (p phase) String() string {
 //     only if it is a job.
 //  6. It has a join while it spawns or joins, in a Parallel or Map state; spawning is
 //     that of a Map that may start an iteration now, joining the other.
-//  7. It has a time at which it goes on while it waits in a Wait state or for a retry.
+//  7. It has a time at which it continues while it waits in a Wait state or for a retry.
 type branch struct {
 	number int64
 	parent *branch
@@ -319,7 +319,7 @@ func (b *branch) wake() int64 {
 	return 0
 }
 
-// Lookup gives the value of a variable that the branch can see: its own or one
+// Lookup returns the value of a variable that the branch can see: its own or one
 // of an outer scope.
 func (b *branch) Lookup(name string) (value.Value, bool) {
 	for scope := b; scope != nil; scope = scope.parent {

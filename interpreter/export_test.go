@@ -5,6 +5,3 @@ func Paced(env Env, units int64) Env {
 	env.paceWork = units
 	return env
 }
-
-// Valid reports the first guarantee that a branch of the execution breaks.
-func Valid(x *Execution) error { return x.valid() }

@@ -72,7 +72,7 @@ func (s *step) evaluation(b *branch, err error) failure {
 	if q == nil {
 		return f
 	}
-	if b.state.Base().Language == query.JSONata {
+	if b.state.Base().Flow.RecordsFailures() {
 		link := b.before
 		if q.Entered {
 			link = b.entered
@@ -179,7 +179,7 @@ func (f failure) matches(names []string) bool {
 	return false
 }
 
-// retrier gives the number of the Retrier that has the state tried again, and
+// retrier returns the number of the Retrier that has the state tried again, and
 // the pause before that in milliseconds.
 func (s *step) retrier(b *branch, retriers []asl.Retrier, f failure) (int, int64, bool) {
 	// The fact of a retry rides on an event of this step. A second failure

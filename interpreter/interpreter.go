@@ -64,7 +64,7 @@ type Limits struct {
 	// Events bounds a history, the last event included.
 	Events int64
 	// RunAhead is the number of events after which a step stops although
-	// branches could go on; Outcome.More is set then. 0 counts as 1000.
+	// branches could continue; Outcome.More is set then. 0 counts as 1000.
 	RunAhead int
 	// RunAheadBytes is how many bytes of payloads the events of a step may hold
 	// before the step stops, as at RunAhead. 0 counts as 1 MiB.
@@ -114,7 +114,7 @@ type Info struct {
 	Seed uint64
 }
 
-// MessageKind tells what happened in the outside world.
+// MessageKind says what happened in the outside world.
 type MessageKind uint8
 
 // The kinds of messages.
@@ -136,9 +136,9 @@ const (
 	TaskHeartbeat
 	// TaskUnscheduled: the activity is not there; Failure.Cause tells of that.
 	TaskUnscheduled
-	// Stop: somebody ends the execution.
+	// Stop: a caller ends the execution.
 	Stop
-	// Redrive: an execution that ended without success is to go on from
+	// Redrive: an execution that ended without success is to continue from
 	// there. Token is the caller's client token.
 	Redrive
 )
@@ -169,23 +169,23 @@ type Outcome struct {
 	// event and is not returned again: whoever must not lose it keeps it together
 	// with Events, in the same commit.
 	Effects []Effect
-	// More tells that branches could go on: AFTER Events are durable, send Continue.
+	// More reports that branches could continue: AFTER Events are durable, send Continue.
 	// It is not told of an interrupted step.
 	More bool
-	// Stale tells that no branch awaited the message; there are no events.
+	// Stale reports that no branch awaited the message; there are no events.
 	Stale bool
 	// Interrupted is the error by which Env.Pace interrupted the step. Events
 	// and Effects are those of whole turns that were done before: each a state that
 	// was worked off, a branch that was due, or the message. They may be
-	// committed: the history is [Execution.Whole], and goes on as that of the step that
+	// committed: the history is [Execution.Whole], and continues as that of the step that
 	// was not interrupted. The execution is of no use any more: [Replay] of its
-	// events gives it as it is. The message has not come to pass if there are no
-	// events, and has if there are: a Continue goes on, or a Wake where a Wake was
+	// events returns it as it is. The message has not come to pass if there are no
+	// events, and has if there are: a Continue continues, or a Wake where a Wake was
 	// interrupted. A Fork has not come to pass if there are no events.
 	Interrupted error
 }
 
-// EffectKind tells what to bring about. All kinds are performed at least once,
+// EffectKind says what to bring about. All kinds are performed at least once,
 // never before the commit of the events that they come with.
 type EffectKind uint8
 
@@ -200,9 +200,9 @@ const (
 	// pending AFTER TaskSubmitted is recorded and BEFORE TaskSucceeded or TaskFailed is.
 	// The job may be asked about as often as one likes.
 	Await
-	// Cancel: nobody waits for the task any more. Work that is still being done may
-	// go on, if it cannot be ended; a job (.sync) MUST be stopped, at least
-	// once, AFTER the commit, for nobody else will: it is not pending, so
+	// Cancel: the execution does not wait for the task any more. Work that is still being done may
+	// continue, if it cannot be ended; a job (.sync) MUST be stopped, at least
+	// once, AFTER the commit, since nothing else will: it is not pending, so
 	// whoever commits the events keeps it with them until the job is stopped. The job may have
 	// ended, or may never have been submitted.
 	Cancel
@@ -234,7 +234,7 @@ type Effect struct {
 	// StateName names the Task state. Retry counts the attempts before this one.
 	StateName string
 	Retry     int64
-	// Again tells that the effect was returned before, by [Execution.Pending] or
+	// Again reports that the effect was returned before, by [Execution.Pending] or
 	// with the commit that asked for it.
 	Again bool
 }

@@ -3,14 +3,14 @@ package interpreter_test
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 
 	"github.com/steppehq/steppe/interpreter"
+	"github.com/steppehq/steppe/interpreter/interpretertest"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -35,26 +35,30 @@ func (i *interruption) pace(_, _ int64) error {
 // interrupted step has recorded is replayed and must be whole; when the execution
 // has gone on from there, its history must be the one that nobody interrupted.
 func TestInterrupted(t *testing.T) {
-	files, err := filepath.Glob("testdata/*/*.txtar")
+	files, err := interpretertest.Files("testdata")
 	if err != nil || len(files) < 15 {
 		t.Fatalf("%d scripts, %v", len(files), err)
 	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(strings.TrimPrefix(filepath.ToSlash(file), "testdata/"), ".txtar"), func(t *testing.T) {
-			archive, err := txtar.ParseFile(file)
+		t.Run(interpretertest.Name("testdata", file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			script, err := interpretertest.Parse(text)
 			if err != nil {
 				t.Fatal(err)
 			}
 			// Where a step ends by its length an interruption moves the ends of all
 			// that follow; what comes of the script is the same but for those.
-			if strings.Contains(getFile(archive, "limits"), "runahead") {
+			if script.Limits().RunAhead != interpreter.AWSLimits.RunAhead {
 				t.Skip("the script is about where steps end")
 			}
 			never := &interruption{}
-			want := playInterrupted(t, archive, never)
+			want := playInterrupted(t, script, never)
 			for n := 1; n <= never.calls; n++ {
 				at := &interruption{at: n}
-				got := playInterrupted(t, archive, at)
+				got := playInterrupted(t, script, at)
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Fatalf("interrupted at call %d of %d (-want +got)\n%s", n, never.calls, diff)
 				}
@@ -66,41 +70,24 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// playInterrupted plays a script and gives its history and effects.
-func playInterrupted(t *testing.T, a *txtar.Archive, i *interruption) string {
+// playInterrupted plays a script and returns its history and effects.
+func playInterrupted(t *testing.T, script *interpretertest.Script, i *interruption) string {
 	t.Helper()
-	s := newScript(t, a)
-	s.interruption = i
-	s.play(a)
-	var out strings.Builder
-	for n := range s.events {
-		ev := s.events[n]
-		fmt.Fprintf(&out, "%s\n", ev.AppendWhole(nil))
+	played, err := script.Play(interpretertest.Options{Env: func(env interpreter.Env) interpreter.Env {
+		env.Pace = i.pace
+		return interpreter.Paced(env, 1)
+	}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, e := range s.effects {
+	var out strings.Builder
+	for n := range played.Events {
+		fmt.Fprintf(&out, "%s\n", played.Events[n].AppendWhole(nil))
+	}
+	for _, e := range played.Effects {
 		fmt.Fprintf(&out, "%v %d %s %v %s\n", e.Kind, e.Cause, e.Resource.ARN, e.Input, e.Token)
 	}
-	return out.String() + s.x.String()
-}
-
-// again replays what there is, which must be whole, in the place of an execution
-// whose step was interrupted.
-func (s *script) again(out interpreter.Outcome) {
-	s.t.Helper()
-	if !errors.Is(out.Interrupted, errInterrupted) || out.More || out.Stale {
-		s.t.Fatalf("interrupted by %v, more %v, stale %v", out.Interrupted, out.More, out.Stale)
-	}
-	if len(s.events) == 0 {
-		s.t.Fatal("a start has come to nothing")
-	}
-	x, err := interpreter.Replay(s.m, s.info, s.events)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if !x.Whole() {
-		s.t.Fatalf("after an interruption the history ends in the middle, with event %d:\n%v", x.Last(), x)
-	}
-	s.x = x
+	return out.String() + played.Execution.String()
 }
 
 // TestPace: Pace is told how much a step works and holds, as often as promised,
@@ -131,7 +118,7 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// TestRunAheadBytes: a step ends when what it records is long enough, and goes on
+// TestRunAheadBytes: a step ends when what it records is long enough, and continues
 // where it was.
 func TestRunAheadBytes(t *testing.T) {
 	m := machine(t, `{"StartAt":"A","QueryLanguage":"JSONata","States":{

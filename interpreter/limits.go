@@ -79,7 +79,7 @@ func variableLimit(name string) failure {
 		"The state/task '"+name+"' assigned variables with a size exceeding the maximum number of bytes service limit.")
 }
 
-// recount finds out anew what the execution holds, after a redrive.
+// recount finds out again what the execution holds, after a redrive.
 func (x *Execution) recount() {
 	x.variables, x.outputs = 0, 0
 	for _, b := range x.live {

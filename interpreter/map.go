@@ -13,7 +13,7 @@ func (s *step) startMap(b *branch, st *asl.Map) {
 		s.fail(b, s.raised(b, "States.Runtime", "The Map mode DISTRIBUTED is not implemented yet."))
 		return
 	}
-	items, err := s.items(b, st)
+	items, err := st.Flow.ItemsOf(s.scopeOf(b), st.ItemsPath, st.Items)
 	if err != nil {
 		s.fail(b, s.evaluation(b, err))
 		return
@@ -35,45 +35,6 @@ func (s *step) startMap(b *branch, st *asl.Map) {
 	if items.Len() == 0 {
 		s.joinMap(b, st)
 	}
-}
-
-func (s *step) items(b *branch, st *asl.Map) (value.Value, error) {
-	scope := s.scopeOf(b)
-	effective, _, err := st.Flow.Arguments(scope)
-	if err != nil {
-		return value.Value{}, err
-	}
-	items := effective
-	if st.Language == query.JSONata {
-		return expressedItems(st, scope)
-	}
-	if st.ItemsPath != nil {
-		scope.Input = effective
-		if items, err = st.ItemsPath.Eval(scope); err != nil {
-			return value.Value{}, st.ItemsPath.Invalid(err)
-		}
-	}
-	if items.Kind() != value.Array {
-		path := "$"
-		if st.ItemsPath != nil {
-			path = st.ItemsPath.String()
-		}
-		return value.Value{}, runtimeError("Reference path \"" + path + "\" must point to array.")
-	}
-	return items, nil
-}
-
-// expressedItems are the items of a Map state in JSONata.
-func expressedItems(st *asl.Map, scope *query.Scope) (value.Value, error) {
-	if st.Items != nil {
-		return st.Items.EvalAs(scope, value.Array)
-	}
-	if scope.Input.Kind() != value.Array {
-		return value.Value{}, &query.Error{
-			Name: "States.QueryEvaluationError", Cause: "Map state input must be an array but was: " + scope.Input.Shown(maxCause),
-		}
-	}
-	return scope.Input, nil
 }
 
 // longestNumber is how many characters a number has that is written as text.

@@ -11,7 +11,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// redriven asks for an execution to go on from where it failed, or from where
+// redriven asks for an execution to continue from where it failed, or from where
 // another one was at some event.
 type redriven struct {
 	count int64
@@ -20,7 +20,7 @@ type redriven struct {
 	token string
 }
 
-// redrive has an execution that failed, timed out or was aborted go on: every
+// redrive has an execution that failed, timed out or was aborted continue: every
 // branch that had not come to its end does the work of its state again, with
 // the same input, fresh Retriers and a fresh clock (RedriveExecution).
 func (s *step) redrive(token string) {
@@ -83,7 +83,7 @@ func Fork(m *asl.StateMachine, info Info, events []history.Event, from history.F
 }
 
 // fallen is the inside of a Parallel or Map state that failed, kept for a
-// redrive, which goes on with what had not come to its end.
+// redrive, which continues with what had not come to its end.
 type fallen struct {
 	join   *join
 	inside []*branch
@@ -140,7 +140,7 @@ func (x *Execution) applyRedrive(ev *history.Event) {
 	}
 }
 
-// takeUp has a branch go on after a redrive.
+// takeUp has a branch continue after a redrive.
 func (x *Execution) takeUp(b *branch, ev *history.Event) {
 	b.prev, b.attempts, b.retries, b.task = ev.ID, nil, 0, nil
 	if b.phase == ended || b.phase == ending || b.join != nil && b.join.done == int64(len(b.join.outputs)) {
@@ -180,7 +180,7 @@ func (x *Execution) takeUp(b *branch, ev *history.Event) {
 }
 
 // finishEnding ends a branch, or joins a state, that had come to its end when
-// the event was recorded from which an execution goes on.
+// the event was recorded from which an execution continues.
 func (s *step) finishEnding(b *branch) {
 	if b.phase != ending {
 		return

@@ -8,6 +8,57 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// # How a step works
+//
+// A step is the work on one message. It decides what happens, and records that as
+// events; it changes nothing itself. Each event is handed to [Execution.apply] as soon as
+// it is recorded, and the step reads the outcome from the execution:
+//
+//	Step ─▶ taskMessage, wake, end, redrive     what the message brings about
+//	  └──▶ run ─▶ turn ─▶ turn ─▶ …             what follows from that
+//	                │
+//	                ├─ decides: evaluates paths and expressions, looks at limits
+//	                └─ emit(event) ─▶ apply     the only place where the execution changes
+//
+// A replay calls apply with the events that were recorded, and decides nothing. This
+// is why a replayed execution is the live one: whatever a decision rests on must be an
+// event's field or follow from events, and nothing that a step only decided can be left
+// behind.
+//
+// # Branches, phases and turns
+//
+// An execution is a set of branches: the top level, each branch of a Parallel state,
+// each iteration of a Map state. A branch is in one phase. In five of them it is ready,
+// which means that it can move without news:
+//
+//	          ┌────────────────────────── next state ───────────────────────────┐
+//	          ▼                                                                  │
+//	      arriving ──enter──▶ inside ─┬─ Pass, Choice, Succeed ─────────────────▶ exit ──▶ ended
+//	                                  ├─ Wait ──────▶ waiting ──── due ─────────▶  ▲
+//	                                  ├─ Task ──────▶ starting ──▶ tasking ─ news ▶│
+//	                                  ├─ Map ───────▶ spawning ⇄ joining ─ joined ▶│
+//	                                  ├─ Parallel ──────────────▶ joining ─ joined ▶│
+//	                                  └─ failed ────▶ retrying ── due ─▶ inside (perform again)
+//
+//	ready: arriving, spawning, starting, and after a redrive redoing and ending
+//
+// run moves one ready branch after another, each by a turn: a turn enters a state and
+// works until the state is left or waits, starts one iteration, or records that one task
+// has started. The branch whose last event is the oldest has its turn first. That is
+// the order in which AWS interleaves branches (recorded conversations with Parallel and
+// Map states), and it makes a step a function of its arguments alone.
+//
+// # Where a step ends
+//
+// When no branch is ready; when there are so many events that a commit of more would
+// keep others waiting (Limits.RunAhead, and the caller sends Continue); or when
+// Env.Pace interrupts it. A turn is never half recorded: an interruption panics with a
+// [meter.Stop], guarded catches it, and interrupt takes back the events since begin.
+// The execution has applied them already, so the caller drops it and replays.
+//
+// The end of a history that is full is a panic as well (overflow): recording one event
+// is what every part of a step does, and only the last one must still fit.
+
 const (
 	defaultRunAhead      = 1000
 	defaultRunAheadBytes = 1 << 20
@@ -246,7 +297,7 @@ func (s *step) cancel(t *task) {
 	s.out.Effects = append(s.out.Effects, cancel)
 }
 
-// enteredType gives the event type that says that a state was entered.
+// enteredType returns the event type that says that a state was entered.
 func enteredType(st asl.State) history.Type {
 	switch st.(type) {
 	case *asl.Pass:
@@ -269,7 +320,7 @@ func enteredType(st asl.State) history.Type {
 	panic("interpreter: unknown state type")
 }
 
-// exitedType gives the event type that says that a state was left. A Fail
+// exitedType returns the event type that says that a state was left. A Fail
 // state is not.
 func exitedType(st asl.State) history.Type {
 	switch st.(type) {
@@ -364,7 +415,7 @@ func (s *step) refused(b *branch, output *value.Doc) string {
 	return ""
 }
 
-// exit leaves a state. When that ends the branch, what is around it goes on.
+// exit leaves a state. When that ends the branch, what is around it continues.
 func (s *step) exit(b *branch, output *value.Doc, assigned []history.Variable, next string) {
 	s.emit(b, &history.Event{
 		Type: exitedType(b.state), Name: b.state.Base().Name, Output: output, Assigned: assigned,
@@ -375,7 +426,7 @@ func (s *step) exit(b *branch, output *value.Doc, assigned []history.Variable, n
 	}
 }
 
-// ended goes on after a branch reached the end of its group of states.
+// ended continues after a branch reached the end of its group of states.
 func (s *step) ended(b *branch) {
 	parent := b.parent
 	if parent == nil {
@@ -396,7 +447,7 @@ func (s *step) ended(b *branch) {
 	}
 }
 
-// document gives the document of a value; when the value is the state's input,
+// document returns the document of a value; when the value is the state's input,
 // the same one, so that a payload that passes through is stored once.
 func (s *step) document(b *branch, v value.Value) *value.Doc {
 	if v == b.input.Value() {
@@ -434,7 +485,7 @@ func (s *step) timeOutExecution() {
 	s.end(&history.Event{Type: history.ExecutionTimedOut, Failure: history.ErrorOutput{Error: new("States.Timeout")}})
 }
 
-// nextDue gives the branch that was due first, if one was by the given time.
+// nextDue returns the branch that was due first, if one was by the given time.
 func (s *step) nextDue(by int64) *branch {
 	var first *branch
 	for _, b := range s.x.live {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/history"
-	"github.com/steppehq/steppe/query"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -88,14 +87,10 @@ func (s *step) arguments(b *branch, st *asl.Task, resource asl.Resource, ev *his
 // refusal is the error of a task whose service integration does not take its
 // parameters.
 func refusal(st *asl.Task, args value.Value, refused []string) error {
-	field := "Parameters"
-	if st.Language == query.JSONata {
-		field = "Arguments"
-	}
-	return errors.New("The " + field + " '" + args.Shown(maxCause/2) + "' could not be used to start the Task: [" + strings.Join(refused, ", ") + "]")
+	return errors.New("The " + st.Flow.ArgumentsField() + " '" + args.Shown(maxCause/2) + "' could not be used to start the Task: [" + strings.Join(refused, ", ") + "]")
 }
 
-// tasked gives the branch that awaits the task that an event scheduled.
+// tasked returns the branch that awaits the task that an event scheduled.
 func (x *Execution) tasked(cause int64) *branch {
 	for _, b := range x.live {
 		if b.task != nil && b.task.scheduled == cause {

@@ -31,7 +31,7 @@ type TrialSpec struct {
 	Variables []history.Variable
 	// Context is the Context Object; undefined for one made of Info.
 	Context value.Value
-	// Iterated tells that the state stands in a Map, so that there is an item.
+	// Iterated reports that the state stands in a Map, so that there is an item.
 	Iterated bool
 	// Retries is how often the Retrier was used that the error matches.
 	Retries int64
@@ -39,7 +39,7 @@ type TrialSpec struct {
 	Failures int64
 	// ReaderData is what an ItemReader finds, as text; nil for nothing known.
 	ReaderData *string
-	// Mocked tells that a mock stands for the task.
+	// Mocked reports that a mock stands for the task.
 	Mocked bool
 	Env    Env
 }
@@ -128,9 +128,9 @@ func (t *Trial) appendSpaced(dst []byte, v value.Value) []byte {
 	return v.Append(dst)
 }
 
-// Begin does what comes before the state's work. It gives the end of a state
+// Begin does what comes before the state's work. It returns the end of a state
 // that has none; else, for a Task state, what is to be performed, and for
-// Parallel and Map nothing: then Succeed or Fail goes on.
+// Parallel and Map nothing: then Succeed or Fail continues.
 func (t *Trial) Begin() (task *Effect, end *TrialResult) {
 	defer func() {
 		if r := t.stopped(recover()); r != nil {
@@ -161,7 +161,7 @@ func (t *Trial) begin() (*Effect, *TrialResult) {
 	case *asl.Task:
 		return t.task(st)
 	case *asl.Parallel:
-		if _, err := t.arguments(&st.Common, false); err != nil {
+		if _, _, err := st.Flow.Arguments(t.scope()); err != nil {
 			return nil, t.failed(err)
 		}
 		return nil, nil
@@ -189,31 +189,13 @@ func (t *Trial) begin() (*Effect, *TrialResult) {
 
 func (t *Trial) scope() *query.Scope { return t.s.scopeOf(t.b) }
 
-// arguments evaluates the first stage, and shows it.
-func (t *Trial) arguments(base *asl.Common, shown bool) (value.Value, error) {
-	effective, args, err := base.Flow.Arguments(t.scope())
-	if base.Language == query.JSONata {
-		if err == nil && shown {
-			t.see("afterArguments", args)
-		}
-		return args, err
-	}
-	if !effective.IsUndefined() && shown {
-		t.see("afterInputPath", effective)
-	}
-	if err == nil && shown {
-		t.see("afterParameters", args)
-	}
-	return args, err
-}
-
 func (t *Trial) task(st *asl.Task) (*Effect, *TrialResult) {
 	resource, _ := asl.ParseResource(st.Resource)
 	if resource.Pattern == asl.WaitForTaskToken {
 		t.s.token = 1
 		defer func() { t.s.token = 0 }()
 	}
-	args, err := t.arguments(&st.Common, true)
+	args, err := st.Flow.InspectArguments(t.scope(), t.see)
 	if err != nil {
 		return nil, t.failed(err)
 	}
@@ -228,11 +210,12 @@ func (t *Trial) task(st *asl.Task) (*Effect, *TrialResult) {
 }
 
 func (t *Trial) pass(st *asl.Pass) *TrialResult {
-	shown := st.Result.IsUndefined() && st.Language == query.JSONPath
-	_, result, err := st.Flow.Arguments(t.scope())
-	if shown {
-		_, err = t.arguments(&st.Common, true)
-	}
+	result, err := st.Flow.InspectArguments(t.scope(), func(name string, v value.Value) {
+		// A Result takes the place of the arguments, and a Pass state of JSONata has none.
+		if st.Result.IsUndefined() && name != "afterArguments" {
+			t.see(name, v)
+		}
+	})
 	if err != nil {
 		return t.failed(err)
 	}
@@ -245,11 +228,10 @@ func (t *Trial) pass(st *asl.Pass) *TrialResult {
 
 func (t *Trial) choice(st *asl.Choice) *TrialResult {
 	scope := t.scope()
-	effective, err := st.Flow.AfterInputPath(scope)
+	effective, err := st.Flow.InspectInput(scope, t.see)
 	if err != nil {
 		return t.failed(err)
 	}
-	t.seeEffective(&st.Common, effective)
 	scope.Input = effective
 	for i := range st.Choices {
 		choice := &st.Choices[i]
@@ -267,19 +249,12 @@ func (t *Trial) choice(st *asl.Choice) *TrialResult {
 	return t.leave(&st.Flow, effective, st.Default, false)
 }
 
-func (t *Trial) seeEffective(base *asl.Common, effective value.Value) {
-	if base.Language == query.JSONPath {
-		t.see("afterInputPath", effective)
-	}
-}
-
 // through ends a state that passes its input on.
 func (t *Trial) through(base *asl.Common) *TrialResult {
-	effective, err := base.Flow.AfterInputPath(t.scope())
+	effective, err := base.Flow.InspectInput(t.scope(), t.see)
 	if err != nil {
 		return t.failed(err)
 	}
-	t.seeEffective(base, effective)
 	return t.leave(&base.Flow, effective, base.Next, false)
 }
 
@@ -332,17 +307,10 @@ func (t *Trial) Fail(output history.ErrorOutput) (end TrialResult) {
 // leave evaluates what the state makes of its result.
 func (t *Trial) leave(flow *query.Flow, result value.Value, next string, shown bool) *TrialResult {
 	scope := t.scope()
-	if flow.Language == query.JSONPath && shown {
-		selected, err := flow.AfterResultSelector(scope, result)
-		if err != nil {
+	if shown {
+		if err := flow.InspectResult(scope, result, t.see); err != nil {
 			return t.failed(err)
 		}
-		t.see("afterResultSelector", selected)
-		placed, err := flow.AfterResultPath(scope, selected)
-		if err != nil {
-			return t.failed(err)
-		}
-		t.see("afterResultPath", placed)
 	}
 	output, selected, err := flow.Result(scope, result)
 	if err != nil {

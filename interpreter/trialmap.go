@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/steppehq/steppe/asl"
-	"github.com/steppehq/steppe/query"
 	"github.com/steppehq/steppe/value"
 )
 
@@ -35,7 +34,7 @@ func (t *Trial) beginMap(st *asl.Map) error {
 	return t.tolerate(st)
 }
 
-// mapItems gives the items of a Map; they are not known when an ItemReader would
+// mapItems returns the items of a Map; they are not known when an ItemReader would
 // have to read them.
 func (t *Trial) mapItems(st *asl.Map) (items value.Value, known bool, err error) {
 	if st.Distributed != nil && st.Distributed.ItemReader != nil {
@@ -45,16 +44,8 @@ func (t *Trial) mapItems(st *asl.Map) (items value.Value, known bool, err error)
 		items, err = t.readItems(st.Distributed.ItemReader, *t.spec.ReaderData)
 		return items, true, err
 	}
-	if items, err = t.s.items(t.b, st); err != nil || st.Language != query.JSONPath {
-		return items, true, err
-	}
-	effective, err := st.Flow.AfterInputPath(t.scope())
-	if err != nil {
-		return items, true, err
-	}
-	t.see("afterInputPath", effective)
-	t.see("afterItemsPath", items)
-	return items, true, nil
+	items, err = st.Flow.InspectItems(t.scope(), st.ItemsPath, st.Items, t.see)
+	return items, true, err
 }
 
 // selectItems shows what the ItemSelector makes of the items.
@@ -167,14 +158,14 @@ func (t *Trial) tolerate(st *asl.Map) error {
 // (recorded).
 type readerError struct{ failure }
 
-// Error gives the cause.
+// Error returns the cause.
 func (e *readerError) Error() string { return *e.Cause }
 
 func readerFailed(cause string) error {
 	return &readerError{failed("States.ItemReaderFailed", cause)}
 }
 
-// readItems gives the items that an ItemReader makes of what it finds.
+// readItems returns the items that an ItemReader makes of what it finds.
 func (t *Trial) readItems(r *asl.ItemReader, data string) (value.Value, error) {
 	most, err := t.s.seconds(t.b, r.MaxItems, "MaxItems")
 	if err != nil {

@@ -7,9 +7,10 @@ import (
 	"github.com/steppehq/steppe/asl"
 )
 
-// valid reports the first guarantee that a branch of the execution breaks, by its
-// number in the documentation of [branch].
-func (x *Execution) valid() error {
+// Valid reports the first guarantee of the interpreter that the execution breaks
+// between two steps, nil if it breaks none: for tests of what drives executions. The
+// numbers are those in the documentation of the type branch.
+func (x *Execution) Valid() error {
 	for i, b := range x.live {
 		if err := b.valid(); err != nil {
 			return fmt.Errorf("interpreter: branch %d (%v): %w", b.number, b.phase, err)
@@ -27,7 +28,7 @@ func (x *Execution) valid() error {
 // check panics where the execution breaks a guarantee. It is called in builds with
 // the tag "invariants" only.
 func (x *Execution) check() {
-	if err := x.valid(); err != nil {
+	if err := x.Valid(); err != nil {
 		panic(err.Error() + "\n" + x.String())
 	}
 }

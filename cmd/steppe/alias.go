@@ -70,7 +70,7 @@ type aliasShiftCommand struct {
 	Detach     bool   `help:"Do not wait for the end."`
 }
 
-// Run begins the shift and follows it. The exit status tells whether the alias
+// Run begins the shift and follows it. The exit status reports whether the alias
 // leads to the new version.
 func (c *aliasShiftCommand) Run(con *console) error {
 	arn, err := c.alias()
@@ -97,7 +97,7 @@ func (c *aliasShiftCommand) Run(con *console) error {
 // followEvery is how often a shift is asked for.
 const followEvery = 500 * time.Millisecond
 
-// follow shows a shift whenever it moves, until it ends. The exit status tells
+// follow shows a shift whenever it moves, until it ends. The exit status reports
 // whether the alias leads to the new version.
 func (s *aliasShift) follow(con *console, server client) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -13,7 +13,7 @@ import (
 
 // auditFile is a file that is added to, and that makes place for a new one of
 // its name when it is full: FILE.1 is the one before, FILE.2 the one before that.
-// SIGHUP has it opened anew, for programs that move it themselves.
+// SIGHUP has it opened again, for programs that move it themselves.
 type auditFile struct {
 	path string
 	size int64 // of a full file, in bytes

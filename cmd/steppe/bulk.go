@@ -38,7 +38,7 @@ func (c *stopCommand) Run(con *console) error {
 
 type resumeCommand struct{ bulkFlags }
 
-// Run has executions go on.
+// Run has executions continue.
 func (c *resumeCommand) Run(con *console) error {
 	return c.run(con, "resumed", "status:running ", func(server client, arn string) error {
 		return server.post("resumptions", map[string]any{"executionArn": arn}, new(struct{}))
@@ -55,7 +55,7 @@ func (c *redriveCommand) Run(con *console) error {
 }
 
 // run acts on the executions and reports what became of each, and of all. The
-// exit status tells whether any failed.
+// exit status reports whether any failed.
 func (c *bulkFlags) run(con *console, done, can string, act func(server client, arn string) error) error {
 	switch {
 	case (c.Execution == "") == (c.Where == ""):

@@ -112,7 +112,7 @@ type chaos struct {
 
 func (x *chaos) name(n int) string { return fmt.Sprintf("x%d-case%d", n, n%len(x.suite.cases)) }
 
-// caseOf gives the case of an execution's name.
+// caseOf returns the case of an execution's name.
 func (x *chaos) caseOf(name string) *testCase {
 	_, number, _ := strings.Cut(name, "-case")
 	n, err := strconv.Atoi(number)
@@ -252,7 +252,7 @@ func (x *chaos) begin(machine string, n int) {
 	}
 }
 
-// settle waits until every execution has ended, and gives their ARNs.
+// settle waits until every execution has ended, and returns their ARNs.
 func (x *chaos) settle() ([]string, error) {
 	tenant := catalogue.Tenant{Account: steppe.DefaultAccount, Region: steppe.DefaultRegion}
 	arns := make([]string, x.Executions)
@@ -289,7 +289,7 @@ func (x *chaos) violation(format string, args ...any) {
 	}
 }
 
-// checkDirectory verifies a data directory as steppe check does, and tells what
+// checkDirectory verifies a data directory as steppe check does, and reports what
 // is wrong in it.
 func checkDirectory(dir string, tell func(string)) error {
 	db, err := openData(dir)

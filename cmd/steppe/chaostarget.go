@@ -75,7 +75,7 @@ func (t *chaosTarget) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer) // whoever asked was killed when this fails
 }
 
-// called remembers a call, and gives what its attempt gives and the task token
+// called remembers a call, and returns what its attempt returns and the task token
 // that its input holds.
 func (t *chaosTarget) called(task *chaosTask, now time.Time) (*mock.Step, string) {
 	token := ""

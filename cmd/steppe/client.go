@@ -61,7 +61,7 @@ func (c client) signer(service string) sigv4.Signer {
 	return sigv4.Signer{Credentials: credentials, Region: c.tenant.Region, Service: service}
 }
 
-// unreachable tells what to do about a server that does not answer.
+// unreachable reports what to do about a server that does not answer.
 func unreachable(err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("%w (is a server running there? start one with steppe serve, or name it with --endpoint or STEPPE_ENDPOINT)", err)

@@ -33,7 +33,7 @@ type functionConfig struct {
 	Removed     bool              `yaml:"removed"`
 }
 
-// loadConfig reads a configuration file and gives its functions by name.
+// loadConfig reads a configuration file and returns its functions by name.
 // Directories are relative to the file. What says neither runtime nor url takes
 // that of the folder's function of its name; missing tells of those without one.
 func loadConfig(path string, folder map[string]steppe.Function) (functions map[string]steppe.Function, missing []string, err error) {

@@ -32,7 +32,7 @@ type definition struct {
 // noSubstitution is the code of the warning that nothing is given for a ${NAME}.
 const noSubstitution asl.Code = "NO_SUBSTITUTION"
 
-// findDefinition gives the definition file that a path means: the path itself,
+// findDefinition returns the definition file that a path means: the path itself,
 // or in a folder the one file that ends in .asl.json, .asl.yaml or .asl.yml.
 func findDefinition(path string) (string, error) {
 	info, err := os.Stat(path)
@@ -176,7 +176,7 @@ func scalar(n *yaml.Node) (value.Value, error) {
 	return value.Str(n.Value), nil // timestamps too: the language has them as text
 }
 
-// number gives a number as exactly as JSON does: with all its digits. What YAML
+// number returns a number as exactly as JSON does: with all its digits. What YAML
 // writes in its own ways becomes what it is.
 func number(n *yaml.Node) (value.Value, error) {
 	if v, err := value.DecodeString(n.Value); err == nil && v.Kind() == value.Number {
@@ -192,7 +192,7 @@ func number(n *yaml.Node) (value.Value, error) {
 	return value.Float(f), nil
 }
 
-// locate gives the place of a diagnostic in the file.
+// locate returns the place of a diagnostic in the file.
 func (d *definition) locate(diagnostic asl.Diagnostic) value.Position {
 	if diagnostic.Code == noSubstitution {
 		return d.placeholder(diagnostic)
@@ -212,12 +212,12 @@ func (d *definition) locate(diagnostic asl.Diagnostic) value.Position {
 	return d.filled.place(d.source, positionOf(place))
 }
 
-// placeholder gives the first place of a ${NAME} for which nothing is given.
+// placeholder returns the first place of a ${NAME} for which nothing is given.
 func (d *definition) placeholder(diagnostic asl.Diagnostic) value.Position {
 	return value.PositionAt(d.source, bytes.Index(d.source, []byte("${"+diagnostic.Path[0]+"}")))
 }
 
-// childOf gives the member or item of a node, and the node to show for it.
+// childOf returns the member or item of a node, and the node to show for it.
 func childOf(n *yaml.Node, part string) (child, shown *yaml.Node) {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -235,7 +235,7 @@ func childOf(n *yaml.Node, part string) (child, shown *yaml.Node) {
 	return nil, nil
 }
 
-// line gives a line of the file, counted from 1.
+// line returns a line of the file, counted from 1.
 func (d *definition) line(n int) string {
 	lines := strings.Split(string(d.source), "\n")
 	if n < 1 || n > len(lines) {

@@ -24,7 +24,7 @@ type evalCommand struct {
 // variablesOf looks variables up in an object.
 type variablesOf struct{ value.Value }
 
-// Lookup gives a variable.
+// Lookup returns a variable.
 func (v variablesOf) Lookup(name string) (value.Value, bool) { return v.Value.Lookup(name) }
 
 // Run evaluates the expression and prints its value as JSON.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Certificate reads a certificate anew at each call, whatever the time.
+// Certificate reads a certificate again at each call, whatever the time.
 func Certificate(cert, key string) func() (*tls.Certificate, error) {
 	k := &keyPair{cert: cert, key: key}
 	return func() (*tls.Certificate, error) {

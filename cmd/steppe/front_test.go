@@ -18,7 +18,7 @@ import (
 )
 
 // TestAuditFile: a full file makes place for a new one, of which some are kept;
-// one that somebody else has moved is opened anew.
+// one that another program has moved is opened again.
 func TestAuditFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	a, err := main.OpenAudit(path, 100, 2)

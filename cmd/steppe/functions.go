@@ -167,7 +167,7 @@ func handlerOf(path string) string {
 	return "handler"
 }
 
-// find gives a function that was put into the folder after the start.
+// find returns a function that was put into the folder after the start.
 func (f *found) find(name string) (steppe.Function, bool) {
 	p, ok := findFunction(f.dir, name)
 	return steppe.Function{Process: p}, ok

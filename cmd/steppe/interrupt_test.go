@@ -41,7 +41,7 @@ func TestInterruptedRun(t *testing.T) {
 	}
 }
 
-// interruptedRun runs a definition, interrupts it where it rests, and gives what it
+// interruptedRun runs a definition, interrupts it where it rests, and returns what it
 // wrote and how it ended.
 func interruptedRun(t *testing.T, definition string, flags []string) (lines []string, err error) {
 	t.Helper()

@@ -57,7 +57,7 @@ type keyPair struct {
 // checkEvery is how often the files are looked at.
 const checkEvery = time.Second
 
-// get gives the certificate. When the files cannot be read any more, it is the
+// get returns the certificate. When the files cannot be read any more, it is the
 // one that was read last.
 func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	k.mu.Lock()

@@ -93,8 +93,8 @@ func main() {
 	os.Exit(status)
 }
 
-// Main runs the command line and gives the exit status: 0 for success, 1 for
-// failure, 2 for a command line that is not right; run gives more (see there).
+// Main runs the command line and returns the exit status: 0 for success, 1 for
+// failure, 2 for a command line that is not right; run returns more (see there).
 func Main(args []string, stdout, stderr io.Writer) int {
 	var c cli
 	exited := -1

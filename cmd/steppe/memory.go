@@ -39,7 +39,7 @@ func memoryLimit(root, self string) (limit int64) {
 }
 
 // keepWithin has the collector work harder as the process comes near to what its
-// control group may take, and gives what executions under way may hold of it; 0
+// control group may take, and returns what executions under way may hold of it; 0
 // for the default.
 func keepWithin(log *slog.Logger) int64 {
 	self, err := os.ReadFile("/proc/self/cgroup")

@@ -12,7 +12,7 @@ import (
 	"github.com/steppehq/steppe/aws/sigv4"
 )
 
-// execution gives the ARN of the execution that an argument names: an ARN, or
+// execution returns the ARN of the execution that an argument names: an ARN, or
 // MACHINE/NAME as ls shows it, of the caller's account and the region of the flags.
 func (f *serverFlags) execution(name string) (string, error) {
 	machine, execution, ok := strings.Cut(name, "/")

@@ -89,7 +89,7 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// shellCommands gives the lines of the blocks marked sh.
+// shellCommands returns the lines of the blocks marked sh.
 func shellCommands(markdown string) []string {
 	var commands []string
 	inside := false

@@ -47,7 +47,7 @@ const (
 // runName is the name of the state machine that run makes.
 const runName = "run"
 
-// Run runs one execution in this process. The exit status tells how it ended:
+// Run runs one execution in this process. The exit status reports how it ended:
 // 0 succeeded, 1 failed, 3 timed out, 4 aborted.
 func (c *runCommand) Run(con *console) error {
 	d, err := openDefinition(c.File, c.Config, &c.substitutionFlags, substitutions{"AWS::AccountId": cmp.Or(c.Account, steppe.DefaultAccount)})
@@ -241,7 +241,7 @@ func (r *runner) show(ev *history.Event) {
 	r.tree.show(ev)
 }
 
-// outcome gives the exit status when an event ends the execution.
+// outcome returns the exit status when an event ends the execution.
 func outcome(ev *history.Event) (error, bool) { //nolint:revive // an exit status, not a failure
 	switch ev.Type {
 	case history.ExecutionSucceeded:

@@ -106,7 +106,7 @@ func throttledInScript(ts *testscript.TestScript, _ bool, args []string) {
 		if status == http.StatusOK {
 			continue
 		}
-		// A token a second comes back meanwhile.
+		// A token a second comes back while it runs.
 		if i < n || i > n+n/10 || out["__type"] != "ThrottlingException" {
 			ts.Fatalf("call %d: %v", i, out)
 		}

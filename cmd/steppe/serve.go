@@ -20,6 +20,33 @@ import (
 	"github.com/steppehq/steppe/internal/door"
 )
 
+// # The life of a server
+//
+// A server begins in this order, and each step can refuse:
+//
+//  1. checkAddress: without keys only the loopback interface is allowed.
+//  2. descriptors: the files that the process may open are divided between the store and
+//     connections, before either takes any.
+//  3. open: the data directory is opened and checked, executions that were running are
+//     taken up again, and their tasks are performed. This may take a while.
+//  4. listen: only now do callers connect. A refused connection means "not ready", and no
+//     request has to wait for step 3. A free port (":0") is the exception: its number is told
+//     to functions as they start, so it must be known before step 3, and nobody else knows it yet.
+//  5. Functions are loaded in the background, to report those that cannot be. They
+//     are not needed for the server to be ready, since a task starts what it calls.
+//
+// It ends in this order:
+//
+//	SIGTERM, SIGINT ─▶ Drain         no task begins; those under way have --grace. The API
+//	                                 still answers, because a function may call it
+//	second signal,  ─▶ serveHTTP     stops accepting, and waits shutdownTimeout for requests
+//	or grace is over                 under way. Long polls end with the context
+//	                ─▶ server.Close  tasks that are left are cut and logged; the store closes
+//
+// Nothing depends on this. A server that is killed loses nothing that was acknowledged: the
+// next one performs the same tasks again with the same idempotency keys. A gentle end only
+// means that fewer are performed twice.
+
 type serveCommand struct {
 	Addr                  string        `help:"Address to listen on." default:"127.0.0.1:8083" placeholder:"HOST:PORT"`
 	Data                  string        `help:"Data directory." default:"steppe-data" placeholder:"DIR"`

@@ -21,7 +21,7 @@ type soakCommand struct {
 	JSON     string        `help:"Write the report as JSON." placeholder:"FILE" name:"json"`
 }
 
-// Run has a server under load and tells of each window of time. The exit status
+// Run has a server under load and reports each window of time. The exit status
 // is 1 when anything is not as it must be.
 func (c *soakCommand) Run(con *console) (err error) {
 	self, err := os.Executable()
@@ -54,7 +54,7 @@ func (c *soakCommand) Run(con *console) (err error) {
 	return c.tell(con, report)
 }
 
-// tell gives the verdict.
+// tell returns the verdict.
 func (c *soakCommand) tell(con *console, r *bench.SoakReport) error {
 	if err := writeJSON(c.JSON, r); err != nil {
 		return err

@@ -25,7 +25,7 @@ type substitutionFlags struct {
 // substitutions are the values by their names.
 type substitutions map[string]string
 
-// read gives the values of the flags, and those of defaults that they leave out.
+// read returns the values of the flags, and those of defaults that they leave out.
 func (f *substitutionFlags) read(defaults substitutions) (substitutions, error) {
 	all := maps.Clone(defaults)
 	for _, given := range f.Substitutions {
@@ -143,7 +143,7 @@ func (s substitutions) account() string {
 	return steppe.DefaultAccount
 }
 
-// original gives the offset in the source of one in the text.
+// original returns the offset in the source of one in the text.
 func (s *substituted) original(offset int) int {
 	shift := 0
 	for _, p := range s.parts {
@@ -171,7 +171,7 @@ func lineStart(text []byte, line int) int {
 	return start
 }
 
-// place gives the position in the source of one in the text.
+// place returns the position in the source of one in the text.
 func (s *substituted) place(source []byte, at value.Position) value.Position {
 	if len(s.parts) == 0 {
 		return at

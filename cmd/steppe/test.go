@@ -168,7 +168,7 @@ func (s *testSuite) run(tc *testCase, timeout time.Duration) testOutcome {
 // rawJSON is JSON that is encoded as it is.
 type rawJSON []byte
 
-// MarshalJSON gives the text.
+// MarshalJSON returns the text.
 func (r rawJSON) MarshalJSON() ([]byte, error) { return r, nil }
 
 // check holds the end of a case against what it expects.
@@ -232,7 +232,7 @@ func (t *trace) observe(step engine.Step) {
 	}
 }
 
-// happened gives the events so far.
+// happened returns the events so far.
 func (t *trace) happened() []history.Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -38,7 +38,7 @@ type testCase struct {
 	steps map[string][]mock.Step
 }
 
-// mockStep is what one attempt of a task gives: a result, the payload of a
+// mockStep is what one attempt of a task returns: a result, the payload of a
 // function's answer, or an error.
 type mockStep struct {
 	Result  yaml.Node `yaml:"result"`
@@ -143,7 +143,7 @@ func yamlValue(n *yaml.Node) (value.Value, error) {
 	return new(yamlReader).value(n, nil)
 }
 
-// localCases gives the cases of a MockConfigFile.json: those of each state
+// localCases returns the cases of a MockConfigFile.json: those of each state
 // machine run the definition of that name that stands beside it.
 func localCases(file string, text []byte) ([]*testSuite, error) {
 	config, err := mock.ReadConfig(text)

@@ -40,7 +40,7 @@ func (s *testSuite) checkMocks() error {
 	return nil
 }
 
-// noCase tells that --run has named no case.
+// noCase reports that --run has named no case.
 func (c *testCommand) noCase(names []string) error {
 	if len(names) == 0 {
 		return fmt.Errorf("there are no cases in %s", strings.Join(c.Files, ", "))
@@ -51,7 +51,7 @@ func (c *testCommand) noCase(names []string) error {
 	return fmt.Errorf("no case has '%s' in its name; there are: %s", c.Only, strings.Join(names, ", "))
 }
 
-// treeOf gives the events of an execution as lines.
+// treeOf returns the events of an execution as lines.
 func treeOf(events []history.Event, con *console) []string {
 	var b strings.Builder
 	tree := newTree(&console{out: &b, err: &b, colours: con.colours, width: max(0, con.width-len(caseIndent))})
@@ -67,7 +67,7 @@ const caseIndent = "    "
 // maxDifferences bounds the places that are told of two values.
 const maxDifferences = 10
 
-// differences tells where a value is not what it should be.
+// differences reports where a value is not what it should be.
 func differences(got, want value.Value) []string {
 	var found []string
 	differ(got, want, "$", &found)

@@ -40,7 +40,7 @@ func (t *tree) show(ev *history.Event) {
 	fmt.Fprintf(t.con.out, "%s%s %s%s\n", lead, t.paint(colour, mark), ev.Type, t.details(ev, payload))
 }
 
-// depthOf tells how far an event is indented.
+// depthOf reports how far an event is indented.
 func (t *tree) depthOf(ev *history.Event) int {
 	if ev.Type.Exited() {
 		return t.state[ev.Name]
@@ -95,7 +95,7 @@ func (t *tree) paint(colour, text string) string {
 }
 
 // details is what a line says after the type of the event, which ends at a column.
-// What tells why is never cut; payloads are, at the end of a terminal's line.
+// What says why is never cut; payloads are, at the end of a terminal's line.
 func (t *tree) details(ev *history.Event, column int) string {
 	var b strings.Builder
 	shown := column

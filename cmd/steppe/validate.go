@@ -86,7 +86,7 @@ func (c *validateCommand) show(con *console, d *definition, diagnostic asl.Diagn
 	}
 }
 
-// warnDoubled tells of names that stand in an object more than once, before a
+// warnDoubled reports names that stand in an object more than once, before a
 // definition runs in which only one of each is taken.
 func (d *definition) warnDoubled(con *console) {
 	for _, diagnostic := range d.validate(asl.ValidateOptions{Warnings: true, Lint: true, MaxResults: 1000}).Diagnostics {

@@ -39,7 +39,7 @@ func readYAML(path string, into any, checks ...func(*os.File) error) error {
 	return nil
 }
 
-// decodeYAML reads a document into a structure, and tells what is wrong in words
+// decodeYAML reads a document into a structure, and reports what is wrong in words
 // of YAML: the line, the field, what may stand there. An empty document leaves the
 // structure as it is.
 func decodeYAML(text []byte, into any) error {
@@ -167,7 +167,7 @@ func members(n *yaml.Node, what string, visit func(key, item *yaml.Node, path st
 
 type yamlMember struct{ key, item *yaml.Node }
 
-// merged gives the members of a mapping, and after them those that it takes from
+// merged returns the members of a mapping, and after them those that it takes from
 // others by the key << and does not have itself.
 func merged(n *yaml.Node) []yamlMember {
 	var own []yamlMember

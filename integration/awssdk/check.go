@@ -8,7 +8,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// Mode tells how a result is held against its API model (MockInput,
+// Mode says how a result is held against its API model (MockInput,
 // fieldValidationMode).
 type Mode string
 

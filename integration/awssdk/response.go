@@ -12,7 +12,7 @@ type Response struct {
 	service *model.Service
 	// shape is the output's; "" where the operation has none.
 	shape string
-	// member gives the name that a member has in the result.
+	// member returns the name that a member has in the result.
 	member func(name string) string
 	// parsed names the members whose text Step Functions reads as JSON, so that
 	// anything may stand there.
@@ -63,7 +63,7 @@ func respond(service, action string, member func(string) string) *Response {
 	return r
 }
 
-// optimizedService tells which APIs stand behind an optimized integration,
+// optimizedService says which APIs stand behind an optimized integration,
 // whose members are named as in the API, with a capital at their start.
 type optimizedService struct {
 	service string

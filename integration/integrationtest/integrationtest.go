@@ -62,6 +62,8 @@ func Resource(t *testing.T, arn string) asl.Resource {
 	return r
 }
 
+// supports: the tasks of the fixture are the integration's, another action or pattern
+// is not.
 func supports(t *testing.T, f Fixture) {
 	for _, task := range []integration.Task{f.Good, f.Bad, f.Large, f.Endless} {
 		if err := f.Integration.Supports(task.Resource); err != nil {
@@ -73,6 +75,7 @@ func supports(t *testing.T, f Fixture) {
 	}
 }
 
+// check performs the good task.
 func check(t *testing.T, f Fixture) {
 	t.Helper()
 	out, err := f.Integration.Perform(t.Context(), f.Good)
@@ -92,11 +95,13 @@ func check(t *testing.T, f Fixture) {
 	}
 }
 
+// result: a task that is performed again, as after a crash, has the same result.
 func result(t *testing.T, f Fixture) {
 	check(t, f)
 	check(t, f) // the same task may be handed over twice
 }
 
+// failure: Retry and Catch see the Error Name, so it must be the documented one.
 func failure(t *testing.T, f Fixture) {
 	out, err := f.Integration.Perform(t.Context(), f.Bad)
 	if got := errorName(err); got != f.BadName {
@@ -112,6 +117,7 @@ func errorName(err error) string {
 	return integration.FailureOf(err).Error
 }
 
+// large: the bound of a result is kept, with AWS's error, and only that bound.
 func large(t *testing.T, f Fixture) {
 	if f.Large.MaxBytes <= 0 {
 		t.Fatal("the fixture does not bound the result")
@@ -126,6 +132,8 @@ func large(t *testing.T, f Fixture) {
 	}
 }
 
+// cancelled: a task ends with its context, which keeps nothing of the integration
+// from working.
 func cancelled(t *testing.T, f Fixture) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
@@ -148,6 +156,7 @@ func cancelled(t *testing.T, f Fixture) {
 	}
 }
 
+// manyAtOnce: tasks that succeed and tasks that fail do not mix up.
 func manyAtOnce(t *testing.T, f Fixture) {
 	var wg sync.WaitGroup
 	for range 32 {

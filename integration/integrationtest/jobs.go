@@ -49,6 +49,7 @@ func key(n int) string {
 	return "0000000000000000000000000000" + "00" + digits[n/16%16:][:1] + digits[n%16:][:1]
 }
 
+// submit submits the job of a task.
 func submit(t *testing.T, r integration.Runner, task integration.Task) *value.Doc {
 	t.Helper()
 	submitted, err := r.Perform(t.Context(), task)
@@ -78,6 +79,7 @@ func wantRunning(t *testing.T, f JobFixture, want int) {
 	}
 }
 
+// submitOnce: a submission with the key of an earlier one finds the job of that.
 func submitOnce(t *testing.T, f JobFixture) {
 	before := f.Running()
 	first := submit(t, f.Runner(), f.Job)
@@ -89,6 +91,8 @@ func submitOnce(t *testing.T, f JobFixture) {
 	wantRunning(t, f, before)
 }
 
+// pollAfterRestart: another Runner, which has submitted nothing, knows the job by what
+// the first one returned.
 func pollAfterRestart(t *testing.T, f JobFixture) {
 	submitted := submit(t, f.Runner(), f.Job)
 	poll(t, f.Runner(), f.Job, submitted, false)
@@ -101,6 +105,7 @@ func pollAfterRestart(t *testing.T, f JobFixture) {
 	}
 }
 
+// stopTwice: Stop ends the job, and then there is nothing to end, which is no error.
 func stopTwice(t *testing.T, f JobFixture) {
 	before := f.Running()
 	submitted := submit(t, f.Runner(), f.Job)
@@ -113,6 +118,7 @@ func stopTwice(t *testing.T, f JobFixture) {
 	wantRunning(t, f, before)
 }
 
+// stopAfterEnd: a job that ended by itself, and one that never was, are stopped already.
 func stopAfterEnd(t *testing.T, f JobFixture) {
 	submitted := submit(t, f.Runner(), f.Job)
 	f.End(f.Job.Idempotency)
@@ -125,6 +131,7 @@ func stopAfterEnd(t *testing.T, f JobFixture) {
 	}
 }
 
+// failedJob: the failure of a job is one of the task, not of the poll.
 func failedJob(t *testing.T, f JobFixture) {
 	r := f.Runner()
 	submitted := submit(t, r, f.Bad)

@@ -6,7 +6,7 @@ import (
 )
 
 // check starts a worker of a function whose code an interpreter loads, as its first
-// invocation would; keep leaves it for that one. It gives what the code fails with
+// invocation would; keep leaves it for that one. It returns what the code fails with
 // when it is loaded, in Lambda's words.
 func (f *processes) check(ctx context.Context, keep bool) error {
 	if len(f.command) < 2 {
@@ -19,7 +19,7 @@ func (f *processes) check(ctx context.Context, keep bool) error {
 	return err
 }
 
-// Error gives the error's type and message.
+// Error returns the error's type and message.
 func (e *initError) Error() string {
 	var told struct{ ErrorType, ErrorMessage string }
 	if json.Unmarshal(e.payload, &told) != nil || told.ErrorType == "" {

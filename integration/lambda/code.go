@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// code tells when the code of a function has changed.
+// code reports when the code of a function has changed.
 type code struct {
 	mu      sync.Mutex
 	version uint64 // of what was seen last

@@ -75,7 +75,7 @@ func endTree(pid int) {
 }
 
 // endMarked ends the processes whose environment carries a mark. What is being
-// started meanwhile is found in another round.
+// started during a round is found in another round.
 func endMarked(mark string) {
 	if mark == "" {
 		return

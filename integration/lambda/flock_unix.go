@@ -9,7 +9,7 @@ import (
 )
 
 // hold locks a file until it is closed or the process ends. It fails at once
-// when somebody else holds it.
+// when another one holds it.
 func hold(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
 
 // mine reports whether a file is this user's.

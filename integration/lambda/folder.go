@@ -77,7 +77,7 @@ func sweep(dir string) {
 	}
 }
 
-// abandoned reports whether a lock is held by nobody, and gives its mark.
+// abandoned reports whether a lock is held by nobody, and returns its mark.
 func abandoned(lock string) (mark string, free bool) {
 	info, err := os.Lstat(lock)
 	if err != nil || !info.Mode().IsRegular() || !mine(info) {

@@ -130,7 +130,7 @@ func (f *Functions) Names() []string {
 	return slices.Compact(names)
 }
 
-// Check loads the code of all functions, a few at once, and tells of each that
+// Check loads the code of all functions, a few at once, and reports each that
 // fails; keep leaves their workers for the first invocations.
 func (f *Functions) Check(ctx context.Context, keep bool, failed func(name string, err error)) {
 	const atOnce = 4
@@ -168,7 +168,7 @@ func (f *Functions) Close() error {
 	return failed
 }
 
-// find gives the function that somebody of an account means by a name, and as
+// find returns the function that somebody of an account means by a name, and as
 // whose it stands in the set; nil for one that is another account's or is not
 // there, which nobody can tell apart.
 func (f *Functions) find(n functionName, caller string) (function Function, account string) {
@@ -243,7 +243,7 @@ func (f *Functions) perform(ctx context.Context, function Function, in Invocatio
 	}
 }
 
-// called gives the function that is called, and completes the call.
+// called returns the function that is called, and completes the call.
 func (f *Functions) called(ctx context.Context, t integration.Task, name, qualifier string, in *Invocation) (Function, error) {
 	n, err := parseName(name, t.Account, t.Region)
 	if err != nil {
@@ -297,7 +297,7 @@ func (f *Functions) called(ctx context.Context, t integration.Task, name, qualif
 	return function, nil
 }
 
-// missingError tells that a function is not there which was.
+// missingError reports that a function is not there which was.
 type missingError struct {
 	what    string
 	unknown *ServiceError
@@ -305,7 +305,7 @@ type missingError struct {
 
 func (e *missingError) Error() string { return e.unknown.Error() }
 
-// Unwrap gives the answer for a function that never was.
+// Unwrap returns the answer for a function that never was.
 func (e *missingError) Unwrap() error { return e.unknown }
 
 // limited is a function that runs so many invocations at once.

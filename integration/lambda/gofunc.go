@@ -31,7 +31,7 @@ func InvocationOf(ctx context.Context) *Invocation {
 	return in
 }
 
-// IdempotencyKey gives what tells the attempts of tasks apart to the code of a
+// IdempotencyKey returns what distinguishes the attempts of tasks, to the code of a
 // [GoFunction], by the context that it is given: the same each time that the same
 // attempt of the same task is performed. It is "" for other contexts.
 func IdempotencyKey(ctx context.Context) string {
@@ -97,7 +97,7 @@ func (r *Response) fail(errorType, message string, stack ...string) {
 // maxFrames bounds what is told of a stack.
 const maxFrames = 32
 
-// stackTrace tells where a panic that was recovered came from: a line for each
+// stackTrace reports where a panic that was recovered came from: a line for each
 // frame, the innermost first, up to the code that called the function.
 func stackTrace() []string {
 	pcs := make([]uintptr, maxFrames+8)

@@ -35,7 +35,7 @@ type Invocation struct {
 	// ClientContext is base64, as in the API. Idempotency and TraceHeader are
 	// the task's.
 	ClientContext, Idempotency, TraceHeader string
-	// Type tells what is waited for, RequestResponse when "".
+	// Type says what is waited for, RequestResponse when "".
 	Type InvocationType
 	// Tail asks for the end of the function's log.
 	Tail bool
@@ -67,7 +67,7 @@ func (in *Invocation) version() string {
 
 const latest = "$LATEST"
 
-// InvocationType tells what an invocation waits for (Lambda API, Invoke).
+// InvocationType says what an invocation waits for (Lambda API, Invoke).
 type InvocationType string
 
 // The invocation types.
@@ -115,7 +115,7 @@ type ServiceError struct {
 	RequestID     string
 }
 
-// Error gives the cause as the optimized integrations show it.
+// Error returns the cause as the optimized integrations show it.
 func (e *ServiceError) Error() string {
 	return fmt.Sprintf("%s (Service: AWSLambda; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)", e.Message, e.Status, e.Code, e.RequestID)
 }
@@ -147,7 +147,7 @@ func (i byARN) Perform(ctx context.Context, t integration.Task) (*value.Doc, err
 	return doc, err
 }
 
-// Lane gives the function.
+// Lane returns the function.
 func (i byARN) Lane(t integration.Task) (string, int) { return i.functions.lane(t, t.Resource.ARN) }
 
 // Optimized is the integration lambda:invoke.
@@ -197,7 +197,7 @@ func (i optimized) Perform(ctx context.Context, t integration.Task) (*value.Doc,
 // calledName is the function that the parameters name, "" for none.
 func calledName(params value.Value) string { return params.Get("FunctionName").Str() }
 
-// Lane gives the function that the parameters name.
+// Lane returns the function that the parameters name.
 func (i optimized) Lane(t integration.Task) (string, int) {
 	return i.functions.lane(t, calledName(t.Input.Value()))
 }
@@ -252,7 +252,7 @@ func requestPayload(p value.Value) []byte {
 }
 
 // functionError: the function failed. Its errorType is the Error Name, its
-// payload the cause: as it came for a function named by its ARN, written anew
+// payload the cause: as it came for a function named by its ARN, written again
 // by the optimized integration.
 type functionError struct {
 	name    string

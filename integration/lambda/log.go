@@ -134,7 +134,7 @@ type follower struct {
 	left    int          // that were left out, and not told yet
 }
 
-// lines passes on what is in a text, and gives the rest that is no line yet.
+// lines passes on what is in a text, and returns the rest that is no line yet.
 func (f *follower) lines(text []byte) (rest []byte) {
 	for {
 		end := bytes.IndexByte(text, '\n')
@@ -224,7 +224,7 @@ func lineOf(text []byte) string {
 	return strings.ReplaceAll(strings.TrimSuffix(string(text), "\r"), "\r", "\n")
 }
 
-// log tells of a line that the worker printed during or after an invocation; of is
+// log reports a line that the worker printed during or after an invocation; of is
 // nil before the first.
 func (w *worker) log(of *runtimeTask, text string) {
 	if w.function.Log == nil {

@@ -231,7 +231,7 @@ func requestID(key string) string {
 	return key[:8] + "-" + key[8:12] + "-" + key[12:16] + "-" + key[16:20] + "-" + key[20:]
 }
 
-// worker gives an idle worker, or starts one.
+// worker returns an idle worker, or starts one.
 func (f *processes) worker(ctx context.Context) (*worker, error) {
 	f.retire()
 	f.mu.Lock()

@@ -24,7 +24,7 @@ import (
 // requestID is that of a task whose idempotency key is key.
 const requestID = "01234567-89ab-cdef-0123-456789abcdef"
 
-// tailOf invokes a function of a set, and gives the log of its result and what it
+// tailOf invokes a function of a set, and returns the log of its result and what it
 // failed with.
 func tailOf(t *testing.T, set *lambda.Functions, params string) string {
 	t.Helper()

@@ -12,6 +12,45 @@ import (
 	"time"
 )
 
+// # The life of a worker
+//
+// A function's code runs in worker processes, as on Lambda: a process is started for the
+// first invocation, handles one invocation at a time, and is kept for the next. It
+// speaks Lambda's Runtime API, so code and runtimes that were written for Lambda run
+// unmodified; each worker has a Runtime API of its own on a free port of the loopback
+// interface, so that a request on it can come from one process only.
+//
+//	startWorker     folder, Runtime API, output; then the process itself
+//	   │
+//	 ready          until the process asks for work, at /runtime/invocation/next.
+//	   │            It may fail instead (init/error), end, or take too long
+//	   ▼
+//	 idle ◀──────┐  the process waits for the answer to its request
+//	   │         │
+//	 invoke      │  the answer to that request is the invocation; what the process
+//	   │         │  posts to …/response or …/error is its result
+//	   └─────────┘
+//	   │            timed out, given up, crashed, of an older version of the code
+//	   ▼
+//	 kill ─▶ wait   everything that the process has started ends, then its folder goes
+//
+// A worker is idle, in one invocation, or ending; processes.release decides which. After a
+// timeout it is never used again, since its code may be in the middle of anything. When the
+// code on disk has changed, idle workers are retired and busy ones end with their invocation.
+//
+// # Ending processes
+//
+// Code starts other processes, and these may outlive it, leave its group, or be adopted.
+// Nothing of them may be left, for a server runs for months. There are three nets: the
+// process group; the tree of parents and children; and a mark in the environment
+// (markVariable), which every process inherits and which is found again in /proc, also by
+// the next server after a crash (sweepOnce).
+//
+// The number of a process may be given to another process as soon as it has been
+// waited for. So wait first watches for the end without collecting it (awaitExit), ends the
+// group while the number is still taken, and collects it last. The lock ending keeps a kill that
+// comes at that moment from using the number afterwards.
+
 // markVariable is the environment variable by which the processes of a worker
 // are known.
 const markVariable = "STEPPE_WORKER"

@@ -84,7 +84,7 @@ func compiled(t *testing.T, p lambda.Process) lambda.Function {
 	return fn
 }
 
-// call invokes a function and gives what it answered.
+// call invokes a function and returns what it answered.
 func call(t *testing.T, fn lambda.Function, input string) value.Value {
 	t.Helper()
 	r, err := fn.Invoke(t.Context(), lambda.Invocation{Payload: []byte(input), Idempotency: key, FunctionARN: byName + "f"})

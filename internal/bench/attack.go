@@ -134,7 +134,7 @@ func (a *attacker) slow(ctx context.Context) {
 	})
 }
 
-// foreign asks as a web page of somebody else would, and by a name that is not the
+// foreign asks as a web page of another site would, and by a name that is not the
 // server's.
 func (a *attacker) foreign(ctx context.Context) {
 	c, done := a.dial(ctx)
@@ -191,7 +191,7 @@ func (a *attacker) bomb(ctx context.Context) {
 	a.bombs++
 }
 
-// machine gives the bomb's state machine, which is created when it is new; "" when
+// machine returns the bomb's state machine, which is created when it is new; "" when
 // it is refused.
 func (a *attacker) machine(ctx context.Context, c *hostile.Client, b *hostile.Bomb) (string, error) {
 	if arn, ok := a.machines[b.Name]; ok {

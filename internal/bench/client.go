@@ -33,7 +33,7 @@ func Dial(address string) (*Client, error) {
 // Refusal is an answer other than 200.
 type Refusal struct{ What, Answer string }
 
-// Error gives what was asked and the whole answer.
+// Error returns what was asked and the whole answer.
 func (e *Refusal) Error() string { return e.What + " answers " + e.Answer }
 
 // Type is the exception that was answered, "" when it is none.
@@ -48,7 +48,7 @@ func (e *Refusal) Type() string {
 // Close ends the connection.
 func (c *Client) Close() error { return c.conn.Close() }
 
-// Call performs an operation of the API and gives the body of the answer, which
+// Call performs an operation of the API and returns the body of the answer, which
 // is good until the next call.
 func (c *Client) Call(operation, body string) ([]byte, error) {
 	return c.post("/", operation, body)

@@ -53,7 +53,7 @@ func (g *gaps) task(execution string, begin time.Time) {
 	g.answered[execution] = answered{time.Now(), before.tasks + 1}
 }
 
-// percentiles gives two of all that were seen, 0 of none.
+// percentiles returns two of all that were seen, 0 of none.
 func (g *gaps) percentiles() (p50, p99 time.Duration) {
 	g.mu.Lock()
 	took := slices.Clone(g.took)

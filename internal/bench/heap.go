@@ -12,7 +12,7 @@ import (
 // nothing of leaks.
 const buffers = "pebble/v2/internal/manual.New"
 
-// liveHeap gives the bytes of the heap that were live when garbage was collected
+// liveHeap returns the bytes of the heap that were live when garbage was collected
 // last, without Pebble's buffers.
 func liveHeap() int64 {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}

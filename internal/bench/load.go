@@ -22,7 +22,7 @@ type pace struct {
 	next     atomic.Int64
 }
 
-// wait gives the time at which the caller's next call begins. With a pace, that
+// wait returns the time at which the caller's next call begins. With a pace, that
 // is when it was to begin: a server that is late is not asked less.
 func (p *pace) wait(begin time.Time) time.Duration {
 	if p.interval == 0 {
@@ -86,7 +86,7 @@ func (r *Result) took(all []span, elapsed float64, w *Workload) {
 	r.Stall = millis(stall)
 }
 
-// percentile gives a percentile of sorted durations.
+// percentile returns a percentile of sorted durations.
 func percentile(sorted []time.Duration, p int) time.Duration {
 	if len(sorted) == 0 {
 		return 0

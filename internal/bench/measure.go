@@ -100,7 +100,7 @@ func Measure(ctx context.Context, w *Workload, door Door, clients int, pace floa
 }
 
 // overHTTP measures a server in a process of its own. prepare makes what is
-// called there, and gives what a client calls.
+// called there, and returns what a client calls.
 func (r *Result) overHTTP(ctx context.Context, w *Workload, dir string, opts Options, prepare func(address string) (func(*Client) call, error)) error {
 	p, err := Start(append(slices.Clone(opts.Command), dir))
 	if err != nil {

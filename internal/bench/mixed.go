@@ -125,7 +125,7 @@ func (m *mixedClient) close() {
 	}
 }
 
-// measured makes a call and tells of it. It is false when the call was not
+// measured makes a call and reports it. It is false when the call was not
 // answered, or by an exception.
 func (m *mixedClient) measured(kind opKind, ask func(*Client) ([]byte, error), into any) bool {
 	if !m.connected() {
@@ -157,7 +157,7 @@ func (m *mixedClient) call(kind opKind, operation string, into any, format strin
 	return m.measured(kind, func(c *Client) ([]byte, error) { return c.Call(operation, fmt.Sprintf(format, args...)) }, into)
 }
 
-// start starts an execution and gives its ARN, "" when it was not started.
+// start starts an execution and returns its ARN, "" when it was not started.
 func (m *mixedClient) start(kind string) string {
 	input := fmt.Sprintf(`{"kind":%q,"n":%d,"items":[1,2,3,4,5,6,7,8]}`, kind, 1+m.random.IntN(3))
 	var started struct{ ExecutionArn string }
@@ -248,7 +248,7 @@ func (m *mixedClient) work() {
 	}
 }
 
-// list gives the ARNs of a page of executions.
+// list returns the ARNs of a page of executions.
 func (m *mixedClient) list(status string, size int) []string {
 	filter := ""
 	if status != "" {

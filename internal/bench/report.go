@@ -39,7 +39,7 @@ func NewReport(version string, runs int, opts Options) *Report {
 	return &Report{Version: version, System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Runs: runs, Duration: opts.Duration.Seconds()}
 }
 
-// Add notes the runs of one figure, and gives their medians.
+// Add notes the runs of one figure, and returns their medians.
 func (r *Report) Add(runs []Result) *Row {
 	row := Row{Result: median(runs)}
 	for i := range runs {
@@ -50,14 +50,14 @@ func (r *Report) Add(runs []Result) *Row {
 	return &r.Rows[len(r.Rows)-1]
 }
 
-// AddSleepers notes the runs of the workload that waits, and gives their medians.
+// AddSleepers notes the runs of the workload that waits, and returns their medians.
 func (r *Report) AddSleepers(runs []SleepersResult) *SleepersResult {
 	m := median(runs)
 	r.Sleepers, r.SleepersRuns = &m, runs
 	return &m
 }
 
-// AddStored notes the runs of the workload that is stored, and gives their
+// AddStored notes the runs of the workload that is stored, and returns their
 // medians.
 func (r *Report) AddStored(runs []StoredResult) *StoredResult {
 	m := median(runs)

@@ -184,7 +184,7 @@ func (p *Process) Kill() error {
 	return err
 }
 
-// killed kills a server, starts it again by its command, and gives the seconds
+// killed kills a server, starts it again by its command, and returns the seconds
 // until it has answered for the first time.
 func killed(p *Process, command []string) (again *Process, seconds float64, err error) {
 	if err := p.Kill(); err != nil {

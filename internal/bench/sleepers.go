@@ -76,7 +76,7 @@ func MeasureSleepers(ctx context.Context, n int, opts Options) (r SleepersResult
 	return r, errors.Join(err, p.Stop())
 }
 
-// startMany starts executions over many connections and gives their ARNs.
+// startMany starts executions over many connections and returns their ARNs.
 func startMany(ctx context.Context, address, arn string, n int, input func(i int) string) ([]string, error) {
 	const connections = 128
 	arns := make([]string, n)

@@ -308,7 +308,7 @@ func (s *soak) settle(ctx context.Context) (err error) {
 	return ctx.Err()
 }
 
-// until waits until a list of executions is empty, and gives how many are in it
+// until waits until a list of executions is empty, and returns how many are in it
 // when that takes too long.
 func (s *soak) until(ctx context.Context, filter string) (int, error) {
 	deadline := time.Now().Add(settleTimeout)

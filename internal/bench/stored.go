@@ -134,7 +134,7 @@ func fill(ctx context.Context, p *Process, n int, r *StoredResult) (arn string, 
 	return arn, arns, run(n, min(storedStep, n))
 }
 
-// read takes each way to read many times, at places that are drawn anew.
+// read takes each way to read many times, at places that are drawn again.
 func (r *StoredResult) read(ctx context.Context, address, arn string, arns []string) error {
 	c, err := Dial(address)
 	if err != nil {
@@ -208,7 +208,7 @@ func (r *StoredResult) read(ctx context.Context, address, arn string, arns []str
 	return nil
 }
 
-// quarters gives the mean CPU seconds for 1,000 executions of the first and the
+// quarters returns the mean CPU seconds for 1,000 executions of the first and the
 // last quarter of the steps.
 func (r *StoredResult) quarters() (first, last float64) {
 	n := (len(r.CPU) + 3) / 4

@@ -45,7 +45,7 @@ func (t *tally) add(kind opKind, took time.Duration, refusal *Refusal) {
 	}
 }
 
-// lost tells of a call that was not answered.
+// lost reports a call that was not answered.
 func (t *tally) lost() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -20,12 +20,12 @@ type Workload struct {
 	Kind       catalogue.MachineType
 	Definition string
 	Input      string
-	// Numbered tells that the input of each execution has its number before all
+	// Numbered reports that the input of each execution has its number before all
 	// other fields.
 	Numbered bool
 	// Transitions is how many states one execution enters.
 	Transitions int
-	// Waits tells that an execution has not ended when its start is answered.
+	// Waits reports that an execution has not ended when its start is answered.
 	Waits bool
 	// MaxClients bounds the clients that make sense, 0: none.
 	MaxClients int

@@ -11,7 +11,7 @@ import (
 // FreeBody is how much of a request's body is read without asking its budget.
 const FreeBody = 16 << 10
 
-// ErrTooLarge tells that a body is larger than it may be.
+// ErrTooLarge reports that a body is larger than it may be.
 var ErrTooLarge = errors.New("door: the body is too large")
 
 // ReadBody reads a body of at most limit bytes. What it takes beyond [FreeBody]

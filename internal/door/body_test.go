@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// reader is a server that reads bodies, and tells what came of each.
+// reader is a server that reads bodies, and reports what came of each.
 func reader(t *testing.T, b *Budget, limit int64) (addr string, outcome chan error) {
 	t.Helper()
 	outcome = make(chan error, 100)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ErrBudget tells that all that may be held is held, by others who have no more
+// ErrBudget reports that all that may be held is held, by others who have no more
 // of it than their part.
 var ErrBudget = errors.New("door: all memory for this is in use")
 
@@ -167,7 +167,7 @@ func (b *Budget) victim(asks *Hold, n int64) *Hold {
 // still.
 const progress = 4 << 10
 
-// Wait tells that the hold waits for the other side from now on, and may be cut
+// Wait records that the hold waits for the other side from now on, and may be cut
 // while it does.
 func (h *Hold) Wait() {
 	h.budget.mu.Lock()
@@ -175,7 +175,7 @@ func (h *Hold) Wait() {
 	h.budget.mu.Unlock()
 }
 
-// Moved tells that n bytes came from the other side, or went there.
+// Moved records that n bytes came from the other side, or went there.
 func (h *Hold) Moved(n int) {
 	h.budget.mu.Lock()
 	if h.sinceLog += int64(n); h.sinceLog >= progress {
@@ -184,7 +184,7 @@ func (h *Hold) Moved(n int) {
 	h.budget.mu.Unlock()
 }
 
-// Done tells that nothing is waited for any more: what is held stays until Close.
+// Done records that nothing is waited for any more: what is held stays until Close.
 // It is false when the hold was cut.
 func (h *Hold) Done() bool {
 	h.budget.mu.Lock()
@@ -219,10 +219,10 @@ func (h *Hold) Keep(n int64) {
 // Close gives everything back.
 func (h *Hold) Close() { h.Keep(0) }
 
-// Bytes tells how many are held.
+// Bytes reports how many are held.
 func (h *Hold) Bytes() int64 { return h.bytes }
 
-// Used tells how many bytes are held.
+// Used reports how many bytes are held.
 func (b *Budget) Used() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -23,7 +23,7 @@ type Connection struct {
 
 type connectionKey struct{}
 
-// WithConnection gives the context of the requests of a connection: what
+// WithConnection returns the context of the requests of a connection: what
 // http.Server.ConnContext is for. Connections of no [Listener] pass.
 func WithConnection(ctx context.Context, c net.Conn) context.Context {
 	if t, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
@@ -35,7 +35,7 @@ func WithConnection(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// Serving tells that a request has been let in, by somebody who is known where
+// Serving records that a request has been let in, by somebody who is known where
 // known says so: its connection does not make room for others until it is told
 // that the request is Served. It is false when it has made room already. The
 // connection is nil where they are not bounded.
@@ -54,7 +54,7 @@ func Serving(ctx context.Context, known bool) (c *Connection, ok bool) {
 	return c, true
 }
 
-// Served tells that a request has been answered.
+// Served records that a request has been answered.
 func (c *Connection) Served() {
 	if c == nil {
 		return

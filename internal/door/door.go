@@ -17,7 +17,7 @@ type Refusal struct {
 	Type, Message string
 }
 
-// Error gives type and message.
+// Error returns type and message.
 func (r *Refusal) Error() string { return r.Type + ": " + r.Message }
 
 // write answers with the refusal. What the caller still sends is not waited for.

@@ -22,7 +22,7 @@ type Guard struct {
 	// Origins are those of the web pages that may call it beside its own, as in
 	// "https://console.example".
 	Origins []string
-	// Signed tells that all requests must be signed: then a page cannot make
+	// Signed reports that all requests must be signed: then a page cannot make
 	// one, and any name of the server's will do, for the signature covers it.
 	Signed bool
 	// Prefixes are where the resources are that take JSON of no AWS protocol:
@@ -78,7 +78,7 @@ var (
 	noStore = []string{"no-store"}
 )
 
-// check gives why a request is refused, nil when it is not.
+// check returns why a request is refused, nil when it is not.
 func (g *Guard) check(r *http.Request) *Refusal {
 	if !g.Signed && !g.host(r) {
 		return g.refused("host", r.Host, "The server is not called "+shown(r.Host)+" (Host). If it is, start it with --allowed-hosts.")

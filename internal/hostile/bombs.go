@@ -15,7 +15,7 @@ type Bomb struct {
 	Name       string
 	Definition string
 	Input      string
-	// Express tells that it is run synchronously, as an Express execution.
+	// Express reports that it is run synchronously, as an Express execution.
 	Express bool
 	// Ends are the Error Names by which it may end; none: it runs on to a limit of
 	// the service, and is stopped. "" among them stands for success.
@@ -24,7 +24,7 @@ type Bomb struct {
 	// execution.
 	Operation string
 	Request   object
-	// Refused tells that the definition may be refused when it is created.
+	// Refused reports that the definition may be refused when it is created.
 	Refused bool
 }
 
@@ -97,7 +97,7 @@ func nested(function, argument string, depth int) string {
 	return strings.Repeat(function+"(", depth) + argument + strings.Repeat(")", depth)
 }
 
-// Bombs are all that are known: those of one state, then those that go on.
+// Bombs are all that are known: those of one state, then those that run on.
 func Bombs() []Bomb {
 	return append(append(append(intrinsics(), expressions()...), machines()...), operations()...)
 }

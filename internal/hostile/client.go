@@ -30,7 +30,7 @@ type Exception struct {
 	Message string `json:"message"`
 }
 
-// Error gives type and message.
+// Error returns type and message.
 func (e *Exception) Error() string { return fmt.Sprintf("%d %s: %.300s", e.Status, e.Type, e.Message) }
 
 // Call performs an operation. The error of the API is an [*Exception].

@@ -78,7 +78,7 @@ func (s *server) resident() int {
 	return kB >> 10
 }
 
-// terminate asks the server to end, and tells how long that took.
+// terminate asks the server to end, and reports how long that took.
 func (s *server) terminate(patience time.Duration) (time.Duration, error) {
 	begun := time.Now()
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {

@@ -11,7 +11,7 @@ import (
 // Restarts has a server killed and started again, times over, on a directory that
 // holds one execution of each bomb, all of them at work when it is killed. Each
 // time another tenant must be served at once: what begins with the start of the
-// process, and ends when an execution of theirs has, may take Served. It gives what
+// process, and ends when an execution of theirs has, may take Served. It returns what
 // is wrong.
 func Restarts(ctx context.Context, o *Options, times int) (violations []string, err error) {
 	dir, err := os.MkdirTemp(o.Dir, "steppe-hostile-")
@@ -91,7 +91,7 @@ func runQuick(ctx context.Context, c *Client, machine string) error {
 	return err
 }
 
-// count tells how many executions run.
+// count reports how many executions run.
 func count(ctx context.Context, c *Client, arns []string) (running int, err error) {
 	t := &trial{a: c}
 	for _, arn := range arns {

@@ -27,7 +27,7 @@ type Options struct {
 	Bombs  []Bomb
 	AtOnce int
 	// Patience is how long the executions that end by themselves may take, all of
-	// them, and how long the others go on before they are stopped.
+	// them, and how long the others continue before they are stopped.
 	Patience, Endless time.Duration
 	// What must hold: how long an execution alone may take to end, 99 of 100
 	// requests of the other tenant, a stop; how many MB the server may take.
@@ -47,7 +47,7 @@ type Result struct {
 	Alone, Together time.Duration
 	// End is how it ended: an Error Name, "stopped", "refused" or "SUCCEEDED".
 	End string
-	// P50, P99 and Max are of the other tenant's requests meanwhile.
+	// P50, P99 and Max are of the other tenant's requests during the attack.
 	P50, P99, Max time.Duration
 	Requests      int
 	// Stop is the slowest stop; Term how long SIGTERM took with bombs under way.
@@ -163,7 +163,7 @@ func (t *trial) create(ctx context.Context) (refused bool, err error) {
 	return false, err
 }
 
-// start starts an execution and gives its ARN. An Express one is run until the
+// start starts an execution and returns its ARN. An Express one is run until the
 // context ends.
 func (t *trial) start(ctx context.Context) (string, error) {
 	operation := "StartExecution"
@@ -177,7 +177,7 @@ func (t *trial) start(ctx context.Context) (string, error) {
 	return out["executionArn"].(string), nil
 }
 
-// status tells how an execution is: its status, or the Error Name by which it
+// status reports how an execution is: its status, or the Error Name by which it
 // ended.
 func (t *trial) status(ctx context.Context, arn string) (string, error) {
 	out, err := t.a.Call(ctx, "DescribeExecution", object{"executionArn": arn, "includedData": "METADATA_ONLY"})
@@ -419,7 +419,7 @@ func (t *trial) judge() {
 	}
 }
 
-// Named gives the bombs whose names have a text.
+// Named returns the bombs whose names have a text.
 func Named(part string) []Bomb {
 	return slices.DeleteFunc(Bombs(), func(b Bomb) bool { return !strings.Contains(b.Name, part) })
 }
