@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
@@ -208,11 +207,8 @@ func invalidARN(reason string) error {
 // checkName holds a name against the rule for names of state machines,
 // executions and activities.
 func checkName(name string) error {
-	for _, c := range name {
-		if strings.ContainsRune("<>{}[]?*\"#%\\^|~`$&,;:/", c) || unicode.IsSpace(c) || unicode.IsControl(c) ||
-			c == 0xFFFE || c == 0xFFFF || c == 0x10FFFF || c == unicode.ReplacementChar {
-			return server.Fail("InvalidName", "Invalid Name: '"+name+"'")
-		}
+	if catalogue.CheckName(name) != nil {
+		return server.Fail("InvalidName", "Invalid Name: '"+name+"'")
 	}
 	return nil
 }

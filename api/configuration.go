@@ -28,28 +28,45 @@ func orElse(given json.RawMessage, otherwise []byte) []byte {
 	return given
 }
 
-// configuration checks what a request says of logging, tracing and encryption
-// and puts it into a machine.
-func configuration(r *server.Request, m *catalogue.Machine) (err error) {
+// configurations is what a request says of logging, tracing and encryption: nil where it
+// says nothing, and a pointer to nil where it names the default.
+type configurations struct{ logging, tracing, encryption *json.RawMessage }
+
+// orNil is a configuration to create a machine with, nil for the default.
+func orNil(given *json.RawMessage) json.RawMessage {
+	if given == nil {
+		return nil
+	}
+	return *given
+}
+
+// configuration checks what a request says of logging, tracing and encryption.
+func configuration(r *server.Request) (c configurations, err error) {
+	var kept json.RawMessage
 	if r.Has("loggingConfiguration") {
-		if m.Logging, err = logging(r.Input.Get("loggingConfiguration")); err != nil {
-			return err
+		if kept, err = logging(r.Input.Get("loggingConfiguration")); err != nil {
+			return c, err
 		}
+		c.logging = new(kept)
 	}
 	if r.Has("tracingConfiguration") {
 		enabled := r.Input.Get("tracingConfiguration").Get("enabled")
 		if enabled.Kind() != value.Bool {
-			return server.Fail("InvalidTracingConfiguration", "Invalid Tracing Configuration: 'enabled must be true or false'")
+			return c, server.Fail("InvalidTracingConfiguration", "Invalid Tracing Configuration: 'enabled must be true or false'")
 		}
-		m.Tracing = nil
+		kept = nil
 		if enabled.Bool() {
-			m.Tracing = json.RawMessage(`{"enabled":true}`)
+			kept = json.RawMessage(`{"enabled":true}`)
 		}
+		c.tracing = new(kept)
 	}
 	if r.Has("encryptionConfiguration") {
-		m.Encryption, err = encryption(r)
+		if kept, err = encryption(r); err != nil {
+			return c, err
+		}
+		c.encryption = new(kept)
 	}
-	return err
+	return c, nil
 }
 
 // logGroup is the ARN of a log group with all its streams.

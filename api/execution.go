@@ -127,7 +127,7 @@ func (a *api) chooseTestCase(req *engine.StartRequest, name string) error {
 		return nil
 	}
 	if req.Name == "" {
-		req.Name = a.Engine.UUID()
+		req.Name = a.Catalogue.UUID()
 	}
 	switch m := req.Machine; {
 	case a.TestCase == nil:

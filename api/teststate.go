@@ -91,7 +91,7 @@ func (p *pacing) evaluate(ctx context.Context, do func()) error {
 
 // trialSpec reads what is to be tried.
 func (a *api) trialSpec(r *server.Request) (interpreter.TrialSpec, error) {
-	name, machine := a.Engine.UUID(), a.Engine.UUID()
+	name, machine := a.Catalogue.UUID(), a.Catalogue.UUID()
 	t := tenant(r)
 	spec := interpreter.TrialSpec{
 		Info: interpreter.Info{

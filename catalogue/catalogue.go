@@ -18,6 +18,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -115,6 +116,21 @@ func (c *Catalogue) Random(b []byte) {
 	if _, err := io.ReadFull(c.source, b); err != nil {
 		panic(fmt.Sprintf("catalogue: no random bytes: %v", err))
 	}
+}
+
+// UUID makes a random UUID (version 4).
+func (c *Catalogue) UUID() string {
+	var b [16]byte
+	c.Random(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	var s [36]byte
+	hex.Encode(s[:8], b[:4])
+	hex.Encode(s[9:13], b[4:6])
+	hex.Encode(s[14:18], b[6:8])
+	hex.Encode(s[19:23], b[8:10])
+	hex.Encode(s[24:], b[10:])
+	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
+	return string(s[:])
 }
 
 // Keys are the customers' keys; nil when there are none.

@@ -231,7 +231,7 @@ func (w *world) change(m *catalogue.Machine) {
 		if w.random.IntN(4) == 0 {
 			next.Encryption = nil
 		}
-		next.Definition, next.RevisionID = worldDefinitions[w.random.IntN(len(worldDefinitions))], w.e.UUID()
+		next.Definition, next.RevisionID = worldDefinitions[w.random.IntN(len(worldDefinitions))], w.e.Catalogue().UUID()
 		_, _, _ = w.e.Catalogue().PutPublished(ctx, next, w.parsed(next.Definition), true, "changed")
 	case 1:
 		next.Tags = append(slices.Clip(next.Tags), catalogue.Tag{Key: fmt.Sprint(w.names), Value: "v"})
