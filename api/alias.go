@@ -54,7 +54,7 @@ func routing(r *server.Request) (machine string, routes []catalogue.Route, err e
 	return machine, routes, nil
 }
 
-// errAliasDeleting tells that an alias's machine is being deleted, and the alias
+// errAliasDeleting reports that an alias's machine is being deleted, and the alias
 // gone already. To operations that know no such exception, it is not there.
 var errAliasDeleting = fmt.Errorf("%w", errNoResource)
 
@@ -116,7 +116,7 @@ func (a *api) createStateMachineAlias(ctx context.Context, r *server.Request) ([
 	return nil, errConflict
 }
 
-// createAlias adds an alias, or gives the one that is there when it is the same
+// createAlias adds an alias, or returns the one that is there when it is the same
 // (CreateStateMachineAlias, "idempotent").
 func (a *api) createAlias(ctx context.Context, m *catalogue.Machine, wanted catalogue.Alias) (*catalogue.Alias, error) {
 	old, err := a.Catalogue.Alias(ctx, m, wanted.Name)

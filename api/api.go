@@ -1,7 +1,7 @@
 // Package api is the Step Functions API (2016-11-23): its operations, one file
 // for each kind of resource, and its exceptions.
 //
-// It checks what callers give, in AWS's order and words, and tells them what
+// It checks what callers send, in AWS's order and words, and reports to them what
 // the engine and the store know. It decides nothing about executions.
 //
 // Stability: may move in any minor release.
@@ -162,7 +162,7 @@ func quotaExceeded(operation string, full *catalogue.QuotaError) error {
 	return &server.Exception{Type: "ServiceQuotaExceededException", Status: http.StatusPaymentRequired, Message: full.Error()}
 }
 
-// reads tells the operations that change nothing.
+// reads reports whether an operation changes nothing.
 func reads(operation string) bool {
 	return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List") ||
 		operation == "GetExecutionHistory" || operation == "ValidateStateMachineDefinition"

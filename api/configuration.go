@@ -72,7 +72,7 @@ func configuration(r *server.Request) (c configurations, err error) {
 // logGroup is the ARN of a log group with all its streams.
 var logGroup = regexp.MustCompile(`^arn:[^:]+:logs:[^:]+:[^:]+:log-group:[^:]+:\*$`)
 
-// logging checks a logging configuration and gives it with its defaults; nil
+// logging checks a logging configuration and returns it with its defaults; nil
 // when it is the default.
 func logging(given value.Value) (json.RawMessage, error) {
 	level, destinations := given.Get("level").Str(), given.Get("destinations")
@@ -108,7 +108,7 @@ func kmsAccessDenied(missing *catalogue.KeyError) error {
 	return server.Fail("KmsAccessDeniedException", "KMS Access Denied: '"+missing.Error()+"; the server must be started with a file of --encryption-keys that has it'")
 }
 
-// encryption checks the member encryptionConfiguration and gives it with its
+// encryption checks the member encryptionConfiguration and returns it with its
 // defaults; nil when it is the default.
 func encryption(r *server.Request) (json.RawMessage, error) {
 	refuse := func(message string) (json.RawMessage, error) {

@@ -98,7 +98,7 @@ func invalidInput(input string) error {
 	return server.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+reason+"'")
 }
 
-// traceHeader gives the X-Ray trace header of a request: "If both sources are
+// traceHeader returns the X-Ray trace header of a request: "If both sources are
 // provided, Step Functions will use the header value (preferred) over the value in
 // the request body" (API reference, StartExecution). A header that could not stand
 // in the body is none, as the callers' proxies set it, not they.
@@ -275,7 +275,7 @@ func (a *api) listExecutions(ctx context.Context, r *server.Request) ([]byte, er
 
 func listItem(d *stored.Description) []byte { return executionItem(d).JSON() }
 
-// executionItem begins what is told of an execution in lists.
+// executionItem begins what lists show of an execution.
 func executionItem(d *stored.Description) *server.Object {
 	o := new(server.Object)
 	o.Str("executionArn", d.ARN).Str("stateMachineArn", d.MachineARN).Str("name", d.Name)

@@ -6,7 +6,7 @@ import (
 	"github.com/steppehq/steppe/aws/server"
 )
 
-// noMapRun checks the ARN of a Map Run and tells that there is none.
+// noMapRun checks the ARN of a Map Run and reports that there is none.
 func (a *api) noMapRun(arn string) error {
 	if _, err := parseARN(arn, "mapRun"); err != nil {
 		return err

@@ -52,7 +52,7 @@ func pageSize(r *server.Request) int {
 }
 
 // listTenant answers with a page of what a tenant has, in the order of names.
-// list gives at most limit of them after a name; show writes one and gives its
+// list returns at most limit of them after a name; show writes one and returns its
 // name.
 func listTenant[T any](
 	ctx context.Context, a *api, r *server.Request, member string,
@@ -64,8 +64,8 @@ func listTenant[T any](
 	}, show)
 }
 
-// listPage answers with a page of a list that goes on behind what show gives of
-// its last item. list gives at most limit items after that; asked is what a token
+// listPage answers with a page of a list that goes on behind what show returns for
+// its last item. list returns at most limit items after that; asked is what a token
 // is bound to.
 func listPage[T any](
 	a *api, r *server.Request, asked, member string,

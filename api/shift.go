@@ -176,7 +176,7 @@ func (a *api) listShifts(ctx context.Context, r *server.Request) ([]byte, error)
 	return o.JSON(), nil
 }
 
-// shiftItem is what is told of a shift.
+// shiftItem is what is shown of a shift.
 func shiftItem(s *catalogue.Shift) []byte {
 	var o server.Object
 	o.Str("stateMachineAliasArn", s.AliasARN()).Str("status", string(s.Status)).Opt("reason", s.Reason)

@@ -236,7 +236,7 @@ func (a *api) describeStateMachine(ctx context.Context, r *server.Request) ([]by
 }
 
 // definitionText is a definition as includedData asks for it. One that is locked
-// is not told.
+// is not shown.
 func definitionText(r *server.Request, definition string, locked error) (string, error) {
 	if metadataOnly(r) {
 		return "{}", nil

@@ -48,7 +48,7 @@ func tooManyTags(arn string) error {
 }
 
 // editTags changes the tags of the resource that a request names. A change
-// that gives nil leaves them as they are.
+// that returns nil leaves them as they are.
 func (a *api) editTags(ctx context.Context, arn string, change func([]catalogue.Tag) ([]catalogue.Tag, error)) error {
 	name, err := parseARN(arn, "stateMachine", "activity")
 	if err != nil {

@@ -298,7 +298,7 @@ func checkModel(task *asl.Task, result, mock value.Value) error {
 	return nil
 }
 
-// testable refuses the tasks that nobody would answer.
+// testable refuses the tasks that no worker would answer.
 func testable(task *asl.Task) error {
 	resource, _ := asl.ParseResource(task.Resource)
 	if resource.Kind == asl.ActivityResource || resource.Pattern != asl.RequestResponse {
@@ -307,7 +307,7 @@ func testable(task *asl.Task) error {
 	return nil
 }
 
-// performed refuses a task that nobody here performs.
+// performed refuses a task that nothing here performs.
 func (a *api) performed(task *asl.Task) error {
 	diagnostics := asl.TaskLacking(task, a.offer())
 	if message := asl.InvalidDefinition(diagnostics); message != "" {
@@ -327,7 +327,7 @@ func mocked(trial *interpreter.Trial, mock value.Value) interpreter.TrialResult 
 	return trial.Succeed(value.NewDoc([]byte(value.EscapeHalves(mock.Get("result").Str()))))
 }
 
-// perform has the work of a Task state done. It gives what the trial makes of the
+// perform has the work of a Task state done. It returns what the trial makes of the
 // outcome.
 func (a *api) perform(ctx context.Context, r *server.Request, spec interpreter.TrialSpec, trial *interpreter.Trial, task *interpreter.Effect) func() interpreter.TrialResult {
 	timeout := testTimeout

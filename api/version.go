@@ -20,7 +20,7 @@ func conflict(message string) error {
 	return &server.Exception{Type: "ConflictException", Message: message, Status: 409}
 }
 
-// tooMany tells that a state machine has all the versions or aliases that it may
+// tooMany reports that a state machine has all the versions or aliases that it may
 // have.
 func tooMany(what, limit, arn string) error {
 	return &server.Exception{

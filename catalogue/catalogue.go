@@ -4,8 +4,8 @@
 // ([For]).
 //
 // Each thing is an entry of the store's catalogue, with a version that an edit names:
-// who changes an entry that has been changed meanwhile gets store.ErrVersion, reads
-// it again and decides anew. A definition is kept as often as it was changed, as a
+// an edit of an entry that has been changed since gets store.ErrVersion, and its
+// caller reads the entry and decides again. A definition is kept as often as it was changed, as a
 // revision, for executions run by what they were started with.
 //
 // Which executions there are, and what becomes of them when a machine is deleted or
@@ -49,7 +49,7 @@ type Config struct {
 	Clock func() time.Time
 	// Random is the source of keys, crypto/rand by default.
 	Random io.Reader
-	// Logger is told what operators must know, nil: nobody is.
+	// Logger receives what operators must know; nil discards it.
 	Logger *slog.Logger
 }
 
@@ -156,7 +156,7 @@ func weightOf(m *Machine) int64 {
 	return 2<<10 + int64(len(m.Definition)) + parsedWeight(m.parsed)
 }
 
-// known gives the parsed definition of a revision, nil when memory has none.
+// known returns the parsed definition of a revision, nil when memory has none.
 func (c *Catalogue) known(key RevisionKey) *asl.StateMachine {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -164,7 +164,7 @@ func (c *Catalogue) known(key RevisionKey) *asl.StateMachine {
 	return parsed
 }
 
-// parse gives the parsed definition of a revision, and remembers it; nil and why,
+// parse returns the parsed definition of a revision, and remembers it; nil and why,
 // when it is not valid any more.
 func (c *Catalogue) parse(key RevisionKey, definition string) (*asl.StateMachine, []asl.Diagnostic) {
 	if parsed := c.known(key); parsed != nil {
@@ -201,7 +201,7 @@ func parsedWeight(parsed *asl.StateMachine) int64 {
 
 // Put edits the catalogue, and forgets what memory has of it: the next who asks
 // reads what is true. Where the outcome is not known, it is looked up. An error
-// that is not store.ErrVersion tells that it did not come to pass, as far as
+// that is not store.ErrVersion reports that it did not come to pass, as far as
 // can be seen.
 func (c *Catalogue) Put(ctx context.Context, edits ...store.Edit) error {
 	err := c.store.Put(ctx, edits...)

@@ -20,7 +20,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// ImportOptions tells how to import.
+// ImportOptions says how to import.
 type ImportOptions struct {
 	// DryRun checks everything and writes nothing.
 	DryRun bool
@@ -32,7 +32,7 @@ type ImportOptions struct {
 	// EncryptionKeys encrypt what is imported, where its configuration names one.
 	// Without any, nothing is encrypted.
 	EncryptionKeys []catalogue.EncryptionKey
-	// Problem is told of lines that are refused, one call at a time. They are
+	// Problem receives lines that are refused, one call at a time. They are
 	// left out; all else is imported.
 	Problem func(line int, text string)
 }
@@ -73,7 +73,7 @@ func (n *Imported) Add(m Imported) {
 
 // Import reads what [Export] wrote into a store that no engine has open. What is
 // there already is left as it is. An execution is there as a whole or not at
-// all; whoever imports again after a failure imports the rest.
+// all; importing again after a failure imports the rest.
 func Import(ctx context.Context, s store.Store, r io.Reader, opts ImportOptions) (Imported, error) {
 	im, err := newImporter(ctx, s, opts)
 	if err != nil {
@@ -182,14 +182,14 @@ func (x *exportRead) machine(number int) *placed {
 	return x.machines[number]
 }
 
-// refusedError tells what is wrong with a line.
+// refusedError reports what is wrong with a line.
 type refusedError struct{ text string }
 
 func (e *refusedError) Error() string { return e.text }
 
 func refuse(format string, args ...any) error { return &refusedError{fmt.Sprintf(format, args...)} }
 
-// told counts and tells a line that was refused. Any other error is given back.
+// told counts and reports a line that was refused. Any other error is returned.
 func (im *importer) told(line int, err error) error {
 	refused, ok := errors.AsType[*refusedError](err)
 	if missing, locked := errors.AsType[*catalogue.KeyError](err); locked {
@@ -240,7 +240,7 @@ func (im *importer) read(ctx context.Context, r io.Reader, lines chan<- importLi
 	return ctx.Err()
 }
 
-// line sees to one line of an export, and gives the export that goes on.
+// line sees to one line of an export, and returns the export that goes on.
 func (im *importer) line(ctx context.Context, x *exportRead, n int, text []byte, lines chan<- importLine) (*exportRead, error) {
 	kind, err := kindOf(text)
 	switch {
@@ -271,7 +271,7 @@ func (im *importer) line(ctx context.Context, x *exportRead, n int, text []byte,
 	return x, refuse("there is no kind %q", kind)
 }
 
-// kindOf gives the kind of a line, "" for the first of an export.
+// kindOf returns the kind of a line, "" for the first of an export.
 func kindOf(text []byte) (string, error) {
 	if bytes.HasPrefix(text, []byte(`{"kind":"`+kindExecution+`",`)) {
 		return kindExecution, nil
@@ -406,7 +406,7 @@ func (im *importer) take(ctx context.Context, p *portable, of *placed) error {
 	case of == nil:
 		return refuse("%s: its state machine stands in no line before", arn)
 	case of.refused:
-		return nil // which was told
+		return nil // which was reported
 	case p.meta.MachineARN() != of.arn:
 		return refuse("%s is no execution of %s", arn, of.arn)
 	}
@@ -455,7 +455,7 @@ func (im *importer) take(ctx context.Context, p *portable, of *placed) error {
 	return nil
 }
 
-// verify looks at an execution as [Checker.Check] does. It gives the live one,
+// verify looks at an execution as [Checker.Check] does. It returns the live one,
 // nil for one that AWS recorded.
 func (im *importer) verify(p *portable, rev *placedRevision) (*interpreter.Execution, error) {
 	if err := tells(p.events, &p.record); err != nil {

@@ -30,9 +30,9 @@ const clockSkew = 5 * time.Minute
 // signed it, for the service that it is sent to.
 type Authorizer struct {
 	// Keys are what callers sign with. Without any, a request is believed: its
-	// credential scope tells account (an access key of twelve digits) and region.
+	// credential scope names account (an access key of twelve digits) and region.
 	Keys []Key
-	// Account and Region stand where a request tells none.
+	// Account and Region stand where a request names none.
 	Account, Region string
 	// Regions are those that signatures may be for; none: any.
 	Regions []string
@@ -41,7 +41,7 @@ type Authorizer struct {
 	Since time.Time
 	// Memory keeps what is needed after a restart; nil: nothing is kept.
 	Memory Memory
-	// Clock gives the time; time.Now when nil.
+	// Clock returns the time; time.Now when nil.
 	Clock func() time.Time
 
 	once   sync.Once
@@ -51,7 +51,7 @@ type Authorizer struct {
 }
 
 // Memory keeps signatures of requests that change something, and are good for
-// longer than the server may run. What it has told is durable.
+// longer than the server may run. What it has answered is durable.
 type Memory interface {
 	// Presigned notes a signature until a time. It is false when it was noted
 	// before.
@@ -117,7 +117,7 @@ func isRegion(s string) bool { return len(s) <= 32 && region.MatchString(s) }
 func mismatch(message string) error { return Fail("InvalidSignatureException", message) }
 
 // claim is what the headers of a request say of who sent it, as far as that can
-// be told without its body.
+// be known without its body.
 type claim struct {
 	signature *sigv4.Signature // nil where nothing is signed
 	key       []byte           // that it was signed with
@@ -180,7 +180,7 @@ func (a *Authorizer) claim(r *http.Request, service string, streams bool) (*clai
 	return c, s.Verify(r, c.key, c.described)
 }
 
-// verify holds the body of a request against its claim. once tells that the
+// verify holds the body of a request against its claim. once reports that the
 // request must not be sent a second time.
 func (a *Authorizer) verify(c *claim, r *http.Request, body []byte, once bool) error {
 	if c.signature == nil {

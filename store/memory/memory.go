@@ -1,6 +1,6 @@
 // Package memory is a store that forgets at the end of the process: the
 // reference implementation of the contract, the store of tests and simulations,
-// and of servers that are told to keep nothing.
+// and of servers that are to keep nothing.
 //
 // Stability: may move in any minor release.
 package memory
@@ -23,8 +23,8 @@ type Fault uint8
 // The faults that a simulation can ask for.
 const (
 	None       Fault = iota
-	LoseBefore       // nothing is written, and the caller is not told so
-	LoseAfter        // it is written, and the caller is not told so
+	LoseBefore       // nothing is written, and the caller does not know
+	LoseAfter        // it is written, and the caller does not know
 	Busy             // nothing is written
 )
 
@@ -537,7 +537,7 @@ func (s *Store) create(t *store.Transition) *execution {
 	return x
 }
 
-// Release gives the shard up.
+// Release ends the ownership of the shard.
 func (h *shard) Release(context.Context) error {
 	unlock, err := h.store.lock()
 	if err != nil {

@@ -23,8 +23,8 @@ type Checked struct {
 // Check looks at every block of the tables and every key of a directory: what it
 // holds must be readable, each execution's history without a gap, and no key may
 // lead nowhere or be missing. visit is given each execution with its history, for
-// checks of what it means; problem is told of what is wrong, with the table or the
-// key. Nothing is written. Commits made meanwhile are not seen.
+// checks of what it means; problem receives what is wrong, with the table or the
+// key. Nothing is written. Commits made in the meantime are not seen.
 func (s *DB) Check(ctx context.Context, visit func(store.Record, []store.Chunk), problem func(string)) (Checked, error) {
 	if !s.enter() {
 		return Checked{}, store.ErrClosed
@@ -227,7 +227,7 @@ func nameHash(key []byte) uint64 {
 	return h.Sum64()
 }
 
-// placed gives the execution at the end of a list's key, and its start.
+// placed returns the execution at the end of a list's key, and its start.
 func (c *check) placed(key []byte) (*footprint, time.Time) {
 	if len(key) < placeSize {
 		return nil, time.Time{}
@@ -295,7 +295,7 @@ func (c *check) names() error {
 	})
 }
 
-// missing tells of executions that lack a key. One without a name may have
+// missing reports executions that lack a key. One without a name may have
 // lost it to a newer execution.
 func (c *check) missing() error {
 	for id, x := range c.seen {

@@ -27,7 +27,7 @@ func (h *shard) ID() store.ShardID { return h.id }
 // Epoch is the number of this ownership.
 func (h *shard) Epoch() uint64 { return h.epoch }
 
-// Release gives the shard up.
+// Release ends the ownership of the shard.
 func (h *shard) Release(context.Context) error {
 	if !h.store.enter() {
 		return nil // a closed store has no owners
@@ -75,9 +75,9 @@ func (h *shard) Running(_ context.Context, after store.ExecutionID, limit int) (
 // largeChunk is the size from which on a commit waits while the disk is behind.
 const largeChunk = 64 << 10
 
-// lag tells whether the disk is behind what is written: more waits to be flushed
+// lag reports whether the disk is behind what is written: more waits to be flushed
 // than a memtable that is full and another one. Who writes much waits then, so that
-// nobody who writes little has to.
+// no caller who writes little has to.
 type lag struct {
 	full   uint64       // bytes of memtables from which on it is
 	looked atomic.Int64 // in nanoseconds

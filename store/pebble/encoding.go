@@ -8,7 +8,7 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
-// The first byte of a key tells what it is of (docs/storage.md).
+// The first byte of a key says what it is of (docs/storage.md).
 const (
 	prefixCatalogue = 'c'
 	prefixRecord    = 'e'

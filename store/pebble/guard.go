@@ -111,10 +111,10 @@ func (g *guard) abandon() error {
 	return errors.Join(err, g.own.release())
 }
 
-// Unwrap gives the file system below.
+// Unwrap returns the file system below.
 func (g *guard) Unwrap() vfs.FS { return g.FS }
 
-// numbered gives the number in the name of a log or of a MANIFEST.
+// numbered returns the number in the name of a log or of a MANIFEST.
 func numbered(name, prefix, suffix string) (uint64, bool) {
 	digits, ok := strings.CutPrefix(name, prefix)
 	if !ok {
@@ -130,7 +130,7 @@ func numbered(name, prefix, suffix string) (uint64, bool) {
 func logNumber(name string) (uint64, bool)      { return numbered(name, "", ".log") }
 func manifestNumber(name string) (uint64, bool) { return numbered(name, "MANIFEST-", "") }
 
-// markedManifest gives the number that a marker names, and which marker it is.
+// markedManifest returns the number that a marker names, and which marker it is.
 func markedManifest(name string) (iteration, number uint64, ok bool) {
 	rest, ok := strings.CutPrefix(name, "marker.manifest.")
 	if !ok {

@@ -24,11 +24,11 @@ type marks struct {
 
 	mu    sync.Mutex
 	left  []store.ExecutionID
-	asked bool // somebody knows what is left
+	asked bool // the owner knows what is left
 	fresh bool // nothing of the run before stands in the file
 }
 
-// Marks gives the marks of the directory.
+// Marks returns the marks of the directory.
 func (s *DB) Marks() store.Marks { return s.marks }
 
 // openMarks reads what the run before left. What is no execution's id, in a file
@@ -97,7 +97,7 @@ func (m *marks) wipe() error {
 	return nil
 }
 
-// close ends a run that went well: nothing is left of it, nor of what it was told
+// close ends a run that went well: nothing is left of it, nor of what it read
 // of the one before.
 func (m *marks) close() (err error) {
 	m.mu.Lock()

@@ -20,7 +20,7 @@ const prefixTable = 't'
 
 // stripes is how many parts the rows of a table are in. A write holds those of its
 // rows while it looks at their versions and enters the log, not while it waits for
-// the log's fsync: so others enter the log meanwhile, and one fsync serves all.
+// the log's fsync: so others enter the log during the fsync, and one fsync serves all.
 const stripes = 64
 
 // rowTable is a sorted part of the store.

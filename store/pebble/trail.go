@@ -35,7 +35,7 @@ type written struct {
 	Sum    uint32 `json:"crc32c"`
 	// Commits is how many are in these bytes of a log.
 	Commits int64 `json:"commits,omitempty"`
-	// Reused tells that the log took over the file of an older one, of which there
+	// Reused reports that the log took over the file of an older one, of which there
 	// may be something behind its end.
 	Reused bool `json:"reused,omitempty"`
 }
@@ -45,7 +45,7 @@ type written struct {
 // lost something, wherever a crash came between.
 type trail struct {
 	Generation uint64 `json:"generation"`
-	// Clean tells that nothing was written after this.
+	// Clean reports that nothing was written after this.
 	Clean bool `json:"clean"`
 	// Current is the number of the MANIFEST that counts, or of an older one than
 	// that; 0 before the first.
@@ -54,7 +54,7 @@ type trail struct {
 	Logs      []written `json:"logs"`
 }
 
-// find gives the entry of a file, nil when there is none.
+// find returns the entry of a file, nil when there is none.
 func find(files []written, number uint64) *written {
 	for i := range files {
 		if files[i].Number == number {
@@ -64,7 +64,7 @@ func find(files []written, number uint64) *written {
 	return nil
 }
 
-// encode gives a slot: checksum, length, JSON. When there are too many logs the
+// encode returns a slot: checksum, length, JSON. When there are too many logs the
 // oldest, which are long obsolete, are left out.
 func (t *trail) encode() []byte {
 	for {
@@ -118,7 +118,7 @@ func decodeNote(b []byte) (written, error) {
 }
 
 // readTrail reads the file: the newest slot that is whole, brought up to the note;
-// nil when there is no file. damaged tells of what could not be read of it.
+// nil when there is no file. damaged lists what could not be read of it.
 func readTrail(fs vfs.FS, dir string) (t *trail, damaged []string, err error) {
 	f, err := fs.Open(fs.PathJoin(dir, trailName))
 	if isNotExist(err) {
@@ -194,7 +194,7 @@ func openKeeper(fs vfs.FS, dir string, t trail) (*keeper, error) {
 	return k, nil
 }
 
-// allot gives the file its size, and takes the last run's note away.
+// allot brings the file to its size, and takes the last run's note away.
 func (k *keeper) allot() error {
 	info, err := k.file.Stat()
 	if err != nil {
@@ -211,7 +211,7 @@ func (k *keeper) allot() error {
 	return err
 }
 
-// save writes the next slot. The mutex is held, or nobody else has the keeper.
+// save writes the next slot. The mutex is held, or no other goroutine has the keeper.
 func (k *keeper) save() error {
 	k.trail.Generation++
 	at := int64(slotAt + k.trail.Generation%2*slotSize)
@@ -221,7 +221,7 @@ func (k *keeper) save() error {
 	return k.file.SyncData()
 }
 
-// put enters what is durable of a MANIFEST, before anybody is told that it is.
+// put enters what is durable of a MANIFEST, before any caller knows that it is.
 func (k *keeper) put(w written) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -293,7 +293,7 @@ func syncDir(fs vfs.FS, dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// syncFile makes a file durable that somebody else wrote.
+// syncFile makes a file durable that another part wrote.
 func syncFile(fs vfs.FS, name string) error {
 	f, err := fs.OpenReadWrite(name, vfs.WriteCategoryUnspecified)
 	if err != nil {
