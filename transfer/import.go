@@ -20,6 +20,40 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// How an import trusts nothing, is repeated without harm, and is fast.
+//
+// An export is a text that anyone may have edited, and what stands in a store is
+// believed for years. So each execution is checked as the engine would have written it:
+// its events are replayed by the definition it was started with, and status, times,
+// redrives and names of the record must be what the replay results in. A line that
+// fails is refused with its number and the reason, and all others are imported; an
+// execution is written in one transition, so there is no half of one. (Of what AWS
+// recorded, which cannot be replayed, only numbers, links and the end are checked.)
+//
+// Order matters between lines of different kinds only. State machines come before
+// their executions, and are placed one after the other by the goroutine that reads
+// (read, line): each is found in the store or created, and its number there may differ
+// from that in the export. The table from one to the other (exportRead.machines) is
+// what executions need. These are independent of each other, and go to many workers:
+// each one waits for an fsync most of its time, and a store makes one fsync of all
+// commits that wait. The number of workers is therefore not that of processors. What
+// bounds the memory is room, by the bytes of the lines under way: lines differ in size
+// by a factor of a million.
+//
+// An import that was interrupted is made again from the beginning. What is there
+// already is exported from the store and compared with the line, byte for byte: if it
+// is the same it counts as [Imported].Same, otherwise it is a conflict, which is
+// refused or skipped; nothing is overwritten. Two lines of one execution may be under way at
+// once; the store refuses the second one, and it is then compared like any other that
+// is there.
+//
+// Two things are left behind if they are not in the export. Without the key of task
+// tokens, tokens that are under way are invalid in the new store (Imported.Tokens says
+// how many). Without the customers' keys, what was encrypted is stored in plain text
+// (Imported.Plain). Both are counted and reported, since both may be what is wanted.
+//
+// A dry run does all of this except the writes, and so reports the same problems.
+
 // ImportOptions says how to import.
 type ImportOptions struct {
 	// DryRun checks everything and writes nothing.

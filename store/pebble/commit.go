@@ -13,6 +13,47 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
+// How a commit becomes durable, and why two owners cannot both make one.
+//
+// A commit is one batch of Pebble: the chunk of events, and what follows from it (the
+// running record, the execution's record, its places in lists, letters). Pebble
+// appends batches to its log in one order and applies each whole or not at all, also
+// after a crash. So of a transition all is there or nothing is, and nothing of one
+// that came later is there without it.
+//
+// Fsyncs are shared. Each caller runs in its own goroutine and waits in batch.Commit
+// until the log is synced past its batch. While one fsync runs, the batches of all
+// others collect in memory; the next fsync writes them together. Nothing here waits
+// for more of them: under load the duration of an fsync is the window in which
+// commits collect, and a lone commit does not wait at all. letCommit adds that
+// callers whose commits have just become durable run first, and take part in the next
+// fsync rather than in the one after it.
+//
+// Fencing has two parts, for two kinds of rivals. The epoch is for owners: a commit
+// holds its shard's state for reading from the check of the epoch until it is durable,
+// and Acquire holds it for writing while it raises the epoch. So a new owner begins
+// after the last commit of the former one, reads all of it, and none comes later. The
+// event number is for what an owner believes: a transition names the number of its
+// first event, which must follow the last one stored. An engine whose memory is wrong
+// (a commit whose outcome it took for a failure, a second copy of an execution) is
+// refused rather than written over the truth. The read of the last event and the
+// write are not one step, which is enough because an owner commits at most once at a
+// time for each execution, and another owner is kept out by the epoch.
+//
+// The name of a new execution must be unique among executions of all shards, and two
+// of them may begin at once. The name is reserved in memory (reserve) before the
+// database is asked for it, and set free when the commit has ended, by when the
+// database answers for it.
+//
+// Most steps leave an execution running. Of these only the chunk and the small running
+// record are written (writeStep); the record with its lists and terms changes when
+// the status does. That record is read back only then, so a step costs one read of a
+// small key, two writes, and a share of an fsync.
+//
+// An error of batch.Commit is ErrUnknown: the batch may be in the log although the
+// fsync failed. The owner acquires the shard again and reads what is there. ErrBusy
+// and ErrFull are returned before anything is written.
+
 // shard is the right to commit to a shard.
 type shard struct {
 	store *DB

@@ -12,6 +12,19 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
+// Marks name, for the next process, the executions that this one was at work on when it
+// died. Work that brings the process down would otherwise bring it down again at every
+// start; the engine holds an execution that it finds here twice.
+//
+// A mark is set before a step that does much and cleared after it, so it must cost next
+// to nothing: a write of 16 bytes at a fixed place, without a sync, which the operating
+// system keeps when the process dies. A power failure may lose it; that is not the work
+// of an execution, and nothing needs to be held then.
+//
+// What the run before left stays in the file until this run sets its first mark: by
+// then the owner has recorded what follows from it. If the process dies earlier, the
+// next one finds the same marks again.
+
 // marksName is the file of the marks.
 const marksName = "in-step"
 

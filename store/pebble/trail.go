@@ -13,6 +13,46 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
+// Why the directory keeps a trail.
+//
+// A log-structured database cannot see that the end of its log is missing. It reads
+// records until one is not whole, takes the rest for a write that a crash cut short,
+// and opens: which is right after a crash, and wrong after a disk that acknowledged
+// an fsync without writing, a backup that copied files at different moments, or a file
+// that was deleted or restored from yesterday. Executions whose start was acknowledged
+// would be gone, and nobody would know. The trail is a second witness: for each log
+// and MANIFEST it says how many bytes were durable, and the checksum of these bytes.
+// examine.go holds the directory against it before the database is opened, and
+// reports a [LossError] that names the files.
+//
+// The witness must never ask for more than was acknowledged, or a crash at the wrong
+// moment would be taken for a loss. The order of writes makes sure of that:
+//
+//   - What is added to the trail was durable before: the file is synced first, then
+//     the trail, and only then does Pebble learn that the sync has ended.
+//   - What is deleted is not asked for by then: a log is removed when the MANIFEST says
+//     durably that it is obsolete, and a MANIFEST when a slot is durable without it
+//     (settle).
+//
+// In between the directory holds more than the trail asks for, never less, whatever the
+// moment of the crash.
+//
+// The log is synced a thousand times a second, and a second fsync for each would halve
+// the throughput. So the position of the log goes into the note, 40 bytes at the
+// beginning of the file that are written over without a sync. It outlives the process.
+// If power fails, the note may be an older one, or torn, which its checksum shows; the
+// trail is then less strict about the end of the last log, and as strict as ever about
+// all others: with the beginning of the next log, the length and checksum of the one
+// before are entered in a slot, and slots are synced. There are two slots, written in turns with a growing generation
+// and a checksum each, so that a write that power cuts short damages only the slot that
+// is not needed. The newest whole slot counts, brought up to the note.
+//
+// The file has its full size from the beginning and only changes in place. It needs no
+// space, so it can be kept when the disk is full, which is when things go wrong.
+//
+// A run that ends as it should sets Clean: then the lengths are exact, and bytes behind
+// them are not of this directory either.
+
 // trailName is the file that says how much there is in the directory.
 const trailName = "steppe-state"
 
