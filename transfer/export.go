@@ -150,6 +150,7 @@ func (x *exporter) of(t catalogue.Tenant) bool {
 	return (x.Account == "" || x.Account == t.Account) && (x.Region == "" || x.Region == t.Region)
 }
 
+// activity writes the line of an activity.
 func (x *exporter) activity(a *catalogue.Activity) error {
 	if x.activities[a.ARN()] || !x.of(a.Tenant) {
 		return nil

@@ -38,6 +38,7 @@ type placedRevision struct {
 	err    error
 }
 
+// parse parses the definition once, when the first of its executions needs it.
 func (r *placedRevision) parse() (*asl.StateMachine, error) {
 	r.once.Do(func() {
 		var diagnostics []asl.Diagnostic
@@ -48,6 +49,7 @@ func (r *placedRevision) parse() (*asl.StateMachine, error) {
 	return r.parsed, r.err
 }
 
+// newPlaced is a machine of an export whose place in the store is not known yet.
 func newPlaced(line *exportedMachine) *placed {
 	p := &placed{arn: line.ARN, revisions: make(map[uint64]*placedRevision)}
 	for i := range line.Revisions {
