@@ -200,6 +200,7 @@ func parseARN(arn string, kinds ...string) (catalogue.Name, error) {
 	return name, invalidARN("Resource type not valid in this context: " + name.Kind)
 }
 
+// invalidARN is the exception InvalidArn with a reason.
 func invalidARN(reason string) error {
 	return server.Fail("InvalidArn", "Invalid Arn: '"+reason+"'")
 }

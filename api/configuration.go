@@ -21,6 +21,7 @@ var (
 // not say, in seconds.
 const defaultReuse = 300
 
+// orElse is a configuration as answers show it: a default is not kept, but shown.
 func orElse(given json.RawMessage, otherwise []byte) []byte {
 	if len(given) == 0 {
 		return otherwise

@@ -31,6 +31,8 @@ func (a *api) position(r *server.Request, asked string) (string, error) {
 	return a.positionOf(r, r.Str("nextToken"), asked)
 }
 
+// positionOf reads the text of a token. A token is good for the operation and the request
+// that it was made for, and until it expires; any other is refused as InvalidToken.
 func (a *api) positionOf(r *server.Request, text, asked string) (string, error) {
 	if text == "" {
 		return "", nil

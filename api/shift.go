@@ -123,6 +123,8 @@ func (a *api) cancelShift(ctx context.Context, r *server.Request) ([]byte, error
 	return a.shiftOf(ctx, r, a.Engine.CancelShift)
 }
 
+// shiftOf answers with the shift of the alias in a request's path, after doing something
+// with it, and does that again when another edit comes first.
 func (a *api) shiftOf(ctx context.Context, r *server.Request, do func(context.Context, *catalogue.Machine, string) (*catalogue.Shift, error)) ([]byte, error) {
 	arn := r.HTTP.PathValue("arn")
 	r.About = []string{arn}

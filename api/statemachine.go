@@ -16,10 +16,13 @@ import (
 // another one came first.
 const attempts = 10
 
+// machineDoesNotExist is the exception for an ARN that no state machine has.
 func machineDoesNotExist(arn string) error {
 	return server.Fail("StateMachineDoesNotExist", "State Machine Does Not Exist: '"+arn+"'")
 }
 
+// machineDeleting is the exception for changes of a machine that is being deleted, and for
+// starts of it.
 func machineDeleting(arn string) error {
 	return server.Fail("StateMachineDeleting", "State Machine is being deleted: '"+arn+"'")
 }
@@ -121,6 +124,8 @@ func publish(r *server.Request) (*string, error) {
 	return nil, nil
 }
 
+// updateStateMachine is UpdateStateMachine. That the machine is there is checked before
+// what the request wants of it.
 func (a *api) updateStateMachine(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	described, err := publish(r)
@@ -171,6 +176,9 @@ func changes(r *server.Request) (change catalogue.Change, err error) {
 	return change, nil
 }
 
+// deleteStateMachine is DeleteStateMachine. A machine with running executions is deleted
+// when the last of them has ended, and is described as DELETING until then. One that is
+// not there is deleted already.
 func (a *api) deleteStateMachine(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	name, err := unlabelled(arn)
@@ -195,6 +203,8 @@ func (a *api) deleteStateMachine(ctx context.Context, r *server.Request) ([]byte
 	return nil, errConflict
 }
 
+// describeStateMachine is DescribeStateMachine, of a machine, a version or an alias: of an
+// alias the version that most starts go to.
 func (a *api) describeStateMachine(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	t, err := a.target(ctx, arn)
@@ -256,6 +266,8 @@ func references(o *server.Object, m *asl.StateMachine) {
 	}
 }
 
+// describeStateMachineForExecution is DescribeStateMachineForExecution: the revision that
+// the execution runs by, whatever the machine is now or whether it is there.
 func (a *api) describeStateMachineForExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	d, err := a.execution(ctx, r.Str("executionArn"), false)
 	if err != nil {
@@ -284,6 +296,7 @@ func (a *api) describeStateMachineForExecution(ctx context.Context, r *server.Re
 	return o.JSON(), err
 }
 
+// listStateMachines is ListStateMachines, by name.
 func (a *api) listStateMachines(ctx context.Context, r *server.Request) ([]byte, error) {
 	return listTenant(ctx, a, r, "stateMachines", a.Catalogue.Machines, func(o *server.Object, m *catalogue.Machine) string {
 		o.Str("stateMachineArn", m.ARN()).Str("name", m.Name).Str("type", string(m.Type)).Time("creationDate", m.Created)

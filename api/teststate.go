@@ -24,6 +24,7 @@ const testTimeout = 5 * time.Minute
 // testedName is the name of a state that is given without one.
 const testedName = "StateName"
 
+// invalid is a ValidationException.
 func invalid(message string) error { return server.Fail("ValidationException", message) }
 
 // testState tries one state by itself.
@@ -161,6 +162,7 @@ func testedState(r *server.Request) (st asl.State, iterated bool, err error) {
 	return st, false, nil
 }
 
+// testedVariables reads the variables that are assigned before the state is entered.
 func testedVariables(r *server.Request) ([]history.Variable, error) {
 	if !r.Has("variables") {
 		return nil, nil
@@ -316,6 +318,7 @@ func (a *api) performed(task *asl.Task) error {
 	return nil
 }
 
+// mocked is the end of a trial whose work a mock stands for.
 func mocked(trial *interpreter.Trial, mock value.Value) interpreter.TrialResult {
 	if failed := mock.Get("errorOutput"); failed.Kind() == value.Object {
 		output := history.ErrorOutput{Error: new(failed.Get("error").Str())}

@@ -121,6 +121,7 @@ func (a *api) searchExecutions(ctx context.Context, r *server.Request) ([]byte, 
 	return o.JSON(), nil
 }
 
+// foundItem is an execution that a search has found, with its error and why it is held.
 func (a *api) foundItem(d *stored.Description) []byte {
 	o := executionItem(d)
 	return a.held(o.Ptr("error", d.Failure.Error), d).JSON()

@@ -68,6 +68,7 @@ type footprint struct {
 	listed, kept, renamed bool
 }
 
+// wrong reports what is wrong with a key.
 func (c *check) wrong(key []byte, format string, args ...any) {
 	c.problem(fmt.Sprintf("key %q: ", key) + fmt.Sprintf(format, args...))
 }
@@ -236,6 +237,7 @@ func (c *check) placed(key []byte) (*footprint, time.Time) {
 	return c.seen[id], start
 }
 
+// lists checks that each place in a list is that of an execution of its group and status.
 func (c *check) lists() error {
 	return c.each(prefixList, func(key, _ []byte) error {
 		x, start := c.placed(key)
@@ -251,6 +253,7 @@ func (c *check) lists() error {
 	})
 }
 
+// terms checks that each term leads to an execution, and counts those of each.
 func (c *check) terms() error {
 	return c.each(prefixTerm, func(key, _ []byte) error {
 		x, start := c.placed(key)
@@ -263,6 +266,7 @@ func (c *check) terms() error {
 	})
 }
 
+// retention checks that each entry is of an execution that expires then.
 func (c *check) retention() error {
 	return c.each(prefixRetention, func(key, _ []byte) error {
 		id, ok := idOf(key, 9)
@@ -279,6 +283,7 @@ func (c *check) retention() error {
 	})
 }
 
+// names checks that each name leads to an execution of that name.
 func (c *check) names() error {
 	return c.each(prefixName, func(key, v []byte) error {
 		id, ok := idOf(v, 0)

@@ -254,6 +254,7 @@ func (s *DB) writeStep(batch *cockroach.Batch, t *store.Transition, size int64) 
 	)
 }
 
+// writeNew writes the first step of an execution, whose name is reserved.
 func (s *DB) writeNew(batch *cockroach.Batch, t *store.Transition) (more int64, err error) {
 	if !t.Follows(0) {
 		return 0, store.ErrFenced
@@ -272,6 +273,7 @@ func (s *DB) writeNew(batch *cockroach.Batch, t *store.Transition) (more int64, 
 	)
 }
 
+// writeEarlier writes the history of an execution that comes from elsewhere.
 func writeEarlier(batch *cockroach.Batch, t *store.Transition) (err error) {
 	for i := range t.Earlier {
 		err = errors.Join(err, batch.Set(chunkKey(t.Execution, t.Earlier[i].First), encodeChunk(&t.Earlier[i]), nil))
@@ -354,6 +356,7 @@ func (s *DB) writeTerms(batch *cockroach.Batch, t *store.Transition, r *record) 
 	return err
 }
 
+// wrap joins the errors of writes into a batch. Nothing was committed.
 func wrap(errs ...error) error {
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("store: write: %w", err)

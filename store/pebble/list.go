@@ -131,6 +131,7 @@ func (m *merge) next() ([]byte, bool) {
 	return found, true
 }
 
+// close closes the iterators of all lists.
 func (m *merge) close() error {
 	var err error
 	for _, it := range m.all {

@@ -21,6 +21,7 @@ import (
 // the process.
 var errRemoved = errors.New("the file was removed while it was written: nothing more is acknowledged")
 
+// isNotExist reports that there is no such file.
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 // onDisk reports whether a file system is that of the machine, whose files have

@@ -179,6 +179,7 @@ func (s *DB) entry(key string) (store.Entry, error) {
 	return decodeEntry(key, v)
 }
 
+// decodeEntry reads the version and the value of an entry or a row.
 func decodeEntry(key string, v []byte) (store.Entry, error) {
 	if len(v) < 8 {
 		return store.Entry{}, errCorrupt

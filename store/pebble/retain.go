@@ -128,6 +128,7 @@ func (s *DB) forget(batch *cockroach.Batch, r *record) error {
 	return nil
 }
 
+// forgetChunks deletes the history of an execution.
 func (s *DB) forgetChunks(batch *cockroach.Batch, id store.ExecutionID) error {
 	var keys [][]byte
 	err := s.scan(chunkKey(id, 0), chunkKey(id, -1), false, func(key, _ []byte) (bool, error) {

@@ -147,6 +147,7 @@ func encodeNote(b *[noteSize]byte, w *written) {
 	binary.BigEndian.PutUint32(b[36:], crc32.Checksum(b[:36], castagnoli))
 }
 
+// decodeNote reads the note. It fails on one that power has cut short.
 func decodeNote(b []byte) (written, error) {
 	if len(b) < noteSize || crc32.Checksum(b[:36], castagnoli) != binary.BigEndian.Uint32(b[36:]) {
 		return written{}, errors.New("the note of the last sync is damaged")
