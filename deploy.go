@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/store"
 )
@@ -14,11 +13,13 @@ import (
 // there. One that is there must have the same type and definition: running
 // programs are changed on purpose, by [Server.Deploy].
 func (s *Server) StateMachine(ctx context.Context, name string, kind catalogue.MachineType, definition string) (*catalogue.Machine, error) {
-	m := s.machine(name, kind, definition)
-	known, err := s.engine.Catalogue().Machine(ctx, m.ARN())
+	spec := s.spec(name, kind, definition)
+	known, err := s.engine.Catalogue().Machine(ctx, spec.ARN())
 	if errors.Is(err, store.ErrNotFound) {
-		if known, err = s.create(ctx, m); errors.Is(err, store.ErrVersion) { // somebody was faster
-			known, err = s.engine.Catalogue().Machine(ctx, m.ARN())
+		if known, err = s.engine.Catalogue().Create(ctx, spec); errors.Is(err, catalogue.ErrExists) { // another goroutine was faster
+			known, err = s.engine.Catalogue().Machine(ctx, spec.ARN())
+		} else if err != nil {
+			return nil, fmt.Errorf("steppe: state machine %s: %w", name, err)
 		}
 	}
 	if err == nil {
@@ -30,32 +31,15 @@ func (s *Server) StateMachine(ctx context.Context, name string, kind catalogue.M
 	return known, err
 }
 
-func (s *Server) create(ctx context.Context, m catalogue.Machine) (*catalogue.Machine, error) {
-	parsed, err := s.parse(ctx, &m)
-	if err != nil {
-		return nil, err
-	}
-	return s.engine.Catalogue().CreateMachine(ctx, m, parsed)
-}
-
 func (s *Server) tenant() catalogue.Tenant {
 	return catalogue.Tenant{Account: s.account, Region: s.region}
 }
 
-func (s *Server) machine(name string, kind catalogue.MachineType, definition string) catalogue.Machine {
-	return catalogue.Machine{
-		Tenant: s.tenant(), Name: name, Type: kind, RoleARN: "arn:aws:iam::" + s.account + ":role/steppe",
-		Definition: definition, Created: s.engine.Now(), Updated: s.engine.Now(),
+// spec is what the server makes of a definition.
+func (s *Server) spec(name string, kind catalogue.MachineType, definition string) catalogue.Spec {
+	return catalogue.Spec{
+		Tenant: s.tenant(), Name: name, Type: kind, RoleARN: "arn:aws:iam::" + s.account + ":role/steppe", Definition: definition,
 	}
-}
-
-// parse checks the definition of a machine.
-func (s *Server) parse(ctx context.Context, m *catalogue.Machine) (*asl.StateMachine, error) {
-	parsed, err := s.engine.Catalogue().Parse(ctx, m.Definition, m.Type)
-	if err != nil {
-		return nil, fmt.Errorf("steppe: state machine %s: %w", m.Name, err)
-	}
-	return parsed, nil
 }
 
 // Deployed is what a deployment has made.
@@ -85,7 +69,8 @@ func Publish(description string) DeployOption {
 	return func(d *deployment) { d.publish = &description }
 }
 
-// deployAttempts bounds how often another caller may be faster.
+// deployAttempts bounds how often the state machine may come and go while it is
+// deployed.
 const deployAttempts = 5
 
 // Deploy has the state machine of that name be of this definition: it creates it,
@@ -96,55 +81,50 @@ func (s *Server) Deploy(ctx context.Context, name, definition string, options ..
 	for _, option := range options {
 		option(&d)
 	}
-	m := s.machine(name, d.kind, definition)
-	parsed, err := s.parse(ctx, &m)
-	if err != nil {
-		return nil, err
-	}
+	spec := s.spec(name, d.kind, definition)
+	spec.Publish = d.publish
 	for range deployAttempts {
-		var done *Deployed
-		if done, err = s.deploy(ctx, m, parsed, d.publish); !errors.Is(err, store.ErrVersion) {
-			return done, err
+		done, err := s.deploy(ctx, spec)
+		switch {
+		case errors.Is(err, catalogue.ErrExists), errors.Is(err, store.ErrNotFound):
+			continue // it was created, or deleted, since it was looked for
+		case err != nil:
+			return nil, fmt.Errorf("steppe: deploy %s: %w", name, err)
 		}
+		return done, nil
 	}
-	return nil, fmt.Errorf("steppe: deploy %s: %w", name, err)
+	return nil, fmt.Errorf("steppe: deploy %s: it is created and deleted again and again by others: %w", name, store.ErrVersion)
 }
 
-func (s *Server) deploy(ctx context.Context, m catalogue.Machine, parsed *asl.StateMachine, publish *string) (*Deployed, error) {
-	known, err := s.engine.Catalogue().Machine(ctx, m.ARN())
-	done := &Deployed{ARN: m.ARN(), Changed: true}
-	var version *catalogue.Version
+// deploy creates the state machine, or updates the one that is there.
+func (s *Server) deploy(ctx context.Context, spec catalogue.Spec) (*Deployed, error) {
+	machines, arn := s.engine.Catalogue(), spec.ARN()
+	known, err := machines.Machine(ctx, arn)
 	switch {
-	case errors.Is(err, store.ErrNotFound) && publish == nil:
-		known, err = s.engine.Catalogue().CreateMachine(ctx, m, parsed)
 	case errors.Is(err, store.ErrNotFound):
-		known, version, err = s.engine.Catalogue().CreatePublished(ctx, m, parsed, *publish)
+		created, err := machines.Create(ctx, spec)
+		if err != nil {
+			return nil, err
+		}
+		done := &Deployed{ARN: arn, Changed: true}
+		if created.Published != nil {
+			done.VersionARN = created.VersionARN(1)
+		}
+		return done, nil
 	case err != nil:
 		return nil, err
 	case known.Locked() != nil:
 		return nil, known.Locked()
-	case known.Deleting:
-		return nil, fmt.Errorf("steppe: deploy %s: %w", m.Name, catalogue.ErrDeleting)
-	case known.Type != m.Type:
-		return nil, fmt.Errorf("steppe: deploy %s: it is of type %s, and a type cannot be changed; give it another name", m.Name, known.Type)
-	default:
-		changed := *known
-		changed.Definition, changed.Updated = m.Definition, m.Updated
-		if done.Changed = known.Definition != m.Definition; done.Changed {
-			changed.RevisionID = s.engine.UUID()
-		}
-		switch {
-		case publish != nil:
-			known, version, err = s.engine.Catalogue().PutPublished(ctx, changed, parsed, done.Changed, *publish)
-		case done.Changed:
-			known, err = s.engine.Catalogue().PutMachine(ctx, changed, parsed, true)
-		}
+	case known.Type != spec.Type:
+		return nil, fmt.Errorf("it is of type %s, and a type cannot be changed; choose another name", known.Type)
 	}
+	updated, err := machines.Update(ctx, arn, catalogue.Change{Definition: &spec.Definition, Publish: spec.Publish, IfChanged: true})
 	if err != nil {
 		return nil, err
 	}
-	if version != nil {
-		done.VersionARN = known.VersionARN(version.Number)
+	done := &Deployed{ARN: arn, Changed: updated.Changed}
+	if updated.Version != nil {
+		done.VersionARN = updated.Machine.VersionARN(updated.Version.Number)
 	}
 	return done, nil
 }

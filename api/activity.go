@@ -24,6 +24,8 @@ func (a *api) activity(ctx context.Context, arn string) (*catalogue.Activity, er
 	return nil, server.Fail("ActivityDoesNotExist", "Activity Does Not Exist: '"+arn+"'")
 }
 
+// createActivity is CreateActivity. It is idempotent by name: an activity that is there
+// with the same encryption is the answer, whatever its tags.
 func (a *api) createActivity(ctx context.Context, r *server.Request) ([]byte, error) {
 	act := catalogue.Activity{Tenant: tenant(r), Name: r.Str("name"), Created: a.Engine.Now()}
 	if err := checkName(act.Name); err != nil {
@@ -53,6 +55,7 @@ func (a *api) createActivity(ctx context.Context, r *server.Request) ([]byte, er
 	return o.Str("activityArn", act.ARN()).Time("creationDate", act.Created).JSON(), nil
 }
 
+// deleteActivity is DeleteActivity. One that is not there is deleted already.
 func (a *api) deleteActivity(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("activityArn")
 	if _, err := parseARN(arn, "activity"); err != nil {
@@ -73,6 +76,7 @@ func (a *api) deleteActivity(ctx context.Context, r *server.Request) ([]byte, er
 	return nil, errConflict
 }
 
+// describeActivity is DescribeActivity.
 func (a *api) describeActivity(ctx context.Context, r *server.Request) ([]byte, error) {
 	act, err := a.activity(ctx, r.Str("activityArn"))
 	if err != nil {
@@ -83,6 +87,7 @@ func (a *api) describeActivity(ctx context.Context, r *server.Request) ([]byte, 
 	return o.Raw("encryptionConfiguration", orElse(act.Encryption, ownedKey)).JSON(), nil
 }
 
+// listActivities is ListActivities, by name.
 func (a *api) listActivities(ctx context.Context, r *server.Request) ([]byte, error) {
 	return listTenant(ctx, a, r, "activities", a.Catalogue.Activities, func(o *server.Object, act *catalogue.Activity) string {
 		o.Str("activityArn", act.ARN()).Str("name", act.Name).Time("creationDate", act.Created)

@@ -54,7 +54,7 @@ func routing(r *server.Request) (machine string, routes []catalogue.Route, err e
 	return machine, routes, nil
 }
 
-// errAliasDeleting tells that an alias's machine is being deleted, and the alias
+// errAliasDeleting reports that an alias's machine is being deleted, and the alias
 // gone already. To operations that know no such exception, it is not there.
 var errAliasDeleting = fmt.Errorf("%w", errNoResource)
 
@@ -83,6 +83,8 @@ func (a *api) aliased(ctx context.Context, arn string) (*catalogue.Machine, *cat
 	return nil, nil, err
 }
 
+// createStateMachineAlias is CreateStateMachineAlias. The routes are checked before the
+// machine is looked for, which is the order of AWS's exceptions.
 func (a *api) createStateMachineAlias(ctx context.Context, r *server.Request) ([]byte, error) {
 	machine, routes, err := routing(r)
 	r.About = []string{machine}
@@ -116,7 +118,7 @@ func (a *api) createStateMachineAlias(ctx context.Context, r *server.Request) ([
 	return nil, errConflict
 }
 
-// createAlias adds an alias, or gives the one that is there when it is the same
+// createAlias adds an alias, or returns the one that is there when it is the same
 // (CreateStateMachineAlias, "idempotent").
 func (a *api) createAlias(ctx context.Context, m *catalogue.Machine, wanted catalogue.Alias) (*catalogue.Alias, error) {
 	old, err := a.Catalogue.Alias(ctx, m, wanted.Name)
@@ -138,6 +140,8 @@ func (a *api) createAlias(ctx context.Context, m *catalogue.Machine, wanted cata
 	return created, err
 }
 
+// updateStateMachineAlias is UpdateStateMachineAlias. Routes may only lead to versions of
+// the alias's own machine.
 func (a *api) updateStateMachineAlias(ctx context.Context, r *server.Request) ([]byte, error) {
 	var (
 		machine string
@@ -175,6 +179,8 @@ func (a *api) updateStateMachineAlias(ctx context.Context, r *server.Request) ([
 	return nil, errConflict
 }
 
+// updateAlias writes what a request changes of an alias. Where it changes nothing, nothing
+// is written, and the date of the update stays.
 func (a *api) updateAlias(ctx context.Context, r *server.Request, m *catalogue.Machine, alias catalogue.Alias, routes []catalogue.Route) (*catalogue.Alias, error) {
 	old := alias
 	if r.Has("description") {
@@ -194,6 +200,7 @@ func (a *api) updateAlias(ctx context.Context, r *server.Request, m *catalogue.M
 	return updated, err
 }
 
+// describeStateMachineAlias is DescribeStateMachineAlias.
 func (a *api) describeStateMachineAlias(ctx context.Context, r *server.Request) ([]byte, error) {
 	m, alias, err := a.aliased(ctx, r.Str("stateMachineAliasArn"))
 	if err != nil {
@@ -209,6 +216,8 @@ func (a *api) describeStateMachineAlias(ctx context.Context, r *server.Request) 
 	return o.Time("creationDate", alias.Created).Time("updateDate", alias.Updated).JSON(), nil
 }
 
+// deleteStateMachineAlias is DeleteStateMachineAlias. An alias that is not there is
+// deleted already. Executions that were started by it run on.
 func (a *api) deleteStateMachineAlias(ctx context.Context, r *server.Request) ([]byte, error) {
 	for range attempts {
 		m, alias, err := a.aliased(ctx, r.Str("stateMachineAliasArn"))
@@ -225,6 +234,8 @@ func (a *api) deleteStateMachineAlias(ctx context.Context, r *server.Request) ([
 	return nil, errConflict
 }
 
+// listStateMachineAliases is ListStateMachineAliases: those of a machine or, if the ARN
+// is that of a version, those that lead to it.
 func (a *api) listStateMachineAliases(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	machine, number, alias, err := qualified(arn)

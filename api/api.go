@@ -1,7 +1,7 @@
 // Package api is the Step Functions API (2016-11-23): its operations, one file
 // for each kind of resource, and its exceptions.
 //
-// It checks what callers give, in AWS's order and words, and tells them what
+// It checks what callers send, in AWS's order and words, and reports to them what
 // the engine and the store know. It decides nothing about executions.
 //
 // Stability: may move in any minor release.
@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
@@ -163,7 +162,7 @@ func quotaExceeded(operation string, full *catalogue.QuotaError) error {
 	return &server.Exception{Type: "ServiceQuotaExceededException", Status: http.StatusPaymentRequired, Message: full.Error()}
 }
 
-// reads tells the operations that change nothing.
+// reads reports whether an operation changes nothing.
 func reads(operation string) bool {
 	return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List") ||
 		operation == "GetExecutionHistory" || operation == "ValidateStateMachineDefinition"
@@ -201,6 +200,7 @@ func parseARN(arn string, kinds ...string) (catalogue.Name, error) {
 	return name, invalidARN("Resource type not valid in this context: " + name.Kind)
 }
 
+// invalidARN is the exception InvalidArn with a reason.
 func invalidARN(reason string) error {
 	return server.Fail("InvalidArn", "Invalid Arn: '"+reason+"'")
 }
@@ -208,11 +208,8 @@ func invalidARN(reason string) error {
 // checkName holds a name against the rule for names of state machines,
 // executions and activities.
 func checkName(name string) error {
-	for _, c := range name {
-		if strings.ContainsRune("<>{}[]?*\"#%\\^|~`$&,;:/", c) || unicode.IsSpace(c) || unicode.IsControl(c) ||
-			c == 0xFFFE || c == 0xFFFF || c == 0x10FFFF || c == unicode.ReplacementChar {
-			return server.Fail("InvalidName", "Invalid Name: '"+name+"'")
-		}
+	if catalogue.CheckName(name) != nil {
+		return server.Fail("InvalidName", "Invalid Name: '"+name+"'")
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/steppehq/steppe/aws/server"
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/engine/enginetest"
 	"github.com/steppehq/steppe/front"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/store"
@@ -50,20 +50,7 @@ func serveConfig(t testing.TB, db store.Store, config api.Config, keys ...string
 		sum := sha256.Sum256([]byte(id))
 		cfg.EncryptionKeys = append(cfg.EncryptionKeys, catalogue.EncryptionKey{ID: id, Key: sum[:]})
 	}
-	e, err := engine.Open(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var done sync.WaitGroup
-	done.Go(func() { e.Run(ctx) })
-	t.Cleanup(func() {
-		cancel()
-		done.Wait()
-		if err := e.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	e := enginetest.Open(t, cfg)
 	config.Engine, config.Integrations = e, registry
 	return handler(t, config)
 }

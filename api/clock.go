@@ -14,6 +14,8 @@ func (a *api) showClock(context.Context, *server.Request) ([]byte, error) {
 	return a.clock(a.Engine.Now()), nil
 }
 
+// clock is the state of the clock: the time, whether it is virtual, and how many
+// executions hold it, for which an answer is owed.
 func (a *api) clock(now time.Time) []byte {
 	var o server.Object
 	virtual, owed := a.Engine.Virtual()

@@ -21,6 +21,7 @@ var (
 // not say, in seconds.
 const defaultReuse = 300
 
+// orElse is a configuration as answers show it: a default is not kept, but shown.
 func orElse(given json.RawMessage, otherwise []byte) []byte {
 	if len(given) == 0 {
 		return otherwise
@@ -28,34 +29,51 @@ func orElse(given json.RawMessage, otherwise []byte) []byte {
 	return given
 }
 
-// configuration checks what a request says of logging, tracing and encryption
-// and puts it into a machine.
-func configuration(r *server.Request, m *catalogue.Machine) (err error) {
+// configurations is what a request says of logging, tracing and encryption: nil where it
+// says nothing, and a pointer to nil where it names the default.
+type configurations struct{ logging, tracing, encryption *json.RawMessage }
+
+// orNil is a configuration to create a machine with, nil for the default.
+func orNil(given *json.RawMessage) json.RawMessage {
+	if given == nil {
+		return nil
+	}
+	return *given
+}
+
+// configuration checks what a request says of logging, tracing and encryption.
+func configuration(r *server.Request) (c configurations, err error) {
+	var kept json.RawMessage
 	if r.Has("loggingConfiguration") {
-		if m.Logging, err = logging(r.Input.Get("loggingConfiguration")); err != nil {
-			return err
+		if kept, err = logging(r.Input.Get("loggingConfiguration")); err != nil {
+			return c, err
 		}
+		c.logging = new(kept)
 	}
 	if r.Has("tracingConfiguration") {
 		enabled := r.Input.Get("tracingConfiguration").Get("enabled")
 		if enabled.Kind() != value.Bool {
-			return server.Fail("InvalidTracingConfiguration", "Invalid Tracing Configuration: 'enabled must be true or false'")
+			return c, server.Fail("InvalidTracingConfiguration", "Invalid Tracing Configuration: 'enabled must be true or false'")
 		}
-		m.Tracing = nil
+		kept = nil
 		if enabled.Bool() {
-			m.Tracing = json.RawMessage(`{"enabled":true}`)
+			kept = json.RawMessage(`{"enabled":true}`)
 		}
+		c.tracing = new(kept)
 	}
 	if r.Has("encryptionConfiguration") {
-		m.Encryption, err = encryption(r)
+		if kept, err = encryption(r); err != nil {
+			return c, err
+		}
+		c.encryption = new(kept)
 	}
-	return err
+	return c, nil
 }
 
 // logGroup is the ARN of a log group with all its streams.
 var logGroup = regexp.MustCompile(`^arn:[^:]+:logs:[^:]+:[^:]+:log-group:[^:]+:\*$`)
 
-// logging checks a logging configuration and gives it with its defaults; nil
+// logging checks a logging configuration and returns it with its defaults; nil
 // when it is the default.
 func logging(given value.Value) (json.RawMessage, error) {
 	level, destinations := given.Get("level").Str(), given.Get("destinations")
@@ -91,7 +109,7 @@ func kmsAccessDenied(missing *catalogue.KeyError) error {
 	return server.Fail("KmsAccessDeniedException", "KMS Access Denied: '"+missing.Error()+"; the server must be started with a file of --encryption-keys that has it'")
 }
 
-// encryption checks the member encryptionConfiguration and gives it with its
+// encryption checks the member encryptionConfiguration and returns it with its
 // defaults; nil when it is the default.
 func encryption(r *server.Request) (json.RawMessage, error) {
 	refuse := func(message string) (json.RawMessage, error) {

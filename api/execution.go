@@ -17,8 +17,10 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
+// itoa is a number as tokens of pages hold it.
 func itoa(n int) string { return strconv.Itoa(n) }
 
+// executionDoesNotExist is the exception for an ARN that no execution has.
 func executionDoesNotExist(arn string) error {
 	return server.Fail("ExecutionDoesNotExist", "Execution Does Not Exist: '"+arn+"'")
 }
@@ -98,7 +100,7 @@ func invalidInput(input string) error {
 	return server.Fail("InvalidExecutionInput", "Invalid State Machine Execution Input: '"+reason+"'")
 }
 
-// traceHeader gives the X-Ray trace header of a request: "If both sources are
+// traceHeader returns the X-Ray trace header of a request: "If both sources are
 // provided, Step Functions will use the header value (preferred) over the value in
 // the request body" (API reference, StartExecution). A header that could not stand
 // in the body is none, as the callers' proxies set it, not they.
@@ -118,6 +120,7 @@ func traceHeader(r *server.Request) (string, error) {
 // TraceHeader).
 const maxTraceHeader = 256
 
+// notPrintable reports whether a character cannot stand in a header.
 func notPrintable(c rune) bool { return c < ' ' || c > '~' }
 
 // chooseTestCase has the tasks of an execution answered by a test case, if one is
@@ -127,7 +130,7 @@ func (a *api) chooseTestCase(req *engine.StartRequest, name string) error {
 		return nil
 	}
 	if req.Name == "" {
-		req.Name = a.Engine.UUID()
+		req.Name = a.Catalogue.UUID()
 	}
 	switch m := req.Machine; {
 	case a.TestCase == nil:
@@ -138,6 +141,9 @@ func (a *api) chooseTestCase(req *engine.StartRequest, name string) error {
 	return nil
 }
 
+// startExecution is StartExecution. It answers when the first events are durable. The
+// engine makes it idempotent by name and input while the execution runs (API reference,
+// "StartExecution is idempotent for STANDARD workflows").
 func (a *api) startExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	req, err := a.startRequest(ctx, r)
 	if err != nil {
@@ -167,6 +173,8 @@ func begun(r *server.Request, started engine.Started, err error) ([]byte, error)
 	return o.Str("executionArn", started.ARN).Time("startDate", started.At).JSON(), nil
 }
 
+// stopExecution is StopExecution. The answer has the time at which the execution ended:
+// that of its end, where it has ended before.
 func (a *api) stopExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("executionArn")
 	if _, err := parseARN(arn, "execution"); err != nil {
@@ -201,6 +209,8 @@ func metadataOnly(r *server.Request) bool { return r.Str("includedData") == "MET
 
 var dataIncluded = []byte(`{"included":true}`)
 
+// describeExecution is DescribeExecution. Without payloads (includedData METADATA_ONLY)
+// it needs no key of the customer's.
 func (a *api) describeExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	payloads := !metadataOnly(r)
 	d, err := a.execution(ctx, r.Str("executionArn"), payloads)
@@ -229,6 +239,8 @@ func (a *api) describeExecution(ctx context.Context, r *server.Request) ([]byte,
 	return o.JSON(), nil
 }
 
+// listExecutions is ListExecutions, newest start first, of a machine, a version or an
+// alias. There are no executions of Express machines to list (API reference).
 func (a *api) listExecutions(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn, status := r.Str("stateMachineArn"), r.Str("statusFilter")
 	if r.Has("mapRunArn") == r.Has("stateMachineArn") {
@@ -273,9 +285,10 @@ func (a *api) listExecutions(ctx context.Context, r *server.Request) ([]byte, er
 	return o.JSON(), nil
 }
 
+// listItem is an execution in the answer of ListExecutions.
 func listItem(d *stored.Description) []byte { return executionItem(d).JSON() }
 
-// executionItem begins what is told of an execution in lists.
+// executionItem begins what lists show of an execution.
 func executionItem(d *stored.Description) *server.Object {
 	o := new(server.Object)
 	o.Str("executionArn", d.ARN).Str("stateMachineArn", d.MachineARN).Str("name", d.Name)
@@ -287,6 +300,9 @@ func executionItem(d *stored.Description) *server.Object {
 // historyBytes bounds the payloads of a page of a history.
 const historyBytes = 1 << 20
 
+// getExecutionHistory is GetExecutionHistory. A page ends with its maxResults or with so
+// many bytes of payloads as historyBytes, whichever comes first: "The actual number of
+// results returned per call might be fewer than the specified maximum" (API reference).
 func (a *api) getExecutionHistory(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("executionArn")
 	if _, err := parseARN(arn, "execution"); err != nil {
@@ -333,6 +349,8 @@ var typeNotSupported = server.Fail("StateMachineTypeNotSupported", "This operati
 // billedMemory is what the smallest Express execution is billed for, in MB.
 const billedMemory = 64
 
+// startSyncExecution is StartSyncExecution: it runs an Express execution in the request
+// itself and answers with its end. An execution that fails is an answer, not an exception.
 func (a *api) startSyncExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	req, err := a.startRequest(ctx, r)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/steppehq/steppe/stored"
 )
 
-// held adds why an execution is held to what is told of it.
+// held adds why an execution is held to what is shown of it.
 func (a *api) held(o *server.Object, d *stored.Description) *server.Object {
 	if d.Status != store.Running {
 		return o

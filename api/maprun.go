@@ -6,7 +6,7 @@ import (
 	"github.com/steppehq/steppe/aws/server"
 )
 
-// noMapRun checks the ARN of a Map Run and tells that there is none.
+// noMapRun checks the ARN of a Map Run and reports that there is none.
 func (a *api) noMapRun(arn string) error {
 	if _, err := parseARN(arn, "mapRun"); err != nil {
 		return err
@@ -14,10 +14,12 @@ func (a *api) noMapRun(arn string) error {
 	return resourceNotFound(arn)
 }
 
+// describeMapRun is DescribeMapRun.
 func (a *api) describeMapRun(_ context.Context, r *server.Request) ([]byte, error) {
 	return nil, a.noMapRun(r.Str("mapRunArn"))
 }
 
+// updateMapRun is UpdateMapRun.
 func (a *api) updateMapRun(_ context.Context, r *server.Request) ([]byte, error) {
 	if !r.Has("maxConcurrency") && !r.Has("toleratedFailureCount") && !r.Has("toleratedFailurePercentage") {
 		return nil, invalidFor("MISSING_REQUIRED_PARAMETER", "Either the maxConcurrency, the toleratedFailureCount or the toleratedFailurePercentage must be specified")

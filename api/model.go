@@ -31,6 +31,7 @@ const (
 	aliasName = `^(?=.*[a-zA-Z_\-\.])[a-zA-Z0-9_\-\.]+$`
 )
 
+// configured is the shape of what takes logging, tracing and encryption configurations.
 func configured(s server.Shape) server.Shape {
 	return s.Nest("loggingConfiguration", loggingShape).Nest("tracingConfiguration", tracingShape).Nest("encryptionConfiguration", encryptionShape)
 }

@@ -31,6 +31,8 @@ func (a *api) position(r *server.Request, asked string) (string, error) {
 	return a.positionOf(r, r.Str("nextToken"), asked)
 }
 
+// positionOf reads the text of a token. A token is good for the operation and the request
+// that it was made for, and until it expires; any other is refused as InvalidToken.
 func (a *api) positionOf(r *server.Request, text, asked string) (string, error) {
 	if text == "" {
 		return "", nil
@@ -52,7 +54,7 @@ func pageSize(r *server.Request) int {
 }
 
 // listTenant answers with a page of what a tenant has, in the order of names.
-// list gives at most limit of them after a name; show writes one and gives its
+// list returns at most limit of them after a name; show writes one and returns its
 // name.
 func listTenant[T any](
 	ctx context.Context, a *api, r *server.Request, member string,
@@ -64,8 +66,8 @@ func listTenant[T any](
 	}, show)
 }
 
-// listPage answers with a page of a list that goes on behind what show gives of
-// its last item. list gives at most limit items after that; asked is what a token
+// listPage answers with a page of a list that goes on behind what show returns for
+// its last item. list returns at most limit items after that; asked is what a token
 // is bound to.
 func listPage[T any](
 	a *api, r *server.Request, asked, member string,

@@ -50,6 +50,7 @@ type quotaKey struct{ account, region, operation string }
 // maxBuckets bounds the buckets; when there are more, all are full again.
 const maxBuckets = 100_000
 
+// newQuotas makes quotas of which nothing was used yet.
 func newQuotas(clock func() time.Time) *quotas {
 	return &quotas{clock: clock, buckets: make(map[quotaKey]*rate.Limiter)}
 }

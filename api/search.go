@@ -110,6 +110,7 @@ func both[T comparable](before, given []T) []T {
 	return left
 }
 
+// statuses reads a list of statuses, as status:failed,timed_out.
 func statuses(q *stored.Search, given string) error {
 	var wanted []store.Status
 	for name := range strings.SplitSeq(given, ",") {
@@ -137,6 +138,8 @@ func moment(given string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("'%s' is neither a time (2026-03-01, 2026-03-01T12:00:00Z) nor how long ago it is (90s, 2h, 7d)", given)
 }
 
+// duration reads a bound of how long executions took, as duration>2h. Searches keep bounds
+// that are included, so those that exclude are moved by a nanosecond.
 func duration(q *stored.Search, op, given string) error {
 	d, err := engine.ParseDays(given)
 	if err != nil || d < 0 {
@@ -157,6 +160,8 @@ func duration(q *stored.Search, op, given string) error {
 	return nil
 }
 
+// comparison reads a condition on a value that is indexed, as input.order=17. What is no
+// JSON is a text.
 func comparison(q *stored.Search, key, op, given string) error {
 	field, err := stored.ParseField(key)
 	if err != nil {

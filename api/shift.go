@@ -123,6 +123,8 @@ func (a *api) cancelShift(ctx context.Context, r *server.Request) ([]byte, error
 	return a.shiftOf(ctx, r, a.Engine.CancelShift)
 }
 
+// shiftOf answers with the shift of the alias in a request's path, after doing something
+// with it, and does that again when another edit comes first.
 func (a *api) shiftOf(ctx context.Context, r *server.Request, do func(context.Context, *catalogue.Machine, string) (*catalogue.Shift, error)) ([]byte, error) {
 	arn := r.HTTP.PathValue("arn")
 	r.About = []string{arn}
@@ -176,7 +178,7 @@ func (a *api) listShifts(ctx context.Context, r *server.Request) ([]byte, error)
 	return o.JSON(), nil
 }
 
-// shiftItem is what is told of a shift.
+// shiftItem is what is shown of a shift.
 func shiftItem(s *catalogue.Shift) []byte {
 	var o server.Object
 	o.Str("stateMachineAliasArn", s.AliasARN()).Str("status", string(s.Status)).Opt("reason", s.Reason)

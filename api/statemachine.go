@@ -16,10 +16,13 @@ import (
 // another one came first.
 const attempts = 10
 
+// machineDoesNotExist is the exception for an ARN that no state machine has.
 func machineDoesNotExist(arn string) error {
 	return server.Fail("StateMachineDoesNotExist", "State Machine Does Not Exist: '"+arn+"'")
 }
 
+// machineDeleting is the exception for changes of a machine that is being deleted, and for
+// starts of it.
 func machineDeleting(arn string) error {
 	return server.Fail("StateMachineDeleting", "State Machine is being deleted: '"+arn+"'")
 }
@@ -46,50 +49,60 @@ func (a *api) machine(ctx context.Context, arn string) (*catalogue.Machine, erro
 	return m, err
 }
 
-// definition parses a definition and refuses one that cannot run here.
-func (a *api) definition(ctx context.Context, text string, typ catalogue.MachineType) (*asl.StateMachine, error) {
-	parsed, err := a.Catalogue.Parse(ctx, text, typ)
+// refused is the exception for what creating or updating the machine of an ARN has
+// refused; any other error as it is.
+func refused(err error, arn string) error {
 	if invalid, ok := errors.AsType[*catalogue.InvalidDefinitionError](err); ok {
-		err = server.Fail("InvalidDefinition", invalid.Error())
+		return server.Fail("InvalidDefinition", invalid.Error())
 	}
-	return parsed, err
+	if role, ok := errors.AsType[*catalogue.RoleError](err); ok {
+		return invalidARN("Invalid ARN prefix: " + role.ARN)
+	}
+	switch {
+	case errors.Is(err, catalogue.ErrExists):
+		return server.Fail("StateMachineAlreadyExists", "State Machine Already Exists: '"+arn+"'")
+	case errors.Is(err, catalogue.ErrDeleting):
+		return machineDeleting(arn)
+	case errors.Is(err, catalogue.ErrQuota):
+		return tooMany("versions", "1000", arn)
+	case errors.Is(err, store.ErrNotFound):
+		return machineDoesNotExist(arn)
+	case errors.Is(err, store.ErrVersion):
+		return errConflict
+	}
+	return err
 }
 
+var errConflict = &server.Exception{Type: "ConflictException", Message: "Too many concurrent changes of the same resource. Try again.", Status: 409}
+
+// createStateMachine checks the members in the order in which AWS reports them; the
+// definition comes last.
 func (a *api) createStateMachine(ctx context.Context, r *server.Request) ([]byte, error) {
-	m := catalogue.Machine{
-		Tenant: tenant(r), Name: r.Str("name"), Type: catalogue.Standard,
-		RoleARN: r.Str("roleArn"), Definition: value.EscapeHalves(r.Str("definition")), Created: a.Engine.Now(),
+	spec := catalogue.Spec{
+		Tenant: tenant(r), Name: r.Str("name"), Type: catalogue.MachineType(r.Str("type")),
+		RoleARN: r.Str("roleArn"), Definition: value.EscapeHalves(r.Str("definition")),
 	}
-	m.Updated = m.Created
-	if t := r.Str("type"); t != "" {
-		m.Type = catalogue.MachineType(t)
-	}
-	if err := checkName(m.Name); err != nil {
+	if err := checkName(spec.Name); err != nil {
 		return nil, err
 	}
-	if err := checkRole(m.RoleARN); err != nil {
-		return nil, err
+	if err := catalogue.CheckRole(spec.RoleARN); err != nil {
+		return nil, refused(err, spec.ARN())
 	}
 	var err error
-	if m.Tags, err = tags(r, m.ARN()); err != nil {
+	if spec.Tags, err = tags(r, spec.ARN()); err != nil {
 		return nil, err
 	}
-	if r.Bool("publish", false) {
-		m.Published = new(r.Str("versionDescription"))
-	}
-	if err := describedVersion(r); err != nil {
+	if spec.Publish, err = publish(r); err != nil {
 		return nil, err
 	}
-	if err := configuration(r, &m); err != nil {
-		return nil, err
-	}
-	parsed, err := a.definition(ctx, m.Definition, m.Type)
+	given, err := configuration(r)
 	if err != nil {
 		return nil, err
 	}
-	created, err := a.create(ctx, m, parsed)
+	spec.Logging, spec.Tracing, spec.Encryption = orNil(given.logging), orNil(given.tracing), orNil(given.encryption)
+	created, err := a.Catalogue.Create(ctx, spec)
 	if err != nil {
-		return nil, err
+		return nil, refused(err, spec.ARN())
 	}
 	var o server.Object
 	o.Str("stateMachineArn", created.ARN()).Time("creationDate", created.Created)
@@ -99,140 +112,73 @@ func (a *api) createStateMachine(ctx context.Context, r *server.Request) ([]byte
 	return o.JSON(), nil
 }
 
-// create adds a machine, or gives the one that is there when it is the same
-// (CreateStateMachine, "idempotent").
-func (a *api) create(ctx context.Context, m catalogue.Machine, parsed *asl.StateMachine) (*catalogue.Machine, error) {
-	for range attempts {
-		old, err := a.Catalogue.Machine(ctx, m.ARN())
-		if err == nil {
-			if old.Deleting {
-				return nil, machineDeleting(m.ARN())
-			}
-			if old.Locked() != nil {
-				return nil, old.Locked()
-			}
-			if !sameMachine(old, &m) || !sameText(old.Published, m.Published) {
-				return nil, server.Fail("StateMachineAlreadyExists", "State Machine Already Exists: '"+m.ARN()+"'")
-			}
-			return old, nil
-		}
-		if !errors.Is(err, store.ErrNotFound) {
-			return nil, err
-		}
-		var created *catalogue.Machine
-		if m.Published == nil {
-			created, err = a.Catalogue.CreateMachine(ctx, m, parsed)
-		} else {
-			created, _, err = a.Catalogue.CreatePublished(ctx, m, parsed, *m.Published)
-		}
-		if !errors.Is(err, store.ErrVersion) {
-			return created, err
-		}
+// publish is the description of the version that a request publishes, nil when it
+// publishes none. One that is not published has no description.
+func publish(r *server.Request) (*string, error) {
+	if r.Bool("publish", false) {
+		return new(r.Str("versionDescription")), nil
 	}
-	return nil, errConflict
-}
-
-var errConflict = &server.Exception{Type: "ConflictException", Message: "Too many concurrent changes of the same resource. Try again.", Status: 409}
-
-func sameMachine(a, b *catalogue.Machine) bool {
-	return a.Definition == b.Definition && a.Type == b.Type &&
-		string(a.Logging) == string(b.Logging) && string(a.Tracing) == string(b.Tracing) && string(a.Encryption) == string(b.Encryption)
-}
-
-func sameText(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
-
-func checkRole(arn string) error {
-	if !strings.HasPrefix(arn, "arn:") {
-		return invalidARN("Invalid ARN prefix: " + arn)
+	if r.Has("versionDescription") {
+		return nil, server.Fail("ValidationException", "Version description can only be set when publish is true")
 	}
-	return nil
+	return nil, nil
 }
 
-// describedVersion refuses the description of a version that is not published.
-func describedVersion(r *server.Request) error {
-	if r.Has("versionDescription") && !r.Bool("publish", false) {
-		return server.Fail("ValidationException", "Version description can only be set when publish is true")
-	}
-	return nil
-}
-
+// updateStateMachine is UpdateStateMachine. That the machine is there is checked before
+// what the request wants of it.
 func (a *api) updateStateMachine(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
-	if err := describedVersion(r); err != nil {
+	described, err := publish(r)
+	if err != nil {
 		return nil, err
 	}
-	for range attempts {
-		old, err := a.machine(ctx, arn)
-		if err != nil {
-			return nil, err
-		}
-		if old.Deleting {
-			return nil, machineDeleting(arn)
-		}
-		updated, version, err := a.update(ctx, r, old)
-		if errors.Is(err, store.ErrVersion) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		var o server.Object
-		o.Time("updateDate", updated.Updated).Opt("revisionId", updated.RevisionID)
-		if version != nil {
-			o.Str("stateMachineVersionArn", updated.VersionARN(version.Number))
-		}
-		return o.JSON(), nil
-	}
-	return nil, errConflict
-}
-
-// update changes a machine, and publishes what it is then when it is to.
-func (a *api) update(ctx context.Context, r *server.Request, old *catalogue.Machine) (*catalogue.Machine, *catalogue.Version, error) {
-	m, parsed, err := a.updated(ctx, r, old)
+	m, err := a.machine(ctx, arn)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	changed := m.RoleARN != old.RoleARN || !sameMachine(&m, old)
-	if changed {
-		m.RevisionID = a.Engine.UUID()
+	if m.Deleting {
+		return nil, machineDeleting(arn)
 	}
-	if !r.Bool("publish", false) {
-		put, err := a.Catalogue.PutMachine(ctx, m, parsed, changed)
-		return put, nil, err
+	change, err := changes(r)
+	if err != nil {
+		return nil, err
 	}
-	put, version, err := a.Catalogue.PutPublished(ctx, m, parsed, changed, r.Str("versionDescription"))
-	if errors.Is(err, catalogue.ErrQuota) {
-		err = tooMany("versions", "1000", old.ARN())
+	change.Publish = described
+	updated, err := a.Catalogue.Update(ctx, arn, change)
+	if err != nil {
+		return nil, refused(err, arn)
 	}
-	return put, version, err
+	m = updated.Machine
+	var o server.Object
+	o.Time("updateDate", m.Updated).Opt("revisionId", m.RevisionID)
+	if updated.Version != nil {
+		o.Str("stateMachineVersionArn", m.VersionARN(updated.Version.Number))
+	}
+	return o.JSON(), nil
 }
 
-// updated is a machine as an update wants it to be.
-func (a *api) updated(ctx context.Context, r *server.Request, old *catalogue.Machine) (catalogue.Machine, *asl.StateMachine, error) {
-	m, parsed := *old, old.Parsed()
+// changes reads what an update is to change, of which there must be something.
+func changes(r *server.Request) (change catalogue.Change, err error) {
 	if !r.Has("definition") && !r.Has("roleArn") && !r.Has("loggingConfiguration") && !r.Has("tracingConfiguration") && !r.Has("encryptionConfiguration") {
-		return m, nil, server.Fail("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, the EncryptionConfiguration or the TracingConfiguration must be specified")
+		return change, server.Fail("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, the EncryptionConfiguration or the TracingConfiguration must be specified")
 	}
-	if err := configuration(r, &m); err != nil {
-		return m, nil, err
+	given, err := configuration(r)
+	if err != nil {
+		return change, err
 	}
+	change.Logging, change.Tracing, change.Encryption = given.logging, given.tracing, given.encryption
 	if r.Has("definition") {
-		m.Definition = value.EscapeHalves(r.Str("definition"))
-		var err error
-		if parsed, err = a.definition(ctx, m.Definition, m.Type); err != nil {
-			return m, nil, err
-		}
+		change.Definition = new(value.EscapeHalves(r.Str("definition")))
 	}
 	if r.Has("roleArn") {
-		m.RoleARN = r.Str("roleArn")
-		if err := checkRole(m.RoleARN); err != nil {
-			return m, nil, err
-		}
+		change.RoleARN = new(r.Str("roleArn"))
 	}
-	m.Updated = a.Engine.Now()
-	return m, parsed, nil
+	return change, nil
 }
 
+// deleteStateMachine is DeleteStateMachine. A machine with running executions is deleted
+// when the last of them has ended, and is described as DELETING until then. One that is
+// not there is deleted already.
 func (a *api) deleteStateMachine(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	name, err := unlabelled(arn)
@@ -257,6 +203,8 @@ func (a *api) deleteStateMachine(ctx context.Context, r *server.Request) ([]byte
 	return nil, errConflict
 }
 
+// describeStateMachine is DescribeStateMachine, of a machine, a version or an alias: of an
+// alias the version that most starts go to.
 func (a *api) describeStateMachine(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	t, err := a.target(ctx, arn)
@@ -298,7 +246,7 @@ func (a *api) describeStateMachine(ctx context.Context, r *server.Request) ([]by
 }
 
 // definitionText is a definition as includedData asks for it. One that is locked
-// is not told.
+// is not shown.
 func definitionText(r *server.Request, definition string, locked error) (string, error) {
 	if metadataOnly(r) {
 		return "{}", nil
@@ -318,6 +266,8 @@ func references(o *server.Object, m *asl.StateMachine) {
 	}
 }
 
+// describeStateMachineForExecution is DescribeStateMachineForExecution: the revision that
+// the execution runs by, whatever the machine is now or whether it is there.
 func (a *api) describeStateMachineForExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	d, err := a.execution(ctx, r.Str("executionArn"), false)
 	if err != nil {
@@ -346,6 +296,7 @@ func (a *api) describeStateMachineForExecution(ctx context.Context, r *server.Re
 	return o.JSON(), err
 }
 
+// listStateMachines is ListStateMachines, by name.
 func (a *api) listStateMachines(ctx context.Context, r *server.Request) ([]byte, error) {
 	return listTenant(ctx, a, r, "stateMachines", a.Catalogue.Machines, func(o *server.Object, m *catalogue.Machine) string {
 		o.Str("stateMachineArn", m.ARN()).Str("name", m.Name).Str("type", string(m.Type)).Time("creationDate", m.Created)

@@ -40,6 +40,7 @@ func setTag(list []catalogue.Tag, t catalogue.Tag) []catalogue.Tag {
 	return append(list, t)
 }
 
+// tooManyTags is the exception for a resource that would have more than maxTags.
 func tooManyTags(arn string) error {
 	return &server.Exception{
 		Type: "TooManyTags", Message: "Too Many Tags: '" + arn + "'",
@@ -48,7 +49,7 @@ func tooManyTags(arn string) error {
 }
 
 // editTags changes the tags of the resource that a request names. A change
-// that gives nil leaves them as they are.
+// that returns nil leaves them as they are.
 func (a *api) editTags(ctx context.Context, arn string, change func([]catalogue.Tag) ([]catalogue.Tag, error)) error {
 	name, err := parseARN(arn, "stateMachine", "activity")
 	if err != nil {
@@ -65,6 +66,7 @@ func (a *api) editTags(ctx context.Context, arn string, change func([]catalogue.
 	return err
 }
 
+// resourceNotFound is the exception of the operations of tags for an ARN that names nothing.
 func resourceNotFound(arn string) error {
 	return &server.Exception{
 		Type: "ResourceNotFound", Message: "Resource not found: '" + arn + "'",
@@ -72,6 +74,8 @@ func resourceNotFound(arn string) error {
 	}
 }
 
+// editTagsOnce makes the change of editTags once. store.ErrVersion when another edit came
+// first.
 func (a *api) editTagsOnce(ctx context.Context, arn string, name catalogue.Name, change func([]catalogue.Tag) ([]catalogue.Tag, error)) error {
 	if name.Kind == "activity" {
 		act, err := a.Catalogue.Activity(ctx, name.Tenant, name.Path[0])
@@ -96,6 +100,8 @@ func (a *api) editTagsOnce(ctx context.Context, arn string, name catalogue.Name,
 	return err
 }
 
+// tagResource is TagResource. A tag replaces the one with its key; the quota holds for what
+// the resource has then.
 func (a *api) tagResource(ctx context.Context, r *server.Request) ([]byte, error) {
 	added, err := tags(r, r.Str("resourceArn"))
 	if err != nil {
@@ -114,6 +120,7 @@ func (a *api) tagResource(ctx context.Context, r *server.Request) ([]byte, error
 	return []byte("{}"), err
 }
 
+// untagResource is UntagResource. Keys that the resource has no tag of are passed over.
 func (a *api) untagResource(ctx context.Context, r *server.Request) ([]byte, error) {
 	keys := make(map[string]bool)
 	for _, key := range r.Input.Get("tagKeys").Items() {
@@ -125,6 +132,7 @@ func (a *api) untagResource(ctx context.Context, r *server.Request) ([]byte, err
 	return []byte("{}"), err
 }
 
+// listTagsForResource is ListTagsForResource.
 func (a *api) listTagsForResource(ctx context.Context, r *server.Request) ([]byte, error) {
 	var o server.Object
 	err := a.editTags(ctx, r.Str("resourceArn"), func(list []catalogue.Tag) ([]catalogue.Tag, error) {

@@ -39,6 +39,8 @@ func (a *api) sendTask(ctx context.Context, r *server.Request, msg interpreter.M
 	return []byte("{}"), err
 }
 
+// sendTaskSuccess is SendTaskSuccess. The output is checked before the token, which may be
+// sent again after an output that is not JSON.
 func (a *api) sendTaskSuccess(ctx context.Context, r *server.Request) ([]byte, error) {
 	output, err := value.ParseText(r.Str("output"))
 	if err != nil {
@@ -47,14 +49,18 @@ func (a *api) sendTaskSuccess(ctx context.Context, r *server.Request) ([]byte, e
 	return a.sendTask(ctx, r, interpreter.Message{Kind: interpreter.TaskSucceeded, Output: output})
 }
 
+// sendTaskFailure is SendTaskFailure.
 func (a *api) sendTaskFailure(ctx context.Context, r *server.Request) ([]byte, error) {
 	return a.sendTask(ctx, r, interpreter.Message{Kind: interpreter.TaskFailed, Failure: failure(r)})
 }
 
+// sendTaskHeartbeat is SendTaskHeartbeat. It moves the task's deadline and leaves no event.
 func (a *api) sendTaskHeartbeat(ctx context.Context, r *server.Request) ([]byte, error) {
 	return a.sendTask(ctx, r, interpreter.Message{Kind: interpreter.TaskHeartbeat})
 }
 
+// getActivityTask is GetActivityTask. It waits for a task for up to a minute, and answers
+// with a null token when none came ("This initiates a long poll", API reference).
 func (a *api) getActivityTask(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("activityArn")
 	act, err := a.activity(ctx, arn)

@@ -24,6 +24,7 @@ const testTimeout = 5 * time.Minute
 // testedName is the name of a state that is given without one.
 const testedName = "StateName"
 
+// invalid is a ValidationException.
 func invalid(message string) error { return server.Fail("ValidationException", message) }
 
 // testState tries one state by itself.
@@ -91,7 +92,7 @@ func (p *pacing) evaluate(ctx context.Context, do func()) error {
 
 // trialSpec reads what is to be tried.
 func (a *api) trialSpec(r *server.Request) (interpreter.TrialSpec, error) {
-	name, machine := a.Engine.UUID(), a.Engine.UUID()
+	name, machine := a.Catalogue.UUID(), a.Catalogue.UUID()
 	t := tenant(r)
 	spec := interpreter.TrialSpec{
 		Info: interpreter.Info{
@@ -161,6 +162,7 @@ func testedState(r *server.Request) (st asl.State, iterated bool, err error) {
 	return st, false, nil
 }
 
+// testedVariables reads the variables that are assigned before the state is entered.
 func testedVariables(r *server.Request) ([]history.Variable, error) {
 	if !r.Has("variables") {
 		return nil, nil
@@ -298,7 +300,7 @@ func checkModel(task *asl.Task, result, mock value.Value) error {
 	return nil
 }
 
-// testable refuses the tasks that nobody would answer.
+// testable refuses the tasks that no worker would answer.
 func testable(task *asl.Task) error {
 	resource, _ := asl.ParseResource(task.Resource)
 	if resource.Kind == asl.ActivityResource || resource.Pattern != asl.RequestResponse {
@@ -307,7 +309,7 @@ func testable(task *asl.Task) error {
 	return nil
 }
 
-// performed refuses a task that nobody here performs.
+// performed refuses a task that nothing here performs.
 func (a *api) performed(task *asl.Task) error {
 	diagnostics := asl.TaskLacking(task, a.offer())
 	if message := asl.InvalidDefinition(diagnostics); message != "" {
@@ -316,6 +318,7 @@ func (a *api) performed(task *asl.Task) error {
 	return nil
 }
 
+// mocked is the end of a trial whose work a mock stands for.
 func mocked(trial *interpreter.Trial, mock value.Value) interpreter.TrialResult {
 	if failed := mock.Get("errorOutput"); failed.Kind() == value.Object {
 		output := history.ErrorOutput{Error: new(failed.Get("error").Str())}
@@ -327,7 +330,7 @@ func mocked(trial *interpreter.Trial, mock value.Value) interpreter.TrialResult 
 	return trial.Succeed(value.NewDoc([]byte(value.EscapeHalves(mock.Get("result").Str()))))
 }
 
-// perform has the work of a Task state done. It gives what the trial makes of the
+// perform has the work of a Task state done. It returns what the trial makes of the
 // outcome.
 func (a *api) perform(ctx context.Context, r *server.Request, spec interpreter.TrialSpec, trial *interpreter.Trial, task *interpreter.Effect) func() interpreter.TrialResult {
 	timeout := testTimeout

@@ -121,12 +121,13 @@ func (a *api) searchExecutions(ctx context.Context, r *server.Request) ([]byte, 
 	return o.JSON(), nil
 }
 
+// foundItem is an execution that a search has found, with its error and why it is held.
 func (a *api) foundItem(d *stored.Description) []byte {
 	o := executionItem(d)
 	return a.held(o.Ptr("error", d.Failure.Error), d).JSON()
 }
 
-// showExecution answers GET /api/v1/executions/ARN: what a list tells of an
+// showExecution answers GET /api/v1/executions/ARN: what a list shows of an
 // execution, where it was forked from, and what was forked from it.
 func (a *api) showExecution(ctx context.Context, r *server.Request) ([]byte, error) {
 	d, err := a.execution(ctx, r.HTTP.PathValue("arn"), true)

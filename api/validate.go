@@ -17,6 +17,8 @@ func (a *api) offer() asl.Offer {
 	return asl.Offer{Recognized: awssdk.Recognizer(), Lacks: a.Integrations.Lacks}
 }
 
+// validateStateMachineDefinition is ValidateStateMachineDefinition. What a definition has
+// wrong is an answer, not an exception; warnings are in it only when they are asked for.
 func (a *api) validateStateMachineDefinition(ctx context.Context, r *server.Request) ([]byte, error) {
 	text := []byte(value.EscapeHalves(r.Str("definition")))
 	var report asl.Report

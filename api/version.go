@@ -16,11 +16,12 @@ func invalidFor(reason, message string) error {
 	return &server.Exception{Type: "ValidationException", Message: message, Members: []value.Member{{Name: "reason", Value: value.Str(reason)}}}
 }
 
+// conflict is a ConflictException.
 func conflict(message string) error {
 	return &server.Exception{Type: "ConflictException", Message: message, Status: 409}
 }
 
-// tooMany tells that a state machine has all the versions or aliases that it may
+// tooMany reports that a state machine has all the versions or aliases that it may
 // have.
 func tooMany(what, limit, arn string) error {
 	return &server.Exception{
@@ -58,6 +59,9 @@ func qualified(arn string) (machine string, number uint32, alias string, err err
 // which has no id.
 const initial = "INITIAL"
 
+// publishStateMachineVersion is PublishStateMachineVersion. It is idempotent by the
+// machine's revision: a second version of the same one is the first (API reference). A
+// revisionId makes it conditional on that being the current revision.
 func (a *api) publishStateMachineVersion(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	for range attempts {
@@ -90,6 +94,8 @@ func (a *api) publishStateMachineVersion(ctx context.Context, r *server.Request)
 	return nil, errConflict
 }
 
+// deleteStateMachineVersion is DeleteStateMachineVersion. A version that an alias leads to
+// is refused with the aliases' names; one that is not there is deleted already.
 func (a *api) deleteStateMachineVersion(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineVersionArn")
 	machine, number, _, err := qualified(arn)
@@ -117,6 +123,7 @@ func (a *api) deleteStateMachineVersion(ctx context.Context, r *server.Request) 
 	return nil, errConflict
 }
 
+// listStateMachineVersions is ListStateMachineVersions, newest first.
 func (a *api) listStateMachineVersions(ctx context.Context, r *server.Request) ([]byte, error) {
 	arn := r.Str("stateMachineArn")
 	if _, err := unlabelled(arn); err != nil {

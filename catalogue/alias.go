@@ -13,7 +13,7 @@ import (
 )
 
 // Alias is a name for one or two versions of a state machine, each of which it
-// starts as often as its weight tells. It is immutable: a change makes another
+// starts as often as its weight says. It is immutable: a change makes another
 // one.
 type Alias struct {
 	Name        string
@@ -51,7 +51,7 @@ func (a *Alias) leadsTo(version uint32) bool {
 	return slices.ContainsFunc(a.Routes, func(r Route) bool { return r.Version == version })
 }
 
-// pick gives the version at a place from 0 to 99.
+// pick returns the version at a place from 0 to 99.
 func (a *Alias) pick(place int) uint32 {
 	for _, r := range a.Routes {
 		if place < r.Weight {
@@ -62,7 +62,7 @@ func (a *Alias) pick(place int) uint32 {
 	return a.Main()
 }
 
-// Pick draws one of an alias's versions, each as often as its weight tells.
+// Pick draws one of an alias's versions, each as often as its weight says.
 func (c *Catalogue) Pick(a *Alias) uint32 { return a.pick(c.percent()) }
 
 // percent draws a number from 0 to 99.
@@ -89,7 +89,7 @@ func decodeAlias(entry store.Entry) (*Alias, error) {
 	return a, DecodeEntry(entry, a)
 }
 
-// Alias gives an alias of a machine. store.ErrNotFound.
+// Alias returns an alias of a machine. store.ErrNotFound.
 func (c *Catalogue) Alias(ctx context.Context, m *Machine, name string) (*Alias, error) {
 	key := aliasKey{m.Number, name}
 	c.mu.RLock()

@@ -11,7 +11,7 @@ type Tenant struct {
 	Account, Region string
 }
 
-// partition is the part of an ARN that tells AWS's own clouds apart.
+// partition is the part of an ARN that distinguishes AWS's own clouds.
 func (t Tenant) partition() string {
 	switch {
 	case strings.HasPrefix(t.Region, "cn-"):

@@ -25,7 +25,7 @@ func newBounded[K comparable, V any](limit int64) *bounded[K, V] {
 	return &bounded[K, V]{limit: limit, known: make(map[K]*boundedEntry[K, V])}
 }
 
-// get gives what is known under a key.
+// get returns what is known under a key.
 func (b *bounded[K, V]) get(key K) (v V, ok bool) {
 	e := b.known[key]
 	if e == nil {

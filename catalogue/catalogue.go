@@ -4,9 +4,9 @@
 // ([For]).
 //
 // Each thing is an entry of the store's catalogue, with a version that an edit names:
-// who changes an entry that has been changed meanwhile gets store.ErrVersion, reads
-// it again and decides anew. A definition is kept as often as it was changed, as a
-// revision, for executions run by what they were started with.
+// an edit of an entry that has been changed since gets store.ErrVersion, and its
+// caller reads the entry and decides again. A definition is kept as often as it was
+// changed, as a revision, for executions run by what they were started with.
 //
 // Which executions there are, and what becomes of them when a machine is deleted or
 // an alias shifted, is the engine's: it asks for what is written here.
@@ -18,6 +18,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,43 @@ import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/store"
 )
+
+// How the entries belong together, and what memory keeps of them.
+//
+// A state machine is one entry under its name (machine/ACCOUNT/REGION/NAME), which is
+// written over by updates. What must not change with it stands beside it, under the
+// machine's number: a revision for each definition, role or configuration that it had
+// (revision/NUMBER/...), a version for each that was published, aliases, and counters.
+// The number is taken once and never used again, so that whatever belongs to a deleted
+// machine cannot be taken for that of a new one of the same name. An execution names
+// number and revision, and runs by that entry to its end.
+//
+// All edits are compare-and-set: an edit names the version that its entry must have.
+// One entry is enough for most changes. Where a change depends on another entry which
+// it does not write, that one is written too, unchanged ([Catalogue.guard]): the entry
+// published/NUMBER is there exactly as long as the machine is and is not being deleted,
+// so an update and a deletion at the same time cannot both succeed, nor can two changes
+// of versions or aliases pass each other. A caller who gets store.ErrVersion has read what is not
+// true any more; Create and Update read again and decide again (create.go).
+//
+// Starting an execution must not read the catalogue from the store, so machines, versions, aliases and
+// parsed definitions are kept in memory, bounded by what they weigh (bounded.go). This
+// is right only because one catalogue at a time writes to a store. Three rules keep
+// memory from being older than the store:
+//
+//   - An edit takes what it changes out of memory after it was written, before its
+//     caller returns. The next read finds the store's.
+//   - A read that began before an edit and ends after it must not put its old value
+//     back. Each edit counts up [Catalogue].changes; a value is kept only if the count
+//     is still what it was when the read began.
+//   - A parsed definition belongs to a revision, which never changes. It needs neither.
+//
+// An edit whose outcome is unknown is looked up ([Catalogue.Put]): each edit names
+// version and value, so the entry shows whether it was made.
+//
+// Revisions by which nothing ever ran would fill the disk of those who update in a
+// loop. Those made since the start are known to be unused until an execution or a
+// version uses them, and are deleted with the update that replaces them (unused.go).
 
 // Config is what a catalogue is made of. Store is required.
 type Config struct {
@@ -48,7 +86,7 @@ type Config struct {
 	Clock func() time.Time
 	// Random is the source of keys, crypto/rand by default.
 	Random io.Reader
-	// Logger is told what operators must know, nil: nobody is.
+	// Logger receives what operators must know; nil discards it.
 	Logger *slog.Logger
 }
 
@@ -117,6 +155,21 @@ func (c *Catalogue) Random(b []byte) {
 	}
 }
 
+// UUID makes a random UUID (version 4).
+func (c *Catalogue) UUID() string {
+	var b [16]byte
+	c.Random(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	var s [36]byte
+	hex.Encode(s[:8], b[:4])
+	hex.Encode(s[9:13], b[4:6])
+	hex.Encode(s[14:18], b[6:8])
+	hex.Encode(s[19:23], b[8:10])
+	hex.Encode(s[24:], b[10:])
+	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
+	return string(s[:])
+}
+
 // Keys are the customers' keys; nil when there are none.
 func (c *Catalogue) Keys() *Keyring { return c.keys }
 
@@ -140,7 +193,7 @@ func weightOf(m *Machine) int64 {
 	return 2<<10 + int64(len(m.Definition)) + parsedWeight(m.parsed)
 }
 
-// known gives the parsed definition of a revision, nil when memory has none.
+// known returns the parsed definition of a revision, nil when memory has none.
 func (c *Catalogue) known(key RevisionKey) *asl.StateMachine {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -148,7 +201,7 @@ func (c *Catalogue) known(key RevisionKey) *asl.StateMachine {
 	return parsed
 }
 
-// parse gives the parsed definition of a revision, and remembers it; nil and why,
+// parse returns the parsed definition of a revision, and remembers it; nil and why,
 // when it is not valid any more.
 func (c *Catalogue) parse(key RevisionKey, definition string) (*asl.StateMachine, []asl.Diagnostic) {
 	if parsed := c.known(key); parsed != nil {
@@ -185,7 +238,7 @@ func parsedWeight(parsed *asl.StateMachine) int64 {
 
 // Put edits the catalogue, and forgets what memory has of it: the next who asks
 // reads what is true. Where the outcome is not known, it is looked up. An error
-// that is not store.ErrVersion tells that it did not come to pass, as far as
+// that is not store.ErrVersion reports that it did not come to pass, as far as
 // can be seen.
 func (c *Catalogue) Put(ctx context.Context, edits ...store.Edit) error {
 	err := c.store.Put(ctx, edits...)

@@ -29,7 +29,7 @@ type EncryptionKey struct {
 // encryptionKeySize is that of AES-256.
 const encryptionKeySize = 32
 
-// Check tells what is wrong with the key.
+// Check reports what is wrong with the key.
 func (k *EncryptionKey) Check() error {
 	switch {
 	case k.ID == "":
@@ -63,10 +63,10 @@ const (
 	SealedHead = countAt + 8
 )
 
-// fingerprint tells customers' keys apart without telling anything of them.
+// fingerprint distinguishes customers' keys without revealing anything of them.
 type fingerprint [printSize]byte
 
-// ErrNoKey tells that the key of something encrypted is not there, errDamaged
+// ErrNoKey reports that the key of something encrypted is not there, errDamaged
 // that it is, and yet the data cannot be read.
 var (
 	ErrNoKey   = errors.New("catalogue: encrypted with a key that is not there")
@@ -176,7 +176,7 @@ func nonceOf(b []byte) (nonce [nonceSize]byte) {
 	return nonce
 }
 
-// next gives the data key in use with a count that it has not had, and writes
+// next returns the data key in use with a count that it has not had, and writes
 // what stands before the count.
 func (ring *Keyring) next(with Encryption, now time.Time, b []byte) (cipher.AEAD, uint64) {
 	ring.mu.Lock()

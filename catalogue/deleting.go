@@ -158,7 +158,7 @@ func (c *Catalogue) unpublish(ctx context.Context, m *Machine) ([]store.Edit, er
 
 // FinishDeletion deletes a state machine that is being deleted, whose executions
 // have ended. One that is not there counts as deleted. store.ErrVersion after
-// several attempts, as its tags may be changed meanwhile.
+// several attempts, as its tags may be changed in the meantime.
 func (c *Catalogue) FinishDeletion(ctx context.Context, m DeletingMachine) (err error) {
 	for range attempts {
 		var entry, deleting store.Entry

@@ -17,12 +17,12 @@ type Encryption struct {
 	Reuse int64  `json:"kmsDataKeyReusePeriodSeconds"` // of a data key
 }
 
-// KeyError tells that payloads cannot be read or written because their
+// KeyError reports that payloads cannot be read or written because their
 // customer's key is not there.
 type KeyError struct {
 	// ID is the kmsKeyId.
 	ID string
-	// Other tells that there is a key of that ID, but not the one that the
+	// Other reports that there is a key of that ID, but not the one that the
 	// payloads are encrypted with.
 	Other bool
 }
@@ -57,7 +57,7 @@ func (c *Catalogue) NeedKey(with *Encryption) error {
 	return &KeyError{ID: with.KeyID}
 }
 
-// CheckEncryption tells whether the key of an encryption configuration is there,
+// CheckEncryption reports whether the key of an encryption configuration is there,
 // for an account. [*KeyError].
 func (c *Catalogue) CheckEncryption(account string, configuration json.RawMessage) error {
 	_, err := c.EncryptionFor(account, configuration)
@@ -74,7 +74,7 @@ func (c *Catalogue) EncryptionFor(account string, configuration json.RawMessage)
 	return with, err
 }
 
-// warnPlain tells operators of a configuration that an engine without keys keeps
+// warnPlain warns operators of a configuration that an engine without keys keeps
 // and does not follow.
 func (c *Catalogue) warnPlain(arn string, configuration json.RawMessage) {
 	if len(configuration) > 0 && c.keys == nil {
@@ -107,7 +107,7 @@ func (c *Catalogue) sealDefinition(key, text string, configuration json.RawMessa
 	return definition{Sealed: c.keys.Seal(b, *with, append([]byte("c"), key...), c.Now())}, nil
 }
 
-// openDefinition gives the text of a definition that is kept in a catalogue
+// openDefinition returns the text of a definition that is kept in a catalogue
 // entry; locked is the [*KeyError] of one whose key is not there.
 func (c *Catalogue) openDefinition(key string, d definition, configuration json.RawMessage) (text string, locked, err error) {
 	if len(d.Sealed) == 0 {
@@ -169,13 +169,13 @@ func (c *Catalogue) Reencrypt(ctx context.Context) error {
 	return c.eachDefinition(ctx, func(entry store.Entry) error {
 		encoded, err := c.encryptedAnew(entry)
 		if _, missing := errors.AsType[*KeyError](err); err != nil && !missing {
-			c.log.Error("encrypt a definition", slog.Any("error", err)) // who needs it is told too
+			c.log.Error("encrypt a definition", slog.Any("error", err)) // a caller who needs it receives it too
 		}
 		if err != nil || encoded == nil {
 			return nil
 		}
 		err = c.Put(ctx, store.Edit{Key: entry.Key, Version: entry.Version, Value: encoded})
-		if errors.Is(err, store.ErrVersion) { // somebody else has changed it
+		if errors.Is(err, store.ErrVersion) { // another goroutine has changed it
 			return nil
 		}
 		return err

@@ -15,7 +15,7 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
-// MachineType tells Standard from Express, in the API's words.
+// MachineType distinguishes Standard from Express, in the API's words.
 type MachineType string
 
 // The types of state machines.
@@ -49,10 +49,10 @@ type Machine struct {
 	// Published is the description of the version that the creation published,
 	// nil when it published none.
 	Published *string `json:",omitempty"`
-	// Deleting tells that the machine is gone as soon as its executions have
+	// Deleting reports that the machine is gone as soon as its executions have
 	// ended.
 	Deleting bool `json:",omitempty"`
-	// Encrypted tells that executions of the machine may be encrypted: its
+	// Encrypted reports that executions of the machine may be encrypted: its
 	// configuration names a customer's key, or once did.
 	Encrypted bool `json:",omitempty"`
 
@@ -80,10 +80,10 @@ func (m *Machine) ARN() string { return m.Tenant.ARN("stateMachine", m.Name) }
 // Entry is the key of the machine in the catalogue.
 func (m *Machine) Entry() string { return machineKey(m.Tenant, m.Name) }
 
-// Parsed gives the machine's definition; nil when the machine is locked.
+// Parsed returns the machine's definition; nil when the machine is locked.
 func (m *Machine) Parsed() *asl.StateMachine { return m.parsed }
 
-// Locked tells why the definition cannot be read: a [*KeyError]. It is nil when
+// Locked reports why the definition cannot be read: a [*KeyError]. It is nil when
 // it can.
 func (m *Machine) Locked() error { return m.locked }
 
@@ -109,7 +109,7 @@ type Revision struct {
 	locked error
 }
 
-// Locked tells why the definition cannot be read: a [*KeyError]. It is nil when
+// Locked reports why the definition cannot be read: a [*KeyError]. It is nil when
 // it can.
 func (rev *Revision) Locked() error { return rev.locked }
 
@@ -143,7 +143,7 @@ func machineKey(t Tenant, name string) string {
 	return machinePrefix + t.Account + "/" + t.Region + "/" + name
 }
 
-// Machine gives the state machine of that ARN, unqualified. store.ErrNotFound.
+// Machine returns the state machine of that ARN, unqualified. store.ErrNotFound.
 func (c *Catalogue) Machine(ctx context.Context, arn string) (*Machine, error) {
 	c.mu.RLock()
 	m, _ := c.machines.get(arn)
@@ -225,7 +225,7 @@ func (c *Catalogue) Machines(ctx context.Context, t Tenant, after string, limit 
 	return machines, err
 }
 
-// CreateMachine adds a state machine and gives it its number. store.ErrVersion
+// CreateMachine adds a state machine under a new number. store.ErrVersion
 // when there is one of that name; [*KeyError].
 func (c *Catalogue) CreateMachine(ctx context.Context, m Machine, parsed *asl.StateMachine) (*Machine, error) {
 	created, _, err := c.createMachine(ctx, m, parsed, nil)
@@ -259,7 +259,7 @@ func (c *Catalogue) createMachine(ctx context.Context, m Machine, parsed *asl.St
 	return created, v, err
 }
 
-// takeNumber takes a machine number that nobody else has. It is taken by itself,
+// takeNumber takes a machine number that no other machine has. It is taken by itself,
 // and again until that succeeds, so that machines of different names that are
 // created at once do not conflict.
 func (c *Catalogue) takeNumber(ctx context.Context) (uint32, error) {
@@ -277,7 +277,7 @@ func (c *Catalogue) takeNumber(ctx context.Context) (uint32, error) {
 	}
 }
 
-// NextNumber gives an unused machine number and the edit that takes it.
+// NextNumber returns an unused machine number and the edit that takes it.
 func (c *Catalogue) NextNumber(ctx context.Context) (uint32, store.Edit, error) {
 	const key = "counter/machine"
 	entry, err := c.store.Get(ctx, key)
@@ -290,7 +290,7 @@ func (c *Catalogue) NextNumber(ctx context.Context) (uint32, store.Edit, error) 
 }
 
 // PutMachine replaces a state machine whose catalogue version the caller has
-// seen. changed tells that definition, role or configuration differ: the
+// seen. changed reports that definition, role or configuration differ: the
 // revision counts up. store.ErrVersion, [*KeyError], [*QuotaError].
 func (c *Catalogue) PutMachine(ctx context.Context, m Machine, parsed *asl.StateMachine, changed bool) (*Machine, error) {
 	if err := c.revise(ctx, &m, changed); err != nil {
@@ -314,7 +314,7 @@ func (c *Catalogue) revise(ctx context.Context, m *Machine, changed bool) error 
 }
 
 // guard is an edit that changes nothing, and fails when the machine is another
-// one than that of its name now: versions of entries begin anew when a machine is
+// one than that of its name now: versions of entries begin again when a machine is
 // deleted and created again. store.ErrVersion.
 func (c *Catalogue) guard(ctx context.Context, m *Machine) (store.Edit, error) {
 	key := publishedKey(m.Number)
@@ -353,7 +353,7 @@ func (c *Catalogue) putMachine(ctx context.Context, m Machine, parsed *asl.State
 	m.parsed = parsed
 	key := RevisionKey{m.Number, m.Revision}
 	if changed {
-		// What cannot be read cannot be encrypted anew, and what is encrypted is
+		// What cannot be read cannot be encrypted again, and what is encrypted is
 		// not replaced by plain text for want of a key.
 		if m.locked != nil && (parsed == nil || c.keys == nil && len(m.Encryption) > 0) {
 			return nil, m.locked
@@ -456,7 +456,7 @@ func (c *Catalogue) decodeRevision(entry store.Entry) (*Revision, error) {
 	return rev, err
 }
 
-// ParsedRevision gives the parsed definition that an execution runs by.
+// ParsedRevision returns the parsed definition that an execution runs by.
 // [*KeyError].
 func (c *Catalogue) ParsedRevision(ctx context.Context, key RevisionKey) (*asl.StateMachine, error) {
 	if parsed := c.known(key); parsed != nil {

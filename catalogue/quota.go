@@ -33,14 +33,14 @@ func (q Quotas) withDefaults() Quotas {
 	return q
 }
 
-// QuotaError tells what an account has as much of as it may.
+// QuotaError reports what an account has as much of as it may.
 type QuotaError struct {
 	// Of is "state machines", "activities" or "bytes of definitions".
 	Of    string
 	Limit int64
 }
 
-// Error tells the quota.
+// Error names the quota.
 func (e *QuotaError) Error() string {
 	return fmt.Sprintf("the account has as many %s as it may: %d", e.Of, e.Limit)
 }
@@ -52,7 +52,7 @@ func (a amount) plus(b amount) amount {
 	return amount{a.machines + b.machines, a.activities + b.activities, a.bytes + b.bytes}
 }
 
-// exceeds tells which quota an amount exceeds, nil for none.
+// exceeds reports which quota an amount exceeds, nil for none.
 func (a amount) exceeds(q *Quotas) error {
 	for _, of := range []struct {
 		name        string
@@ -118,7 +118,7 @@ func (c *Catalogue) admit(ctx context.Context, account string, more amount) erro
 	return refused
 }
 
-// count tells what an account has in the catalogue.
+// count adds up what an account has in the catalogue.
 func (c *Catalogue) count(ctx context.Context, account string) (has amount, err error) {
 	err = c.eachEntry(ctx, machinePrefix+account+"/", func(entry store.Entry) error {
 		has.machines++

@@ -17,16 +17,16 @@ type ShiftStatus string
 const (
 	ShiftRunning   ShiftStatus = "RUNNING"
 	ShiftSucceeded ShiftStatus = "SUCCEEDED"
-	// ShiftRolledBack tells that the rule was broken.
+	// ShiftRolledBack reports that the rule was broken.
 	ShiftRolledBack ShiftStatus = "ROLLED_BACK"
-	// ShiftCancelled tells that somebody had it rolled back.
+	// ShiftCancelled reports that a caller had it rolled back.
 	ShiftCancelled ShiftStatus = "CANCELLED"
-	// ShiftOverruled tells that somebody changed the alias's routes meanwhile;
+	// ShiftOverruled reports that a caller changed the alias's routes before its end;
 	// they stay.
 	ShiftOverruled ShiftStatus = "OVERRULED"
 )
 
-// ShiftPlan tells how an alias is brought from one version to another.
+// ShiftPlan says how an alias is brought from one version to another.
 type ShiftPlan struct {
 	// First is the new version's weight at once, Step what is added to it each
 	// time after Every; at 100 the shift is over.
@@ -51,7 +51,7 @@ type Shift struct {
 	From, To uint32
 	ShiftPlan
 	Status ShiftStatus
-	// Reason tells why it ended as it did, "" when there is nothing to tell.
+	// Reason reports why it ended as it did, "" when there is nothing to report.
 	Reason string `json:",omitempty"`
 	// Weight is the new version's now.
 	Weight  int
@@ -71,7 +71,7 @@ type Tally struct{ Executions, Failed int64 }
 
 func (t Tally) Plus(u Tally) Tally { return Tally{t.Executions + u.Executions, t.Failed + u.Failed} }
 
-// Broken tells how executions break the rule, "" when they do not.
+// Broken reports how executions break the rule, "" when they do not.
 func (r *ErrorRate) Broken(t Tally) string {
 	if r == nil || t.Executions == 0 {
 		return ""
@@ -113,10 +113,10 @@ func (s *Shift) edit() store.Edit {
 	return store.Edit{Key: s.Key(), Version: s.entry, Value: encoded}
 }
 
-// RefusedShiftError tells why a shift cannot begin.
+// RefusedShiftError reports why a shift cannot begin.
 type RefusedShiftError struct{ Reason string }
 
-// Error gives the reason.
+// Error is the reason.
 func (e *RefusedShiftError) Error() string { return e.Reason }
 
 // BeginShift writes that an alias is brought from the version that it leads to, to
@@ -167,7 +167,7 @@ func (s *Shift) RollBack(status ShiftStatus, reason string, now time.Time) {
 	s.Status, s.Reason, s.Weight, s.Next, s.Ended = status, reason, 0, time.Time{}, now
 }
 
-// PutShift writes a shift, and has the alias lead where it tells.
+// PutShift writes a shift, and has the alias lead where it says.
 func (c *Catalogue) PutShift(ctx context.Context, m *Machine, a Alias, s *Shift) error {
 	a.Routes, a.Updated = s.Routes(), c.Now()
 	if _, err := c.putAlias(ctx, m, a, s.edit()); err != nil {
@@ -196,7 +196,7 @@ func decodeShift(entry store.Entry) (*Shift, error) {
 	return s, DecodeEntry(entry, s)
 }
 
-// Overrule ends a shift whose alias somebody has led elsewhere.
+// Overrule ends a shift whose alias a caller has led elsewhere.
 func (c *Catalogue) Overrule(ctx context.Context, s *Shift) error {
 	s.Status, s.Reason, s.Next, s.Ended = ShiftOverruled, "The alias was changed meanwhile.", time.Time{}, c.Now()
 	err := c.Put(ctx, s.edit())

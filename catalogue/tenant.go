@@ -6,7 +6,7 @@ import (
 
 type tenantKey struct{}
 
-// For gives a context of a tenant: calls with it see nothing of other tenants.
+// For returns a context of a tenant: calls with it see nothing of other tenants.
 // Their ARNs lead nowhere and their task tokens are invalid, exactly as those
 // of things that are not there.
 func For(ctx context.Context, t Tenant) context.Context {

@@ -50,7 +50,7 @@ func (u *unusedRevisions) use(key RevisionKey) bool {
 	return !known || unused
 }
 
-// giveUp has nobody use a revision any more. It is false when somebody may.
+// giveUp ends the use of a revision. It is false when an execution may use it.
 func (u *unusedRevisions) giveUp(key RevisionKey) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -74,7 +74,7 @@ func (u *unusedRevisions) keep(key RevisionKey) {
 	u.all[key] = true
 }
 
-// forgetUnused gives the edits that take the revision before a machine's out of
+// forgetUnused returns the edits that take the revision before a machine's out of
 // the catalogue if nothing has run by it. kept must be called with whether they
 // were made.
 func (c *Catalogue) forgetUnused(ctx context.Context, m *Machine) (edits []store.Edit, kept func(made bool)) {
@@ -96,7 +96,7 @@ func (c *Catalogue) forgetUnused(ctx context.Context, m *Machine) (edits []store
 	return []store.Edit{{Key: entry.Key, Version: entry.Version}}, kept
 }
 
-// Using gives the machine to start an execution of, and notes that its revision is
+// Using returns the machine to start an execution of, and notes that its revision is
 // used: the one that was asked for, or what stands in its place by now.
 func (c *Catalogue) Using(ctx context.Context, m *Machine) (*Machine, error) {
 	for range attempts {

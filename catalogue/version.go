@@ -17,7 +17,7 @@ const (
 	maxAliases  = 100
 )
 
-// ErrQuota tells that the state machine has as many versions, or aliases, as it may.
+// ErrQuota reports that the state machine has as many versions, or aliases, as it may.
 var ErrQuota = errors.New("catalogue: quota of versions or aliases exceeded")
 
 // Version is a revision of a state machine that was published. It is immutable.
@@ -96,7 +96,7 @@ func (c *Catalogue) published(ctx context.Context, machine uint32) (published, e
 	return p, DecodeEntry(entry, &p)
 }
 
-// publishing gives the version of the machine's revision, and the edits that
+// publishing returns the version of the machine's revision, and the edits that
 // make it when there is none.
 func (c *Catalogue) publishing(ctx context.Context, m *Machine, description string) (*Version, []store.Edit, error) {
 	p, err := c.published(ctx, m.Number)
@@ -113,13 +113,13 @@ func (c *Catalogue) publishing(ctx context.Context, m *Machine, description stri
 		return nil, nil, ErrQuota
 	}
 	if !c.unused.use(RevisionKey{m.Number, m.Revision}) {
-		return nil, nil, store.ErrVersion // it was replaced meanwhile
+		return nil, nil, store.ErrVersion // it was replaced since
 	}
 	v := p.next(m, description, c.Now())
 	return v, []store.Edit{v.edit(m.Number), p.edit()}, nil
 }
 
-// Publish makes a version of the machine's revision, or gives the one that
+// Publish makes a version of the machine's revision, or returns the one that
 // there is. store.ErrVersion, ErrQuota.
 func (c *Catalogue) Publish(ctx context.Context, m *Machine, description string) (*Version, error) {
 	v, edits, err := c.publishing(ctx, m, description)
@@ -154,7 +154,7 @@ func decodeVersion(entry store.Entry) (*Version, error) {
 	return v, DecodeEntry(entry, v)
 }
 
-// Version gives a version of a machine. store.ErrNotFound.
+// Version returns a version of a machine. store.ErrNotFound.
 func (c *Catalogue) Version(ctx context.Context, m *Machine, number uint32) (*Version, error) {
 	entry, err := c.store.Get(ctx, versionKey{m.Number, number}.String())
 	if err != nil {
@@ -163,7 +163,7 @@ func (c *Catalogue) Version(ctx context.Context, m *Machine, number uint32) (*Ve
 	return decodeVersion(entry)
 }
 
-// MachineAt gives a machine as a version of it was published, with the tags that
+// MachineAt returns a machine as a version of it was published, with the tags that
 // it has now. store.ErrNotFound.
 func (c *Catalogue) MachineAt(ctx context.Context, m *Machine, number uint32) (*Machine, error) {
 	key := versionKey{m.Number, number}
@@ -209,7 +209,7 @@ func (c *Catalogue) machineAt(ctx context.Context, m *Machine, number uint64) (*
 	return &at, err
 }
 
-// ReferencedError tells which aliases lead to a version that was to be deleted.
+// ReferencedError reports which aliases lead to a version that was to be deleted.
 type ReferencedError struct{ Aliases []string }
 
 // Error names the aliases.
@@ -266,7 +266,7 @@ type Target struct {
 	Alias   *Alias // nil when the ARN names none
 }
 
-// Resolve gives what a state machine's ARN leads to, qualified or not.
+// Resolve returns what a state machine's ARN leads to, qualified or not.
 // store.ErrNotFound; ErrDeleting for a version or alias of a machine that is
 // being deleted, which is gone already.
 func (c *Catalogue) Resolve(ctx context.Context, arn string) (Target, error) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/engine/enginetest"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/interpreter"
@@ -71,20 +71,7 @@ func live(t *testing.T, cfg engine.Config) *life {
 	t.Helper()
 	l := new(life)
 	cfg.Logger = slog.New(slog.NewTextHandler(&l.log, nil))
-	var err error
-	if l.Engine, err = engine.Open(t.Context(), cfg); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var done sync.WaitGroup
-	done.Go(func() { l.Run(ctx) })
-	l.end = func() {
-		cancel()
-		done.Wait()
-		if err := l.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	}
+	l.Engine, l.end = enginetest.OpenUntil(t, cfg)
 	return l
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/engine/enginetest"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/interpreter"
@@ -22,32 +22,12 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-var tenant = catalogue.Tenant{Account: "000000000000", Region: "us-east-1"}
+var tenant = enginetest.Tenant
 
 // open starts an engine that runs until the test ends.
 func open(t testing.TB, cfg engine.Config) *engine.Engine {
 	t.Helper()
-	if cfg.Store == nil {
-		cfg.Store = memory.New(memory.Options{})
-	}
-	if cfg.Integrations == nil {
-		cfg.Integrations = new(integration.Registry)
-	}
-	e, err := engine.Open(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var done sync.WaitGroup
-	done.Go(func() { e.Run(ctx) })
-	t.Cleanup(func() {
-		cancel()
-		done.Wait()
-		if err := e.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	return e
+	return enginetest.Open(t, cfg)
 }
 
 func create(t testing.TB, e *engine.Engine, typ catalogue.MachineType, definition string) *catalogue.Machine {

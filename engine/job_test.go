@@ -14,6 +14,7 @@ import (
 	"github.com/steppehq/steppe/asl"
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/engine/enginetest"
 	"github.com/steppehq/steppe/history"
 	"github.com/steppehq/steppe/integration"
 	"github.com/steppehq/steppe/store"
@@ -119,22 +120,7 @@ func inHall(t *testing.T, h *hall, cfg engine.Config) (e *engine.Engine, stop fu
 	t.Helper()
 	cfg.Integrations = new(integration.Registry)
 	cfg.Integrations.Register("hall", h)
-	e, err := engine.Open(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var done sync.WaitGroup
-	done.Go(func() { e.Run(ctx) })
-	stop = sync.OnceFunc(func() {
-		cancel()
-		done.Wait()
-		if err := e.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(stop)
-	return e, stop
+	return enginetest.OpenUntil(t, cfg)
 }
 
 const oneJob = `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::hall:run.sync","End":true}}}`

@@ -38,7 +38,7 @@ func (e *Engine) meta(req *StartRequest) (stored.Meta, error) {
 	}
 	name := req.Name
 	if name == "" {
-		name = e.UUID()
+		name = e.catalogue.UUID()
 	}
 	x := stored.Meta{
 		Account: m.Account, Region: m.Region, Name: name, MachineName: m.Name,
@@ -46,7 +46,7 @@ func (e *Engine) meta(req *StartRequest) (stored.Meta, error) {
 		VersionARN: req.VersionARN, AliasARN: req.AliasARN, TraceHeader: req.TraceHeader,
 	}
 	if m.Type == catalogue.Express {
-		x.Type, x.ID = catalogue.Express, e.UUID()
+		x.Type, x.ID = catalogue.Express, e.catalogue.UUID()
 	}
 	if req.fork != nil {
 		x.Revision, x.Fork, x.Retention, x.Encryption = req.fork.revision, &req.fork.from, req.fork.retain, req.fork.encryption

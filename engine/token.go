@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/hmac"
 	"encoding/base64"
-	"encoding/hex"
 
 	"github.com/steppehq/steppe/stored"
 )
@@ -25,21 +24,6 @@ func (e *Engine) Tokened(ctx context.Context, token string) (string, error) {
 		return "", err
 	}
 	return m.ExecutionARN(), nil
-}
-
-// UUID makes a random UUID (version 4).
-func (e *Engine) UUID() string {
-	var b [16]byte
-	e.catalogue.Random(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	var s [36]byte
-	hex.Encode(s[:8], b[:4])
-	hex.Encode(s[9:13], b[4:6])
-	hex.Encode(s[14:18], b[6:8])
-	hex.Encode(s[19:23], b[8:10])
-	hex.Encode(s[24:], b[10:])
-	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
-	return string(s[:])
 }
 
 // Seal makes a text of data that only this store can have made, for a purpose:

@@ -9,10 +9,10 @@
 //  2. X-Amz-Target, in whose first part the JSON protocols name the service, signed
 //     or not: AWSStepFunctions.StartExecution.
 //  3. The credential scope of the signature, in the header or the query:
-//     KEY/20260301/us-east-1/sqs/aws4_request. It is what tells apart services that
+//     KEY/20260301/us-east-1/sqs/aws4_request. It is what distinguishes services that
 //     speak Query or REST.
 //  4. A form without a signature: the query protocol, whose service only the body
-//     tells.
+//     names.
 //  5. A page for monitors and people: /healthz, /readyz, /.
 //  6. The host, as SDKs make it of an endpoint: sqs.us-east-1.localhost,
 //     bucket.s3.localhost, sync-states.localhost.
@@ -20,7 +20,7 @@
 // What names no service is for the first one. A request for a service that is not
 // served is refused in the protocol of its caller, by name.
 //
-// The front authorizes nobody: only the service knows which operation a request is
+// The front authorizes no caller: only the service knows which operation a request is
 // for, whether it changes something, how its exceptions look, and whether its body
 // may be read before. A service that is a [server.Server] authorizes by its own
 // name, so that a signature for one is not good for another, and the port that all

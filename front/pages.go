@@ -46,7 +46,7 @@ const about = "This is Steppe. It answers the AWS Step Functions API: point an A
 	"  aws stepfunctions list-state-machines --endpoint-url SCHEME://HOST\n\n" +
 	"Beside it there are /healthz, /readyz and /api/v1/executions.\n"
 
-// welcome tells people what they have found.
+// welcome shows people what they have found.
 func welcome(w http.ResponseWriter, r *http.Request) {
 	scheme := "http"
 	if r.TLS != nil {

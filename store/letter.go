@@ -6,7 +6,7 @@ import (
 )
 
 // Letter is what a transition promises to bring about elsewhere: that another
-// execution is told something, or that a job is stopped. It is durable with the
+// execution receives something, or that a job is stopped. It is durable with the
 // transition, is kept in the shard of the execution that sent it, and stays there
 // until it is taken: by [Shard.Take], or by a transition of the same shard
 // ([Transition.Taken]).
@@ -22,7 +22,7 @@ type Letter struct {
 	// To is the execution that receives it, in any shard. It may have ended or been
 	// forgotten. Zero for a letter to no execution.
 	To ExecutionID
-	// Body is for whoever brings the letter about. The store does not look into it.
+	// Body is for the owner who brings the letter about. The store does not look into it.
 	Body []byte
 }
 

@@ -43,7 +43,7 @@ var (
 	// ErrVersion: a catalogue entry is not at the version the caller saw.
 	// Nothing was written.
 	ErrVersion = errors.New("store: version conflict")
-	// ErrDamaged: what is stored is not what was written. Reading it again gives no
+	// ErrDamaged: what is stored is not what was written. Reading it again brings no
 	// more, and nothing may be concluded from its not being there.
 	ErrDamaged = errors.New("store: damaged")
 	// ErrClosed: the store was closed.
@@ -142,7 +142,7 @@ type Store interface {
 	Close() error
 }
 
-// Executions is what can be read of executions, whoever owns their shards. Reads
+// Executions is what can be read of executions, with or without owning their shards. Reads
 // may be asked on any node, are never fenced, and see every commit that returned
 // before they began.
 type Executions interface {
@@ -186,7 +186,7 @@ type Catalogue interface {
 
 // Owner is who owns a shard, as it says itself.
 type Owner struct {
-	// Name tells it from other owners; Address is where other nodes reach it. Each
+	// Name distinguishes it from other owners; Address is where other nodes reach it. Each
 	// may be empty.
 	Name, Address string
 }
@@ -225,7 +225,7 @@ type Shard interface {
 	// The store does not keep t or its slices after it returned.
 	// ErrFenced, ErrUnknown, ErrBusy, ErrFull, ErrExists.
 	Commit(ctx context.Context, t *Transition) error
-	// Release gives the shard up: this handle is fenced, and the shard has no owner
+	// Release ends the ownership: this handle is fenced, and the shard has no owner
 	// until the next one acquires it.
 	Release(ctx context.Context) error
 }
@@ -275,7 +275,7 @@ type Transition struct {
 	// the ones it has.
 	Terms []Term
 	// Wake is the earliest time at which the execution wants to be woken, zero
-	// for never. Busy tells that it also has effects whose outcome is not
+	// for never. Busy reports that it also has effects whose outcome is not
 	// recorded, so that it must be loaded when the shard is taken over.
 	Wake time.Time
 	Busy bool
@@ -285,12 +285,12 @@ type Transition struct {
 	// Send are the letters of the step. They are there if and only if it is. They are
 	// kept when the execution ends, and when it is forgotten.
 	Send []Letter
-	// Taken are letters of this execution's shard, whoever sent them, whose effect the
+	// Taken are letters of this execution's shard, sent by any execution, whose effect the
 	// step is: they are deleted with it. Those that are not there are passed over. A
 	// step that takes a letter of another shard is refused with ErrFenced.
 	Taken []LetterID
-	// Hurry tells that the transition is not to be refused with ErrBusy because it
-	// is large: somebody waits for it.
+	// Hurry reports that the transition is not to be refused with ErrBusy because it
+	// is large: a caller waits for it.
 	Hurry bool
 }
 
@@ -405,7 +405,7 @@ type Marker interface {
 // MarkSlots is the number of slots that marks have.
 const MarkSlots = 256
 
-// Marks tell, after the process has died, which executions it was at work on. They
+// Marks say, after the process has died, which executions it was at work on. They
 // cost no sync: they outlive the process, not the machine, and where they are lost
 // or damaged nothing else is. All methods may be called from any goroutine, but a
 // slot belongs to one goroutine at a time.
@@ -416,7 +416,7 @@ type Marks interface {
 	// Clear leaves a slot empty.
 	Clear(slot int) error
 	// Left is what was marked when the run before ended, in no order and each
-	// execution once: nothing when its marks were cleared. Whoever asks records what
+	// execution once: nothing when its marks were cleared. The caller records what
 	// follows from it before the first Set: until then, or until the store is closed,
 	// it is still there for the run that comes after. Executions may be among them
 	// that do not exist.

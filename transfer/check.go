@@ -20,7 +20,7 @@ import (
 // from any goroutine.
 type Checker struct {
 	db       *source
-	machines sync.Map // revisions that cannot be read, so that each is told once
+	machines sync.Map // revisions that cannot be read, so that each is reported once
 
 	mu     sync.Mutex
 	locked map[catalogue.KeyError]lockedCount
@@ -36,9 +36,9 @@ func NewChecker(s store.Store, keys []catalogue.EncryptionKey) (*Checker, error)
 	return &Checker{db: db, locked: make(map[catalogue.KeyError]lockedCount)}, err
 }
 
-// Check tells what is wrong with an execution, "" when nothing is: events are
+// Check reports what is wrong with an execution, "" when nothing is: events are
 // numbered without a gap and link to earlier ones, the execution that they add
-// up to is the one that its record tells of, and its definition is there. Of an
+// up to is the one that its record names, and its definition is there. Of an
 // execution that AWS recorded the events are all that can be looked at. One that
 // is encrypted with a key that is not there is counted instead
 // ([Checker.Locked]).
@@ -54,7 +54,7 @@ func (c *Checker) Check(ctx context.Context, r *store.Record, chunks []store.Chu
 	return m.ExecutionARN() + ": " + problem.Error()
 }
 
-// CheckDefinitions tells of definitions that cannot be read, and counts those
+// CheckDefinitions reports definitions that cannot be read, and counts those
 // whose key is not there.
 func (c *Checker) CheckDefinitions(ctx context.Context, problem func(string)) error {
 	return c.db.catalogue.EachUnreadable(ctx, func(err error) {
@@ -78,7 +78,7 @@ func (c *Checker) lock(problem error, n lockedCount) bool {
 	return true
 }
 
-// Locked tells, for each key that is not there, how much could not be checked.
+// Locked reports, for each key that is not there, how much could not be checked.
 func (c *Checker) Locked() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -126,7 +126,7 @@ func (c *Checker) check(ctx context.Context, r *store.Record, m *stored.Meta, ch
 	return err
 }
 
-// replayed replays a history that tells what a record does, and tells what is
+// replayed replays a history that says what its record does, and reports what is
 // wrong with that.
 func replayed(parsed *asl.StateMachine, m *stored.Meta, r *store.Record, events []history.Event) (*interpreter.Execution, error) {
 	x, err := interpreter.Replay(parsed, m.Info(), events)
@@ -141,7 +141,7 @@ func replayed(parsed *asl.StateMachine, m *stored.Meta, r *store.Record, events 
 	return x, nil
 }
 
-// life is what the events of an execution tell without its definition.
+// life is what the events of an execution say without its definition.
 type life struct {
 	status      store.Status
 	start, stop int64 // milliseconds; stop is 0 while it is running
@@ -150,7 +150,7 @@ type life struct {
 	redriven    int64
 }
 
-// lifeOf sums up events, and tells what is wrong with their numbers and their
+// lifeOf sums up events, and reports what is wrong with their numbers and their
 // order.
 func lifeOf(events []history.Event) (life, error) {
 	var l life
@@ -186,7 +186,7 @@ func lifeOf(events []history.Event) (life, error) {
 	return l, nil
 }
 
-// tells is an error if events do not tell what the execution's record says.
+// tells is an error if events do not say what the execution's record says.
 func tells(events []history.Event, r *store.Record) error {
 	l, err := lifeOf(events)
 	if err != nil {

@@ -15,19 +15,19 @@ import (
 	"github.com/steppehq/steppe/stored"
 )
 
-// ExportOptions tells what to export.
+// ExportOptions says what to export.
 type ExportOptions struct {
 	// Search selects executions, and what they need; nil: everything. A search
 	// for nothing but machines selects these machines with all that they have.
 	// Its tenant, limit and place do not count.
 	Search *stored.Search
-	// Account and Region are whose things to export, "" for anybody's.
+	// Account and Region are whose things to export, "" for all.
 	Account, Region string
 	// Secret exports the keys that task tokens are made with, too.
 	Secret bool
 	// EncryptionKeys are those of what is encrypted. An export is not.
 	EncryptionKeys []catalogue.EncryptionKey
-	// Problem is told of what cannot be exported.
+	// Problem receives what cannot be exported.
 	Problem func(text string)
 }
 
@@ -42,7 +42,7 @@ type Exported struct {
 
 // Export writes what a store holds, in the form that docs/export.md describes
 // and [Import] reads. It takes no shard and changes nothing. Executions that
-// move on meanwhile are exported as they were at some moment.
+// move on in the meantime are exported as they were at some moment.
 func Export(ctx context.Context, s store.Store, w io.Writer, opts ExportOptions) (Exported, error) {
 	db, err := open(s, opts.EncryptionKeys)
 	if err != nil {
@@ -122,7 +122,7 @@ func (x *exporter) catalogue(ctx context.Context) error {
 	})
 }
 
-// unless tells of something that cannot be exported because it cannot be read.
+// unless reports something that cannot be exported because it cannot be read.
 // Any other error is given back.
 func (x *exporter) unless(what string, err error) error {
 	_, locked := errors.AsType[*catalogue.KeyError](err)
@@ -150,6 +150,7 @@ func (x *exporter) of(t catalogue.Tenant) bool {
 	return (x.Account == "" || x.Account == t.Account) && (x.Region == "" || x.Region == t.Region)
 }
 
+// activity writes the line of an activity.
 func (x *exporter) activity(a *catalogue.Activity) error {
 	if x.activities[a.ARN()] || !x.of(a.Tenant) {
 		return nil
@@ -270,7 +271,7 @@ func (x *exporter) machineOf(ctx context.Context, m *stored.Meta) error {
 // there.
 var errUnreadable = errors.New("it cannot be read")
 
-// portable gives an execution as it goes into an export.
+// portable returns an execution as it goes into an export.
 func (s *source) portable(ctx context.Context, r *store.Record, m *stored.Meta) (*portable, error) {
 	events, err := s.stored.Events(ctx, r.ID)
 	if errors.Is(err, history.ErrCorrupt) {

@@ -20,7 +20,7 @@ import (
 )
 
 // The form of an export (docs/export.md): a JSON object a line, of which member
-// "kind" tells what it is; the first tells format and version. Words and times
+// "kind" says what it is; the first names format and version. Words and times
 // are those of the API.
 const (
 	exportFormat  = "steppe-export"
@@ -164,7 +164,7 @@ type exportedExecution struct {
 	// about for it elsewhere.
 	Parent *exportedParent `json:"parent,omitempty"`
 	Owes   []exportedOwed  `json:"owes,omitempty"`
-	// Foreign tells that the history was recorded by AWS.
+	// Foreign reports that the history was recorded by AWS.
 	Foreign bool `json:"foreign,omitempty"`
 }
 
@@ -268,7 +268,7 @@ func (p *portable) line(machine int) []byte {
 	return append(b, "]}\n"...)
 }
 
-// readPortable reads the line of an execution. It gives the number that its state
+// readPortable reads the line of an execution. It returns the number that its state
 // machine has in the export.
 func readPortable(line []byte, reader *history.Reader) (*portable, int, error) {
 	p := new(portable)
@@ -287,7 +287,7 @@ func readPortable(line []byte, reader *history.Reader) (*portable, int, error) {
 	return p, x.Machine, nil
 }
 
-// readEvents reads the events of a line, and gives an object of all other
+// readEvents reads the events of a line, and returns an object of all other
 // members.
 func (p *portable) readEvents(s *value.Scanner, reader *history.Reader) (head []byte, err error) {
 	if s.Kind() != value.Object {

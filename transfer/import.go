@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,13 +13,46 @@ import (
 
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/history"
-	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/stored"
 	"github.com/steppehq/steppe/value"
 )
 
-// ImportOptions tells how to import.
+// How an import trusts nothing, is repeated without harm, and is fast.
+//
+// An export is a text that anyone may have edited, and what stands in a store is
+// believed for years. So each execution is checked as the engine would have written it:
+// its events are replayed by the definition it was started with, and status, times,
+// redrives and names of the record must be what the replay results in. A line that
+// fails is refused with its number and the reason, and all others are imported; an
+// execution is written in one transition, so there is no half of one. (Of what AWS
+// recorded, which cannot be replayed, only numbers, links and the end are checked.)
+//
+// Order matters between lines of different kinds only. State machines come before
+// their executions, and are placed one after the other by the goroutine that reads
+// (read, line): each is found in the store or created, and its number there may differ
+// from that in the export. The table from one to the other (exportRead.machines) is
+// what executions need. These are independent of each other, and go to many workers:
+// each one waits for an fsync most of its time, and a store makes one fsync of all
+// commits that wait. The number of workers is therefore not that of processors. What
+// bounds the memory is room, by the bytes of the lines under way: lines differ in size
+// by a factor of a million.
+//
+// An import that was interrupted is made again from the beginning. What is there
+// already is exported from the store and compared with the line, byte for byte: if it
+// is the same it counts as [Imported].Same, otherwise it is a conflict, which is
+// refused or skipped; nothing is overwritten. Two lines of one execution may be under way at
+// once; the store refuses the second one, and it is then compared like any other that
+// is there.
+//
+// Two things are left behind if they are not in the export. Without the key of task
+// tokens, tokens that are under way are invalid in the new store (Imported.Tokens says
+// how many). Without the customers' keys, what was encrypted is stored in plain text
+// (Imported.Plain). Both are counted and reported, since both may be what is wanted.
+//
+// A dry run does all of this except the writes, and so reports the same problems.
+
+// ImportOptions says how to import.
 type ImportOptions struct {
 	// DryRun checks everything and writes nothing.
 	DryRun bool
@@ -32,7 +64,7 @@ type ImportOptions struct {
 	// EncryptionKeys encrypt what is imported, where its configuration names one.
 	// Without any, nothing is encrypted.
 	EncryptionKeys []catalogue.EncryptionKey
-	// Problem is told of lines that are refused, one call at a time. They are
+	// Problem receives lines that are refused, one call at a time. They are
 	// left out; all else is imported.
 	Problem func(line int, text string)
 }
@@ -73,7 +105,7 @@ func (n *Imported) Add(m Imported) {
 
 // Import reads what [Export] wrote into a store that no engine has open. What is
 // there already is left as it is. An execution is there as a whole or not at
-// all; whoever imports again after a failure imports the rest.
+// all; importing again after a failure imports the rest.
 func Import(ctx context.Context, s store.Store, r io.Reader, opts ImportOptions) (Imported, error) {
 	im, err := newImporter(ctx, s, opts)
 	if err != nil {
@@ -129,6 +161,8 @@ type importer struct {
 	Imported
 }
 
+// newImporter acquires all shards of the store, unless nothing is to be written: no engine
+// can have it open while it imports.
 func newImporter(ctx context.Context, s store.Store, opts ImportOptions) (*importer, error) {
 	db, err := open(s, opts.EncryptionKeys)
 	if err != nil {
@@ -152,6 +186,7 @@ func newImporter(ctx context.Context, s store.Store, opts ImportOptions) (*impor
 	return im, nil
 }
 
+// release ends the ownership of the shards, also when the import was cancelled.
 func (im *importer) release() (err error) {
 	for _, s := range im.shards {
 		if s != nil {
@@ -182,14 +217,15 @@ func (x *exportRead) machine(number int) *placed {
 	return x.machines[number]
 }
 
-// refusedError tells what is wrong with a line.
+// refusedError reports what is wrong with a line.
 type refusedError struct{ text string }
 
 func (e *refusedError) Error() string { return e.text }
 
+// refuse is the error of a line that cannot be.
 func refuse(format string, args ...any) error { return &refusedError{fmt.Sprintf(format, args...)} }
 
-// told counts and tells a line that was refused. Any other error is given back.
+// told counts and reports a line that was refused. Any other error is returned.
 func (im *importer) told(line int, err error) error {
 	refused, ok := errors.AsType[*refusedError](err)
 	if missing, locked := errors.AsType[*catalogue.KeyError](err); locked {
@@ -207,6 +243,7 @@ func (im *importer) told(line int, err error) error {
 	return nil
 }
 
+// count adds to what is counted, which workers do at the same time.
 func (im *importer) count(add func(n *Imported)) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
@@ -240,7 +277,7 @@ func (im *importer) read(ctx context.Context, r io.Reader, lines chan<- importLi
 	return ctx.Err()
 }
 
-// line sees to one line of an export, and gives the export that goes on.
+// line sees to one line of an export, and returns the export that goes on.
 func (im *importer) line(ctx context.Context, x *exportRead, n int, text []byte, lines chan<- importLine) (*exportRead, error) {
 	kind, err := kindOf(text)
 	switch {
@@ -271,7 +308,7 @@ func (im *importer) line(ctx context.Context, x *exportRead, n int, text []byte,
 	return x, refuse("there is no kind %q", kind)
 }
 
-// kindOf gives the kind of a line, "" for the first of an export.
+// kindOf returns the kind of a line, "" for the first of an export.
 func kindOf(text []byte) (string, error) {
 	if bytes.HasPrefix(text, []byte(`{"kind":"`+kindExecution+`",`)) {
 		return kindExecution, nil
@@ -340,6 +377,7 @@ func (im *importer) secret(ctx context.Context, text []byte) error {
 	return im.put(ctx, edits...)
 }
 
+// activity imports the line of an activity.
 func (im *importer) activity(ctx context.Context, text []byte) error {
 	var line exportedActivity
 	if err := decodeLine(text, &line); err != nil {
@@ -385,188 +423,6 @@ func (im *importer) put(ctx context.Context, edits ...store.Edit) error {
 		return nil
 	}
 	return im.db.catalogue.Put(ctx, edits...)
-}
-
-// execution imports the line of an execution.
-func (im *importer) execution(ctx context.Context, x *exportRead, text []byte, reader *history.Reader) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	p, machine, err := readPortable(text, reader)
-	if err != nil {
-		return refuse("%v", err)
-	}
-	return im.take(ctx, p, x.machine(machine))
-}
-
-// take imports an execution of a machine.
-func (im *importer) take(ctx context.Context, p *portable, of *placed) error {
-	arn := p.meta.ExecutionARN()
-	switch {
-	case of == nil:
-		return refuse("%s: its state machine stands in no line before", arn)
-	case of.refused:
-		return nil // which was told
-	case p.meta.MachineARN() != of.arn:
-		return refuse("%s is no execution of %s", arn, of.arn)
-	}
-	rev := of.revisions[p.meta.Revision]
-	if rev == nil {
-		return refuse("%s: its state machine has no revision %d", arn, p.meta.Revision)
-	}
-	p.meta.Machine = of.number
-	var err error
-	if p.meta.Encryption, err = im.db.catalogue.EncryptionOf(rev.encryption); err != nil {
-		return err
-	}
-	live, err := im.verify(p, rev)
-	if err != nil {
-		return refuse("%s: %v", arn, err)
-	}
-	if there, err := im.metThere(ctx, p, arn); there || err != nil {
-		return err
-	}
-	if !rev.usable {
-		im.count(func(n *Imported) { n.Skipped++ })
-		return nil
-	}
-	if !im.DryRun {
-		err := im.commit(ctx, p, live)
-		if errors.Is(err, store.ErrFenced) || errors.Is(err, store.ErrExists) {
-			// Another line of the same execution may have been taken at the same time.
-			if there, err := im.metThere(ctx, p, arn); there || err != nil {
-				return err
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	im.count(func(n *Imported) {
-		n.Writes++
-		n.Executions++
-		if live != nil && live.Status() == interpreter.Running {
-			n.Running++
-			if !im.key.Load() {
-				n.Tokens += live.Tokens()
-			}
-		}
-	})
-	return nil
-}
-
-// verify looks at an execution as [Checker.Check] does. It gives the live one,
-// nil for one that AWS recorded.
-func (im *importer) verify(p *portable, rev *placedRevision) (*interpreter.Execution, error) {
-	if err := tells(p.events, &p.record); err != nil {
-		return nil, err
-	}
-	switch {
-	case int(p.record.ID.Shard()) >= im.db.store.Shards():
-		return nil, fmt.Errorf("it is of shard %d, and the store has %d", p.record.ID.Shard(), im.db.store.Shards())
-	case p.meta.Foreign && p.record.Status == store.Running:
-		return nil, errors.New("AWS recorded it, and it has not ended")
-	case p.meta.Foreign:
-		return nil, nil
-	}
-	parsed, err := rev.parse()
-	if err != nil {
-		return nil, err
-	}
-	return replayed(parsed, &p.meta, &p.record, p.events)
-}
-
-// metThere meets an execution that is in the store, and reports whether it is.
-func (im *importer) metThere(ctx context.Context, p *portable, arn string) (bool, error) {
-	there, same, err := im.there(ctx, p)
-	if err == nil && there {
-		err = im.met(arn, same)
-	}
-	return there, err
-}
-
-// there looks for an execution in the store: by its id, and by its name.
-func (im *importer) there(ctx context.Context, p *portable) (there, same bool, err error) {
-	r, err := im.db.store.Execution(ctx, p.record.ID)
-	if errors.Is(err, store.ErrNotFound) {
-		var id store.ExecutionID
-		id, err = im.db.store.Lookup(ctx, p.meta.Key())
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return false, false, nil
-		case err != nil || id != p.record.ID:
-			return true, false, err
-		}
-		r, err = im.db.store.Execution(ctx, id) // it has been written since
-	}
-	if err != nil {
-		return true, false, err
-	}
-	m, err := stored.DecodeMeta(r.Meta)
-	if err != nil {
-		return true, false, err
-	}
-	old, err := im.db.portable(ctx, r, &m)
-	if err != nil {
-		return true, false, err
-	}
-	// What is owed may have been paid since.
-	now := *p
-	now.owed, old.owed = nil, nil
-	return true, m.Machine == p.meta.Machine && bytes.Equal(old.line(0), now.line(0)), nil
-}
-
-// commit writes an execution.
-func (im *importer) commit(ctx context.Context, p *portable, live *interpreter.Execution) error {
-	m, r := &p.meta, &p.record
-	encoded, err := json.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("transfer: encode record: %w", err)
-	}
-	chunks := im.db.chunksOf(p)
-	t := &store.Transition{
-		Execution: r.ID, Status: r.Status, Stop: r.Stop, Redrives: r.Redrives, Redriven: r.Redriven,
-		New:   &store.NewExecution{Key: m.Key(), Start: r.Start, Meta: encoded},
-		Chunk: chunks[len(chunks)-1], Earlier: chunks[:len(chunks)-1], Terms: im.index.AllTerms(m, p.events),
-		Send: im.db.lettersOf(p),
-	}
-	if m.Type != catalogue.Express {
-		t.New.Group = m.Machine
-	}
-	if r.Status == store.Running {
-		t.Wake, t.Busy = stored.Waits(live)
-	} else {
-		t.Expire = m.Expiry(r.Stop)
-	}
-	if err := stored.Commit(ctx, ctx, im.shards[r.ID.Shard()], t); err != nil {
-		return fmt.Errorf("%s: %w", m.ExecutionARN(), err)
-	}
-	return nil
-}
-
-// Chunks of imported histories are about as large as steps make them.
-const (
-	chunkEvents = 1000
-	chunkBytes  = 1 << 20
-)
-
-// chunksOf splits a history into chunks as they are stored.
-func (s *source) chunksOf(p *portable) []store.Chunk {
-	var (
-		chunks []store.Chunk
-		w      = stored.NewWeight()
-		from   int
-	)
-	for i := range p.events {
-		w.Add(&p.events[i])
-		if i+1-from < chunkEvents && w.Bytes < chunkBytes && i+1 < len(p.events) {
-			continue
-		}
-		events := p.events[from : i+1]
-		chunks = append(chunks, store.Chunk{First: events[0].ID, Last: events[len(events)-1].ID, Data: s.stored.EncodeChunk(nil, p.meta.Encryption, p.record.ID, events)})
-		from, w = i+1, stored.NewWeight()
-	}
-	return chunks
 }
 
 // room bounds the bytes that are under way.

@@ -21,7 +21,7 @@ type placed struct {
 	// number is the one it has in the store; 0 as long as it is only looked at.
 	number    uint32
 	revisions map[uint64]*placedRevision
-	// refused tells that its executions are not to be imported.
+	// refused reports that its executions are not to be imported.
 	refused bool
 }
 
@@ -29,7 +29,7 @@ type placed struct {
 type placedRevision struct {
 	definition string
 	encryption json.RawMessage
-	// usable tells that the store has the definition under the same number, or
+	// usable reports that the store has the definition under the same number, or
 	// gets it.
 	usable bool
 
@@ -38,6 +38,7 @@ type placedRevision struct {
 	err    error
 }
 
+// parse parses the definition once, when the first of its executions needs it.
 func (r *placedRevision) parse() (*asl.StateMachine, error) {
 	r.once.Do(func() {
 		var diagnostics []asl.Diagnostic
@@ -48,6 +49,7 @@ func (r *placedRevision) parse() (*asl.StateMachine, error) {
 	return r.parsed, r.err
 }
 
+// newPlaced is a machine of an export whose place in the store is not known yet.
 func newPlaced(line *exportedMachine) *placed {
 	p := &placed{arn: line.ARN, revisions: make(map[uint64]*placedRevision)}
 	for i := range line.Revisions {
@@ -107,7 +109,7 @@ func (im *importer) place(ctx context.Context, x *exportRead, p *placed, line *e
 	return im.add(ctx, p, fresh, known, name, line.Type)
 }
 
-// check tells what is wrong with the line of a state machine.
+// check reports what is wrong with the line of a state machine.
 func (x *exportedMachine) check() (catalogue.Tenant, string, error) {
 	name, ok := parseExported(x.ARN, "stateMachine", 1)
 	if !ok {
@@ -340,7 +342,7 @@ func (x *exportRead) has(number uint32) bool {
 	return false
 }
 
-// identityOf tells deleted machines of one name apart.
+// identityOf distinguishes deleted machines of one name.
 func identityOf(name string, first exportedRevision) string {
 	return name + string(encodeLine(&first))
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // Recording is an execution that AWS ran, as GetExecutionHistory and
-// DescribeExecution tell of it.
+// DescribeExecution say of it.
 type Recording struct {
 	// ARN is the execution's.
 	ARN                               string
@@ -28,7 +28,7 @@ type Recording struct {
 	Keep time.Duration
 }
 
-// defaultKeep is how long a recorded execution is kept where nobody says.
+// defaultKeep is how long a recorded execution is kept where no option says.
 const defaultKeep = 90 * 24 * time.Hour
 
 // ReadRecording reads what GetExecutionHistory answers, or the AWS CLI prints of
@@ -98,7 +98,7 @@ func (rec *Recording) readEvents(answer []byte) error {
 	return s.End()
 }
 
-// readRecorded reads an event, and sees to it that it will be told again as it is.
+// readRecorded reads an event, and sees to it that it is shown again as it is.
 func readRecorded(reader *history.Reader, raw []byte) (history.Event, error) {
 	ev, err := reader.Event(value.NewScanner(raw))
 	if err != nil {
@@ -124,8 +124,8 @@ func readRecorded(reader *history.Reader, raw []byte) (history.Event, error) {
 
 // ImportRecording puts an execution that AWS ran into a store that no engine has
 // open: it is listed, described and searched for like others, and its history is
-// told as AWS told it. It cannot be redriven, nor forked but at its start, as
-// AWS does not tell all that is needed to go on. Its state machine is made when it
+// shown as AWS showed it. It cannot be redriven, nor forked but at its start, as
+// AWS does not say all that is needed to go on. Its state machine is made when it
 // is not there. One that is there already and has the same history is left as it
 // is.
 func ImportRecording(ctx context.Context, s store.Store, rec *Recording, opts ImportOptions) (Imported, error) {
@@ -171,7 +171,7 @@ func (im *importer) recorded(ctx context.Context, rec *Recording) (*portable, *p
 	return p, of, im.identify(ctx, p, rec)
 }
 
-// identify gives a recorded execution its id, and the time that it is kept: those
+// identify sets the id of a recorded execution, and the time that it is kept: those
 // that it has when it was imported before.
 func (im *importer) identify(ctx context.Context, p *portable, rec *Recording) error {
 	id, err := im.db.store.Lookup(ctx, p.meta.Key())
@@ -196,7 +196,7 @@ func (im *importer) identify(ctx context.Context, p *portable, rec *Recording) e
 	return err
 }
 
-// placeOf finds the machine of a recorded execution, or makes it, and gives the
+// placeOf finds the machine of a recorded execution, or makes it, and returns the
 // execution the revision with its definition.
 func (im *importer) placeOf(ctx context.Context, p *portable, rec *Recording) (*placed, error) {
 	t, arn := p.meta.Tenant(), p.meta.MachineARN()

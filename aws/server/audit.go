@@ -21,18 +21,18 @@ type AuditLog struct {
 	clock func() time.Time
 
 	mu      sync.Mutex
-	second  int64 // of the last line of nobody
-	unknown int   // lines of nobody in it
+	second  int64 // of the last line without a known key
+	unknown int   // lines without a known key in it
 	untold  int   // since the last line
 }
 
 // NewAuditLog makes a log that writes to w: one Write for each line. What
-// cannot be written is told to log.
+// cannot be written is reported to log.
 func NewAuditLog(w io.Writer, log *slog.Logger) *AuditLog {
 	return &AuditLog{w: w, log: log, clock: time.Now}
 }
 
-// auditLine is what a line tells.
+// auditLine is what a line holds.
 type auditLine struct {
 	Time        string   `json:"time"`
 	RequestID   string   `json:"requestId"`
@@ -47,7 +47,7 @@ type auditLine struct {
 	Error       string   `json:"error,omitempty"`
 }
 
-// untoldLine tells of the requests that nobody had signed and that have no line.
+// untoldLine counts the requests that no known key had signed and that have no line.
 type untoldLine struct {
 	Time      string `json:"time"`
 	Operation string `json:"operation"`
@@ -58,11 +58,11 @@ const (
 	// maxText bounds a field of a line, in bytes, and maxResources the ARNs.
 	maxText      = 512
 	maxResources = 8
-	// maxUnknown bounds the lines of a second that nobody has signed who may.
+	// maxUnknown bounds the lines in a second of requests that no known key has signed.
 	maxUnknown = 10
 )
 
-// clip is as much of a text as a line tells.
+// clip is as much of a text as a line holds.
 func clip(s string) string {
 	if len(s) > maxText {
 		s = strings.ToValidUTF8(s[:maxText], "") + "…"
@@ -70,8 +70,8 @@ func clip(s string) string {
 	return s
 }
 
-// Write adds the line of a request. Of those of nobody who is known only some are
-// told, and how many the others were.
+// Write adds the line of a request. Of those without a known key only some are
+// written, and of the others how many they were.
 func (l *AuditLog) Write(r *Request, failed error) {
 	now := l.clock()
 	if r.Account == "" && !l.admit(now) {
@@ -98,7 +98,7 @@ func (l *AuditLog) Write(r *Request, failed error) {
 	l.write(line)
 }
 
-// admit reports whether one more line of nobody may be written in this second.
+// admit reports whether one more line without a known key may be written in this second.
 func (l *AuditLog) admit(now time.Time) bool {
 	l.mu.Lock()
 	if now.Unix() != l.second {

@@ -14,6 +14,41 @@ import (
 	"github.com/steppehq/steppe/aws/sigv4"
 )
 
+// How a request is held against its caller, in two halves around its body.
+//
+// Claim looks at the headers alone. It finds who says to have sent the request (the
+// access key), and refuses whatever can be refused without the body: an unknown key, a
+// time that is too far away, a scope of another day, region or service, headers that
+// decide the meaning of the request and are not signed. A caller without a key costs
+// no more than that: not a byte of the body is read, and no memory is taken for it.
+// The body then takes its memory on the account of the key and the address that claim
+// it ([claim.owner]), so that a caller who sends slowly or much uses up its own share.
+//
+// If the headers describe the body (X-Amz-Content-Sha256), the signature covers that
+// description and is checked in claim too. Otherwise, as with most JSON protocols, the
+// signature covers the hash of the body itself, and verify checks it after reading.
+// Where both are there, verify still compares the description with the body: a
+// signature over the hash of another body is not a signature over this one.
+//
+// A signature that is valid may be an old one. The text that is signed has no counter,
+// only a time, so a request that was recorded on its way can be sent again while its
+// time is current: five minutes, or as long as a presigned one lasts. For operations
+// that change something, first refuses the second time:
+//
+//   - Within a run, replays remembers the signatures that have come until they expire.
+//     SDKs that sign with a time to the second make equal signatures for equal calls;
+//     these are distinguished by their invocation ids (replay.go).
+//   - After a restart that memory is empty. What was signed before the server started
+//     ([Authorizer.Since]) is therefore refused with a status that SDKs retry, and the
+//     retry is signed again, with a new time. No signature needs to be kept for this.
+//   - Two kinds outlive that rule: presigned requests, which last up to days, and
+//     signatures whose time lies ahead of the clock, by up to the five minutes of skew.
+//     Of these [Memory] keeps durably, before the operation begins, each presigned
+//     signature and the latest time that each key has signed for.
+//
+// Without keys there is nothing to check. A request is believed, and its scope only
+// selects account and region, as development tools expect it.
+
 // Key is what a caller signs with.
 type Key struct {
 	ID, Secret string
@@ -30,9 +65,9 @@ const clockSkew = 5 * time.Minute
 // signed it, for the service that it is sent to.
 type Authorizer struct {
 	// Keys are what callers sign with. Without any, a request is believed: its
-	// credential scope tells account (an access key of twelve digits) and region.
+	// credential scope names account (an access key of twelve digits) and region.
 	Keys []Key
-	// Account and Region stand where a request tells none.
+	// Account and Region stand where a request names none.
 	Account, Region string
 	// Regions are those that signatures may be for; none: any.
 	Regions []string
@@ -41,7 +76,7 @@ type Authorizer struct {
 	Since time.Time
 	// Memory keeps what is needed after a restart; nil: nothing is kept.
 	Memory Memory
-	// Clock gives the time; time.Now when nil.
+	// Clock returns the time; time.Now when nil.
 	Clock func() time.Time
 
 	once   sync.Once
@@ -51,7 +86,7 @@ type Authorizer struct {
 }
 
 // Memory keeps signatures of requests that change something, and are good for
-// longer than the server may run. What it has told is durable.
+// longer than the server may run. What it has answered is durable.
 type Memory interface {
 	// Presigned notes a signature until a time. It is false when it was noted
 	// before.
@@ -117,7 +152,7 @@ func isRegion(s string) bool { return len(s) <= 32 && region.MatchString(s) }
 func mismatch(message string) error { return Fail("InvalidSignatureException", message) }
 
 // claim is what the headers of a request say of who sent it, as far as that can
-// be told without its body.
+// be known without its body.
 type claim struct {
 	signature *sigv4.Signature // nil where nothing is signed
 	key       []byte           // that it was signed with
@@ -180,7 +215,7 @@ func (a *Authorizer) claim(r *http.Request, service string, streams bool) (*clai
 	return c, s.Verify(r, c.key, c.described)
 }
 
-// verify holds the body of a request against its claim. once tells that the
+// verify holds the body of a request against its claim. once reports that the
 // request must not be sent a second time.
 func (a *Authorizer) verify(c *claim, r *http.Request, body []byte, once bool) error {
 	if c.signature == nil {

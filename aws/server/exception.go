@@ -12,7 +12,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// Exception is an error that the caller of an operation is told of.
+// Exception is an error that the caller of an operation receives.
 type Exception struct {
 	// Type is its name in the model: "ExecutionDoesNotExist".
 	Type    string
@@ -23,10 +23,10 @@ type Exception struct {
 	Members []value.Member
 }
 
-// Error gives type and message.
+// Error is type and message.
 func (e *Exception) Error() string { return e.Type + ": " + e.Message }
 
-// exception is what the caller is told of an error; nil for one that is not for
+// exception is what the caller receives for an error; nil for one that is not for
 // callers.
 func exception(err error) *Exception {
 	if e, ok := errors.AsType[*Exception](err); ok {
@@ -46,7 +46,7 @@ var errInternal = &Exception{Type: "InternalFailure", Message: "The request fail
 // maxMessage bounds the message of an exception, in bytes.
 const maxMessage = 16 << 10
 
-// Bounded is a text that is told in at most so many bytes: of one that is too long
+// Bounded is a text that is shown in at most so many bytes: of one that is too long
 // the beginning, and how much more there is.
 func Bounded(text string, most int) string {
 	if len(text) <= most {

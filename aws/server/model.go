@@ -10,7 +10,7 @@ import (
 	"github.com/steppehq/steppe/value"
 )
 
-// Model tells for each operation what its input may hold.
+// Model holds, for each operation, what its input may hold.
 type Model map[string]Shape
 
 // Shape is the members of a structure, in the model's order.
@@ -93,7 +93,7 @@ func bound(text string) int64 {
 	return n
 }
 
-// Nest gives a shape in which the named member holds structures of another.
+// Nest returns a shape in which the named member holds structures of another.
 func (s Shape) Nest(name string, inner Shape) Shape {
 	for i := range s {
 		if s[i].Name == name {
@@ -115,7 +115,7 @@ func (s Shape) Items(name, item string, inner Shape) Shape {
 	return s
 }
 
-// Each gives a shape in which the texts of the named list have bounded lengths.
+// Each returns a shape in which the texts of the named list have bounded lengths.
 func (s Shape) Each(name string, low, high int) Shape {
 	for i := range s {
 		if s[i].Name == name {
@@ -126,7 +126,7 @@ func (s Shape) Each(name string, low, high int) Shape {
 	panic("server: no member " + name)
 }
 
-// Match gives a shape in which the named member must match a pattern, written
+// Match returns a shape in which the named member must match a pattern, written
 // for Go and as the model has it.
 func (s Shape) Match(name, pattern, source string) Shape {
 	for i := range s {
@@ -156,7 +156,7 @@ func (m Model) check(operation string, input value.Value) error {
 	}
 }
 
-// only gives of an input what the operation's shape knows.
+// only keeps of an input what the operation's shape knows.
 func (m Model) only(operation string, input value.Value) value.Value {
 	shape := m[operation]
 	known := value.NewObject(len(shape))
@@ -175,7 +175,7 @@ type checker struct {
 }
 
 const (
-	// maxBroken bounds what one message tells, and maxShown what it shows of each.
+	// maxBroken bounds what one message reports, and maxShown what it shows of each.
 	maxBroken = 50
 	maxShown  = 4 << 10
 )

@@ -10,7 +10,7 @@ import (
 
 // Port is what all services share that are served at one port.
 type Port struct {
-	// Authorizer reports whose a request is, and refuses those that nobody has
+	// Authorizer reports whose a request is, and refuses those that no key has
 	// signed who may.
 	Authorizer *Authorizer
 	// Bodies and Answers bound what all requests and answers hold together.
@@ -21,7 +21,7 @@ type Port struct {
 	// UnderWay bounds the requests of a tenant that are performed at once.
 	UnderWay door.Gate[Tenant]
 	// Audit is called with each request that changes something, or tried to, after
-	// it was performed; nil: nobody is.
+	// it was performed; nil: nothing is.
 	Audit func(r *Request, err error)
 	Log   *slog.Logger
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/steppehq/steppe/aws/sigv4"
 )
 
-// invocationID and attempt are the headers by which SDKs tell one call from
+// invocationID and attempt are the headers by which SDKs distinguish one call from
 // another, and its attempts from each other.
 const (
 	invocationID = "amz-sdk-invocation-id"
@@ -23,7 +23,7 @@ const (
 	elsewhere = 16
 )
 
-// invocation tells calls with one signature from each other: that of AWS's
+// invocation distinguishes calls with one signature from each other: that of AWS's
 // SDKs for Python says no more of its time than the second, and a worker may
 // well ask for its next task, in the same words, within a second. It is "" where
 // the id is signed, or not there.

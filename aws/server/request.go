@@ -36,7 +36,7 @@ type Request struct {
 	read, known  bool // the body was read; the caller may send one
 }
 
-// Str gives a member of the input, "" when it is not there.
+// Str returns a member of the input, "" when it is not there.
 func (r *Request) Str(name string) string { return r.Input.Get(name).Str() }
 
 // Has reports whether the input has the member, null counting as absent.
@@ -45,13 +45,13 @@ func (r *Request) Has(name string) bool {
 	return k != value.Undefined && k != value.Null
 }
 
-// Int gives a member of the input, 0 when it is not there.
+// Int returns a member of the input, 0 when it is not there.
 func (r *Request) Int(name string) int64 {
 	n, _ := r.Input.Get(name).Int64()
 	return n
 }
 
-// Bool gives a member of the input, otherwise when it is not there.
+// Bool returns a member of the input, otherwise when it is not there.
 func (r *Request) Bool(name string, otherwise bool) bool {
 	if v := r.Input.Get(name); v.Kind() == value.Bool {
 		return v.Bool()

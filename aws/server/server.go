@@ -3,12 +3,12 @@
 // service's model, hands it to the operation, and writes what comes back, result or
 // exception, in the protocol of the caller.
 //
-// A request is taken in this order, so that nobody who is unknown costs much: the
+// A request is taken in this order, so that no unknown caller costs much: the
 // operation and whether it changes something; whose the request is, by its headers
 // alone; the body, within what all bodies may take; the signature over it, and
 // whether it came before; whether the tenant may have one more request under way;
 // the input, decoded and held against the model; the operation. What changes
-// something is told to the audit, whoever tried.
+// something goes to the audit, from any caller.
 //
 // A [Port] is what all services of a server share; a [Server] is one service.
 //
@@ -27,7 +27,7 @@ import (
 	"github.com/steppehq/steppe/internal/door"
 )
 
-// Handler performs an operation and gives the JSON of its output.
+// Handler performs an operation and returns the JSON of its output.
 type Handler func(ctx context.Context, r *Request) ([]byte, error)
 
 // Server is a service at a port: an http.Handler for its operations.
@@ -121,7 +121,7 @@ func (s *Server) serve(w http.ResponseWriter, hr *http.Request, call func(*Reque
 	_ = door.WriteAnswer(w, out, &r.answer) // the caller is gone when this fails
 }
 
-// end gives back what a request holds.
+// end releases what a request holds.
 func (s *Server) end(r *Request) {
 	r.body.Close()
 	r.answer.Close()
@@ -183,7 +183,7 @@ func (s *Server) decode(ctx context.Context, r *Request) error {
 	return nil
 }
 
-// perform performs a request of whoever may.
+// perform performs a request of a caller who may.
 func (s *Server) perform(r *Request, reads bool, handle Handler) (out []byte, err error) {
 	if !reads && s.Audit != nil {
 		defer func() { s.Audit(r, err) }()
@@ -200,7 +200,7 @@ func (s *Server) perform(r *Request, reads bool, handle Handler) (out []byte, er
 	return out, s.hold(r, reads, int64(len(out)))
 }
 
-// enter lets a request of somebody who is known in, if it may be performed now.
+// enter lets a request of a known caller in, if it may be performed now.
 func (s *Server) enter(r *Request) error {
 	if s.Admit != nil && !s.Admit(r) {
 		return errThrottled
@@ -216,7 +216,7 @@ func (s *Server) enter(r *Request) error {
 	return nil
 }
 
-// hold holds what an answer takes until it is written. What was changed is told
+// hold holds what an answer takes until it is written. What was changed is reported
 // whatever there is left.
 func (s *Server) hold(r *Request, reads bool, n int64) error {
 	if n <= door.FreeAnswer {
@@ -232,7 +232,7 @@ func (s *Server) hold(r *Request, reads bool, n int64) error {
 
 var errThrottled = Fail("ThrottlingException", "Rate exceeded")
 
-// busy tells that the memory for something is used up.
+// busy reports that the memory for something is used up.
 func busy(what string) error {
 	return &Exception{Type: "ThrottlingException", Status: http.StatusServiceUnavailable, Message: "The memory for " + what + " of requests is used up. Try again."}
 }

@@ -13,7 +13,7 @@ import (
 
 // StreamHandler performs a request whose body it reads, and whose answer it
 // writes, piece by piece. An error that it returns before it has written anything
-// is answered as an exception; after that the connection is cut, so that nobody
+// is answered as an exception; after that the connection is cut, so that no caller
 // takes half an answer for a whole one.
 //
 // The body is checked while it is read: what was read is to be believed, and may

@@ -17,7 +17,7 @@ import (
 
 // A body is checked while it is read, with no more of it in memory than the
 // reader's buffer. What Read has returned is therefore to be believed only when
-// Read returns io.EOF: whoever stores a body makes it visible after that, and
+// Read returns io.EOF: a service that stores a body makes it visible after that, and
 // throws it away when Read returns an error.
 //
 // A body in chunks (Content-Encoding: aws-chunked) looks like this; the parts in

@@ -172,10 +172,10 @@ func (r *runner) makeActivities(ctx context.Context, parsed *asl.StateMachine) (
 func (r *runner) run(d *definition, parsed *asl.StateMachine, input *value.Doc) (error, error) { //nolint:revive // the first is the exit status
 	ctx, stop := interrupted()
 	defer stop()
-	m, err := r.server.Engine().Catalogue().CreateMachine(ctx, catalogue.Machine{
-		Tenant: catalogue.Tenant{Account: r.account(), Region: steppe.DefaultRegion}, Name: runName, Type: catalogue.Standard,
-		RoleARN: "arn:aws:iam::" + r.account() + ":role/" + runName, Definition: string(d.json), Created: time.Now(), Updated: time.Now(),
-	}, parsed)
+	m, err := r.server.Engine().Catalogue().Create(ctx, catalogue.Spec{
+		Tenant: catalogue.Tenant{Account: r.account(), Region: steppe.DefaultRegion}, Name: runName,
+		RoleARN: "arn:aws:iam::" + r.account() + ":role/" + runName, Definition: string(d.json),
+	})
 	if err != nil {
 		return nil, err
 	}

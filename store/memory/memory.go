@@ -1,6 +1,6 @@
 // Package memory is a store that forgets at the end of the process: the
 // reference implementation of the contract, the store of tests and simulations,
-// and of servers that are told to keep nothing.
+// and of servers that are to keep nothing.
 //
 // Stability: may move in any minor release.
 package memory
@@ -23,8 +23,8 @@ type Fault uint8
 // The faults that a simulation can ask for.
 const (
 	None       Fault = iota
-	LoseBefore       // nothing is written, and the caller is not told so
-	LoseAfter        // it is written, and the caller is not told so
+	LoseBefore       // nothing is written, and the caller does not know
+	LoseAfter        // it is written, and the caller does not know
 	Busy             // nothing is written
 )
 
@@ -54,6 +54,7 @@ type Store struct {
 	tables     map[string]*table
 }
 
+// execution is what the store holds of an execution.
 type execution struct {
 	record store.Record
 	expire time.Time
@@ -363,6 +364,7 @@ func (s *Store) Retain(_ context.Context, now time.Time, limit int) ([]store.Exe
 	return old, nil
 }
 
+// forget deletes an execution with its name, terms and history. Its letters stay.
 func (s *Store) forget(id store.ExecutionID, x *execution) {
 	s.leave(s.groups[x.record.Group], x)
 	for _, term := range x.terms {
@@ -405,6 +407,7 @@ func (s *Store) Close() error {
 // Marks returns marks that end with the process, so that there is never one left.
 func (s *Store) Marks() store.Marks { return marks{} }
 
+// marks are none: a process that dies takes this store with it.
 type marks struct{}
 
 func (marks) Set(int, store.ExecutionID) error { return nil }
@@ -472,6 +475,7 @@ func (h *shard) Commit(_ context.Context, t *store.Transition) error {
 	return nil
 }
 
+// commit checks a transition as a database does, and applies it. The mutex is held.
 func (h *shard) commit(t *store.Transition) error {
 	s := h.store
 	if s.owners[h.id].Epoch != h.epoch || t.Execution.Shard() != h.id || !h.holds(t.Taken) {
@@ -537,7 +541,7 @@ func (s *Store) create(t *store.Transition) *execution {
 	return x
 }
 
-// Release gives the shard up.
+// Release ends the ownership of the shard.
 func (h *shard) Release(context.Context) error {
 	unlock, err := h.store.lock()
 	if err != nil {

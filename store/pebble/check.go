@@ -23,8 +23,8 @@ type Checked struct {
 // Check looks at every block of the tables and every key of a directory: what it
 // holds must be readable, each execution's history without a gap, and no key may
 // lead nowhere or be missing. visit is given each execution with its history, for
-// checks of what it means; problem is told of what is wrong, with the table or the
-// key. Nothing is written. Commits made meanwhile are not seen.
+// checks of what it means; problem receives what is wrong, with the table or the
+// key. Nothing is written. Commits made in the meantime are not seen.
 func (s *DB) Check(ctx context.Context, visit func(store.Record, []store.Chunk), problem func(string)) (Checked, error) {
 	if !s.enter() {
 		return Checked{}, store.ErrClosed
@@ -68,6 +68,7 @@ type footprint struct {
 	listed, kept, renamed bool
 }
 
+// wrong reports what is wrong with a key.
 func (c *check) wrong(key []byte, format string, args ...any) {
 	c.problem(fmt.Sprintf("key %q: ", key) + fmt.Sprintf(format, args...))
 }
@@ -227,7 +228,7 @@ func nameHash(key []byte) uint64 {
 	return h.Sum64()
 }
 
-// placed gives the execution at the end of a list's key, and its start.
+// placed returns the execution at the end of a list's key, and its start.
 func (c *check) placed(key []byte) (*footprint, time.Time) {
 	if len(key) < placeSize {
 		return nil, time.Time{}
@@ -236,6 +237,7 @@ func (c *check) placed(key []byte) (*footprint, time.Time) {
 	return c.seen[id], start
 }
 
+// lists checks that each place in a list is that of an execution of its group and status.
 func (c *check) lists() error {
 	return c.each(prefixList, func(key, _ []byte) error {
 		x, start := c.placed(key)
@@ -251,6 +253,7 @@ func (c *check) lists() error {
 	})
 }
 
+// terms checks that each term leads to an execution, and counts those of each.
 func (c *check) terms() error {
 	return c.each(prefixTerm, func(key, _ []byte) error {
 		x, start := c.placed(key)
@@ -263,6 +266,7 @@ func (c *check) terms() error {
 	})
 }
 
+// retention checks that each entry is of an execution that expires then.
 func (c *check) retention() error {
 	return c.each(prefixRetention, func(key, _ []byte) error {
 		id, ok := idOf(key, 9)
@@ -279,6 +283,7 @@ func (c *check) retention() error {
 	})
 }
 
+// names checks that each name leads to an execution of that name.
 func (c *check) names() error {
 	return c.each(prefixName, func(key, v []byte) error {
 		id, ok := idOf(v, 0)
@@ -295,7 +300,7 @@ func (c *check) names() error {
 	})
 }
 
-// missing tells of executions that lack a key. One without a name may have
+// missing reports executions that lack a key. One without a name may have
 // lost it to a newer execution.
 func (c *check) missing() error {
 	for id, x := range c.seen {

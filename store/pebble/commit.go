@@ -13,6 +13,47 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
+// How a commit becomes durable, and why two owners cannot both make one.
+//
+// A commit is one batch of Pebble: the chunk of events, and what follows from it (the
+// running record, the execution's record, its places in lists, letters). Pebble
+// appends batches to its log in one order and applies each whole or not at all, also
+// after a crash. So of a transition all is there or nothing is, and nothing of one
+// that came later is there without it.
+//
+// Fsyncs are shared. Each caller runs in its own goroutine and waits in batch.Commit
+// until the log is synced past its batch. While one fsync runs, the batches of all
+// others collect in memory; the next fsync writes them together. Nothing here waits
+// for more of them: under load the duration of an fsync is the window in which
+// commits collect, and a lone commit does not wait at all. letCommit adds that
+// callers whose commits have just become durable run first, and take part in the next
+// fsync rather than in the one after it.
+//
+// Fencing has two parts, for two kinds of rivals. The epoch is for owners: a commit
+// holds its shard's state for reading from the check of the epoch until it is durable,
+// and Acquire holds it for writing while it raises the epoch. So a new owner begins
+// after the last commit of the former one, reads all of it, and none comes later. The
+// event number is for what an owner believes: a transition names the number of its
+// first event, which must follow the last one stored. An engine whose memory is wrong
+// (a commit whose outcome it took for a failure, a second copy of an execution) is
+// refused rather than written over the truth. The read of the last event and the
+// write are not one step, which is enough because an owner commits at most once at a
+// time for each execution, and another owner is kept out by the epoch.
+//
+// The name of a new execution must be unique among executions of all shards, and two
+// of them may begin at once. The name is reserved in memory (reserve) before the
+// database is asked for it, and set free when the commit has ended, by when the
+// database answers for it.
+//
+// Most steps leave an execution running. Of these only the chunk and the small running
+// record are written (writeStep); the record with its lists and terms changes when
+// the status does. That record is read back only then, so a step costs one read of a
+// small key, two writes, and a share of an fsync.
+//
+// An error of batch.Commit is ErrUnknown: the batch may be in the log although the
+// fsync failed. The owner acquires the shard again and reads what is there. ErrBusy
+// and ErrFull are returned before anything is written.
+
 // shard is the right to commit to a shard.
 type shard struct {
 	store *DB
@@ -27,7 +68,7 @@ func (h *shard) ID() store.ShardID { return h.id }
 // Epoch is the number of this ownership.
 func (h *shard) Epoch() uint64 { return h.epoch }
 
-// Release gives the shard up.
+// Release ends the ownership of the shard.
 func (h *shard) Release(context.Context) error {
 	if !h.store.enter() {
 		return nil // a closed store has no owners
@@ -75,9 +116,9 @@ func (h *shard) Running(_ context.Context, after store.ExecutionID, limit int) (
 // largeChunk is the size from which on a commit waits while the disk is behind.
 const largeChunk = 64 << 10
 
-// lag tells whether the disk is behind what is written: more waits to be flushed
+// lag reports whether the disk is behind what is written: more waits to be flushed
 // than a memtable that is full and another one. Who writes much waits then, so that
-// nobody who writes little has to.
+// no caller who writes little has to.
 type lag struct {
 	full   uint64       // bytes of memtables from which on it is
 	looked atomic.Int64 // in nanoseconds
@@ -213,6 +254,7 @@ func (s *DB) writeStep(batch *cockroach.Batch, t *store.Transition, size int64) 
 	)
 }
 
+// writeNew writes the first step of an execution, whose name is reserved.
 func (s *DB) writeNew(batch *cockroach.Batch, t *store.Transition) (more int64, err error) {
 	if !t.Follows(0) {
 		return 0, store.ErrFenced
@@ -231,6 +273,7 @@ func (s *DB) writeNew(batch *cockroach.Batch, t *store.Transition) (more int64, 
 	)
 }
 
+// writeEarlier writes the history of an execution that comes from elsewhere.
 func writeEarlier(batch *cockroach.Batch, t *store.Transition) (err error) {
 	for i := range t.Earlier {
 		err = errors.Join(err, batch.Set(chunkKey(t.Execution, t.Earlier[i].First), encodeChunk(&t.Earlier[i]), nil))
@@ -313,6 +356,7 @@ func (s *DB) writeTerms(batch *cockroach.Batch, t *store.Transition, r *record) 
 	return err
 }
 
+// wrap joins the errors of writes into a batch. Nothing was committed.
 func wrap(errs ...error) error {
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("store: write: %w", err)

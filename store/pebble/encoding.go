@@ -8,7 +8,7 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
-// The first byte of a key tells what it is of (docs/storage.md).
+// The first byte of a key says what it is of (docs/storage.md).
 const (
 	prefixCatalogue = 'c'
 	prefixRecord    = 'e'
@@ -130,6 +130,7 @@ const recordVersion = 1
 
 var errCorrupt = fmt.Errorf("%w: a record is corrupt", store.ErrDamaged)
 
+// millis is a time as it is stored, 0 for the zero time.
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -137,6 +138,7 @@ func millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
+// fromMillis is the inverse of millis.
 func fromMillis(n int64) time.Time {
 	if n == 0 {
 		return time.Time{}

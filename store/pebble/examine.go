@@ -30,7 +30,7 @@ func (e *LossError) Error() string {
 		e.Dir, strings.Join(e.Losses, "\n  "))
 }
 
-// examination is what a directory holds, as far as it can be told without opening
+// examination is what a directory holds, as far as it can be known without opening
 // the database. Nothing is written.
 type examination struct {
 	fs  vfs.FS
@@ -48,7 +48,7 @@ type examination struct {
 	replayed        int64     // bytes that the log is read for
 
 	losses, warnings []string
-	// fatal is a loss that nobody can accept, for there is no way on.
+	// fatal is a loss that cannot be accepted, for there is no way on.
 	fatal error
 }
 
@@ -60,7 +60,7 @@ func (x *examination) warn(format string, args ...any) {
 	x.warnings = append(x.warnings, fmt.Sprintf(format, args...))
 }
 
-// examine looks at a directory that nobody has open.
+// examine looks at a directory that no process has open.
 func examine(fs vfs.FS, dir string) (*examination, error) {
 	x := &examination{fs: fs, dir: dir}
 	names, err := fs.List(dir)
@@ -268,7 +268,7 @@ func (x *examination) readLogs(names []string) error {
 }
 
 const (
-	// firstSeq is the first sequence number that Pebble gives.
+	// firstSeq is the first sequence number that Pebble assigns.
 	firstSeq = 10
 	// batchHeader is the head of a record: sequence number (8), operations (4).
 	batchHeader = 12
@@ -345,7 +345,7 @@ func numberedReader[N ~uint64](open func(io.Reader, N) *logs.Reader, r io.Reader
 	return open(r, N(number))
 }
 
-// judge tells what was found, and refuses what was lost.
+// judge reports what was found, and refuses what was lost.
 func (x *examination) judge(opts *Options) error {
 	if x.fatal != nil {
 		return x.fatal

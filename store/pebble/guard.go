@@ -111,10 +111,10 @@ func (g *guard) abandon() error {
 	return errors.Join(err, g.own.release())
 }
 
-// Unwrap gives the file system below.
+// Unwrap returns the file system below.
 func (g *guard) Unwrap() vfs.FS { return g.FS }
 
-// numbered gives the number in the name of a log or of a MANIFEST.
+// numbered returns the number in the name of a log or of a MANIFEST.
 func numbered(name, prefix, suffix string) (uint64, bool) {
 	digits, ok := strings.CutPrefix(name, prefix)
 	if !ok {
@@ -130,7 +130,7 @@ func numbered(name, prefix, suffix string) (uint64, bool) {
 func logNumber(name string) (uint64, bool)      { return numbered(name, "", ".log") }
 func manifestNumber(name string) (uint64, bool) { return numbered(name, "MANIFEST-", "") }
 
-// markedManifest gives the number that a marker names, and which marker it is.
+// markedManifest returns the number that a marker names, and which marker it is.
 func markedManifest(name string) (iteration, number uint64, ok bool) {
 	rest, ok := strings.CutPrefix(name, "marker.manifest.")
 	if !ok {
@@ -266,6 +266,7 @@ func (g *guard) Rename(oldname, newname string) error {
 	return err
 }
 
+// settle makes the newest marker durable, and then the trail ask for its MANIFEST.
 func (g *guard) settle() error { return errors.Join(syncDir(g, g.dir), g.keeper.settle()) }
 
 // failed ends the process, when the directory is open, for a file that cannot be
@@ -377,6 +378,7 @@ func (t *table) Close() error {
 	return err
 }
 
+// told has the background pause after an error.
 func (t *table) told(err error) error {
 	if err != nil {
 		t.g.pause.failed(t.name, err)
@@ -400,6 +402,8 @@ type counter struct {
 	at, next int64 // where the stream and the next chunk are
 }
 
+// add counts the records that end in the next bytes of the log. Chunks may begin in one
+// write and end in another, so only their headers are looked at.
 func (c *counter) add(b []byte) {
 	start := c.at
 	c.at += int64(len(b))

@@ -131,6 +131,7 @@ func (h *shard) holds(ids []store.LetterID) bool {
 	return !slices.ContainsFunc(ids, func(id store.LetterID) bool { return id.Shard() != h.id })
 }
 
+// takeLetters deletes letters, whether they are there or not.
 func takeLetters(batch *cockroach.Batch, ids []store.LetterID) (err error) {
 	for _, id := range ids {
 		err = errors.Join(err, batch.Delete(letterKey(id), nil))

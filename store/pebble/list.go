@@ -15,7 +15,7 @@ import (
 
 var allStatuses = []store.Status{store.Running, store.Succeeded, store.Failed, store.TimedOut, store.Aborted}
 
-// List gives executions, newest start first.
+// List returns executions, newest start first.
 func (s *DB) List(_ context.Context, q store.ListQuery) (page []store.Record, more bool, err error) {
 	if !s.enter() {
 		return nil, false, store.ErrClosed
@@ -38,7 +38,7 @@ func (s *DB) List(_ context.Context, q store.ListQuery) (page []store.Record, mo
 		id, _ := readPlace(place)
 		r, err := s.execution(id)
 		if errors.Is(err, store.ErrNotFound) {
-			continue // retained away meanwhile
+			continue // forgotten since
 		}
 		if err != nil {
 			return nil, false, err
@@ -115,7 +115,7 @@ func place(it *cockroach.Iterator) []byte {
 	return key[len(key)-placeSize:]
 }
 
-// next gives start and id, as they stand in the key, of the next entry.
+// next returns start and id, as they stand in the key, of the next entry.
 func (m *merge) next() ([]byte, bool) {
 	if len(m.heap) == 0 || m.failed != nil {
 		return nil, false
@@ -131,6 +131,7 @@ func (m *merge) next() ([]byte, bool) {
 	return found, true
 }
 
+// close closes the iterators of all lists.
 func (m *merge) close() error {
 	var err error
 	for _, it := range m.all {

@@ -12,6 +12,19 @@ import (
 	"github.com/steppehq/steppe/store"
 )
 
+// Marks name, for the next process, the executions that this one was at work on when it
+// died. Work that brings the process down would otherwise bring it down again at every
+// start; the engine holds an execution that it finds here twice.
+//
+// A mark is set before a step that does much and cleared after it, so it must cost next
+// to nothing: a write of 16 bytes at a fixed place, without a sync, which the operating
+// system keeps when the process dies. A power failure may lose it; that is not the work
+// of an execution, and nothing needs to be held then.
+//
+// What the run before left stays in the file until this run sets its first mark: by
+// then the owner has recorded what follows from it. If the process dies earlier, the
+// next one finds the same marks again.
+
 // marksName is the file of the marks.
 const marksName = "in-step"
 
@@ -24,11 +37,11 @@ type marks struct {
 
 	mu    sync.Mutex
 	left  []store.ExecutionID
-	asked bool // somebody knows what is left
+	asked bool // the owner knows what is left
 	fresh bool // nothing of the run before stands in the file
 }
 
-// Marks gives the marks of the directory.
+// Marks returns the marks of the directory.
 func (s *DB) Marks() store.Marks { return s.marks }
 
 // openMarks reads what the run before left. What is no execution's id, in a file
@@ -97,7 +110,7 @@ func (m *marks) wipe() error {
 	return nil
 }
 
-// close ends a run that went well: nothing is left of it, nor of what it was told
+// close ends a run that went well: nothing is left of it, nor of what it read
 // of the one before.
 func (m *marks) close() (err error) {
 	m.mu.Lock()

@@ -17,10 +17,11 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// errRemoved is told of a file without a name: what is written to it is gone with
+// errRemoved is reported for a file without a name: what is written to it is gone with
 // the process.
 var errRemoved = errors.New("the file was removed while it was written: nothing more is acknowledged")
 
+// isNotExist reports that there is no such file.
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 // onDisk reports whether a file system is that of the machine, whose files have
@@ -32,7 +33,7 @@ func onDisk(fs vfs.FS) bool { return vfs.Root(fs) == vfs.Default }
 type ownership struct {
 	disk bool
 	dir  string
-	lock io.Closer // of the directory itself, which nobody can take away as LOCK
+	lock io.Closer // of the directory itself, which cannot be taken away as LOCK can
 
 	mu    sync.Mutex
 	fixed map[string]fs.FileInfo // the directory and LOCK
@@ -71,7 +72,7 @@ func hold(fsys vfs.FS, dir string) (*ownership, error) {
 	return o, nil
 }
 
-// release gives the directory up.
+// release ends the ownership of the directory.
 func (o *ownership) release() error {
 	if o.lock == nil {
 		return nil
@@ -108,7 +109,7 @@ func (o *ownership) remove(f *guarded) {
 	o.files = slices.DeleteFunc(o.files, func(other *guarded) bool { return other == f })
 }
 
-// list takes up the files that are there. From then on the guard tells of each that
+// list takes up the files that are there. From then on the guard reports each that
 // it makes or removes.
 func (o *ownership) list(dir string) error {
 	o.mu.Lock()
@@ -149,11 +150,11 @@ func (o *ownership) enter(name string, there bool) {
 	}
 }
 
-// missing reports a file that somebody else removed. The mutex is held.
+// missing reports a file that another process removed. The mutex is held.
 func (o *ownership) missing() error {
 	there, err := os.ReadDir(o.dir)
 	if err != nil {
-		return nil //nolint:nilerr // it cannot be told
+		return nil //nolint:nilerr // it cannot be known
 	}
 	found := 0
 	for _, e := range there {
@@ -181,7 +182,7 @@ func (o *ownership) look() error {
 			return err
 		}
 	}
-	for _, f := range o.files { // none is closed, and so none renamed, meanwhile
+	for _, f := range o.files { // none is closed, and so none renamed, while this runs
 		if err := same(f.name, f.was); err != nil {
 			return err
 		}
@@ -198,7 +199,7 @@ func same(name string, was fs.FileInfo) error {
 		return nil
 	}
 	if err != nil && !isNotExist(err) {
-		return nil // it cannot be told
+		return nil // it cannot be known
 	}
 	return fmt.Errorf("%s was removed or replaced while it was open: nothing more is acknowledged", name)
 }
@@ -234,7 +235,7 @@ func makePrivate(f vfs.File) error {
 }
 
 // tighten takes the files that were there before from others. A directory that
-// somebody else made stays as it is.
+// another process made stays as it is.
 func (g *guard) tighten() error {
 	if !g.own.disk || runtime.GOOS == "windows" {
 		return nil

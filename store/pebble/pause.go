@@ -15,7 +15,7 @@ import (
 const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 10 * time.Second
-	// tellEvery is how often what goes on failing is told.
+	// tellEvery is how often what goes on failing is reported.
 	tellEvery = 10 * time.Second
 )
 
@@ -23,12 +23,12 @@ const (
 type pause struct {
 	log   *slog.Logger
 	after func(time.Duration) <-chan time.Time
-	stop  chan struct{} // closed at the end: nobody waits any more
+	stop  chan struct{} // closed at the end: nothing waits any more
 
 	mu    sync.Mutex
 	next  time.Duration // 0 when nothing fails
 	told  time.Time
-	found map[string]bool // damaged files that were told of
+	found map[string]bool // damaged files that were reported
 }
 
 // wait waits for as long as it has been failing, at most lastPause.
@@ -45,7 +45,7 @@ func (p *pause) wait() {
 	}
 }
 
-// failed makes the next pause longer, and tells why at times.
+// failed makes the next pause longer, and reports why at times.
 func (p *pause) failed(name string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -53,14 +53,14 @@ func (p *pause) failed(name string, err error) {
 	p.tell(name, err)
 }
 
-// report tells of an error of the background.
+// report logs an error of the background.
 func (p *pause) report(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tell("", err)
 }
 
-// damaged tells of a table that cannot be read, once.
+// damaged reports a table that cannot be read, once.
 func (p *pause) damaged(name string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,7 +98,7 @@ func firstLine(err error) string {
 	return line
 }
 
-// done tells that it works again.
+// done reports that it works again.
 func (p *pause) done() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -32,7 +32,7 @@ import (
 type Options struct {
 	// Shards is the number of shards of a new store, 16 when 0.
 	Shards int
-	// Logger is told of what operators should know; nil discards it.
+	// Logger receives what operators should know; nil discards it.
 	Logger *slog.Logger
 	// FS is the file system, the real one when nil.
 	FS vfs.FS
@@ -49,15 +49,15 @@ type Options struct {
 	// at most a twentieth.
 	Reserve int64
 	// AcceptLoss opens a directory that does not hold all that was acknowledged,
-	// after telling the logger what is lost. Otherwise Open gives a *LossError.
+	// after reporting to the logger what is lost. Otherwise Open returns a *LossError.
 	AcceptLoss bool
 	// ReadOnly opens the directory without changing anything in it, for reading: no
 	// shard can be acquired, and nothing be written.
 	ReadOnly bool
-	// NoSync gives durability up. Only tests that prove that they would notice
+	// NoSync does without durability. Only tests that prove that they would notice
 	// may set it.
 	NoSync bool
-	// Fatal is told when the disk has failed in a way that leaves no safe way
+	// Fatal is called when the disk has failed in a way that leaves no safe way
 	// on. It must not return; by default it ends the process.
 	Fatal func(message string)
 }
@@ -236,13 +236,13 @@ func checkDirectory(dir string, readOnly bool) error {
 		return nil
 	}
 	if t, _, err := readTrail(vfs.Default, dir); err == nil && t != nil {
-		return nil // one that was being made, or all but the trail is lost, which it tells
+		return nil // one that was being made, or all but the trail is lost, which it reports
 	}
 	return fmt.Errorf("store: %s is not empty and is no data directory; give another with --data", dir)
 }
 
 // l0Compaction is at how many sublevels of L0 they are compacted. Memtables are
-// small: what is below is written anew for many at once.
+// small: what is below is written again for many at once.
 const l0Compaction = 8
 
 // l0Behind is how many sublevels of L0 there may be for the disk not to be behind;
@@ -266,7 +266,7 @@ func (s *DB) options(opts *Options) *cockroach.Options {
 	o := &cockroach.Options{
 		FS:                          s.tables,
 		ReadOnly:                    opts.ReadOnly,
-		FormatMajorVersion:          cockroach.FormatWALSyncChunks, // damage inside of the log is told from its torn end
+		FormatMajorVersion:          cockroach.FormatWALSyncChunks, // damage inside of the log is distinguished from its torn end
 		MemTableSize:                uint64(opts.MemTableSize),
 		MemTableStopWritesThreshold: memTableStop,
 		L0CompactionThreshold:       l0Compaction,
@@ -303,9 +303,9 @@ func (s *DB) options(opts *Options) *cockroach.Options {
 }
 
 // letCommit is called between two syncs of the log, and asks for no time between
-// them. Whoever was told by the last one, and can go on at once, does so first:
+// them. A caller whose commit the last one ended, and who can go on at once, does so first:
 // the next sync takes their commits along instead of making them wait for the one
-// after it. Where nobody can, it takes no time.
+// after it. Where none can, it takes no time.
 func letCommit() time.Duration {
 	for range 3 {
 		runtime.Gosched()

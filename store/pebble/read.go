@@ -63,7 +63,7 @@ func (s *DB) Executions(_ context.Context, after store.ExecutionID, limit int) (
 		id := store.ExecutionID(key[1:])
 		r, err := s.upToDate(id, bytes.Clone(v))
 		if errors.Is(err, store.ErrNotFound) {
-			return true, nil // retained away meanwhile
+			return true, nil // forgotten since
 		}
 		if err != nil {
 			return false, err
@@ -151,7 +151,7 @@ func (s *DB) History(_ context.Context, id store.ExecutionID, from int64, limit 
 	return chunks, err
 }
 
-// chunkWith gives the first event of the chunk that begins at or before an
+// chunkWith returns the first event of the chunk that begins at or before an
 // event, 0 when there is none.
 func (s *DB) chunkWith(id store.ExecutionID, event int64) (int64, error) {
 	var first int64
@@ -179,6 +179,7 @@ func (s *DB) entry(key string) (store.Entry, error) {
 	return decodeEntry(key, v)
 }
 
+// decodeEntry reads the version and the value of an entry or a row.
 func decodeEntry(key string, v []byte) (store.Entry, error) {
 	if len(v) < 8 {
 		return store.Entry{}, errCorrupt

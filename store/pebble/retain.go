@@ -51,7 +51,7 @@ func (s *DB) Retain(_ context.Context, now time.Time, limit int) ([]store.Execut
 	return forgotten, nil
 }
 
-// expiresAt tells, after it was written, that something expires at a time, in
+// expiresAt notes, after it was written, that something expires at a time, in
 // milliseconds: the scan of Retain begins there. It would pass over all that was
 // ever forgotten otherwise, until that is compacted away.
 func (s *DB) expiresAt(at int64) {
@@ -64,7 +64,7 @@ func (s *DB) expiresAt(at int64) {
 }
 
 // forgetAll forgets executions of one shard while nothing is committed to it,
-// but for those that were redriven meanwhile.
+// but for those that were redriven since.
 func (s *DB) forgetAll(state *shardState, ids []store.ExecutionID, now time.Time) ([]store.ExecutionID, error) {
 	state.mu.Lock()
 	defer state.mu.Unlock()
@@ -128,6 +128,7 @@ func (s *DB) forget(batch *cockroach.Batch, r *record) error {
 	return nil
 }
 
+// forgetChunks deletes the history of an execution.
 func (s *DB) forgetChunks(batch *cockroach.Batch, id store.ExecutionID) error {
 	var keys [][]byte
 	err := s.scan(chunkKey(id, 0), chunkKey(id, -1), false, func(key, _ []byte) (bool, error) {

@@ -36,8 +36,8 @@ type scrubbed struct {
 	bytes           int64
 }
 
-// scrub reads all tables once, beside whatever else happens, and tells the log of
-// those that are damaged: a read would, but only when somebody asks for what stands
+// scrub reads all tables once, beside all other work, and reports to the log
+// those that are damaged: a read would, but only when a caller asks for what stands
 // there. Tables that are written later are not read.
 func (s *DB) scrub() {
 	s.counting.Go(func() {
@@ -76,7 +76,7 @@ func (s *DB) yield(n int, took time.Duration) error {
 }
 
 // readTables reads each block of each table there is. It calls yield after each
-// piece, and ends with its error; damaged is told of each table that cannot be read,
+// piece, and ends with its error; damaged receives each table that cannot be read,
 // by its path.
 func (s *DB) readTables(yield func(n int, took time.Duration) error, damaged func(name string, err error)) (scrubbed, error) {
 	var found scrubbed
@@ -99,7 +99,7 @@ func (s *DB) readTables(yield func(n int, took time.Duration) error, damaged fun
 			case pieces.ended != nil:
 				return found, pieces.ended
 			case isNotExist(err):
-				continue // compacted away meanwhile
+				continue // compacted away since
 			case err != nil:
 				found.damaged++
 				damaged(name, err)
@@ -170,7 +170,7 @@ func readBlocks(layout *sstable.Layout, table io.ReaderAt) error {
 	return nil
 }
 
-// blockChecksum is that of a block with the byte that tells how it is compressed, as
+// blockChecksum is that of a block with the byte that says how it is compressed, as
 // Pebble writes tables (sstable/block, ChecksumTypeCRC32c).
 func blockChecksum(b []byte) uint32 {
 	sum := crc32.Checksum(b, castagnoli)

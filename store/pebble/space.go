@@ -29,14 +29,14 @@ type space struct {
 }
 
 // count sets running to what is there, and returns before it is known: who commits
-// meanwhile adds to it.
+// since adds to it.
 func (s *DB) count() {
 	snapshot := s.db.NewSnapshot()
 	s.counting.Go(func() {
 		defer snapshot.Close() //nolint:errcheck // it was only read
 		it, err := snapshot.NewIter(&cockroach.IterOptions{LowerBound: []byte{prefixRunning}, UpperBound: []byte{prefixRunning + 1}})
 		if err != nil {
-			return // reads tell of it
+			return // reads report it
 		}
 		defer it.Close() //nolint:errcheck // it was only read
 		for ok := it.First(); ok && !s.closed.Load(); ok = it.Next() {
@@ -61,7 +61,7 @@ func (x *examination) enough() error {
 		left, err = x.left()
 	}
 	if err != nil || left >= need {
-		return nil //nolint:nilerr // there are file systems that do not tell
+		return nil //nolint:nilerr // there are file systems that do not say
 	}
 	return fmt.Errorf("store: the disk of the data directory %s is full: %d bytes are needed to open it, and %d are left; make room, nothing is lost", x.dir, need, left)
 }
@@ -71,7 +71,7 @@ func (x *examination) left() (uint64, error) {
 	return usage.AvailBytes, err
 }
 
-// trim gives back the space behind the ends of logs, which was taken for what they
+// trim frees the space behind the ends of logs, which was taken for what they
 // did not come to hold.
 func (x *examination) trim() {
 	names, _ := x.fs.List(x.dir) // it was listed before
@@ -100,7 +100,7 @@ func (s *space) full(log *slog.Logger) bool {
 	}
 	usage, err := s.fs.GetDiskUsage(s.dir)
 	if err != nil {
-		return s.low.Load() // a file system that does not tell
+		return s.low.Load() // a file system that does not say
 	}
 	reserve := uint64(s.reserve)
 	if s.reserve == 0 {

@@ -32,7 +32,7 @@ func (s *spares) refill() {
 	}
 }
 
-// give gives one up. It is false when none is left.
+// give removes one. It is false when none is left.
 func (s *spares) give() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +55,7 @@ func (s *spares) open(open func() (vfs.File, error)) (vfs.File, error) {
 	}
 }
 
-// close gives all up.
+// close removes all.
 func (s *spares) close() {
 	s.mu.Lock()
 	s.want = 0

@@ -53,6 +53,7 @@ func (s *DB) Table(name string) store.Table {
 	return t
 }
 
+// key is the key of a row in the database.
 func (t *rowTable) key(row string) []byte {
 	return t.appendKey(make([]byte, 0, len(t.prefix)+len(row)), row)
 }

@@ -13,6 +13,46 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
+// Why the directory keeps a trail.
+//
+// A log-structured database cannot see that the end of its log is missing. It reads
+// records until one is not whole, takes the rest for a write that a crash cut short,
+// and opens: which is right after a crash, and wrong after a disk that acknowledged
+// an fsync without writing, a backup that copied files at different moments, or a file
+// that was deleted or restored from yesterday. Executions whose start was acknowledged
+// would be gone, and nobody would know. The trail is a second witness: for each log
+// and MANIFEST it says how many bytes were durable, and the checksum of these bytes.
+// examine.go holds the directory against it before the database is opened, and
+// reports a [LossError] that names the files.
+//
+// The witness must never ask for more than was acknowledged, or a crash at the wrong
+// moment would be taken for a loss. The order of writes makes sure of that:
+//
+//   - What is added to the trail was durable before: the file is synced first, then
+//     the trail, and only then does Pebble learn that the sync has ended.
+//   - What is deleted is not asked for by then: a log is removed when the MANIFEST says
+//     durably that it is obsolete, and a MANIFEST when a slot is durable without it
+//     (settle).
+//
+// In between the directory holds more than the trail asks for, never less, whatever the
+// moment of the crash.
+//
+// The log is synced a thousand times a second, and a second fsync for each would halve
+// the throughput. So the position of the log goes into the note, 40 bytes at the
+// beginning of the file that are written over without a sync. It outlives the process.
+// If power fails, the note may be an older one, or torn, which its checksum shows; the
+// trail is then less strict about the end of the last log, and as strict as ever about
+// all others: with the beginning of the next log, the length and checksum of the one
+// before are entered in a slot, and slots are synced. There are two slots, written in turns with a growing generation
+// and a checksum each, so that a write that power cuts short damages only the slot that
+// is not needed. The newest whole slot counts, brought up to the note.
+//
+// The file has its full size from the beginning and only changes in place. It needs no
+// space, so it can be kept when the disk is full, which is when things go wrong.
+//
+// A run that ends as it should sets Clean: then the lengths are exact, and bytes behind
+// them are not of this directory either.
+
 // trailName is the file that says how much there is in the directory.
 const trailName = "steppe-state"
 
@@ -35,7 +75,7 @@ type written struct {
 	Sum    uint32 `json:"crc32c"`
 	// Commits is how many are in these bytes of a log.
 	Commits int64 `json:"commits,omitempty"`
-	// Reused tells that the log took over the file of an older one, of which there
+	// Reused reports that the log took over the file of an older one, of which there
 	// may be something behind its end.
 	Reused bool `json:"reused,omitempty"`
 }
@@ -45,7 +85,7 @@ type written struct {
 // lost something, wherever a crash came between.
 type trail struct {
 	Generation uint64 `json:"generation"`
-	// Clean tells that nothing was written after this.
+	// Clean reports that nothing was written after this.
 	Clean bool `json:"clean"`
 	// Current is the number of the MANIFEST that counts, or of an older one than
 	// that; 0 before the first.
@@ -54,7 +94,7 @@ type trail struct {
 	Logs      []written `json:"logs"`
 }
 
-// find gives the entry of a file, nil when there is none.
+// find returns the entry of a file, nil when there is none.
 func find(files []written, number uint64) *written {
 	for i := range files {
 		if files[i].Number == number {
@@ -64,7 +104,7 @@ func find(files []written, number uint64) *written {
 	return nil
 }
 
-// encode gives a slot: checksum, length, JSON. When there are too many logs the
+// encode returns a slot: checksum, length, JSON. When there are too many logs the
 // oldest, which are long obsolete, are left out.
 func (t *trail) encode() []byte {
 	for {
@@ -107,6 +147,7 @@ func encodeNote(b *[noteSize]byte, w *written) {
 	binary.BigEndian.PutUint32(b[36:], crc32.Checksum(b[:36], castagnoli))
 }
 
+// decodeNote reads the note. It fails on one that power has cut short.
 func decodeNote(b []byte) (written, error) {
 	if len(b) < noteSize || crc32.Checksum(b[:36], castagnoli) != binary.BigEndian.Uint32(b[36:]) {
 		return written{}, errors.New("the note of the last sync is damaged")
@@ -118,7 +159,7 @@ func decodeNote(b []byte) (written, error) {
 }
 
 // readTrail reads the file: the newest slot that is whole, brought up to the note;
-// nil when there is no file. damaged tells of what could not be read of it.
+// nil when there is no file. damaged lists what could not be read of it.
 func readTrail(fs vfs.FS, dir string) (t *trail, damaged []string, err error) {
 	f, err := fs.Open(fs.PathJoin(dir, trailName))
 	if isNotExist(err) {
@@ -194,7 +235,7 @@ func openKeeper(fs vfs.FS, dir string, t trail) (*keeper, error) {
 	return k, nil
 }
 
-// allot gives the file its size, and takes the last run's note away.
+// allot brings the file to its size, and takes the last run's note away.
 func (k *keeper) allot() error {
 	info, err := k.file.Stat()
 	if err != nil {
@@ -211,7 +252,7 @@ func (k *keeper) allot() error {
 	return err
 }
 
-// save writes the next slot. The mutex is held, or nobody else has the keeper.
+// save writes the next slot. The mutex is held, or no other goroutine has the keeper.
 func (k *keeper) save() error {
 	k.trail.Generation++
 	at := int64(slotAt + k.trail.Generation%2*slotSize)
@@ -221,7 +262,7 @@ func (k *keeper) save() error {
 	return k.file.SyncData()
 }
 
-// put enters what is durable of a MANIFEST, before anybody is told that it is.
+// put enters what is durable of a MANIFEST, before any caller knows that it is.
 func (k *keeper) put(w written) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -293,7 +334,7 @@ func syncDir(fs vfs.FS, dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// syncFile makes a file durable that somebody else wrote.
+// syncFile makes a file durable that another part wrote.
 func syncFile(fs vfs.FS, name string) error {
 	f, err := fs.OpenReadWrite(name, vfs.WriteCategoryUnspecified)
 	if err != nil {

@@ -1,4 +1,4 @@
-package engine_test
+package transfer_test
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/steppehq/steppe/catalogue"
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/engine/enginetest"
 	"github.com/steppehq/steppe/interpreter"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
@@ -20,11 +21,11 @@ func smallWorld(t *testing.T) *world {
 	w := newWorld(t, 1)
 	ctx := t.Context()
 	definition := `{"StartAt":"A","States":{"A":{"Type":"Wait","SecondsPath":"$.wait","Next":"B"},"B":{"Type":"Pass","End":true}}}`
-	m, _, err := w.e.Catalogue().CreatePublished(ctx, catalogue.Machine{Tenant: tenant, Name: "m", Type: catalogue.Standard, Definition: definition, Created: w.now}, w.parsed(definition), "one")
+	m, _, err := w.e.Catalogue().CreatePublished(ctx, catalogue.Machine{Tenant: enginetest.Tenant, Name: "m", Type: catalogue.Standard, Definition: definition, Created: w.now}, w.parsed(definition), "one")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.e.Catalogue().PutActivity(ctx, catalogue.Activity{Tenant: tenant, Name: "a", Created: w.now}); err != nil {
+	if err := w.e.Catalogue().PutActivity(ctx, catalogue.Activity{Tenant: enginetest.Tenant, Name: "a", Created: w.now}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.e.Catalogue().PutAlias(ctx, m, catalogue.Alias{Name: "live", Routes: []catalogue.Route{{Version: 1, Weight: 100}}, Created: w.now, Updated: w.now}); err != nil {
@@ -69,7 +70,7 @@ func line(t *testing.T, export, text string) string {
 // TestImportRefuses: no line that an export cannot have gets into a store, and
 // whoever reads what is told of it finds the line.
 func TestImportRefuses(t *testing.T) {
-	export := exported(t, smallWorld(t).store, transfer.ExportOptions{Secret: true})
+	export := enginetest.Exported(t, smallWorld(t).store, transfer.ExportOptions{Secret: true})
 	machine, ended := line(t, export, `{"kind":"stateMachine"`), line(t, export, ":ended")
 	for _, tt := range []struct{ name, old, new, want string }{
 		{"nothing", "", "", ""},
@@ -148,9 +149,9 @@ func TestImportRefuses(t *testing.T) {
 // refused by name, or left out.
 func TestImportConflicts(t *testing.T) {
 	w := smallWorld(t)
-	export := exported(t, w.store, transfer.ExportOptions{})
+	export := enginetest.Exported(t, w.store, transfer.ExportOptions{})
 	other := memory.New(memory.Options{})
-	imported(t, other, export, transfer.ImportOptions{})
+	enginetest.Imported(t, other, export, transfer.ImportOptions{})
 	ended := line(t, export, ":ended")
 	id := ended[strings.Index(ended, `"id":"`)+6:][:32]
 	for _, tt := range []struct {
@@ -176,7 +177,7 @@ func TestImportConflicts(t *testing.T) {
 			if n, told := problems(t, other, changed, transfer.ImportOptions{Skip: true}); n != tt.skip {
 				t.Errorf("skipping: %+v, want %+v\n%s", n, tt.skip, told)
 			}
-			if now := exported(t, other, transfer.ExportOptions{}); now != export {
+			if now := enginetest.Exported(t, other, transfer.ExportOptions{}); now != export {
 				t.Error("the store was changed")
 			}
 		})
@@ -201,18 +202,18 @@ func another(id string) string {
 // TestImportTwo: a file may hold several exports, and a cut one is taken when it
 // is asked for.
 func TestImportTwo(t *testing.T) {
-	export := exported(t, smallWorld(t).store, transfer.ExportOptions{})
+	export := enginetest.Exported(t, smallWorld(t).store, transfer.ExportOptions{})
 	first := strings.Replace(strings.Replace(export, line(t, export, ":ended"), "", 1), line(t, export, `"end"`), "", 1)
 	s := memory.New(memory.Options{})
 	if n, told := problems(t, s, first+export, transfer.ImportOptions{}); n.Problems != 1 || !strings.Contains(told, "6: another export begins, and the last line of the one before is not there") && !strings.Contains(told, "another export begins") {
 		t.Errorf("%+v %s", n, told)
 	}
 	s = memory.New(memory.Options{})
-	n := imported(t, s, first+"\n"+export, transfer.ImportOptions{Partial: true})
+	n := enginetest.Imported(t, s, first+"\n"+export, transfer.ImportOptions{Partial: true})
 	if n != (transfer.Imported{Machines: 1, Activities: 1, Executions: 2, Running: 1, Same: 3, Writes: 4}) {
 		t.Errorf("%+v", n)
 	}
-	if exported(t, s, transfer.ExportOptions{}) != export {
+	if enginetest.Exported(t, s, transfer.ExportOptions{}) != export {
 		t.Error("the export differs")
 	}
 }
@@ -222,40 +223,40 @@ func TestImportTwo(t *testing.T) {
 func TestImportTokens(t *testing.T) {
 	for _, secret := range []bool{false, true} {
 		w := newWorld(t, 2)
-		if err := w.e.Catalogue().PutActivity(t.Context(), catalogue.Activity{Tenant: tenant, Name: "a1"}); err != nil {
+		if err := w.e.Catalogue().PutActivity(t.Context(), catalogue.Activity{Tenant: enginetest.Tenant, Name: "a1"}); err != nil {
 			t.Fatal(err)
 		}
-		m, err := w.e.Catalogue().CreateMachine(t.Context(), catalogue.Machine{Tenant: tenant, Name: "m", Type: catalogue.Standard, Definition: activityMachine}, w.parsed(activityMachine))
+		m, err := w.e.Catalogue().CreateMachine(t.Context(), catalogue.Machine{Tenant: enginetest.Tenant, Name: "m", Type: catalogue.Standard, Definition: activityMachine}, w.parsed(activityMachine))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.e.Start(t.Context(), engine.StartRequest{Machine: m, Name: "x", Input: doc(`{}`)}); err != nil {
 			t.Fatal(err)
 		}
-		token, _, err := w.e.ActivityTask(t.Context(), tenant.ARN("activity", "a1"), "w")
+		token, _, err := w.e.ActivityTask(t.Context(), enginetest.Tenant.ARN("activity", "a1"), "w")
 		if err != nil {
 			t.Fatal(err)
 		}
-		export := exported(t, w.store, transfer.ExportOptions{Secret: secret})
+		export := enginetest.Exported(t, w.store, transfer.ExportOptions{Secret: secret})
 		other := memory.New(memory.Options{})
 		w.open(other)
-		n := imported(t, other, export, transfer.ImportOptions{})
+		n := enginetest.Imported(t, other, export, transfer.ImportOptions{})
 		if want := map[bool]int{false: 1, true: 0}[secret]; n.Tokens != want {
 			t.Errorf("%d tokens are not valid, want %d", n.Tokens, want)
 		}
 		if !secret {
 			continue
 		}
-		imported(t, other, export, transfer.ImportOptions{})
+		enginetest.Imported(t, other, export, transfer.ImportOptions{})
 		e := w.open(other)
 		if err := e.SendTask(t.Context(), token, succeeded(`"done"`)); err != nil {
 			t.Error(err)
 		}
-		if d, err := e.Describe(t.Context(), tenant.ARN("execution", "m:x")); err != nil || d.Status != store.Succeeded {
+		if d, err := e.Describe(t.Context(), enginetest.Tenant.ARN("execution", "m:x")); err != nil || d.Status != store.Succeeded {
 			t.Errorf("%+v, %v", d, err)
 		}
 		third := memory.New(memory.Options{})
-		imported(t, third, exported(t, other, transfer.ExportOptions{Secret: true}), transfer.ImportOptions{})
+		enginetest.Imported(t, third, enginetest.Exported(t, other, transfer.ExportOptions{Secret: true}), transfer.ImportOptions{})
 		if err := w.open(third).SendTask(t.Context(), token, succeeded(`"again"`)); !errors.Is(err, engine.ErrStale) {
 			t.Errorf("the token in a third store: %v", err)
 		}

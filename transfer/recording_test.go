@@ -1,4 +1,4 @@
-package engine_test
+package transfer_test
 
 import (
 	"strings"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/steppehq/steppe/engine"
+	"github.com/steppehq/steppe/engine/enginetest"
 	"github.com/steppehq/steppe/store"
 	"github.com/steppehq/steppe/store/memory"
 	"github.com/steppehq/steppe/stored"
@@ -48,7 +49,7 @@ func TestReadRecordingRefuses(t *testing.T) {
 // told as it was, and the execution is found by what it has.
 func TestImportRecording(t *testing.T) {
 	answer := `{"events":[` + recordedStart + "," + recordedEnd + "," + recordedAgain + `],"ResponseMetadata":{"HTTPStatusCode":200}}`
-	rec, err := transfer.ReadRecording([]byte(answer), []byte(`{"executionArn":"`+tenant.ARN("execution", "m:x")+`","status":"SUCCEEDED","traceHeader":"t"}`))
+	rec, err := transfer.ReadRecording([]byte(answer), []byte(`{"executionArn":"`+enginetest.Tenant.ARN("execution", "m:x")+`","status":"SUCCEEDED","traceHeader":"t"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func TestImportRecording(t *testing.T) {
 			t.Errorf("%+v, %v; want %+v", n, err, tt.want)
 		}
 	}
-	e := open(t, engine.Config{Store: s})
+	e := enginetest.Open(t, engine.Config{Store: s})
 	d, err := e.Describe(t.Context(), rec.ARN)
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +80,7 @@ func TestImportRecording(t *testing.T) {
 	if err != nil || len(events) != 4 || string(events[0].AppendJSON(nil, true)) != recordedStart {
 		t.Errorf("%d events, %v", len(events), err)
 	}
-	found, err := e.Search(t.Context(), stored.Search{Tenant: tenant, Name: "x", From: time.UnixMilli(1772366400125), To: time.UnixMilli(1772366400126)})
+	found, err := e.Search(t.Context(), stored.Search{Tenant: enginetest.Tenant, Name: "x", From: time.UnixMilli(1772366400125), To: time.UnixMilli(1772366400126)})
 	if err != nil || len(found.Executions) != 1 {
 		t.Errorf("%d are found, %v", len(found.Executions), err)
 	}
