@@ -11,9 +11,11 @@ func (e *Engine) Residents() (all, loaded int) {
 		s.mu.Lock()
 		for _, r := range s.residents {
 			all++
+			r.mu.Lock()
 			if r.loaded != nil {
 				loaded++
 			}
+			r.mu.Unlock()
 		}
 		s.mu.Unlock()
 	}

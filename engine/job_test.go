@@ -90,6 +90,22 @@ func (h *hall) Stop(_ context.Context, task integration.Task, submitted *value.D
 	return nil
 }
 
+// silence has so many of the polls and stops that follow fail.
+func (h *hall) silence(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mute = n
+}
+
+// forgetStops has the stops so far count no more, and returns them.
+func (h *hall) forgetStops() map[string]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before := h.stops
+	h.stops = make(map[string]int)
+	return before
+}
+
 // end ends all jobs.
 func (h *hall) end(how error) {
 	h.mu.Lock()
@@ -151,7 +167,7 @@ func TestJob(t *testing.T) {
 				t.Errorf("%d executions in memory, %d of them loaded", all, loaded)
 			}
 			stop()
-			h.mute = 2
+			h.silence(2)
 			second, _ := inHall(t, h, engine.Config{Store: db})
 			time.Sleep(time.Second)
 			h.end(how)
@@ -205,7 +221,7 @@ func TestStoppedJob(t *testing.T) {
 				first, stop := inHall(t, h, engine.Config{Store: db})
 				arn := begin(t, first, create(t, first, catalogue.Standard, definition))
 				time.Sleep(15 * time.Second)
-				h.mute = 1 << 30
+				h.silence(1 << 30)
 				if name == "stop" {
 					if _, err := first.Stop(t.Context(), arn, history.ErrorOutput{}); err != nil {
 						t.Fatal(err)
@@ -219,9 +235,8 @@ func TestStoppedJob(t *testing.T) {
 					t.Errorf("%d stops that failed", stops)
 				}
 				stop()
-				h.mute = 0
-				before := h.stops
-				h.stops = make(map[string]int)
+				h.silence(0)
+				before := h.forgetStops()
 				inHall(t, h, engine.Config{Store: db})
 				time.Sleep(time.Hour)
 				if submits, _, stops := h.counts(); submits != 1 || stops != 1 {
